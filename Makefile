@@ -1,0 +1,67 @@
+# build demo test lint bench install clean. Everything made goes below out/.
+
+PREFIX ?= /usr/local
+DESTDIR ?=
+# What to narrow to: make bench FILTER='*Hash*', make test ARGS='-class *.DigestTests'
+FILTER ?= *
+ARGS ?=
+
+export DOTNET_NOLOGO = 1
+export DOTNET_CLI_TELEMETRY_OPTOUT = 1
+export TESTINGPLATFORM_TELEMETRY_OPTOUT = 1
+export DOTNET_GENERATE_ASPNET_CERTIFICATE = false
+
+PROGRAM := out/hacktree
+RUN_TESTS := out/build/bin/HackTree.Tests/release/HackTree.Tests -noLogo -noColor -noAutoReporters -reporter quiet
+# Folders too: a file that went away changes its folder's time.
+HOUSE := Makefile global.json .editorconfig $(wildcard Directory.*)
+SOURCES := $(HOUSE) $(shell find engine checkout boot cli -type d -o -name '*.cs' -o -name '*.csproj' 2> /dev/null)
+ALL := $(SOURCES) HackTree.sln $(shell find bench/ tests/ -type d -o -name '*.cs' -o -name '*.csproj')
+# Warnings are errors, so errors are all that is worth a line.
+QUIET := -p:Configuration=Release -nologo -v:quiet '-clp:ErrorsOnly;NoSummary'
+
+.PHONY: build demo test lint bench install clean setup-build setup-test
+.NOTPARALLEL:
+.DELETE_ON_ERROR:
+
+build: setup-build $(PROGRAM)
+
+demo: build setup-test
+	cli/demo.sh
+
+test: build setup-test out/.linted
+	@rm -f out/tests.xml
+	@$(RUN_TESTS) -longRunning 120 -result-xml out/tests.xml $(ARGS); code=$$?; .ci/summary out/tests.xml && exit $$code
+
+lint: setup-build out/.linted
+	@$(RUN_TESTS) -namespace HackTree.Tests.Tidy
+
+bench: build
+	dotnet run -c Release --project bench -- --filter '$(FILTER)' --artifacts out/bench
+
+install: build
+	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/hacktree
+	$(PROGRAM) completion bash | install -D -m 644 /dev/stdin $(DESTDIR)$(PREFIX)/share/bash-completion/completions/hacktree
+	$(PROGRAM) completion zsh | install -D -m 644 /dev/stdin $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_hacktree
+	$(PROGRAM) completion fish | install -D -m 644 /dev/stdin $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/hacktree.fish
+
+clean:
+	rm -rf out
+
+setup-build:
+	@.setup/apt build
+
+setup-test:
+	@.setup/apt test
+
+$(PROGRAM): $(SOURCES)
+	@echo 'building $@'
+	@dotnet publish cli --use-current-runtime $(QUIET) -o out/build/publish
+	@install -m 755 out/build/publish/hacktree $@
+
+# Analyzers run in the build, as errors; the format check is apart.
+out/.linted: $(ALL)
+	@echo 'building the tests, checking the format'
+	@dotnet msbuild HackTree.sln -restore $(QUIET)
+	@dotnet format HackTree.sln --no-restore --verify-no-changes
+	@touch $@
