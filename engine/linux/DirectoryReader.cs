@@ -1,0 +1,82 @@
+using System.Buffers.Binary;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Linux;
+
+/// <summary>
+/// Reads the entries of one open directory with getdents64(2), without "." and "..", in the filesystem's order.
+/// One reader serves many directories in turn; <see cref="Name"/> is valid until the next call.
+/// </summary>
+/// <remarks>
+/// struct linux_dirent64, little-endian: 0 u64 inode, 8 i64 next offset, 16 u16 record length, 18 u8 type, 19 name, NUL.
+/// </remarks>
+public sealed unsafe class DirectoryReader
+{
+    private const int RecordLengthOffset = 16;
+    private const int TypeOffset = 18;
+    private const int NameOffset = 19;
+
+    private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(64 * 1024);
+    private SafeFileHandle? directory;
+    private string subject = "";
+    private int filled;
+    private int next;
+    private int nameStart;
+    private int nameLength;
+
+    /// <summary>The name of the entry that <see cref="Next"/> came to.</summary>
+    public ReadOnlySpan<byte> Name => buffer.AsSpan(nameStart, nameLength);
+
+    /// <summary>The type of the entry, <see cref="FileType.Unknown"/> where the filesystem does not say.</summary>
+    public FileType Type { get; private set; }
+
+    /// <summary>
+    /// Starts on a directory opened for reading; the caller keeps owning it. A directory is read once: its position
+    /// is that of the descriptor. <paramref name="subject"/> names it in errors.
+    /// </summary>
+    public void Start(SafeFileHandle directory, string subject)
+    {
+        this.directory = directory;
+        this.subject = subject;
+        filled = next = 0;
+    }
+
+    /// <summary>Moves to the next entry; false at the end. Throws <see cref="LinuxException"/> where the directory cannot be read.</summary>
+    public bool Next()
+    {
+        while (true)
+        {
+            if (next >= filled && !Fill())
+            {
+                return false;
+            }
+
+            Span<byte> record = buffer.AsSpan(next, filled - next);
+            record = record[..BinaryPrimitives.ReadUInt16LittleEndian(record[RecordLengthOffset..])];
+            Type = (FileType)(record[TypeOffset] << 12);
+            nameStart = next + NameOffset;
+            nameLength = record[NameOffset..].IndexOf((byte)0);
+            next += record.Length;
+            if (!Name.SequenceEqual("."u8) && !Name.SequenceEqual(".."u8))
+            {
+                return true;
+            }
+        }
+    }
+
+    private bool Fill()
+    {
+        fixed (byte* p = buffer)
+        {
+            nint got = Native.GetDents64(directory!, p, buffer.Length);
+            if (got < 0)
+            {
+                throw new LinuxException((Errno)System.Runtime.InteropServices.Marshal.GetLastPInvokeError(), "getdents64", subject);
+            }
+
+            filled = (int)got;
+            next = 0;
+            return got > 0;
+        }
+    }
+}

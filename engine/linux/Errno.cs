@@ -1,0 +1,143 @@
+namespace HackTree.Linux;
+
+/// <summary>Error numbers of Linux system calls (errno(3)); zero is success. The values are the same on x64 and arm64.</summary>
+public enum Errno
+{
+    /// <summary>The call succeeded.</summary>
+    None = 0,
+    /// <summary>Operation not permitted.</summary>
+    EPERM = 1,
+    /// <summary>No such file or directory.</summary>
+    ENOENT = 2,
+    /// <summary>No such process.</summary>
+    ESRCH = 3,
+    /// <summary>Interrupted by a signal.</summary>
+    EINTR = 4,
+    /// <summary>Input or output error.</summary>
+    EIO = 5,
+    /// <summary>No such device or address.</summary>
+    ENXIO = 6,
+    /// <summary>Argument list too long; for xattrs, the value does not fit the call.</summary>
+    E2BIG = 7,
+    /// <summary>Bad file descriptor.</summary>
+    EBADF = 9,
+    /// <summary>Try again; a lock is held by somebody else.</summary>
+    EAGAIN = 11,
+    /// <summary>Out of memory.</summary>
+    ENOMEM = 12,
+    /// <summary>Permission denied.</summary>
+    EACCES = 13,
+    /// <summary>Device or resource busy.</summary>
+    EBUSY = 16,
+    /// <summary>The name exists.</summary>
+    EEXIST = 17,
+    /// <summary>The two names are on different filesystems (or mounts).</summary>
+    EXDEV = 18,
+    /// <summary>No such device.</summary>
+    ENODEV = 19,
+    /// <summary>Not a directory.</summary>
+    ENOTDIR = 20,
+    /// <summary>Is a directory.</summary>
+    EISDIR = 21,
+    /// <summary>Invalid argument.</summary>
+    EINVAL = 22,
+    /// <summary>Too many open files in the system.</summary>
+    ENFILE = 23,
+    /// <summary>Too many open files in this process.</summary>
+    EMFILE = 24,
+    /// <summary>Not a terminal, or the ioctl is unknown there.</summary>
+    ENOTTY = 25,
+    /// <summary>The file is being executed.</summary>
+    ETXTBSY = 26,
+    /// <summary>File too large.</summary>
+    EFBIG = 27,
+    /// <summary>No space left on the filesystem.</summary>
+    ENOSPC = 28,
+    /// <summary>Read-only filesystem.</summary>
+    EROFS = 30,
+    /// <summary>The inode has as many links as the filesystem allows.</summary>
+    EMLINK = 31,
+    /// <summary>Broken pipe.</summary>
+    EPIPE = 32,
+    /// <summary>The buffer is too small for the result.</summary>
+    ERANGE = 34,
+    /// <summary>A name is longer than 255 bytes, or a path than 4095.</summary>
+    ENAMETOOLONG = 36,
+    /// <summary>The kernel has no such system call.</summary>
+    ENOSYS = 38,
+    /// <summary>The directory is not empty.</summary>
+    ENOTEMPTY = 39,
+    /// <summary>A symbolic link stands where none may.</summary>
+    ELOOP = 40,
+    /// <summary>No such extended attribute.</summary>
+    ENODATA = 61,
+    /// <summary>The value does not fit its type.</summary>
+    EOVERFLOW = 75,
+    /// <summary>The filesystem does not support this.</summary>
+    EOPNOTSUPP = 95,
+    /// <summary>The disk quota is used up.</summary>
+    EDQUOT = 122,
+}
+
+/// <summary>A system call failed in a way the caller does not expect: carries the call, the errno and what it was about.</summary>
+public sealed class LinuxException : IOException
+{
+    /// <summary>Makes the exception for a failed <paramref name="call"/> on <paramref name="subject"/> (a path, as a person would name it).</summary>
+    public LinuxException(Errno errno, string call, string subject)
+        : base($"{subject}: {Describe(errno)} ({call})")
+    {
+        Errno = errno;
+        Call = call;
+        Subject = subject;
+    }
+
+    /// <summary>The error number.</summary>
+    public Errno Errno { get; }
+
+    /// <summary>The system call that failed, as in its man page.</summary>
+    public string Call { get; }
+
+    /// <summary>What the call was about, usually a path.</summary>
+    public string Subject { get; }
+
+    /// <summary>Says an errno in plain words.</summary>
+    public static string Describe(Errno errno) => errno switch
+    {
+        Errno.EPERM => "operation not permitted",
+        Errno.ENOENT => "no such file or directory",
+        Errno.EIO => "input/output error",
+        Errno.EACCES => "permission denied",
+        Errno.EBUSY => "device or resource busy",
+        Errno.EEXIST => "it exists already",
+        Errno.EXDEV => "it is on another filesystem or mount",
+        Errno.ENOTDIR => "not a directory",
+        Errno.EISDIR => "is a directory",
+        Errno.EINVAL => "invalid argument",
+        Errno.EMFILE or Errno.ENFILE => "too many open files",
+        Errno.ETXTBSY => "the file is being executed",
+        Errno.EFBIG => "file too large",
+        Errno.ENOSPC => "no space left on the filesystem",
+        Errno.EROFS => "read-only filesystem",
+        Errno.EMLINK => "too many links",
+        Errno.ENAMETOOLONG => "name too long",
+        Errno.ENOTEMPTY => "directory not empty",
+        Errno.ELOOP => "a symbolic link stands in the way",
+        Errno.EOPNOTSUPP => "not supported by this filesystem",
+        Errno.EDQUOT => "disk quota used up",
+        Errno.EPIPE => "broken pipe",
+        _ => $"error {errno}",
+    };
+}
+
+/// <summary>Turns an unexpected errno into an exception, where a result is not enough.</summary>
+public static class ErrnoExtensions
+{
+    /// <summary>Throws <see cref="LinuxException"/> unless the call succeeded.</summary>
+    public static void ThrowIfFailed(this Errno errno, string call, string subject)
+    {
+        if (errno != Errno.None)
+        {
+            throw new LinuxException(errno, call, subject);
+        }
+    }
+}

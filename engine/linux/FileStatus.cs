@@ -1,0 +1,119 @@
+using System.Runtime.InteropServices;
+
+namespace HackTree.Linux;
+
+/// <summary>The type of a directory entry: the file-type bits of st_mode (inode(7)).</summary>
+public enum FileType
+{
+    /// <summary>Not told (getdents64 may answer DT_UNKNOWN).</summary>
+    Unknown = 0,
+    /// <summary>A named pipe.</summary>
+    Fifo = 0x1000,
+    /// <summary>A character device.</summary>
+    CharacterDevice = 0x2000,
+    /// <summary>A directory.</summary>
+    Directory = 0x4000,
+    /// <summary>A block device.</summary>
+    BlockDevice = 0x6000,
+    /// <summary>A regular file.</summary>
+    Regular = 0x8000,
+    /// <summary>A symbolic link.</summary>
+    Symlink = 0xA000,
+    /// <summary>A UNIX domain socket.</summary>
+    Socket = 0xC000,
+}
+
+/// <summary>A point in time as the kernel keeps it: seconds since 1970 (may be negative) and nanoseconds 0..999,999,999.</summary>
+public readonly record struct FileTime(long Seconds, uint Nanoseconds) : IComparable<FileTime>
+{
+    /// <inheritdoc/>
+    public int CompareTo(FileTime other) =>
+        Seconds != other.Seconds ? Seconds.CompareTo(other.Seconds) : Nanoseconds.CompareTo(other.Nanoseconds);
+
+    /// <summary>Whether one time is before another.</summary>
+    public static bool operator <(FileTime left, FileTime right) => left.CompareTo(right) < 0;
+
+    /// <summary>Whether one time is after another.</summary>
+    public static bool operator >(FileTime left, FileTime right) => left.CompareTo(right) > 0;
+
+    /// <summary>Whether one time is before another or the same.</summary>
+    public static bool operator <=(FileTime left, FileTime right) => left.CompareTo(right) <= 0;
+
+    /// <summary>Whether one time is after another or the same.</summary>
+    public static bool operator >=(FileTime left, FileTime right) => left.CompareTo(right) >= 0;
+}
+
+/// <summary>What statx(2) tells of an inode. Never follows a symbolic link in the last component.</summary>
+public readonly struct FileStatus
+{
+    private const ulong AttributeMountRoot = 0x2000;
+
+    private readonly RawStatx raw;
+
+    internal FileStatus(in RawStatx raw) => this.raw = raw;
+
+    /// <summary>The file type.</summary>
+    public FileType Type => (FileType)(raw.Mode & 0xF000);
+
+    /// <summary>The 12 permission bits: rwx for user, group and others, set-uid, set-gid, sticky.</summary>
+    public ushort Mode => (ushort)(raw.Mode & 0xFFF);
+
+    /// <summary>Number of names of this inode.</summary>
+    public uint LinkCount => raw.Nlink;
+
+    /// <summary>Owner.</summary>
+    public uint Uid => raw.Uid;
+
+    /// <summary>Group.</summary>
+    public uint Gid => raw.Gid;
+
+    /// <summary>Inode number; with <see cref="Device"/> it identifies a file of a running system.</summary>
+    public ulong Inode => raw.Ino;
+
+    /// <summary>The filesystem's device number, major in the upper 32 bits.</summary>
+    public ulong Device => ((ulong)raw.DevMajor << 32) | raw.DevMinor;
+
+    /// <summary>Size in bytes.</summary>
+    public long Size => (long)raw.Size;
+
+    /// <summary>Space on disk, in bytes (st_blocks counts 512-byte units on every filesystem).</summary>
+    public long AllocatedBytes => (long)raw.Blocks * 512;
+
+    /// <summary>Time of the last change of the content.</summary>
+    public FileTime ModifyTime => new(raw.Mtime.Seconds, raw.Mtime.Nanoseconds);
+
+    /// <summary>Time of the last change of the inode; cannot be set by programs.</summary>
+    public FileTime ChangeTime => new(raw.Ctime.Seconds, raw.Ctime.Nanoseconds);
+
+    /// <summary>For a device node, its major number.</summary>
+    public uint DeviceMajor => raw.RdevMajor;
+
+    /// <summary>For a device node, its minor number.</summary>
+    public uint DeviceMinor => raw.RdevMinor;
+
+    /// <summary>Whether a filesystem (or bind) is mounted on this entry. Linux 5.8 and later; before, always false.</summary>
+    public bool IsMountRoot => (raw.Attributes & raw.AttributesMask & AttributeMountRoot) != 0;
+}
+
+/// <summary>struct statx of linux/stat.h, 256 bytes.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 256)]
+internal struct RawStatx
+{
+    public uint Mask, BlockSize;
+    public ulong Attributes;
+    public uint Nlink, Uid, Gid;
+    public ushort Mode, Spare0;
+    public ulong Ino, Size, Blocks, AttributesMask;
+    public RawStatxTime Atime, Btime, Ctime, Mtime;
+    public uint RdevMajor, RdevMinor, DevMajor, DevMinor;
+    public ulong MountId;
+}
+
+/// <summary>struct statx_timestamp of linux/stat.h, 16 bytes.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct RawStatxTime
+{
+    public long Seconds;
+    public uint Nanoseconds;
+    public int Reserved;
+}

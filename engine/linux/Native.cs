@@ -1,0 +1,163 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Linux;
+
+/// <summary>The C library's entry points, as declared in its headers. Only <see cref="Sys"/> and its neighbours call them.</summary>
+internal static unsafe partial class Native
+{
+    private const string LibC = "libc";
+
+    [LibraryImport(LibC, EntryPoint = "openat", SetLastError = true)]
+    internal static partial int OpenAt(int dir, byte* name, int flags, uint mode);
+
+    [LibraryImport(LibC, EntryPoint = "syscall", SetLastError = true)]
+    internal static partial nint OpenAt2(nint number, nint dir, byte* name, OpenHow* how, nint size);
+
+    [LibraryImport(LibC, EntryPoint = "close", SetLastError = true)]
+    internal static partial int Close(int fd);
+
+    [LibraryImport(LibC, EntryPoint = "statx", SetLastError = true)]
+    internal static partial int Statx(SafeFileHandle dir, byte* name, int flags, uint mask, RawStatx* buffer);
+
+    [LibraryImport(LibC, EntryPoint = "getdents64", SetLastError = true)]
+    internal static partial nint GetDents64(SafeFileHandle dir, byte* buffer, nint size);
+
+    [LibraryImport(LibC, EntryPoint = "lseek", SetLastError = true)]
+    internal static partial long LSeek(SafeFileHandle file, long offset, int whence);
+
+    [LibraryImport(LibC, EntryPoint = "pread", SetLastError = true)]
+    internal static partial nint PRead(SafeFileHandle file, byte* buffer, nint count, long offset);
+
+    [LibraryImport(LibC, EntryPoint = "pwrite", SetLastError = true)]
+    internal static partial nint PWrite(SafeFileHandle file, byte* buffer, nint count, long offset);
+
+    [LibraryImport(LibC, EntryPoint = "read", SetLastError = true)]
+    internal static partial nint Read(SafeFileHandle file, byte* buffer, nint count);
+
+    [LibraryImport(LibC, EntryPoint = "write", SetLastError = true)]
+    internal static partial nint Write(SafeFileHandle file, byte* buffer, nint count);
+
+    [LibraryImport(LibC, EntryPoint = "linkat", SetLastError = true)]
+    internal static partial int LinkAt(SafeFileHandle oldDir, byte* oldName, SafeFileHandle newDir, byte* newName, int flags);
+
+    [LibraryImport(LibC, EntryPoint = "linkat", SetLastError = true)]
+    internal static partial int LinkAt(int oldDir, byte* oldName, SafeFileHandle newDir, byte* newName, int flags);
+
+    [LibraryImport(LibC, EntryPoint = "symlinkat", SetLastError = true)]
+    internal static partial int SymlinkAt(byte* target, SafeFileHandle dir, byte* name);
+
+    [LibraryImport(LibC, EntryPoint = "readlinkat", SetLastError = true)]
+    internal static partial nint ReadLinkAt(SafeFileHandle dir, byte* name, byte* buffer, nint size);
+
+    [LibraryImport(LibC, EntryPoint = "mkdirat", SetLastError = true)]
+    internal static partial int MkDirAt(SafeFileHandle dir, byte* name, uint mode);
+
+    [LibraryImport(LibC, EntryPoint = "mknodat", SetLastError = true)]
+    internal static partial int MkNodAt(SafeFileHandle dir, byte* name, uint mode, ulong device);
+
+    [LibraryImport(LibC, EntryPoint = "unlinkat", SetLastError = true)]
+    internal static partial int UnlinkAt(SafeFileHandle dir, byte* name, int flags);
+
+    [LibraryImport(LibC, EntryPoint = "renameat2", SetLastError = true)]
+    internal static partial int RenameAt2(SafeFileHandle oldDir, byte* oldName, SafeFileHandle newDir, byte* newName, uint flags);
+
+    [LibraryImport(LibC, EntryPoint = "fchmod", SetLastError = true)]
+    internal static partial int FChMod(SafeFileHandle file, uint mode);
+
+    [LibraryImport(LibC, EntryPoint = "fchmodat", SetLastError = true)]
+    internal static partial int FChModAt(SafeFileHandle dir, byte* name, uint mode, int flags);
+
+    [LibraryImport(LibC, EntryPoint = "fchownat", SetLastError = true)]
+    internal static partial int FChOwnAt(SafeFileHandle dir, byte* name, uint uid, uint gid, int flags);
+
+    [LibraryImport(LibC, EntryPoint = "utimensat", SetLastError = true)]
+    internal static partial int UTimeNsAt(SafeFileHandle dir, byte* name, TimeSpec* times, int flags);
+
+    [LibraryImport(LibC, EntryPoint = "futimens", SetLastError = true)]
+    internal static partial int FUTimeNs(SafeFileHandle file, TimeSpec* times);
+
+    [LibraryImport(LibC, EntryPoint = "ftruncate", SetLastError = true)]
+    internal static partial int FTruncate(SafeFileHandle file, long length);
+
+    [LibraryImport(LibC, EntryPoint = "fsync", SetLastError = true)]
+    internal static partial int FSync(SafeFileHandle file);
+
+    [LibraryImport(LibC, EntryPoint = "syncfs", SetLastError = true)]
+    internal static partial int SyncFs(SafeFileHandle file);
+
+    [LibraryImport(LibC, EntryPoint = "flock", SetLastError = true)]
+    internal static partial int FLock(SafeFileHandle file, int operation);
+
+    [LibraryImport(LibC, EntryPoint = "ioctl", SetLastError = true)]
+    internal static partial int IoCtl(SafeFileHandle file, nuint request, nint argument);
+
+    [LibraryImport(LibC, EntryPoint = "copy_file_range", SetLastError = true)]
+    internal static partial nint CopyFileRange(SafeFileHandle from, long* fromOffset, SafeFileHandle to, long* toOffset, nint count, uint flags);
+
+    [LibraryImport(LibC, EntryPoint = "posix_fadvise", SetLastError = true)]
+    internal static partial int FAdvise(SafeFileHandle file, long offset, long length, int advice);
+
+    [LibraryImport(LibC, EntryPoint = "flistxattr", SetLastError = true)]
+    internal static partial nint FListXattr(SafeFileHandle file, byte* list, nint size);
+
+    [LibraryImport(LibC, EntryPoint = "llistxattr", SetLastError = true)]
+    internal static partial nint LListXattr(byte* path, byte* list, nint size);
+
+    [LibraryImport(LibC, EntryPoint = "fgetxattr", SetLastError = true)]
+    internal static partial nint FGetXattr(SafeFileHandle file, byte* name, byte* value, nint size);
+
+    [LibraryImport(LibC, EntryPoint = "lgetxattr", SetLastError = true)]
+    internal static partial nint LGetXattr(byte* path, byte* name, byte* value, nint size);
+
+    [LibraryImport(LibC, EntryPoint = "fsetxattr", SetLastError = true)]
+    internal static partial int FSetXattr(SafeFileHandle file, byte* name, byte* value, nint size, int flags);
+
+    [LibraryImport(LibC, EntryPoint = "lsetxattr", SetLastError = true)]
+    internal static partial int LSetXattr(byte* path, byte* name, byte* value, nint size, int flags);
+
+    [LibraryImport(LibC, EntryPoint = "fremovexattr", SetLastError = true)]
+    internal static partial int FRemoveXattr(SafeFileHandle file, byte* name);
+
+    [LibraryImport(LibC, EntryPoint = "lremovexattr", SetLastError = true)]
+    internal static partial int LRemoveXattr(byte* path, byte* name);
+
+    [LibraryImport(LibC, EntryPoint = "geteuid")]
+    internal static partial uint GetEUid();
+
+    [LibraryImport(LibC, EntryPoint = "getegid")]
+    internal static partial uint GetEGid();
+
+    [LibraryImport(LibC, EntryPoint = "umask")]
+    internal static partial uint UMask(uint mask);
+
+    [LibraryImport(LibC, EntryPoint = "isatty")]
+    internal static partial int IsATty(int fd);
+
+    [LibraryImport(LibC, EntryPoint = "getrlimit", SetLastError = true)]
+    internal static partial int GetRLimit(int resource, RLimit* limit);
+
+    [LibraryImport(LibC, EntryPoint = "setrlimit", SetLastError = true)]
+    internal static partial int SetRLimit(int resource, RLimit* limit);
+}
+
+/// <summary>struct open_how of linux/openat2.h.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct OpenHow
+{
+    public ulong Flags, Mode, Resolve;
+}
+
+/// <summary>struct timespec on 64-bit Linux.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct TimeSpec
+{
+    public long Seconds, Nanoseconds;
+}
+
+/// <summary>struct rlimit on 64-bit Linux.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct RLimit
+{
+    public ulong Soft, Hard;
+}

@@ -1,0 +1,29 @@
+namespace HackTree.Linux;
+
+/// <summary>
+/// A file name or path as a NUL-terminated byte string for one system call: short ones are copied to the stack of the
+/// caller, long ones to the heap. File names are bytes, so no decoding takes place.
+/// </summary>
+internal ref struct NativeName
+{
+    /// <summary>Bytes of stack each call sets aside: a whole file name (255) and its NUL fit.</summary>
+    public const int StackBytes = 256;
+
+    private readonly Span<byte> terminated;
+
+    public NativeName(ReadOnlySpan<byte> name, Span<byte> stack)
+    {
+        // The kernel would silently stop at a NUL and open another file than the one named.
+        if (name.IndexOf((byte)0) >= 0)
+        {
+            throw new ArgumentException("a file name holds a NUL byte", nameof(name));
+        }
+
+        terminated = name.Length < stack.Length ? stack : new byte[name.Length + 1];
+        name.CopyTo(terminated);
+        terminated[name.Length] = 0;
+    }
+
+    /// <summary>For `fixed`: the first byte of the terminated string.</summary>
+    public readonly ref byte GetPinnableReference() => ref terminated[0];
+}

@@ -1,0 +1,165 @@
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Linux;
+
+/// <summary>The system calls about a file's content, and about making it durable.</summary>
+public static unsafe partial class Sys
+{
+    private const int SeekData = 3;
+    private const int SeekHole = 4;
+    private const nuint FiClone = 0x40049409;
+    private const int AdviceSequential = 2;
+
+    /// <summary>pread(2) until <paramref name="buffer"/> is full or the file ends; <paramref name="count"/> bytes were read.</summary>
+    public static Errno ReadAt(SafeFileHandle file, Span<byte> buffer, long offset, out int count)
+    {
+        count = 0;
+        fixed (byte* p = buffer)
+        {
+            while (count < buffer.Length)
+            {
+                nint got = Native.PRead(file, p + count, buffer.Length - count, offset + count);
+                if (got == 0)
+                {
+                    break;
+                }
+
+                if (got > 0)
+                {
+                    count += (int)got;
+                }
+                else if (LastError() is var errno && errno != Errno.EINTR)
+                {
+                    return errno;
+                }
+            }
+        }
+
+        return Errno.None;
+    }
+
+    /// <summary>pwrite(2) of all of <paramref name="data"/>.</summary>
+    public static Errno WriteAt(SafeFileHandle file, ReadOnlySpan<byte> data, long offset)
+    {
+        fixed (byte* p = data)
+        {
+            for (int done = 0; done < data.Length;)
+            {
+                nint put = Native.PWrite(file, p + done, data.Length - done, offset + done);
+                if (put >= 0)
+                {
+                    done += (int)put;
+                }
+                else if (LastError() is var errno && errno != Errno.EINTR)
+                {
+                    return errno;
+                }
+            }
+        }
+
+        return Errno.None;
+    }
+
+    /// <summary>read(2), once, from wherever the descriptor stands: for pipes. Zero bytes mean the end.</summary>
+    public static Errno Read(SafeFileHandle file, Span<byte> buffer, out int count)
+    {
+        fixed (byte* p = buffer)
+        {
+            nint got;
+            do
+            {
+                got = Native.Read(file, p, buffer.Length);
+            }
+            while (got < 0 && LastError() == Errno.EINTR);
+
+            count = got < 0 ? 0 : (int)got;
+            return got < 0 ? LastError() : Errno.None;
+        }
+    }
+
+    /// <summary>write(2) of all of <paramref name="data"/> at the descriptor's position: for pipes and appended logs.</summary>
+    public static Errno Write(SafeFileHandle file, ReadOnlySpan<byte> data)
+    {
+        fixed (byte* p = data)
+        {
+            for (int done = 0; done < data.Length;)
+            {
+                nint put = Native.Write(file, p + done, data.Length - done);
+                if (put >= 0)
+                {
+                    done += (int)put;
+                }
+                else if (LastError() is var errno && errno != Errno.EINTR)
+                {
+                    return errno;
+                }
+            }
+        }
+
+        return Errno.None;
+    }
+
+    /// <summary>
+    /// Finds the next stretch of data at or after <paramref name="offset"/> (lseek(2), SEEK_DATA and SEEK_HOLE).
+    /// ENXIO where there is none before the end. A filesystem that knows no holes reports the whole file as data.
+    /// </summary>
+    public static Errno NextData(SafeFileHandle file, long offset, out long start, out long end)
+    {
+        end = 0;
+        start = Native.LSeek(file, offset, SeekData);
+        if (start < 0)
+        {
+            return LastError();
+        }
+
+        end = Native.LSeek(file, start, SeekHole);
+        return end < 0 ? LastError() : Errno.None;
+    }
+
+    /// <summary>FICLONE (ioctl_ficlone(2)): <paramref name="to"/> gets the content of <paramref name="from"/>, sharing its extents.</summary>
+    public static Errno Clone(SafeFileHandle from, SafeFileHandle to)
+    {
+        bool held = false;
+        try
+        {
+            from.DangerousAddRef(ref held);
+            return Result(Native.IoCtl(to, FiClone, from.DangerousGetHandle()));
+        }
+        finally
+        {
+            if (held)
+            {
+                from.DangerousRelease();
+            }
+        }
+    }
+
+    /// <summary>copy_file_range(2), once: copies up to <paramref name="count"/> bytes inside the kernel.</summary>
+    public static Errno CopyRange(SafeFileHandle from, SafeFileHandle to, long offset, long count, out long copied)
+    {
+        long fromOffset = offset, toOffset = offset;
+        nint done = Native.CopyFileRange(from, &fromOffset, to, &toOffset, (nint)count, 0);
+        copied = done < 0 ? 0 : done;
+        return done < 0 ? LastError() : Errno.None;
+    }
+
+    /// <summary>Tells the kernel that a file will be read from front to back (posix_fadvise(2)). Only advice: no errors.</summary>
+    public static void AdviseSequential(SafeFileHandle file) => _ = Native.FAdvise(file, 0, 0, AdviceSequential);
+
+    /// <summary>ftruncate(2).</summary>
+    public static Errno Truncate(SafeFileHandle file, long length) => Result(Native.FTruncate(file, length));
+
+    /// <summary>fsync(2): the file's content and metadata are on the disk, or it fails.</summary>
+    public static Errno Sync(SafeFileHandle file) => Result(Native.FSync(file));
+
+    /// <summary>syncfs(2): everything written to the file's filesystem is on the disk, or it fails (Linux 5.8 and later report errors).</summary>
+    public static Errno SyncFilesystem(SafeFileHandle file) => Result(Native.SyncFs(file));
+
+    /// <summary>A name under /proc for an open file, or for <paramref name="name"/> in an open directory.</summary>
+    private static byte[] ProcPath(SafeFileHandle file, ReadOnlySpan<byte> name)
+    {
+        byte[] prefix = Encoding.ASCII.GetBytes($"/proc/self/fd/{file.DangerousGetHandle()}");
+        return name.IsEmpty ? prefix : [.. prefix, (byte)'/', .. name];
+    }
+}

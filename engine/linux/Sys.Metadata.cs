@@ -1,0 +1,158 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Linux;
+
+/// <summary>The system calls about an inode's metadata. Those without a descriptor variant go through /proc/self/fd.</summary>
+public static unsafe partial class Sys
+{
+    private const uint StatxBasicStats = 0x7FF;
+
+    /// <summary>statx(2) of a name; a symbolic link is told of itself. Does not trigger automounts.</summary>
+    public static Errno Stat(SafeFileHandle dir, ReadOnlySpan<byte> name, out FileStatus status)
+    {
+        var at = new NativeName(name, stackalloc byte[NativeName.StackBytes]);
+        fixed (byte* p = at)
+        {
+            RawStatx raw = default;
+            Errno errno = Result(Native.Statx(dir, p, AtSymlinkNoFollow | AtNoAutomount, StatxBasicStats, &raw));
+            status = new FileStatus(raw);
+            return errno;
+        }
+    }
+
+    /// <summary>statx(2) of an open file.</summary>
+    public static Errno Stat(SafeFileHandle file, out FileStatus status)
+    {
+        byte empty = 0;
+        RawStatx raw = default;
+        Errno errno = Result(Native.Statx(file, &empty, AtEmptyPath, StatxBasicStats, &raw));
+        status = new FileStatus(raw);
+        return errno;
+    }
+
+    /// <summary>fchmod(2): the 12 permission bits.</summary>
+    public static Errno SetMode(SafeFileHandle file, uint mode) => Result(Native.FChMod(file, mode));
+
+    /// <summary>fchmodat(2). Follows a symbolic link: only for a name that the caller has just made as something else.</summary>
+    public static Errno SetMode(SafeFileHandle dir, ReadOnlySpan<byte> name, uint mode)
+    {
+        var at = new NativeName(name, stackalloc byte[NativeName.StackBytes]);
+        fixed (byte* p = at)
+        {
+            return Result(Native.FChModAt(dir, p, mode, 0));
+        }
+    }
+
+    /// <summary>fchownat(2) of an open file. The kernel clears set-uid, set-gid and file capabilities.</summary>
+    public static Errno SetOwner(SafeFileHandle file, uint uid, uint gid)
+    {
+        byte empty = 0;
+        return Result(Native.FChOwnAt(file, &empty, uid, gid, AtEmptyPath));
+    }
+
+    /// <summary>fchownat(2) of a name, the link itself where it is one.</summary>
+    public static Errno SetOwner(SafeFileHandle dir, ReadOnlySpan<byte> name, uint uid, uint gid)
+    {
+        var at = new NativeName(name, stackalloc byte[NativeName.StackBytes]);
+        fixed (byte* p = at)
+        {
+            return Result(Native.FChOwnAt(dir, p, uid, gid, AtSymlinkNoFollow));
+        }
+    }
+
+    /// <summary>Sets modification and access time of an open file (futimens(3)).</summary>
+    public static Errno SetTime(SafeFileHandle file, long seconds)
+    {
+        TimeSpec* times = stackalloc TimeSpec[2];
+        times[0].Seconds = times[1].Seconds = seconds;
+        times[0].Nanoseconds = times[1].Nanoseconds = 0;
+        return Result(Native.FUTimeNs(file, times));
+    }
+
+    /// <summary>Sets modification and access time of a name, the link itself where it is one (utimensat(2)).</summary>
+    public static Errno SetTime(SafeFileHandle dir, ReadOnlySpan<byte> name, long seconds)
+    {
+        TimeSpec* times = stackalloc TimeSpec[2];
+        times[0].Seconds = times[1].Seconds = seconds;
+        times[0].Nanoseconds = times[1].Nanoseconds = 0;
+        var at = new NativeName(name, stackalloc byte[NativeName.StackBytes]);
+        fixed (byte* p = at)
+        {
+            return Result(Native.UTimeNsAt(dir, p, times, AtSymlinkNoFollow));
+        }
+    }
+
+    /// <summary>flistxattr(2): attribute names, each ended by a NUL. ERANGE where <paramref name="list"/> is too small; 65536 always suffice.</summary>
+    public static Errno ListXattrs(SafeFileHandle file, Span<byte> list, out int length)
+    {
+        fixed (byte* p = list)
+        {
+            return Length(Native.FListXattr(file, p, list.Length), out length);
+        }
+    }
+
+    /// <summary>llistxattr(2) of a name in a directory: for what cannot be opened (links, devices, fifos). Needs /proc.</summary>
+    public static Errno ListXattrs(SafeFileHandle dir, ReadOnlySpan<byte> name, Span<byte> list, out int length)
+    {
+        fixed (byte* path = new NativeName(ProcPath(dir, name), []), p = list)
+        {
+            return Length(Native.LListXattr(path, p, list.Length), out length);
+        }
+    }
+
+    /// <summary>fgetxattr(2). ERANGE where <paramref name="value"/> is too small; 65536 always suffice.</summary>
+    public static Errno GetXattr(SafeFileHandle file, ReadOnlySpan<byte> attribute, Span<byte> value, out int length)
+    {
+        var key = new NativeName(attribute, stackalloc byte[NativeName.StackBytes]);
+        fixed (byte* k = key, v = value)
+        {
+            return Length(Native.FGetXattr(file, k, v, value.Length), out length);
+        }
+    }
+
+    /// <summary>lgetxattr(2) of a name in a directory. Needs /proc.</summary>
+    public static Errno GetXattr(SafeFileHandle dir, ReadOnlySpan<byte> name, ReadOnlySpan<byte> attribute, Span<byte> value, out int length)
+    {
+        var key = new NativeName(attribute, stackalloc byte[NativeName.StackBytes]);
+        fixed (byte* path = new NativeName(ProcPath(dir, name), []), k = key, v = value)
+        {
+            return Length(Native.LGetXattr(path, k, v, value.Length), out length);
+        }
+    }
+
+    /// <summary>fsetxattr(2).</summary>
+    public static Errno SetXattr(SafeFileHandle file, ReadOnlySpan<byte> attribute, ReadOnlySpan<byte> value)
+    {
+        var key = new NativeName(attribute, stackalloc byte[NativeName.StackBytes]);
+        fixed (byte* k = key, v = value)
+        {
+            return Result(Native.FSetXattr(file, k, v, value.Length, 0));
+        }
+    }
+
+    /// <summary>lsetxattr(2) of a name in a directory. Needs /proc.</summary>
+    public static Errno SetXattr(SafeFileHandle dir, ReadOnlySpan<byte> name, ReadOnlySpan<byte> attribute, ReadOnlySpan<byte> value)
+    {
+        var key = new NativeName(attribute, stackalloc byte[NativeName.StackBytes]);
+        fixed (byte* path = new NativeName(ProcPath(dir, name), []), k = key, v = value)
+        {
+            return Result(Native.LSetXattr(path, k, v, value.Length, 0));
+        }
+    }
+
+    /// <summary>fremovexattr(2); ENODATA where there is none.</summary>
+    public static Errno RemoveXattr(SafeFileHandle file, ReadOnlySpan<byte> attribute)
+    {
+        var key = new NativeName(attribute, stackalloc byte[NativeName.StackBytes]);
+        fixed (byte* k = key)
+        {
+            return Result(Native.FRemoveXattr(file, k));
+        }
+    }
+
+    private static Errno Length(nint returned, out int length)
+    {
+        length = returned < 0 ? 0 : (int)returned;
+        return returned < 0 ? LastError() : Errno.None;
+    }
+}

@@ -1,0 +1,210 @@
+using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Linux;
+
+/// <summary>
+/// One thin wrapper per system call, all of them relative to a directory descriptor. A wrapper answers an
+/// <see cref="Errno"/>; the caller decides which ones are results and turns the rest into a <see cref="LinuxException"/>.
+/// Names are bytes without a terminating NUL. No wrapper follows a symbolic link in the last component.
+/// This file: names in directories. Content is in Sys.Content.cs, metadata in Sys.Metadata.cs, the process in Sys.Process.cs.
+/// </summary>
+public static unsafe partial class Sys
+{
+    private const int AtSymlinkNoFollow = 0x100;
+    private const int AtRemoveDirectory = 0x200;
+    private const int AtSymlinkFollow = 0x400;
+    private const int AtNoAutomount = 0x800;
+    private const int AtEmptyPath = 0x1000;
+    private const uint RenameNoReplace = 1;
+    private const uint RenameExchange = 2;
+    private const nint OpenAt2Number = 437;
+    private const ulong ResolveBeneathNoSymlinks = 0x08 | 0x04 | 0x02;
+
+    /// <summary>Stands for the working directory where a directory descriptor is asked for (AT_FDCWD).</summary>
+    public static SafeFileHandle WorkingDirectory { get; } = new(-100, ownsHandle: false);
+
+    /// <summary>openat(2). With <see cref="OpenFlags.Temporary"/>, <paramref name="name"/> is the directory to make it in.</summary>
+    public static Errno Open(SafeFileHandle dir, ReadOnlySpan<byte> name, OpenFlags flags, out SafeFileHandle file, uint mode = 0)
+    {
+        bool held = false;
+        try
+        {
+            dir.DangerousAddRef(ref held);
+            var native = new NativeName(name, stackalloc byte[NativeName.StackBytes]);
+            fixed (byte* p = native)
+            {
+                int fd;
+                do
+                {
+                    fd = Native.OpenAt((int)dir.DangerousGetHandle(), p, OpenFlagValues.Of(flags), mode);
+                }
+                while (fd < 0 && LastError() == Errno.EINTR);
+
+                file = new SafeFileHandle(fd, ownsHandle: true);
+                return fd < 0 ? LastError() : Errno.None;
+            }
+        }
+        finally
+        {
+            if (held)
+            {
+                dir.DangerousRelease();
+            }
+        }
+    }
+
+    /// <summary>
+    /// openat2(2) for a path of several components: stays below <paramref name="dir"/> and crosses no symbolic link
+    /// (RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, RESOLVE_NO_MAGICLINKS). Linux 5.6 and later.
+    /// </summary>
+    public static Errno OpenBeneath(SafeFileHandle dir, ReadOnlySpan<byte> path, OpenFlags flags, out SafeFileHandle file)
+    {
+        bool held = false;
+        try
+        {
+            dir.DangerousAddRef(ref held);
+            var native = new NativeName(path, stackalloc byte[NativeName.StackBytes]);
+            var how = new OpenHow { Flags = (ulong)OpenFlagValues.Of(flags), Resolve = ResolveBeneathNoSymlinks };
+            fixed (byte* p = native)
+            {
+                nint fd;
+                do
+                {
+                    fd = Native.OpenAt2(OpenAt2Number, dir.DangerousGetHandle(), p, &how, sizeof(OpenHow));
+                }
+                while (fd < 0 && LastError() is Errno.EINTR or Errno.EAGAIN);
+
+                file = new SafeFileHandle(fd, ownsHandle: true);
+                return fd < 0 ? LastError() : Errno.None;
+            }
+        }
+        finally
+        {
+            if (held)
+            {
+                dir.DangerousRelease();
+            }
+        }
+    }
+
+    /// <summary>linkat(2): gives the inode <paramref name="oldName"/> another name. A symbolic link is linked itself.</summary>
+    public static Errno Link(SafeFileHandle oldDir, ReadOnlySpan<byte> oldName, SafeFileHandle newDir, ReadOnlySpan<byte> newName)
+    {
+        var from = new NativeName(oldName, stackalloc byte[NativeName.StackBytes]);
+        var to = new NativeName(newName, stackalloc byte[NativeName.StackBytes]);
+        fixed (byte* pFrom = from, pTo = to)
+        {
+            return Result(Native.LinkAt(oldDir, pFrom, newDir, pTo, 0));
+        }
+    }
+
+    /// <summary>
+    /// Gives an open file a name, such as one made with <see cref="OpenFlags.Temporary"/>. AT_EMPTY_PATH wants
+    /// CAP_DAC_READ_SEARCH before Linux 6.10; without it the descriptor's name under /proc serves.
+    /// </summary>
+    public static Errno LinkOpenFile(SafeFileHandle file, SafeFileHandle newDir, ReadOnlySpan<byte> newName)
+    {
+        var to = new NativeName(newName, stackalloc byte[NativeName.StackBytes]);
+        byte empty = 0;
+        fixed (byte* pTo = to)
+        {
+            Errno errno = Result(Native.LinkAt(file, &empty, newDir, pTo, AtEmptyPath));
+            if (errno != Errno.ENOENT)
+            {
+                return errno;
+            }
+
+            fixed (byte* pFrom = new NativeName(ProcPath(file, default), stackalloc byte[NativeName.StackBytes]))
+            {
+                return Result(Native.LinkAt(-100, pFrom, newDir, pTo, AtSymlinkFollow));
+            }
+        }
+    }
+
+    /// <summary>symlinkat(2).</summary>
+    public static Errno Symlink(ReadOnlySpan<byte> target, SafeFileHandle dir, ReadOnlySpan<byte> name)
+    {
+        var to = new NativeName(target, stackalloc byte[NativeName.StackBytes]);
+        var at = new NativeName(name, stackalloc byte[NativeName.StackBytes]);
+        fixed (byte* pTarget = to, pName = at)
+        {
+            return Result(Native.SymlinkAt(pTarget, dir, pName));
+        }
+    }
+
+    /// <summary>readlinkat(2). <paramref name="buffer"/> should hold 4096 bytes, the longest target Linux has.</summary>
+    public static Errno ReadLink(SafeFileHandle dir, ReadOnlySpan<byte> name, Span<byte> buffer, out int length)
+    {
+        var at = new NativeName(name, stackalloc byte[NativeName.StackBytes]);
+        fixed (byte* p = at, b = buffer)
+        {
+            nint got = Native.ReadLinkAt(dir, p, b, buffer.Length);
+            length = got < 0 ? 0 : (int)got;
+            return got < 0 ? LastError() : Errno.None;
+        }
+    }
+
+    /// <summary>mkdirat(2); the process's umask applies.</summary>
+    public static Errno MakeDirectory(SafeFileHandle dir, ReadOnlySpan<byte> name, uint mode)
+    {
+        var at = new NativeName(name, stackalloc byte[NativeName.StackBytes]);
+        fixed (byte* p = at)
+        {
+            return Result(Native.MkDirAt(dir, p, mode));
+        }
+    }
+
+    /// <summary>mknodat(2) for a fifo or a device; the process's umask applies.</summary>
+    public static Errno MakeNode(SafeFileHandle dir, ReadOnlySpan<byte> name, FileType type, uint mode, uint major, uint minor)
+    {
+        // gnu_dev_makedev of glibc's sys/sysmacros.h.
+        ulong device = (minor & 0xFFUL) | ((major & 0xFFFUL) << 8) | ((minor & ~0xFFUL) << 12) | ((major & ~0xFFFUL) << 32);
+        var at = new NativeName(name, stackalloc byte[NativeName.StackBytes]);
+        fixed (byte* p = at)
+        {
+            return Result(Native.MkNodAt(dir, p, (uint)type | mode, device));
+        }
+    }
+
+    /// <summary>unlinkat(2) for anything but a directory.</summary>
+    public static Errno Unlink(SafeFileHandle dir, ReadOnlySpan<byte> name) => Unlink(dir, name, 0);
+
+    /// <summary>unlinkat(2) with AT_REMOVEDIR, for an empty directory.</summary>
+    public static Errno RemoveDirectory(SafeFileHandle dir, ReadOnlySpan<byte> name) => Unlink(dir, name, AtRemoveDirectory);
+
+    /// <summary>renameat2(2): replaces what <paramref name="newName"/> names, in one step.</summary>
+    public static Errno Rename(SafeFileHandle oldDir, ReadOnlySpan<byte> oldName, SafeFileHandle newDir, ReadOnlySpan<byte> newName) =>
+        Rename(oldDir, oldName, newDir, newName, 0);
+
+    /// <summary>renameat2(2) with RENAME_NOREPLACE: EEXIST where <paramref name="newName"/> exists.</summary>
+    public static Errno RenameNew(SafeFileHandle oldDir, ReadOnlySpan<byte> oldName, SafeFileHandle newDir, ReadOnlySpan<byte> newName) =>
+        Rename(oldDir, oldName, newDir, newName, RenameNoReplace);
+
+    /// <summary>renameat2(2) with RENAME_EXCHANGE: the two names change places in one step.</summary>
+    public static Errno Exchange(SafeFileHandle oldDir, ReadOnlySpan<byte> oldName, SafeFileHandle newDir, ReadOnlySpan<byte> newName) =>
+        Rename(oldDir, oldName, newDir, newName, RenameExchange);
+
+    private static Errno Unlink(SafeFileHandle dir, ReadOnlySpan<byte> name, int flags)
+    {
+        var at = new NativeName(name, stackalloc byte[NativeName.StackBytes]);
+        fixed (byte* p = at)
+        {
+            return Result(Native.UnlinkAt(dir, p, flags));
+        }
+    }
+
+    private static Errno Rename(SafeFileHandle oldDir, ReadOnlySpan<byte> oldName, SafeFileHandle newDir, ReadOnlySpan<byte> newName, uint flags)
+    {
+        var from = new NativeName(oldName, stackalloc byte[NativeName.StackBytes]);
+        var to = new NativeName(newName, stackalloc byte[NativeName.StackBytes]);
+        fixed (byte* pFrom = from, pTo = to)
+        {
+            return Result(Native.RenameAt2(oldDir, pFrom, newDir, pTo, flags));
+        }
+    }
+
+    private static Errno LastError() => (Errno)Marshal.GetLastPInvokeError();
+
+    private static Errno Result(int returned) => returned < 0 ? LastError() : Errno.None;
+}
