@@ -1,0 +1,105 @@
+using System.Buffers.Binary;
+
+namespace HackTree.Model;
+
+/// <summary>
+/// The canonical bytes of a set of extended attributes (xattr(7)), sorted by name, each name once. The empty set is no
+/// bytes at all. See FORMAT.md, "Extended attributes".
+/// </summary>
+/// <remarks>
+/// One attribute, little-endian: 0 u8 name length (1-255), 1 u32 value length (at most 65536), 5 name, then value.
+/// </remarks>
+public static class XattrSet
+{
+    /// <summary>The longest value Linux takes (XATTR_SIZE_MAX).</summary>
+    public const int MaxValueLength = 65536;
+
+    /// <summary>The longest set a tree takes, in bytes. Names alone are limited to 65536 by the kernel (XATTR_LIST_MAX).</summary>
+    public const int MaxLength = 16 * 1024 * 1024;
+
+    private const int HeaderSize = 5;
+    private const int MaxNameLength = 255;
+
+    private static ReadOnlySpan<byte> Domain => "hacktree xattrs 1\n"u8;
+
+    /// <summary>The canonical bytes of attributes given in any order. Throws <see cref="ArgumentException"/> for what no kernel would hold.</summary>
+    public static byte[] Encode(IEnumerable<(byte[] Name, byte[] Value)> attributes)
+    {
+        var sorted = attributes.ToList();
+        if (sorted.Exists(x => x.Name.Length > MaxNameLength || x.Value.Length > MaxValueLength))
+        {
+            throw new ArgumentException("an extended attribute with too long a name or value", nameof(attributes));
+        }
+
+        sorted.Sort((x, y) => x.Name.AsSpan().SequenceCompareTo(y.Name));
+        byte[] bytes = new byte[sorted.Sum(x => HeaderSize + x.Name.Length + x.Value.Length)];
+        Span<byte> rest = bytes;
+        foreach ((byte[] name, byte[] value) in sorted)
+        {
+            rest[0] = (byte)name.Length;
+            BinaryPrimitives.WriteInt32LittleEndian(rest[1..], value.Length);
+            name.CopyTo(rest[HeaderSize..]);
+            value.CopyTo(rest[(HeaderSize + name.Length)..]);
+            rest = rest[(HeaderSize + name.Length + value.Length)..];
+        }
+
+        return IsCanonical(bytes) ? bytes : throw new ArgumentException("not a set of extended attributes", nameof(attributes));
+    }
+
+    /// <summary>Whether <paramref name="bytes"/> are what <see cref="Encode"/> gives for some set.</summary>
+    public static bool IsCanonical(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.Length > MaxLength)
+        {
+            return false;
+        }
+
+        ReadOnlySpan<byte> previous = default;
+        while (!bytes.IsEmpty)
+        {
+            if (bytes.Length < HeaderSize)
+            {
+                return false;
+            }
+
+            int nameLength = bytes[0];
+            uint valueLength = BinaryPrimitives.ReadUInt32LittleEndian(bytes[1..]);
+            if (nameLength == 0 || valueLength > MaxValueLength || bytes.Length < HeaderSize + nameLength + valueLength)
+            {
+                return false;
+            }
+
+            ReadOnlySpan<byte> name = bytes.Slice(HeaderSize, nameLength);
+            if (name.IndexOf((byte)0) >= 0 || (!previous.IsEmpty && previous.SequenceCompareTo(name) >= 0))
+            {
+                return false;
+            }
+
+            previous = name;
+            bytes = bytes[(HeaderSize + nameLength + (int)valueLength)..];
+        }
+
+        return true;
+    }
+
+    /// <summary>
+    /// Takes the first attribute off canonical bytes; false where there is none left. Use: <c>while (XattrSet.Next(ref rest, ...))</c>.
+    /// </summary>
+    public static bool Next(ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value)
+    {
+        if (rest.IsEmpty)
+        {
+            name = value = default;
+            return false;
+        }
+
+        int valueLength = BinaryPrimitives.ReadInt32LittleEndian(rest[1..]);
+        name = rest.Slice(HeaderSize, rest[0]);
+        value = rest.Slice(HeaderSize + name.Length, valueLength);
+        rest = rest[(HeaderSize + name.Length + valueLength)..];
+        return true;
+    }
+
+    /// <summary>The digest of a set that is not empty; <c>default</c> for the empty one.</summary>
+    public static Digest DigestOf(ReadOnlySpan<byte> canonical) => canonical.IsEmpty ? default : Digest.Of(Domain, canonical);
+}
