@@ -12,9 +12,9 @@ namespace HackTree.Linux;
 /// </remarks>
 public sealed unsafe class DirectoryReader
 {
-    private const int RecordLengthOffset = 16;
-    private const int TypeOffset = 18;
-    private const int NameOffset = 19;
+    internal const int RecordLengthOffset = 16;
+    internal const int TypeOffset = 18;
+    internal const int NameOffset = 19;
 
     private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(64 * 1024);
     private SafeFileHandle? directory;
@@ -31,14 +31,18 @@ public sealed unsafe class DirectoryReader
     public FileType Type { get; private set; }
 
     /// <summary>
-    /// Starts on a directory opened for reading; the caller keeps owning it. A directory is read once: its position
-    /// is that of the descriptor. <paramref name="subject"/> names it in errors.
+    /// Starts at the beginning of a directory opened for reading; the caller keeps owning it. The position is the
+    /// descriptor's: two readers of one descriptor disturb each other. <paramref name="subject"/> names it in errors.
     /// </summary>
     public void Start(SafeFileHandle directory, string subject)
     {
         this.directory = directory;
         this.subject = subject;
         filled = next = 0;
+
+        // btrfs shows what there was when the directory was opened; going to the start makes it look again. Where that
+        // fails, it is no directory, and Next says so.
+        _ = Native.LSeek(directory, 0, 0);
     }
 
     /// <summary>Moves to the next entry; false at the end. Throws <see cref="LinuxException"/> where the directory cannot be read.</summary>

@@ -46,7 +46,7 @@ public readonly record struct FileTime(long Seconds, uint Nanoseconds) : ICompar
 /// <summary>What statx(2) tells of an inode. Never follows a symbolic link in the last component.</summary>
 public readonly struct FileStatus
 {
-    private const ulong AttributeMountRoot = 0x2000;
+    internal const ulong AttributeMountRoot = 0x2000;
 
     private readonly RawStatx raw;
 

@@ -14,6 +14,9 @@ internal static unsafe partial class Native
     [LibraryImport(LibC, EntryPoint = "syscall", SetLastError = true)]
     internal static partial nint OpenAt2(nint number, nint dir, byte* name, OpenHow* how, nint size);
 
+    [LibraryImport(LibC, EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial int SetEnv(string name, string value, int overwrite);
+
     [LibraryImport(LibC, EntryPoint = "close", SetLastError = true)]
     internal static partial int Close(int fd);
 
@@ -127,9 +130,6 @@ internal static unsafe partial class Native
 
     [LibraryImport(LibC, EntryPoint = "getegid")]
     internal static partial uint GetEGid();
-
-    [LibraryImport(LibC, EntryPoint = "umask")]
-    internal static partial uint UMask(uint mask);
 
     [LibraryImport(LibC, EntryPoint = "isatty")]
     internal static partial int IsATty(int fd);

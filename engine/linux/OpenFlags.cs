@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace HackTree.Linux;
 
 /// <summary>
-/// Flags of openat(2). O_CLOEXEC and O_NOCTTY are always added. Four of the values differ between x64 and arm64
+/// Flags of openat(2). O_CLOEXEC is always added, O_NOCTTY to all but O_PATH. Four of the values differ between x64 and arm64
 /// (asm-generic/fcntl.h against arch/arm64/include/uapi/asm/fcntl.h); <see cref="OpenFlagValues"/> has them.
 /// </summary>
 [Flags]
@@ -57,7 +57,9 @@ internal static class OpenFlagValues
 
     internal static int Of(OpenFlags flags)
     {
-        int value = ((int)flags & 3) | CloseOnExec | NoControllingTerminal;
+        // openat2(2) refuses O_PATH together with anything it has no use for.
+        bool isPath = flags.HasFlag(OpenFlags.Path);
+        int value = ((int)flags & 3) | CloseOnExec | (isPath ? Path : NoControllingTerminal);
         value |= flags.HasFlag(OpenFlags.Create) ? Create : 0;
         value |= flags.HasFlag(OpenFlags.Exclusive) ? Exclusive : 0;
         value |= flags.HasFlag(OpenFlags.Truncate) ? Truncate : 0;
@@ -65,7 +67,6 @@ internal static class OpenFlagValues
         value |= flags.HasFlag(OpenFlags.NonBlocking) ? NonBlocking : 0;
         value |= flags.HasFlag(OpenFlags.Directory) ? Directory : 0;
         value |= flags.HasFlag(OpenFlags.NoFollow) ? NoFollow : 0;
-        value |= flags.HasFlag(OpenFlags.Path) ? Path : 0;
         value |= flags.HasFlag(OpenFlags.Temporary) ? Temporary : 0;
         value |= flags.HasFlag(OpenFlags.NoAccessTime) ? NoAccessTime : 0;
         return value;

@@ -6,10 +6,10 @@ namespace HackTree.Linux;
 /// <summary>The system calls about a file's content, and about making it durable.</summary>
 public static unsafe partial class Sys
 {
-    private const int SeekData = 3;
-    private const int SeekHole = 4;
-    private const nuint FiClone = 0x40049409;
-    private const int AdviceSequential = 2;
+    internal const int SeekData = 3;
+    internal const int SeekHole = 4;
+    internal const nuint FiClone = 0x40049409;
+    internal const int AdviceSequential = 2;
 
     /// <summary>pread(2) until <paramref name="buffer"/> is full or the file ends; <paramref name="count"/> bytes were read.</summary>
     public static Errno ReadAt(SafeFileHandle file, Span<byte> buffer, long offset, out int count)
@@ -159,6 +159,11 @@ public static unsafe partial class Sys
     /// <summary>A name under /proc for an open file, or for <paramref name="name"/> in an open directory.</summary>
     private static byte[] ProcPath(SafeFileHandle file, ReadOnlySpan<byte> name)
     {
+        if (file.DangerousGetHandle() == WorkingDirectory.DangerousGetHandle())
+        {
+            return name.ToArray();
+        }
+
         byte[] prefix = Encoding.ASCII.GetBytes($"/proc/self/fd/{file.DangerousGetHandle()}");
         return name.IsEmpty ? prefix : [.. prefix, (byte)'/', .. name];
     }

@@ -5,7 +5,7 @@ namespace HackTree.Linux;
 /// <summary>The system calls about an inode's metadata. Those without a descriptor variant go through /proc/self/fd.</summary>
 public static unsafe partial class Sys
 {
-    private const uint StatxBasicStats = 0x7FF;
+    internal const uint StatxBasicStats = 0x7FF;
 
     /// <summary>statx(2) of a name; a symbolic link is told of itself. Does not trigger automounts.</summary>
     public static Errno Stat(SafeFileHandle dir, ReadOnlySpan<byte> name, out FileStatus status)

@@ -14,8 +14,8 @@ public enum LockKind
 /// <summary>The system calls about this process: who it is, its limits, its locks.</summary>
 public static unsafe partial class Sys
 {
-    private const int LockNonBlocking = 4;
-    private const int LimitOpenFiles = 7;
+    internal const int LockNonBlocking = 4;
+    internal const int LimitOpenFiles = 7;
 
     /// <summary>geteuid(2).</summary>
     public static uint EffectiveUid => Native.GetEUid();
@@ -29,8 +29,29 @@ public static unsafe partial class Sys
     /// <summary>isatty(3) of a descriptor number, such as 2 for standard error.</summary>
     public static bool IsTerminal(int descriptor) => Native.IsATty(descriptor) == 1;
 
-    /// <summary>umask(2) for the whole process; answers the mask that was in force.</summary>
-    public static uint SetUmask(uint mask) => Native.UMask(mask);
+    /// <summary>
+    /// setenv(3): what C libraries in this process see. .NET keeps a copy of the environment and tells them nothing. Not
+    /// thread-safe: call it before anything else.
+    /// </summary>
+    public static void SetEnvironment(string name, string value) => _ = Native.SetEnv(name, value, 1);
+
+    /// <summary>
+    /// The process's umask, read without changing it: other threads may be making files. Linux 4.7 and later; all
+    /// permission bits where /proc does not tell, so that nobody relies on a mode that was cut.
+    /// </summary>
+    public static uint Umask()
+    {
+        const string field = "Umask:";
+        try
+        {
+            string? line = File.ReadLines("/proc/self/status").FirstOrDefault(line => line.StartsWith(field, StringComparison.Ordinal));
+            return line is null ? 0x1FF : Convert.ToUInt32(line[field.Length..].Trim(), 8);
+        }
+        catch (IOException)
+        {
+            return 0x1FF;
+        }
+    }
 
     /// <summary>
     /// flock(2). Without <paramref name="wait"/>, EAGAIN where somebody else holds it. The lock ends when the descriptor

@@ -11,15 +11,15 @@ namespace HackTree.Linux;
 /// </summary>
 public static unsafe partial class Sys
 {
-    private const int AtSymlinkNoFollow = 0x100;
-    private const int AtRemoveDirectory = 0x200;
-    private const int AtSymlinkFollow = 0x400;
-    private const int AtNoAutomount = 0x800;
-    private const int AtEmptyPath = 0x1000;
-    private const uint RenameNoReplace = 1;
-    private const uint RenameExchange = 2;
-    private const nint OpenAt2Number = 437;
-    private const ulong ResolveBeneathNoSymlinks = 0x08 | 0x04 | 0x02;
+    internal const int AtSymlinkNoFollow = 0x100;
+    internal const int AtRemoveDirectory = 0x200;
+    internal const int AtSymlinkFollow = 0x400;
+    internal const int AtNoAutomount = 0x800;
+    internal const int AtEmptyPath = 0x1000;
+    internal const uint RenameNoReplace = 1;
+    internal const uint RenameExchange = 2;
+    internal const nint OpenAt2Number = 437;
+    internal const ulong ResolveBeneathNoSymlinks = 0x08 | 0x04 | 0x02;
 
     /// <summary>Stands for the working directory where a directory descriptor is asked for (AT_FDCWD).</summary>
     public static SafeFileHandle WorkingDirectory { get; } = new(-100, ownsHandle: false);

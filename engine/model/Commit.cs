@@ -146,6 +146,7 @@ public sealed record Commit
         _ when Annotations.Keys.FirstOrDefault(k => !IsAnnotationKey(k)) is { } key => $"'{key}' cannot name an annotation: use letters, digits, '.', '_' and '-'",
         _ when !Annotations.Values.All(IsLine) => "an annotation's value must be one line of text",
         _ when RootMetadata.Mode > FileMetadata.ModeMask => "mode of more than 12 bits",
+        _ when RootMetadata.Uid == FileMetadata.NoOwner || RootMetadata.Gid == FileMetadata.NoOwner => "an owner that nobody can be",
         _ when !XattrSet.IsCanonical(RootXattrs.Span) => "extended attributes that are not canonical",
         _ when Files < 0 || ContentBytes < 0 => "negative totals",
         _ => null,

@@ -12,6 +12,9 @@ public readonly record struct FileMetadata(ushort Mode, uint Uid, uint Gid, long
     /// <summary>All 12 permission bits.</summary>
     public const ushort ModeMask = 0xFFF;
 
+    /// <summary>The uid and gid that nobody has: to chown(2) it means "leave it as it is".</summary>
+    public const uint NoOwner = uint.MaxValue;
+
     /// <summary>The mode every symbolic link has on Linux.</summary>
     public const ushort SymlinkMode = 0x1FF;
 }

@@ -195,6 +195,7 @@ internal static class TreeLayout
             _ when PayloadSize(entry.Kind) < 0 => $"unknown kind {entry.Kind}",
             _ when !EntryName.IsValid(entry.Name) => $"not a valid name: {ByteText.Quote(entry.Name)}",
             _ when entry.Metadata.Mode > FileMetadata.ModeMask => "mode of more than 12 bits",
+            _ when entry.Metadata.Uid == FileMetadata.NoOwner || entry.Metadata.Gid == FileMetadata.NoOwner => "an owner that nobody can be",
             _ when isSymlink && entry.Metadata.Mode != FileMetadata.SymlinkMode => "a symbolic link of another mode than 0777",
             _ when isSymlink != !entry.Target.IsEmpty => "a target where there is no symbolic link, or none where there is",
             _ when entry.Target.Length > MaxTargetLength || entry.Target.IndexOf((byte)0) >= 0 => "not a target of a symbolic link",

@@ -1,0 +1,158 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using HackTree.Linux;
+using HackTree.Tests.Support;
+
+namespace HackTree.Tests.Linux;
+
+/// <summary>Compares every constant and structure we wrote down with the C headers of the machine the tests run on.</summary>
+public sealed class HeaderConstantTests
+{
+    private const string Head = """
+        #define _GNU_SOURCE
+        #include <dirent.h>
+        #include <errno.h>
+        #include <fcntl.h>
+        #include <linux/fs.h>
+        #include <linux/openat2.h>
+        #include <stddef.h>
+        #include <stdio.h>
+        #include <sys/file.h>
+        #include <sys/ioctl.h>
+        #include <sys/resource.h>
+        #include <sys/stat.h>
+        #include <sys/syscall.h>
+        #include <time.h>
+        #include <unistd.h>
+        #define DT(type) (long long)DTTOIF(type)
+        int main(void) {
+        """;
+
+    private static readonly (string Expression, long Ours)[] Constants =
+    [
+        ("AT_FDCWD", Sys.WorkingDirectory.DangerousGetHandle()),
+        ("AT_SYMLINK_NOFOLLOW", Sys.AtSymlinkNoFollow),
+        ("AT_REMOVEDIR", Sys.AtRemoveDirectory),
+        ("AT_SYMLINK_FOLLOW", Sys.AtSymlinkFollow),
+        ("AT_NO_AUTOMOUNT", Sys.AtNoAutomount),
+        ("AT_EMPTY_PATH", Sys.AtEmptyPath),
+        ("RENAME_NOREPLACE", Sys.RenameNoReplace),
+        ("RENAME_EXCHANGE", Sys.RenameExchange),
+        ("SYS_openat2", Sys.OpenAt2Number),
+        ("RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS", (long)Sys.ResolveBeneathNoSymlinks),
+        ("STATX_BASIC_STATS", Sys.StatxBasicStats),
+        ("STATX_ATTR_MOUNT_ROOT", (long)FileStatus.AttributeMountRoot),
+        ("SEEK_DATA", Sys.SeekData),
+        ("SEEK_HOLE", Sys.SeekHole),
+        ("FICLONE", (long)Sys.FiClone),
+        ("POSIX_FADV_SEQUENTIAL", Sys.AdviceSequential),
+        ("LOCK_SH", (long)LockKind.Shared),
+        ("LOCK_EX", (long)LockKind.Exclusive),
+        ("LOCK_NB", Sys.LockNonBlocking),
+        ("RLIMIT_NOFILE", Sys.LimitOpenFiles),
+        ("O_RDONLY", (long)OpenFlags.ReadOnly),
+        ("O_WRONLY", (long)OpenFlags.WriteOnly),
+        ("O_RDWR", (long)OpenFlags.ReadWrite),
+        ("O_CLOEXEC", OpenFlagValues.CloseOnExec),
+        ("O_NOCTTY", OpenFlagValues.NoControllingTerminal),
+        ("O_CREAT", OpenFlagValues.Create),
+        ("O_EXCL", OpenFlagValues.Exclusive),
+        ("O_TRUNC", OpenFlagValues.Truncate),
+        ("O_APPEND", OpenFlagValues.Append),
+        ("O_NONBLOCK", OpenFlagValues.NonBlocking),
+        ("O_DIRECTORY", OpenFlagValues.Directory),
+        ("O_NOFOLLOW", OpenFlagValues.NoFollow),
+        ("O_PATH", OpenFlagValues.Path),
+        ("O_TMPFILE", OpenFlagValues.Temporary),
+        ("O_NOATIME", OpenFlagValues.NoAccessTime),
+        ("S_IFIFO", (long)FileType.Fifo),
+        ("S_IFCHR", (long)FileType.CharacterDevice),
+        ("S_IFDIR", (long)FileType.Directory),
+        ("S_IFBLK", (long)FileType.BlockDevice),
+        ("S_IFREG", (long)FileType.Regular),
+        ("S_IFLNK", (long)FileType.Symlink),
+        ("S_IFSOCK", (long)FileType.Socket),
+        ("DT(DT_UNKNOWN)", (long)FileType.Unknown),
+        ("DT(DT_FIFO)", (long)FileType.Fifo),
+        ("DT(DT_CHR)", (long)FileType.CharacterDevice),
+        ("DT(DT_DIR)", (long)FileType.Directory),
+        ("DT(DT_BLK)", (long)FileType.BlockDevice),
+        ("DT(DT_REG)", (long)FileType.Regular),
+        ("DT(DT_LNK)", (long)FileType.Symlink),
+        ("DT(DT_SOCK)", (long)FileType.Socket),
+        ("offsetof(struct dirent64, d_reclen)", DirectoryReader.RecordLengthOffset),
+        ("offsetof(struct dirent64, d_type)", DirectoryReader.TypeOffset),
+        ("offsetof(struct dirent64, d_name)", DirectoryReader.NameOffset),
+    ];
+
+    [Fact]
+    public void Constants_are_those_of_the_C_headers() => Compare(Constants);
+
+    [Fact]
+    public void Open_flags_become_those_of_the_C_headers() => Compare(
+    [
+        ("O_CLOEXEC | O_NOCTTY", OpenFlagValues.Of(OpenFlags.ReadOnly)),
+        ("O_CLOEXEC | O_NOCTTY | O_RDWR", OpenFlagValues.Of(OpenFlags.ReadWrite)),
+        ("O_CLOEXEC | O_NOCTTY | O_WRONLY | O_CREAT | O_EXCL | O_TRUNC | O_APPEND | O_NONBLOCK", OpenFlagValues.Of(
+            OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive | OpenFlags.Truncate | OpenFlags.Append | OpenFlags.NonBlocking)),
+        ("O_CLOEXEC | O_NOCTTY | O_DIRECTORY | O_NOFOLLOW | O_NOATIME", OpenFlagValues.Of(
+            OpenFlags.Directory | OpenFlags.NoFollow | OpenFlags.NoAccessTime)),
+        ("O_CLOEXEC | O_NOCTTY | O_TMPFILE | O_RDWR", OpenFlagValues.Of(OpenFlags.Temporary | OpenFlags.ReadWrite)),
+        ("O_CLOEXEC | O_PATH | O_NOFOLLOW", OpenFlagValues.Of(OpenFlags.Path | OpenFlags.NoFollow)),
+    ]);
+
+    [Fact]
+    public void Error_numbers_are_those_of_the_C_headers() => Compare(
+        [.. Enum.GetValues<Errno>().Where(errno => errno != Errno.None).Select(errno => (errno.ToString(), (long)errno))]);
+
+    [Fact]
+    public void Structures_are_those_of_the_C_headers()
+    {
+        // Bytes that count up: the first byte of each field is its offset.
+        byte[] counting = [.. Enumerable.Range(0, 256).Select(i => (byte)i)];
+        RawStatx statx = MemoryMarshal.Read<RawStatx>(counting);
+        OpenHow how = MemoryMarshal.Read<OpenHow>(counting);
+        TimeSpec time = MemoryMarshal.Read<TimeSpec>(counting);
+        RLimit limit = MemoryMarshal.Read<RLimit>(counting);
+        Compare(
+        [
+            ("sizeof(struct statx)", SizeOf(statx)),
+            .. Fields("statx",
+                ("stx_mask", statx.Mask), ("stx_blksize", statx.BlockSize), ("stx_attributes", (long)statx.Attributes), ("stx_nlink", statx.Nlink),
+                ("stx_uid", statx.Uid), ("stx_gid", statx.Gid), ("stx_mode", statx.Mode), ("stx_ino", (long)statx.Ino), ("stx_size", (long)statx.Size),
+                ("stx_blocks", (long)statx.Blocks), ("stx_attributes_mask", (long)statx.AttributesMask),
+                ("stx_atime.tv_sec", statx.Atime.Seconds), ("stx_btime.tv_sec", statx.Btime.Seconds), ("stx_ctime.tv_sec", statx.Ctime.Seconds),
+                ("stx_ctime.tv_nsec", statx.Ctime.Nanoseconds), ("stx_mtime.tv_sec", statx.Mtime.Seconds), ("stx_mtime.tv_nsec", statx.Mtime.Nanoseconds),
+                ("stx_rdev_major", statx.RdevMajor), ("stx_rdev_minor", statx.RdevMinor), ("stx_dev_major", statx.DevMajor), ("stx_dev_minor", statx.DevMinor)),
+            ("sizeof(struct open_how)", SizeOf(how)),
+            .. Fields("open_how", ("flags", (long)how.Flags), ("mode", (long)how.Mode), ("resolve", (long)how.Resolve)),
+            ("sizeof(struct timespec)", SizeOf(time)),
+            .. Fields("timespec", ("tv_sec", time.Seconds), ("tv_nsec", time.Nanoseconds)),
+            ("sizeof(struct rlimit)", SizeOf(limit)),
+            .. Fields("rlimit", ("rlim_cur", (long)limit.Soft), ("rlim_max", (long)limit.Hard)),
+        ]);
+    }
+
+    private static IEnumerable<(string Expression, long Ours)> Fields(string structure, params (string Name, long Value)[] fields) =>
+        fields.Select(field => ($"offsetof(struct {structure}, {field.Name})", field.Value & 0xFF));
+
+    private static long SizeOf<T>(T value)
+        where T : struct => MemoryMarshal.AsBytes(new Span<T>(ref value)).Length;
+
+    private static void Compare((string Expression, long Ours)[] values)
+    {
+        string? compiler = Tools.Find("cc") ?? Tools.Find("gcc");
+        Assert.SkipWhen(compiler is null, "there is no C compiler (cc or gcc)");
+        using var directory = new TempDirectory();
+        string body = string.Concat(values.Select(value => $"printf(\"%lld\\n\", (long long)({value.Expression}));\n"));
+        File.WriteAllText(directory.At("constants.c"), $"{Head}\n{body}return 0;\n}}\n");
+        ToolResult compiled = Tools.Run(compiler, "-o", directory.At("constants"), directory.At("constants.c"));
+        Assert.SkipWhen(compiled.ExitCode != 0 && compiled.Error.Contains("fatal error", StringComparison.Ordinal), $"a C header is missing: {compiled.Error}");
+        compiled.Succeeded();
+        string[] lines = Tools.Run(directory.At("constants")).Succeeded().TrimEnd().Split('\n');
+        Assert.Equal(values.Length, lines.Length);
+        Assert.Equal(
+            values.Zip(lines, (value, line) => $"{value.Expression} = {line}"),
+            values.Select(value => string.Create(CultureInfo.InvariantCulture, $"{value.Expression} = {value.Ours}")));
+    }
+}

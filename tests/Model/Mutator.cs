@@ -1,0 +1,58 @@
+using System.Buffers.Binary;
+
+namespace HackTree.Tests.Model;
+
+/// <summary>Makes damaged copies of good bytes: the same ones for the same seed.</summary>
+internal sealed class Mutator(int seed)
+{
+    private static readonly uint[] Numbers = [0, 1, 2, 4, 0x7F, 0x80, 0xFF, 0x100, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFB, 0xFFFFFFFF];
+
+    private Random Random { get; } = new(seed);
+
+    /// <summary>A copy of one of the samples with one to four changes, sometimes with a piece of another sample.</summary>
+    public byte[] Next(IReadOnlyList<byte[]> samples)
+    {
+        byte[] bytes = [.. Pick(samples)];
+        for (int changes = Random.Next(1, 5); changes > 0; changes--)
+        {
+            bytes = Change(bytes, Pick(samples));
+        }
+
+        return bytes;
+    }
+
+    private byte[] Change(byte[] bytes, byte[] other)
+    {
+        int at = Random.Next(bytes.Length + 1);
+        int end = Math.Min(bytes.Length, at + Random.Next(40));
+        int otherAt = Random.Next(other.Length + 1);
+        byte[] piece = other[otherAt..Math.Min(other.Length, otherAt + Random.Next(80))];
+        switch (Random.Next(9))
+        {
+            case 0 when at < bytes.Length:
+                bytes[at] ^= (byte)(1 << Random.Next(8));
+                return bytes;
+            case 1 when at < bytes.Length:
+                bytes[at] = (byte)Random.Next(256);
+                return bytes;
+            case 2 when at < bytes.Length:
+                bytes[at] += (byte)(Random.Next(2) * 2 - 1);
+                return bytes;
+            case 3 when at + sizeof(uint) <= bytes.Length:
+                BinaryPrimitives.WriteUInt32LittleEndian(bytes.AsSpan(at), Pick(Numbers));
+                return bytes;
+            case 4:
+                return bytes[..at];
+            case 5:
+                return [.. bytes[..at], .. bytes[end..]];
+            case 6:
+                return [.. bytes[..end], .. bytes[at..]];
+            case 7:
+                return [.. bytes[..at], .. piece, .. bytes[at..]];
+            default:
+                return [.. bytes[..at], .. piece, .. bytes[end..]];
+        }
+    }
+
+    private T Pick<T>(IReadOnlyList<T> from) => from[Random.Next(from.Count)];
+}

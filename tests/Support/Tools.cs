@@ -1,0 +1,61 @@
+using System.Diagnostics;
+
+namespace HackTree.Tests.Support;
+
+/// <summary>What an external program left.</summary>
+internal sealed record ToolResult(int ExitCode, string Output, string Error)
+{
+    /// <summary>The output, where the program succeeded; else the test fails with what it said.</summary>
+    public string Succeeded()
+    {
+        Assert.True(ExitCode == 0, $"exit code {ExitCode}: {Error}{Output}");
+        return Output;
+    }
+}
+
+/// <summary>External programs that tests compare with.</summary>
+internal static class Tools
+{
+    // mkfs.* and mount live where an ordinary user's path may not lead.
+    private static readonly string[] Folders =
+        [.. (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries), "/usr/sbin", "/sbin"];
+
+    /// <summary>The full path of a program; null where it is not installed.</summary>
+    public static string? Find(string program) =>
+        Folders.Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
+
+    /// <summary>Skips the test, saying why, where a program is not installed.</summary>
+    public static void Require(params ReadOnlySpan<string> programs)
+    {
+        foreach (string program in programs)
+        {
+            Assert.SkipWhen(Find(program) is null, $"the program '{program}' is not installed");
+        }
+    }
+
+    public static ToolResult Run(string program, params IEnumerable<string> arguments) =>
+        Run(program, arguments, environment: null);
+
+    /// <summary>Runs a program to its end, with more variables in its environment.</summary>
+    public static ToolResult Run(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment)
+    {
+        var start = new ProcessStartInfo(Find(program) ?? program, arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        start.Environment["LC_ALL"] = "C";
+        foreach ((string name, string value) in environment ?? new Dictionary<string, string>())
+        {
+            start.Environment[name] = value;
+        }
+
+        using Process process = Process.Start(start)!;
+        process.StandardInput.Close();
+        Task<string> error = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return new ToolResult(process.ExitCode, output, error.GetAwaiter().GetResult());
+    }
+}
