@@ -1,0 +1,102 @@
+using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Checkout;
+
+/// <summary>Makes a file of its own from an object, for roots that will be written to: sharing extents, or a full copy that keeps its holes.</summary>
+internal static class FileCopy
+{
+    private const OpenFlags CreateNew = OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive | OpenFlags.NoFollow;
+
+    internal static void Make(ObjectStore store, CheckoutMethod method, in TreeEntry entry, SafeFileHandle directory, ReadOnlySpan<byte> name, string subject)
+    {
+        using SafeFileHandle source = store.Blobs.Open(store.Blobs.NameOf(entry));
+        Sys.Open(directory, name, CreateNew, out SafeFileHandle file, 0x180).ThrowIfFailed("openat", subject);
+        using (file)
+        {
+            if (method == CheckoutMethod.Reflink)
+            {
+                Reflink(source, file, subject);
+            }
+            else
+            {
+                Copy(source, file, entry.Size, subject);
+            }
+
+            SetMetadata(store.Format, entry, file, subject);
+        }
+    }
+
+    private static void Reflink(SafeFileHandle source, SafeFileHandle file, string subject)
+    {
+        Errno errno = Sys.Clone(source, file);
+        if (errno is Errno.EOPNOTSUPP or Errno.ENOTTY or Errno.EXDEV or Errno.EINVAL)
+        {
+            throw new StoreException($"{subject}: this filesystem cannot share extents with the store; use --copy, or a store and root on one XFS or btrfs");
+        }
+
+        errno.ThrowIfFailed("ioctl FICLONE", subject);
+    }
+
+    private static void Copy(SafeFileHandle source, SafeFileHandle file, long size, string subject)
+    {
+        Sys.Truncate(file, size).ThrowIfFailed("ftruncate", subject);
+        for (long offset = 0; offset < size;)
+        {
+            Errno errno = Sys.NextData(source, offset, out long start, out long end);
+            if (errno == Errno.ENXIO)
+            {
+                return;
+            }
+
+            errno.ThrowIfFailed("lseek", subject);
+            CopyData(source, file, start, Math.Min(end, size), subject);
+            offset = end;
+        }
+    }
+
+    private static void CopyData(SafeFileHandle source, SafeFileHandle file, long start, long end, string subject)
+    {
+        byte[]? buffer = null;
+        while (start < end)
+        {
+            Errno errno = buffer is null ? Sys.CopyRange(source, file, start, end - start, out long copied) : CopyBuffer(source, file, buffer, start, end, out copied);
+            if (buffer is null && errno is Errno.EXDEV or Errno.EOPNOTSUPP or Errno.EINVAL or Errno.ENOSYS)
+            {
+                // Between these filesystems the kernel does not copy.
+                buffer = GC.AllocateUninitializedArray<byte>(256 * 1024);
+                continue;
+            }
+
+            errno.ThrowIfFailed("copy_file_range", subject);
+            if (copied == 0)
+            {
+                throw new CorruptException($"{subject}: its object is shorter than the commit says; run `hacktree fsck`");
+            }
+
+            start += copied;
+        }
+    }
+
+    private static Errno CopyBuffer(SafeFileHandle source, SafeFileHandle file, byte[] buffer, long start, long end, out long copied)
+    {
+        Errno errno = Sys.ReadAt(source, buffer.AsSpan(0, (int)Math.Min(buffer.Length, end - start)), start, out int count);
+        copied = count;
+        return errno == Errno.None ? Sys.WriteAt(file, buffer.AsSpan(0, count), start) : errno;
+    }
+
+    private static void SetMetadata(StoreFormat format, in TreeEntry entry, SafeFileHandle file, string subject)
+    {
+        FileMetadata metadata = format.ObjectMetadata(entry.Metadata);
+        if (!format.UserMode)
+        {
+            Sys.SetOwner(file, metadata.Uid, metadata.Gid).ThrowIfFailed("fchownat", subject);
+        }
+
+        Xattrs.Set(file, format.ObjectXattrs(entry.Xattrs), subject);
+        Sys.SetMode(file, metadata.Mode).ThrowIfFailed("fchmod", subject);
+        Sys.SetTime(file, metadata.ModifyTime).ThrowIfFailed("futimens", subject);
+    }
+}

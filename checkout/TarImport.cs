@@ -1,0 +1,202 @@
+using HackTree.Model;
+using HackTree.Store;
+
+namespace HackTree.Checkout;
+
+/// <summary>
+/// Reads a tar stream into a store. Nothing is ever extracted: names become entries of trees in memory and content goes
+/// straight into objects, so no name in an archive can reach a place outside the tree. Memory is some 300 bytes an entry.
+/// </summary>
+public sealed class TarImport
+{
+    // Two bytes of a path make a directory of some 300 bytes in memory: a hostile archive's way to fill it.
+    private const int MostImpliedDirectories = 1_000_000;
+
+    private readonly ObjectStore store;
+    private readonly ImportOptions options;
+    private readonly TarReader reader;
+    private readonly TarNode root = new([]);
+    private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(Blobs.BufferSize);
+    private int impliedDirectories;
+
+    private TarImport(ObjectStore store, Stream input, ImportOptions options)
+    {
+        this.store = store;
+        this.options = options;
+        reader = new TarReader(input);
+    }
+
+    /// <summary>
+    /// Imports an archive; its trees go to <paramref name="pack"/>. Nothing is durable yet. A later entry of a name takes
+    /// the place of an earlier one, as when an archive was appended to. Throws an <see cref="IOException"/> that says
+    /// what and where for anything that cannot stand in a tree.
+    /// </summary>
+    public static ImportResult Run(ObjectStore store, PackWriter pack, Stream input, ImportOptions options)
+    {
+        var import = new TarImport(store, input, options);
+        while (import.reader.Next())
+        {
+            import.Add();
+        }
+
+        return TarNode.Build(import.root, store, pack);
+    }
+
+    private void Add()
+    {
+        if (TarPath.Fault(reader.Path) is { } fault)
+        {
+            throw reader.Fault(fault);
+        }
+
+        if (IsExcluded())
+        {
+            return;
+        }
+
+        TarNode node = Place(reader.Path, make: true)!;
+        if (node == root && reader.Kind != EntryKind.Directory)
+        {
+            throw reader.Fault("the tree itself would not be a directory");
+        }
+
+        if (node.HasEntries && reader.Kind != EntryKind.Directory)
+        {
+            throw reader.Fault("it would take the place of a directory that has entries");
+        }
+
+        if (reader.IsHardLink)
+        {
+            LinkTo(node);
+            return;
+        }
+
+        FileMetadata metadata = reader.Metadata;
+        node.Metadata = metadata with
+        {
+            Mode = reader.Kind == EntryKind.Symlink ? FileMetadata.SymlinkMode : metadata.Mode,
+            ModifyTime = store.Format.KeepTimes ? metadata.ModifyTime : 0,
+        };
+        node.Kind = reader.Kind;
+        node.Xattrs = reader.Xattrs;
+        node.Target = reader.Kind == EntryKind.Symlink ? reader.LinkTarget.ToArray() : [];
+        node.DeviceMajor = reader.DeviceMajor;
+        node.DeviceMinor = reader.DeviceMinor;
+        node.Size = reader.Kind == EntryKind.Regular ? reader.Size : 0;
+        node.Digest = reader.Kind == EntryKind.Regular ? AddContent(node) : default;
+        RequireValid(node);
+        if (node.Kind != EntryKind.Directory)
+        {
+            options.Progress?.Add(node.Size);
+        }
+    }
+
+    private Digest AddContent(TarNode node)
+    {
+        if (node.Size > buffer.Length)
+        {
+            return store.Blobs.AddStream(Fill, node.Size, node.Metadata, node.Xattrs);
+        }
+
+        Span<byte> content = buffer.AsSpan(0, (int)node.Size);
+        Fill(content);
+        return store.Blobs.AddBytes(content, node.Metadata, node.Xattrs);
+    }
+
+    private void Fill(Span<byte> destination)
+    {
+        while (!destination.IsEmpty)
+        {
+            int count = reader.ReadContent(destination);
+            if (count == 0)
+            {
+                throw reader.Fault("its content ends before its size");
+            }
+
+            destination = destination[count..];
+        }
+    }
+
+    /// <summary>A hard link has everything of the file it is linked to, which must have come before.</summary>
+    private void LinkTo(TarNode node)
+    {
+        if (TarPath.Fault(reader.LinkTarget) is { } fault)
+        {
+            throw reader.Fault($"linked to {TarException.Show(reader.LinkTarget)}: {fault}");
+        }
+
+        TarNode? original = Place(reader.LinkTarget, make: false);
+        if (original is null || original.Kind == EntryKind.Directory)
+        {
+            throw reader.Fault($"linked to {TarException.Show(reader.LinkTarget)}, which is no file in the archive before it");
+        }
+
+        node.TakeFrom(original);
+        options.Progress?.Add(0);
+    }
+
+    /// <summary>Finds the node of a path, making it and the directories above it if asked; null where it is not there.</summary>
+    private TarNode? Place(ReadOnlySpan<byte> path, bool make)
+    {
+        TarNode node = root;
+        while (TarPath.Next(ref path, out ReadOnlySpan<byte> name))
+        {
+            if (node.Kind != EntryKind.Directory)
+            {
+                throw reader.Fault($"its path goes through {ByteText.Quote(node.Name)}, which is no directory");
+            }
+
+            TarNode? next = node.Find(name);
+            if (next is null && !make)
+            {
+                return null;
+            }
+
+            node = next ?? node.Add(name);
+            if (next is null && !path.IsEmpty && ++impliedDirectories > MostImpliedDirectories)
+            {
+                throw reader.Fault($"the archive implies more than {MostImpliedDirectories} directories that have no entry of their own");
+            }
+        }
+
+        return node;
+    }
+
+    private bool IsExcluded()
+    {
+        if (options.Excludes.Count == 0)
+        {
+            return false;
+        }
+
+        // What is below an excluded directory goes with it: each path on the way down is asked.
+        var path = new PathBuffer();
+        ReadOnlySpan<byte> rest = reader.Path;
+        while (TarPath.Next(ref rest, out ReadOnlySpan<byte> name))
+        {
+            path.Push(name);
+            foreach (PathGlob glob in options.Excludes)
+            {
+                if (glob.Matches(path.Bytes))
+                {
+                    return true;
+                }
+            }
+        }
+
+        return false;
+    }
+
+    private void RequireValid(TarNode node)
+    {
+        if (node.Kind == EntryKind.Symlink && (node.Target.Length is 0 or > 4095 || node.Target.Contains((byte)0)))
+        {
+            throw reader.Fault("its target is not one that a symbolic link can have");
+        }
+
+        if (node.Metadata.Uid == FileMetadata.NoOwner || node.Metadata.Gid == FileMetadata.NoOwner)
+        {
+            throw reader.Fault($"{FileMetadata.NoOwner} is no user and no group");
+        }
+    }
+}

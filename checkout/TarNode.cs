@@ -1,0 +1,120 @@
+using System.Diagnostics.CodeAnalysis;
+using HackTree.Model;
+using HackTree.Store;
+
+namespace HackTree.Checkout;
+
+/// <summary>An entry of an archive, in its place in the tree. A directory that only a longer path mentions is root's, mode 0755.</summary>
+internal sealed class TarNode(byte[] name)
+{
+    private Dictionary<byte[], TarNode>? entries;
+
+    internal byte[] Name => name;
+
+    internal EntryKind Kind { get; set; } = EntryKind.Directory;
+
+    internal FileMetadata Metadata { get; set; } = new(0x1ED, 0, 0, 0);
+
+    internal byte[] Xattrs { get; set; } = [];
+
+    internal byte[] Target { get; set; } = [];
+
+    internal long Size { get; set; }
+
+    internal Digest Digest { get; set; }
+
+    internal uint DeviceMajor { get; set; }
+
+    internal uint DeviceMinor { get; set; }
+
+    internal bool HasEntries => entries is { Count: > 0 };
+
+    internal TarNode? Find(ReadOnlySpan<byte> entryName) =>
+        entries is not null && entries.GetAlternateLookup<ReadOnlySpan<byte>>().TryGetValue(entryName, out TarNode? found) ? found : null;
+
+    internal TarNode Add(ReadOnlySpan<byte> entryName)
+    {
+        var node = new TarNode(entryName.ToArray());
+        entries ??= new Dictionary<byte[], TarNode>(ByteComparer.Instance);
+        entries.Add(node.Name, node);
+        return node;
+    }
+
+    /// <summary>Becomes the same file as another node, under its own name.</summary>
+    internal void TakeFrom(TarNode other)
+    {
+        Kind = other.Kind;
+        Metadata = other.Metadata;
+        Xattrs = other.Xattrs;
+        Target = other.Target;
+        Size = other.Size;
+        Digest = other.Digest;
+        DeviceMajor = other.DeviceMajor;
+        DeviceMinor = other.DeviceMinor;
+    }
+
+    /// <summary>Builds the trees from the bottom up, without recursion: an archive may nest directories as deep as it likes.</summary>
+    internal static ImportResult Build(TarNode root, ObjectStore store, PackWriter pack)
+    {
+        var directories = new List<TarNode> { root };
+        for (int i = 0; i < directories.Count; i++)
+        {
+            directories.AddRange(directories[i].entries?.Values.Where(n => n.Kind == EntryKind.Directory) ?? []);
+        }
+
+        long files = 0, contentBytes = 0;
+        for (int i = directories.Count - 1; i >= 0; i--)
+        {
+            var builder = new TreeBuilder();
+            foreach (TarNode node in directories[i].entries?.Values ?? Enumerable.Empty<TarNode>())
+            {
+                builder.Add(node.AsEntry());
+                files += node.Kind == EntryKind.Directory ? 0 : 1;
+                contentBytes += node.Size;
+            }
+
+            Tree tree = builder.Build();
+            directories[i].Digest = Tree.DigestOf(tree.Bytes);
+            if (!store.Packs.Contains(directories[i].Digest))
+            {
+                pack.Add(PackedKind.Tree, directories[i].Digest, tree.Bytes);
+            }
+        }
+
+        return new ImportResult(root.Digest, root.Metadata, root.Xattrs, files, contentBytes, []);
+    }
+
+    private TreeEntry AsEntry() => new()
+    {
+        Kind = Kind,
+        Name = name,
+        Metadata = Metadata,
+        Xattrs = Xattrs,
+        Size = Size,
+        Digest = Digest,
+        Target = Target,
+        DeviceMajor = DeviceMajor,
+        DeviceMinor = DeviceMinor,
+    };
+
+    /// <summary>Names as dictionary keys: byte by byte, and looked up without a copy.</summary>
+    private sealed class ByteComparer : IEqualityComparer<byte[]>, IAlternateEqualityComparer<ReadOnlySpan<byte>, byte[]>
+    {
+        public static readonly ByteComparer Instance = new();
+
+        public bool Equals(byte[]? x, byte[]? y) => x.AsSpan().SequenceEqual(y);
+
+        public bool Equals(ReadOnlySpan<byte> alternate, byte[] other) => alternate.SequenceEqual(other);
+
+        public int GetHashCode([DisallowNull] byte[] obj) => GetHashCode(obj.AsSpan());
+
+        public int GetHashCode(ReadOnlySpan<byte> alternate)
+        {
+            var hash = default(HashCode);
+            hash.AddBytes(alternate);
+            return hash.ToHashCode();
+        }
+
+        public byte[] Create(ReadOnlySpan<byte> alternate) => alternate.ToArray();
+    }
+}

@@ -1,0 +1,293 @@
+using HackTree.Model;
+
+namespace HackTree.Checkout;
+
+/// <summary>
+/// Reads a tar archive front to back: v7, ustar, pax (IEEE Std 1003.1) and GNU format. Trusts nothing in it: whatever the
+/// bytes, there is an entry or a <see cref="TarException"/>, and memory stays below what one entry's names and attributes take.
+/// </summary>
+/// <remarks>
+/// Why not System.Formats.Tar: it decodes names and SCHILY.xattr values as UTF-8, so that bytes which are not UTF-8 (a
+/// Latin-1 name, a file capability) come out as U+FFFD. Here they are bytes throughout.
+/// </remarks>
+internal sealed class TarReader(Stream stream)
+{
+    /// <summary>The longest pax header or GNU long name taken: the largest set of extended attributes, twice.</summary>
+    private const int MaxExtension = 2 * XattrSet.MaxLength;
+
+    private const int MaxTarget = 4095;
+    private const int DrainLimit = 1024 * 1024;
+    private const string Sparse = "this is a GNU sparse entry; make the archive without --sparse";
+    private const string MultiVolume = "this is a part of a multi-volume archive; make it in one piece";
+
+    private readonly TarInput input = new(stream);
+    private readonly byte[] block = new byte[TarHeader.BlockSize];
+    private readonly byte[] ustarPath = new byte[TarHeader.PrefixSize + 1 + TarHeader.NameSize];
+    private byte[] extension = [];
+    private readonly PaxValues globals = new();
+    private readonly PaxValues values = new();
+    private ReadOnlyMemory<byte> path;
+    private ReadOnlyMemory<byte> linkTarget;
+    private byte[]? gnuName;
+    private byte[]? gnuTarget;
+    private long headerOffset;
+    private long remaining;
+    private long padding;
+    private bool hasEnded;
+
+    /// <summary>What the entry is; none for a hard link, which is whatever its target is.</summary>
+    internal EntryKind Kind { get; private set; }
+
+    /// <summary>Whether it is another name for an earlier entry, whose path is <see cref="LinkTarget"/>.</summary>
+    internal bool IsHardLink { get; private set; }
+
+    /// <summary>The path as the archive has it, which may be any bytes: see <see cref="TarPath"/>. Until the next entry, like all spans here.</summary>
+    internal ReadOnlySpan<byte> Path => path.Span;
+
+    /// <summary>Symbolic link: a target that a tree takes. Hard link: a path, any bytes.</summary>
+    internal ReadOnlySpan<byte> LinkTarget => linkTarget.Span;
+
+    /// <summary>Mode, owner and time; of a hard link, what the archive repeats of its target's.</summary>
+    internal FileMetadata Metadata { get; private set; }
+
+    /// <summary>Extended attributes as <see cref="XattrSet"/> has them.</summary>
+    internal byte[] Xattrs { get; private set; } = [];
+
+    /// <summary>Regular file: bytes of content, as the archive claims.</summary>
+    internal long Size { get; private set; }
+
+    /// <summary>Device: major number.</summary>
+    internal uint DeviceMajor { get; private set; }
+
+    /// <summary>Device: minor number.</summary>
+    internal uint DeviceMinor { get; private set; }
+
+    /// <summary>Goes to the next entry, past content that was not read; false at the end of the archive.</summary>
+    internal bool Next()
+    {
+        bool isExtended = false;
+        if (hasEnded)
+        {
+            return false;
+        }
+
+        SkipContent();
+        path = default;
+        gnuName = gnuTarget = null;
+        values.CopyFrom(globals);
+        while (ReadHeader())
+        {
+            byte type = block[TarHeader.TypeOffset];
+            switch (type)
+            {
+                case TarHeader.PaxType or TarHeader.SolarisPaxType:
+                    Check(values.Apply(ReadExtension()));
+                    break;
+                case TarHeader.PaxGlobalType when !isExtended:
+                    Check(globals.Apply(ReadExtension()));
+                    values.CopyFrom(globals);
+                    continue;
+                case TarHeader.GnuLongNameType:
+                    gnuName = TarHeader.Text(ReadExtension()).ToArray();
+                    break;
+                case TarHeader.GnuLongLinkType:
+                    gnuTarget = TarHeader.Text(ReadExtension()).ToArray();
+                    break;
+                case TarHeader.GnuVolumeLabelType when !isExtended:
+                    SetContent(Number(TarHeader.SizeOffset, TarHeader.LongNumberSize, "size", long.MaxValue));
+                    SkipContent();
+                    continue;
+                default:
+                    ReadEntry(type);
+                    return true;
+            }
+
+            isExtended = true;
+        }
+
+        hasEnded = true;
+        return !isExtended ? false : throw Fault("the archive ends between the name or attributes of an entry and the entry");
+    }
+
+    /// <summary>Reads content of the entry, at least one byte; 0 at its end.</summary>
+    internal int ReadContent(Span<byte> buffer)
+    {
+        int count = input.Read(buffer[..(int)Math.Min(buffer.Length, remaining)]);
+        remaining -= count;
+        return count > 0 || remaining == 0 || buffer.IsEmpty ? count : throw CutShort();
+    }
+
+    /// <summary>An exception about the entry, with its name and place.</summary>
+    internal TarException Fault(string fault)
+    {
+        string name = path.IsEmpty ? "the archive" : TarException.Show(Path);
+        return new TarException($"{name}: {fault} (at byte {headerOffset} of the archive)");
+    }
+
+    /// <summary>Reads the next header block; false at the end of the archive.</summary>
+    private bool ReadHeader()
+    {
+        headerOffset = input.Position;
+        int length = input.ReadFully(block);
+        if (headerOffset == 0)
+        {
+            Check(TarForeign.Describe(block.AsSpan(0, length)));
+        }
+
+        if (length == 0)
+        {
+            // No end mark, as GNU tar allows: the last entry was whole.
+            return false;
+        }
+
+        if (length < block.Length)
+        {
+            throw CutShort();
+        }
+
+        if (block.AsSpan().IndexOfAnyExcept((byte)0) < 0)
+        {
+            ReadEnd();
+            return false;
+        }
+
+        return TarHeader.HasRightChecksum(block) ? true
+            : throw Fault(headerOffset == 0 ? "this is not a tar archive" : "there is no header of an entry where one should be; the archive is damaged");
+    }
+
+    /// <summary>The end is two blocks of zeros. What follows is not looked at, as no tar does, but taken, so that a pipe's writer can finish.</summary>
+    private void ReadEnd()
+    {
+        int length = input.ReadFully(block);
+        if (length == block.Length && block.AsSpan().IndexOfAnyExcept((byte)0) >= 0)
+        {
+            throw Fault("a block of zeros in the middle; the archive is damaged");
+        }
+
+        input.Skip(DrainLimit);
+    }
+
+    private void ReadEntry(byte type)
+    {
+        // The name first: messages about the rest tell it.
+        path = values.Path ?? gnuName ?? UstarPath();
+        Check(Path.IsEmpty ? "an entry without a name" : null);
+        IsHardLink = type == TarHeader.HardLinkType;
+        Kind = KindOf(type);
+        Check(values.IsSparse ? Sparse : values.IsMultiVolume ? MultiVolume : null);
+        ReadLinkTarget();
+        Metadata = ReadMetadata();
+        Check(values.ListFault);
+        Xattrs = values.EncodeXattrs();
+        bool isDevice = Kind is EntryKind.CharacterDevice or EntryKind.BlockDevice;
+        DeviceMajor = isDevice ? values.DeviceMajor ?? DeviceNumber(TarHeader.MajorOffset) : 0;
+        DeviceMinor = isDevice ? values.DeviceMinor ?? DeviceNumber(TarHeader.MinorOffset) : 0;
+
+        // Only files have content; for others the field may hold anything (POSIX), but for GNU's lists of names.
+        bool hasContent = IsFile(type) || type == TarHeader.GnuDirectoryType;
+        SetContent(hasContent ? values.Size ?? Number(TarHeader.SizeOffset, TarHeader.LongNumberSize, "size", long.MaxValue) : 0);
+        if (Kind != EntryKind.Regular)
+        {
+            SkipContent();
+        }
+
+        Size = remaining;
+    }
+
+    private EntryKind KindOf(byte type) => type switch
+    {
+        // In v7 archives, and those of some programs since, a directory is a file whose name ends with a slash.
+        _ when IsFile(type) => Path.EndsWith("/"u8) ? EntryKind.Directory : EntryKind.Regular,
+        TarHeader.HardLinkType => EntryKind.None,
+        TarHeader.SymlinkType => EntryKind.Symlink,
+        TarHeader.CharacterDeviceType => EntryKind.CharacterDevice,
+        TarHeader.BlockDeviceType => EntryKind.BlockDevice,
+        TarHeader.DirectoryType or TarHeader.GnuDirectoryType => EntryKind.Directory,
+        TarHeader.FifoType => EntryKind.Fifo,
+        TarHeader.GnuSparseType => throw Fault(Sparse),
+        TarHeader.GnuMultiVolumeType => throw Fault(MultiVolume),
+        _ => throw Fault($"an entry of unknown type {TarException.Show([type])}"),
+    };
+
+    private static bool IsFile(byte type) => type is TarHeader.OldRegularType or TarHeader.RegularType or TarHeader.ContiguousType;
+
+    private void ReadLinkTarget()
+    {
+        bool isSymlink = Kind == EntryKind.Symlink;
+        linkTarget = !isSymlink && !IsHardLink ? default(ReadOnlyMemory<byte>)
+            : values.LinkTarget ?? gnuTarget ?? TarHeader.Text(block.AsSpan(TarHeader.LinkOffset, TarHeader.LinkSize)).ToArray();
+        bool isUsable = !isSymlink || LinkTarget.Length is > 0 and <= MaxTarget && LinkTarget.IndexOf((byte)0) < 0;
+        Check(isUsable ? null : $"no symbolic link can have this target: {TarException.Show(LinkTarget)}");
+    }
+
+    private FileMetadata ReadMetadata() => new(
+        Kind == EntryKind.Symlink
+            ? FileMetadata.SymlinkMode
+            : (ushort)(Number(TarHeader.ModeOffset, TarHeader.NumberSize, "mode", long.MaxValue) & FileMetadata.ModeMask),
+        values.Uid ?? (uint)Number(TarHeader.UidOffset, TarHeader.NumberSize, "owner", uint.MaxValue),
+        values.Gid ?? (uint)Number(TarHeader.GidOffset, TarHeader.NumberSize, "group", uint.MaxValue),
+        values.ModifyTime ?? Number(TarHeader.TimeOffset, TarHeader.LongNumberSize, "time", long.MaxValue, isSigned: true));
+
+    private uint DeviceNumber(int offset) => (uint)Number(offset, TarHeader.NumberSize, "device number", uint.MaxValue);
+
+    private long Number(int offset, int size, string what, long max, bool isSigned = false) =>
+        TarHeader.TryNumber(block.AsSpan(offset, size), out long number) && number <= max && (isSigned || number >= 0)
+            ? number
+            : throw Fault($"its {what} is not a number that can be");
+
+    private ReadOnlyMemory<byte> UstarPath()
+    {
+        ReadOnlySpan<byte> header = block;
+        ReadOnlySpan<byte> name = TarHeader.Text(header.Slice(TarHeader.NameOffset, TarHeader.NameSize));
+        ReadOnlySpan<byte> prefix = header[TarHeader.MagicOffset..].StartsWith(TarHeader.PosixMagic)
+            ? TarHeader.Text(header.Slice(TarHeader.PrefixOffset, TarHeader.PrefixSize))
+            : default;
+        int start = prefix.IsEmpty ? 0 : prefix.Length + 1;
+        prefix.CopyTo(ustarPath);
+        ustarPath[prefix.Length] = (byte)'/';
+        name.CopyTo(ustarPath.AsSpan(start));
+        return ustarPath.AsMemory(0, start + name.Length);
+    }
+
+    /// <summary>The content of a pax header or a GNU long name.</summary>
+    private ReadOnlySpan<byte> ReadExtension()
+    {
+        long size = Number(TarHeader.SizeOffset, TarHeader.LongNumberSize, "size", long.MaxValue);
+        Check(size > MaxExtension ? $"a name or pax header of {size} bytes" : null);
+        SetContent(size);
+        extension = size > extension.Length ? new byte[size] : extension;
+        Span<byte> bytes = extension.AsSpan(0, (int)size);
+        remaining -= input.ReadFully(bytes);
+        SkipContent();
+        return bytes;
+    }
+
+    private void SetContent(long size)
+    {
+        Check(size > long.MaxValue - TarHeader.BlockSize - input.Position ? $"its size of {size} bytes is impossible" : null);
+        remaining = size;
+        padding = -size & (TarHeader.BlockSize - 1);
+    }
+
+    private void SkipContent()
+    {
+        if (!input.Skip(remaining + padding))
+        {
+            throw CutShort();
+        }
+
+        remaining = padding = 0;
+    }
+
+    private void Check(string? fault)
+    {
+        if (fault is not null)
+        {
+            throw Fault(fault);
+        }
+    }
+
+    private TarException CutShort() => new(path.IsEmpty
+        ? $"the archive ends in the middle of a header (at byte {headerOffset})"
+        : $"the archive ends in the middle of {TarException.Show(Path)} (which is at byte {headerOffset})");
+}

@@ -1,0 +1,308 @@
+using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Checkout;
+
+/// <summary>
+/// Makes a tree's files in a directory. Directories are work for every core, parent before child; a regular file is one
+/// linkat(2) and nothing else. A directory gets its metadata when all below it is done, for each name made in it would
+/// change its time, and a mode without write permission would stop an ordinary user.
+/// </summary>
+internal sealed class TreeMaker
+{
+    private const uint OwnerMode = 0x1C0;
+    private const uint PermissionMask = 0x1FF;
+    private const uint SetIdMask = 0xC00;
+
+    private readonly ObjectStore store;
+    private readonly CheckoutMethod method;
+    private readonly Progress? progress;
+    private readonly string destination;
+    private readonly WorkStack<MadeDirectory> work = new();
+    private readonly bool restoresOwners;
+    private readonly uint uid = Sys.EffectiveUid;
+    private readonly uint gid = Sys.EffectiveGid;
+    private readonly uint umask = Sys.Umask();
+    private long files;
+
+    internal TreeMaker(ObjectStore store, CheckoutMethod method, string destination, Progress? progress)
+    {
+        this.store = store;
+        this.method = method;
+        this.destination = destination;
+        this.progress = progress;
+        restoresOwners = !store.Format.UserMode;
+    }
+
+    /// <summary>What could not be restored.</summary>
+    internal Unrestored Unrestored { get; } = new();
+
+    /// <summary>Names made that are not directories.</summary>
+    internal long Files => files;
+
+    /// <summary>Makes one entry as <paramref name="name"/> in <paramref name="parent"/>; a directory stays empty until <see cref="Run"/>.</summary>
+    internal void Begin(SafeFileHandle parent, ReadOnlySpan<byte> name, in TreeEntry entry)
+    {
+        if (!entry.IsDirectory)
+        {
+            MakeEntry(parent, name, entry, destination);
+            return;
+        }
+
+        var top = new MadeDirectory(null, entry, name);
+        MakeDirectory(top, parent);
+
+        // What the place hands down (default ACLs, the set-gid bit) would reach every directory below.
+        Xattrs.RemoveInheritedAcls(top.Handle, destination);
+        Sys.SetMode(top.Handle, OwnerMode).ThrowIfFailed("fchmod", destination);
+        if (restoresOwners)
+        {
+            Sys.SetOwner(top.Handle, uid, gid).ThrowIfFailed("fchownat", destination);
+        }
+
+        work.Push(top);
+    }
+
+    /// <summary>Makes all that is below the entry.</summary>
+    internal void Run() => work.Run(Environment.ProcessorCount, () => Process);
+
+    /// <summary>The file type that a kind of entry is made as.</summary>
+    internal static FileType TypeOf(EntryKind kind) => kind switch
+    {
+        EntryKind.Regular => FileType.Regular,
+        EntryKind.Directory => FileType.Directory,
+        EntryKind.Symlink => FileType.Symlink,
+        EntryKind.CharacterDevice => FileType.CharacterDevice,
+        EntryKind.BlockDevice => FileType.BlockDevice,
+        EntryKind.Fifo => FileType.Fifo,
+        _ => FileType.Unknown,
+    };
+
+    private void Process(MadeDirectory directory)
+    {
+        if (directory.Parent is { } parent)
+        {
+            MakeDirectory(directory, parent.Handle);
+        }
+
+        foreach (TreeEntry entry in store.Packs.ReadTree(directory.Digest))
+        {
+            if (entry.IsDirectory)
+            {
+                directory.Expect();
+                work.Push(new MadeDirectory(directory, entry, entry.Name));
+            }
+            else
+            {
+                MakeEntry(directory.Handle, entry.Name, entry, directory);
+            }
+        }
+
+        for (MadeDirectory? done = directory; done is not null && done.FinishOne(); done = done.Parent)
+        {
+            Complete(done);
+        }
+    }
+
+    private void MakeDirectory(MadeDirectory directory, SafeFileHandle parent)
+    {
+        // The top stays private until it is whole; below it the final permissions can do no harm.
+        uint mode = directory.Parent is null ? OwnerMode : (directory.Metadata.Mode & PermissionMask) | OwnerMode;
+        Sys.MakeDirectory(parent, directory.Name, mode).ThrowIfFailed("mkdirat", Subject(directory, default));
+        if ((umask & OwnerMode) != 0)
+        {
+            Sys.SetMode(parent, directory.Name, (mode & ~umask) | OwnerMode).ThrowIfFailed("fchmodat", Subject(directory, default));
+        }
+
+        Sys.Open(parent, directory.Name, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle handle)
+            .ThrowIfFailed("openat", Subject(directory, default));
+        directory.Handle = handle;
+        directory.MadeMode = (mode & ~umask) | OwnerMode;
+    }
+
+    private void Complete(MadeDirectory directory)
+    {
+        SafeFileHandle handle = directory.Handle;
+        FileMetadata metadata = directory.Metadata;
+        bool isOwn = metadata.Uid == uid && metadata.Gid == gid;
+        if (!isOwn && restoresOwners)
+        {
+            Sys.SetOwner(handle, metadata.Uid, metadata.Gid).ThrowIfFailed("fchownat", Subject(directory, default));
+        }
+        else if (!isOwn)
+        {
+            Unrestored.AddOwner();
+        }
+
+        if (directory.Xattrs.Length > 0)
+        {
+            Xattrs.Set(handle, Settable(directory.Xattrs), Subject(directory, default));
+        }
+
+        // Giving a directory away or setting an ACL may change its mode.
+        if (directory.MadeMode != metadata.Mode || (!isOwn && restoresOwners) || directory.Xattrs.Length > 0)
+        {
+            Sys.SetMode(handle, metadata.Mode).ThrowIfFailed("fchmod", Subject(directory, default));
+        }
+
+        Sys.SetTime(handle, metadata.ModifyTime).ThrowIfFailed("futimens", Subject(directory, default));
+        handle.Dispose();
+    }
+
+    private void MakeEntry(SafeFileHandle directory, ReadOnlySpan<byte> name, in TreeEntry entry, object place)
+    {
+        bool isMade = true;
+        switch (entry.Kind)
+        {
+            case EntryKind.Regular:
+                MakeFile(directory, name, entry, place);
+                break;
+            case EntryKind.Symlink:
+                Sys.Symlink(entry.Target, directory, name).ThrowIfFailed("symlinkat", Subject(place, name));
+                break;
+            default:
+                isMade = MakeNode(directory, name, entry, place);
+                break;
+        }
+
+        if (isMade && entry.Kind != EntryKind.Regular)
+        {
+            SetMetadata(directory, name, entry, place);
+        }
+
+        Interlocked.Increment(ref files);
+        progress?.Add(entry.Size);
+    }
+
+    private void MakeFile(SafeFileHandle directory, ReadOnlySpan<byte> name, in TreeEntry entry, object place)
+    {
+        if (!restoresOwners)
+        {
+            CountUnrestored(entry);
+        }
+
+        if (method != CheckoutMethod.Hardlink)
+        {
+            FileCopy.Make(store, method, entry, directory, name, Subject(place, name));
+            return;
+        }
+
+        Errno errno = store.Blobs.Link(store.Blobs.NameOf(entry), directory, name);
+        if (errno == Errno.EXDEV)
+        {
+            throw new StoreException($"{destination}: hardlinks need one filesystem (and mount), and the store {store.Path} is on another; use --copy, or a place beside the store");
+        }
+
+        if (errno != Errno.None)
+        {
+            throw new LinuxException(errno, "linkat", Subject(place, name));
+        }
+    }
+
+    private bool MakeNode(SafeFileHandle directory, ReadOnlySpan<byte> name, in TreeEntry entry, object place)
+    {
+        Errno errno = Sys.MakeNode(directory, name, TypeOf(entry.Kind), entry.Metadata.Mode & PermissionMask, entry.DeviceMajor, entry.DeviceMinor);
+        if (errno == Errno.EPERM && !restoresOwners)
+        {
+            Unrestored.AddDevice();
+            return false;
+        }
+
+        errno.ThrowIfFailed("mknodat", Subject(place, name));
+        return true;
+    }
+
+    /// <summary>Gives links, devices and fifos what making them could not.</summary>
+    private void SetMetadata(SafeFileHandle directory, ReadOnlySpan<byte> name, in TreeEntry entry, object place)
+    {
+        FileMetadata metadata = entry.Metadata;
+        if (!restoresOwners)
+        {
+            CountUnrestored(entry);
+        }
+        else if (metadata.Uid != uid || metadata.Gid != gid)
+        {
+            Sys.SetOwner(directory, name, metadata.Uid, metadata.Gid).ThrowIfFailed("fchownat", Subject(place, name));
+        }
+
+        if (!entry.Xattrs.IsEmpty)
+        {
+            Xattrs.Set(directory, name, Settable(entry.Xattrs), Subject(place, name));
+        }
+
+        // A link's mode cannot be set; a node's was cut by the mask, and by a change of owner.
+        if (entry.Kind != EntryKind.Symlink)
+        {
+            Sys.SetMode(directory, name, metadata.Mode).ThrowIfFailed("fchmodat", Subject(place, name));
+        }
+
+        Sys.SetTime(directory, name, metadata.ModifyTime).ThrowIfFailed("utimensat", Subject(place, name));
+    }
+
+    private ReadOnlySpan<byte> Settable(ReadOnlySpan<byte> recorded)
+    {
+        ReadOnlySpan<byte> kept = store.Format.ObjectXattrs(recorded);
+        if (kept.Length != recorded.Length)
+        {
+            Unrestored.AddAttributes();
+        }
+
+        return kept;
+    }
+
+    private void CountUnrestored(in TreeEntry entry)
+    {
+        if (entry.Metadata.Uid != uid || entry.Metadata.Gid != gid)
+        {
+            Unrestored.AddOwner();
+        }
+
+        if (entry.Kind == EntryKind.Regular && (entry.Metadata.Mode & SetIdMask) != 0)
+        {
+            Unrestored.AddSetId();
+        }
+
+        if (entry.Kind == EntryKind.Regular && !entry.Xattrs.IsEmpty)
+        {
+            Settable(entry.Xattrs);
+        }
+    }
+
+    /// <summary>The name of an entry in messages; made only when one is needed.</summary>
+    private string Subject(object place, ReadOnlySpan<byte> name)
+    {
+        string text = name.IsEmpty ? "" : "/" + ByteText.Quote(name);
+        for (var directory = place as MadeDirectory; directory?.Parent is not null; directory = directory.Parent)
+        {
+            text = "/" + ByteText.Quote(directory.Name) + text;
+        }
+
+        return destination + text;
+    }
+}
+
+/// <summary>A directory being made; it stays open until every directory below it is done, because they are made in it.</summary>
+internal sealed class MadeDirectory(MadeDirectory? parent, in TreeEntry entry, ReadOnlySpan<byte> name)
+{
+    private int unfinished = 1;
+
+    public MadeDirectory? Parent { get; } = parent;
+
+    public byte[] Name { get; } = name.ToArray();
+
+    public Digest Digest { get; } = entry.Digest;
+
+    public FileMetadata Metadata { get; } = entry.Metadata;
+
+    public byte[] Xattrs { get; } = entry.Xattrs.ToArray();
+
+    public SafeFileHandle Handle { get; set; } = null!;
+
+    public uint MadeMode { get; set; }
+
+    public void Expect() => Interlocked.Increment(ref unfinished);
+
+    public bool FinishOne() => Interlocked.Decrement(ref unfinished) == 0;
+}

@@ -1,0 +1,42 @@
+namespace HackTree.Checkout;
+
+/// <summary>What an ordinary user's checkout could not restore, counted. The trees have it all; the root does not.</summary>
+public sealed class Unrestored
+{
+    private long owners;
+    private long devices;
+    private long setIds;
+    private long attributes;
+
+    /// <summary>Entries that belong to somebody else in the commit.</summary>
+    public long Owners => owners;
+
+    /// <summary>Device nodes that were not made.</summary>
+    public long Devices => devices;
+
+    /// <summary>Files without their set-uid or set-gid bit.</summary>
+    public long SetIds => setIds;
+
+    /// <summary>Entries without some of their extended attributes.</summary>
+    public long Attributes => attributes;
+
+    /// <summary>One line that says it; null where everything was restored.</summary>
+    public string? Summary()
+    {
+        (long Count, string What)[] all =
+        [
+            (owners, "owners"), (devices, "device nodes"), (setIds, "set-id bits"), (attributes, "privileged attributes"),
+        ];
+        IEnumerable<string> lost = all.Where(x => x.Count > 0).Select(x => $"{x.Count} {x.What}");
+        string text = string.Join(", ", lost);
+        return text.Length == 0 ? null : $"not restored in user mode, but kept in the commit: {text}";
+    }
+
+    internal void AddOwner() => Interlocked.Increment(ref owners);
+
+    internal void AddDevice() => Interlocked.Increment(ref devices);
+
+    internal void AddSetId() => Interlocked.Increment(ref setIds);
+
+    internal void AddAttributes() => Interlocked.Increment(ref attributes);
+}
