@@ -150,6 +150,16 @@ public static unsafe partial class Sys
         }
     }
 
+    /// <summary>lremovexattr(2) of a name in a directory; ENODATA where there is none. Needs /proc.</summary>
+    public static Errno RemoveXattr(SafeFileHandle dir, ReadOnlySpan<byte> name, ReadOnlySpan<byte> attribute)
+    {
+        var key = new NativeName(attribute, stackalloc byte[NativeName.StackBytes]);
+        fixed (byte* path = new NativeName(ProcPath(dir, name), []), k = key)
+        {
+            return Result(Native.LRemoveXattr(path, k));
+        }
+    }
+
     private static Errno Length(nint returned, out int length)
     {
         length = returned < 0 ? 0 : (int)returned;

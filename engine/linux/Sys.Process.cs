@@ -15,6 +15,7 @@ public enum LockKind
 public static unsafe partial class Sys
 {
     internal const int LockNonBlocking = 4;
+    internal const nuint GetWindowSize = 0x5413;
     internal const int LimitOpenFiles = 7;
 
     /// <summary>geteuid(2).</summary>
@@ -28,6 +29,19 @@ public static unsafe partial class Sys
 
     /// <summary>isatty(3) of a descriptor number, such as 2 for standard error.</summary>
     public static bool IsTerminal(int descriptor) => Native.IsATty(descriptor) == 1;
+
+    /// <summary>
+    /// The columns of the terminal at a descriptor number (TIOCGWINSZ, ioctl_tty(2)); 80 where it does not say. .NET's
+    /// Console would switch modes of the terminal to find out, and leave them so in a process that is killed.
+    /// </summary>
+    public static int TerminalWidth(int descriptor)
+    {
+        using var terminal = new SafeFileHandle(descriptor, ownsHandle: false);
+
+        // struct winsize: rows, columns, and two more; u16 each.
+        ushort* size = stackalloc ushort[4];
+        return Native.IoCtl(terminal, GetWindowSize, (nint)size) == 0 && size[1] > 1 ? size[1] : 80;
+    }
 
     /// <summary>
     /// setenv(3): what C libraries in this process see. .NET keeps a copy of the environment and tells them nothing. Not

@@ -100,6 +100,20 @@ public static class XattrSet
         return true;
     }
 
+    /// <summary>Whether canonical bytes hold an attribute of that name.</summary>
+    public static bool Contains(ReadOnlySpan<byte> canonical, ReadOnlySpan<byte> attribute)
+    {
+        while (Next(ref canonical, out ReadOnlySpan<byte> name, out _))
+        {
+            if (name.SequenceEqual(attribute))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
     /// <summary>The digest of a set that is not empty; <c>default</c> for the empty one.</summary>
     public static Digest DigestOf(ReadOnlySpan<byte> canonical) => canonical.IsEmpty ? default : Digest.Of(Domain, canonical);
 }

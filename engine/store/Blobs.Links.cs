@@ -1,0 +1,65 @@
+using HackTree.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Store;
+
+/// <summary>This file: how objects become files of roots.</summary>
+public sealed partial class Blobs
+{
+    private readonly Lock renewal = new();
+
+    /// <summary>
+    /// Gives an object another name, as every file of a root is made. Answers EEXIST and EXDEV. Where the filesystem
+    /// allows no more links, the object gets a new inode: the old one lives on in the roots that have it.
+    /// </summary>
+    public Errno Link(in ObjectName name, SafeFileHandle directory, ReadOnlySpan<byte> newName)
+    {
+        Span<byte> text = stackalloc byte[ObjectName.MaxLength];
+        int length = name.Format(text);
+        ReadOnlySpan<byte> objectText = text[ObjectName.FanoutLength..length];
+        SafeFileHandle fan = Directory(name.Fanout);
+        Errno errno = Sys.Link(fan, objectText, directory, newName);
+        if (errno == Errno.EMLINK)
+        {
+            lock (renewal)
+            {
+                errno = Sys.Link(fan, objectText, directory, newName);
+                if (errno == Errno.EMLINK)
+                {
+                    Renew(name, objectText);
+                    errno = Sys.Link(fan, objectText, directory, newName);
+                }
+            }
+        }
+
+        ThrowIfMissing(errno, name);
+        return errno;
+    }
+
+    private void Renew(in ObjectName name, ReadOnlySpan<byte> objectText)
+    {
+        using SafeFileHandle full = Open(name);
+        Sys.Stat(full, out FileStatus status).ThrowIfFailed("statx", Subject(name));
+        using SafeFileHandle file = NewFile();
+        if (FileContent.Read(full, status, file, Subject(name)) != name.Blob)
+        {
+            throw new CorruptException($"{Subject(name)}: the content is not what the name says; run `hacktree fsck`");
+        }
+
+        CopyMetadata(full, file, name);
+        Sys.Sync(file).ThrowIfFailed("fsync", Subject(name));
+        Replace(file, name, objectText);
+    }
+
+    private void CopyMetadata(SafeFileHandle from, SafeFileHandle to, in ObjectName name)
+    {
+        if (!format.UserMode)
+        {
+            Sys.SetOwner(to, name.Metadata.Uid, name.Metadata.Gid).ThrowIfFailed("fchownat", Subject(name));
+        }
+
+        Xattrs.Set(to, new Xattrs().Read(from, Subject(name)), Subject(name));
+        Sys.SetMode(to, name.Metadata.Mode).ThrowIfFailed("fchmod", Subject(name));
+        Sys.SetTime(to, name.Metadata.ModifyTime).ThrowIfFailed("futimens", Subject(name));
+    }
+}

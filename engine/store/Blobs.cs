@@ -1,0 +1,382 @@
+using HackTree.Linux;
+using HackTree.Model;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Store;
+
+/// <summary>
+/// The objects under files/. An object gets its name only when its content and metadata are whole, and never changes
+/// afterwards. The 256 fan-out directories are opened once. Thread-safe.
+/// </summary>
+public sealed partial class Blobs : IDisposable
+{
+    /// <summary>Bytes of scratch space that <see cref="AddFile"/> wants.</summary>
+    public const int BufferSize = FileContent.SmallFile;
+
+    private const uint PrivateMode = 0x180;
+
+    private readonly SafeFileHandle files;
+    private readonly SafeFileHandle temporary;
+    private readonly SafeFileHandle?[] fanout = new SafeFileHandle?[256];
+    private readonly UnsyncedMark mark;
+    private readonly StoreFormat format;
+    private readonly string path;
+    private volatile bool cannotClone;
+    private long added;
+    private long addedBytes;
+
+    internal Blobs(SafeFileHandle files, SafeFileHandle temporary, UnsyncedMark mark, StoreFormat format, string path)
+    {
+        this.files = files;
+        this.temporary = temporary;
+        this.mark = mark;
+        this.format = format;
+        this.path = path;
+    }
+
+    /// <summary>Objects that were new and got their names from this process.</summary>
+    public long Added => Interlocked.Read(ref added);
+
+    /// <summary>Bytes of their content.</summary>
+    public long AddedBytes => Interlocked.Read(ref addedBytes);
+
+    /// <summary>
+    /// Whether the object is there with that size. A power cut can leave an object shorter than it was; such a one is
+    /// said to be missing, so that it is written again.
+    /// </summary>
+    public bool Contains(in ObjectName name, long size) =>
+        TryStat(name, out FileStatus status) && status.Size == size && status.Type == FileType.Regular;
+
+    /// <summary>What statx(2) tells of an object; false where there is none.</summary>
+    public bool TryStat(in ObjectName name, out FileStatus status)
+    {
+        Span<byte> text = stackalloc byte[ObjectName.MaxLength];
+        int length = name.Format(text);
+        Errno errno = Sys.Stat(Directory(name.Fanout), text[ObjectName.FanoutLength..length], out status);
+        if (errno != Errno.ENOENT)
+        {
+            errno.ThrowIfFailed("statx", Subject(name));
+        }
+
+        return errno == Errno.None;
+    }
+
+    /// <summary>Opens an object for reading. Throws <see cref="CorruptException"/> where it is missing.</summary>
+    public SafeFileHandle Open(in ObjectName name)
+    {
+        Span<byte> text = stackalloc byte[ObjectName.MaxLength];
+        int length = name.Format(text);
+        Errno errno = Sys.Open(Directory(name.Fanout), text[ObjectName.FanoutLength..length], OpenFlags.ReadOnly | OpenFlags.NoFollow, out SafeFileHandle file);
+        ThrowIfMissing(errno, name);
+        errno.ThrowIfFailed("openat", Subject(name));
+        return file;
+    }
+
+    /// <summary>
+    /// Stores a file unless the store has it: reads it once, and writes it only if it is new. Answers the blob's digest.
+    /// </summary>
+    /// <param name="source">The file, open for reading.</param>
+    /// <param name="status">What it was when it was opened; a file that differs after the reading is refused.</param>
+    /// <param name="metadata">What the tree records for it.</param>
+    /// <param name="xattrs">The attributes the tree records for it, canonical.</param>
+    /// <param name="buffer">Scratch space of <see cref="BufferSize"/> bytes.</param>
+    /// <param name="subject">The file's name in messages.</param>
+    public Digest AddFile(SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, byte[] buffer, string subject)
+    {
+        Digest digest = status.Size <= FileContent.SmallFile
+            ? AddSmall(source, status, metadata, xattrs, buffer, subject)
+            : AddLarge(source, status, metadata, xattrs, subject);
+        RequireUnchanged(source, status, subject);
+        return digest;
+    }
+
+    /// <summary>Reads a file and answers its blob's digest, without storing anything.</summary>
+    public static Digest HashFile(SafeFileHandle source, in FileStatus status, string subject)
+    {
+        Digest digest = FileContent.Read(source, status, null, subject);
+        RequireUnchanged(source, status, subject);
+        return digest;
+    }
+
+    /// <summary>Stores content that is in memory.</summary>
+    public Digest AddBytes(ReadOnlySpan<byte> content, FileMetadata metadata, ReadOnlySpan<byte> xattrs, bool leaveHoles = false)
+    {
+        Digest digest = Verity.Compute(content);
+        ObjectName name = NameOf(digest, metadata, xattrs);
+        if (!IsStored(name, content.Length, xattrs))
+        {
+            using SafeFileHandle file = NewFile();
+            if (leaveHoles)
+            {
+                file.Resize(content.Length, path);
+            }
+
+            FileContent.Write(file, content, 0, leaveHoles, path);
+            Publish(file, name, xattrs, content.Length);
+        }
+
+        return digest;
+    }
+
+    /// <summary>
+    /// Stores content of a known size that comes piece by piece, as from an archive. <paramref name="read"/> fills a span
+    /// from its start, whole but for the end of the content.
+    /// </summary>
+    public Digest AddStream(ContentReader read, long size, FileMetadata metadata, ReadOnlySpan<byte> xattrs)
+    {
+        using SafeFileHandle file = NewFile();
+        byte[] buffer = GC.AllocateUninitializedArray<byte>((int)Math.Min(size, Verity.SegmentSize));
+        Span<byte> hash = stackalloc byte[Digest.Size];
+        var tree = new VerityTree(size);
+        for (long offset = 0; offset < size; offset += Verity.SegmentSize)
+        {
+            Span<byte> segment = buffer.AsSpan(0, (int)Math.Min(Verity.SegmentSize, size - offset));
+            read(segment);
+            Verity.HashSegment(segment, size, hash);
+            tree.Append(hash);
+            FileContent.Write(file, segment, offset, leaveHoles: false, path);
+        }
+
+        Digest digest = tree.Finish();
+        ObjectName name = NameOf(digest, metadata, xattrs);
+        if (!IsStored(name, size, xattrs))
+        {
+            Publish(file, name, xattrs, size);
+        }
+
+        return digest;
+    }
+
+    /// <summary>
+    /// Makes a source file itself the object, if it is not stored yet: its inode gets the object's metadata and name.
+    /// Answers false, with nothing done, where it is on another filesystem or has other names.
+    /// </summary>
+    public bool TryAdopt(SafeFileHandle source, in FileStatus status, Digest digest, FileMetadata metadata, ReadOnlySpan<byte> xattrs, string subject)
+    {
+        ObjectName name = NameOf(digest, metadata, xattrs);
+        if (status.LinkCount != 1 || status.Device != Device(files) || format.UserMode || IsStored(name, status.Size, xattrs))
+        {
+            return false;
+        }
+
+        // It has the metadata already, but for parts of a second. What changed since it was looked at is copied instead: to set
+        // the owner clears set-id bits and capabilities, and a kill right then would leave the source without them.
+        Sys.Stat(source, out FileStatus now).ThrowIfFailed("statx", subject);
+        if ((now.Mode, now.Uid, now.Gid) != (name.Metadata.Mode, name.Metadata.Uid, name.Metadata.Gid))
+        {
+            return false;
+        }
+
+        try
+        {
+            Sys.SetTime(source, name.Metadata.ModifyTime).ThrowIfFailed("futimens", subject);
+            GiveName(source, name, status.Size);
+            return true;
+        }
+        catch (LinuxException e) when (e.Errno == Errno.EXDEV)
+        {
+            // The same filesystem through another mount: links do not cross it.
+            return false;
+        }
+    }
+
+    /// <summary>The object that a tree's record of a regular file means in this store.</summary>
+    public ObjectName NameOf(Digest blob, FileMetadata recorded, ReadOnlySpan<byte> recordedXattrs) =>
+        ObjectName.Of(blob, format.ObjectMetadata(recorded), format.ObjectXattrs(recordedXattrs));
+
+    /// <summary>The object of a regular file's tree entry.</summary>
+    public ObjectName NameOf(in TreeEntry entry) => NameOf(entry.Digest, entry.Metadata, entry.Xattrs);
+
+    /// <summary>One of the 256 fan-out directories.</summary>
+    private SafeFileHandle Directory(byte fan)
+    {
+        if (Volatile.Read(ref fanout[fan]) is { } open)
+        {
+            return open;
+        }
+
+        lock (fanout)
+        {
+            if (fanout[fan] is null)
+            {
+                Span<byte> name = stackalloc byte[2];
+                Convert.TryToHexStringLower([fan], name, out _);
+                Sys.Open(files, name, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle opened)
+                    .ThrowIfFailed("openat", $"{path}/{fan:x2}");
+                Volatile.Write(ref fanout[fan], opened);
+            }
+
+            return fanout[fan]!;
+        }
+    }
+
+    /// <summary>A fan-out directory opened anew, to be listed.</summary>
+    internal SafeFileHandle OpenFan(byte fan)
+    {
+        Sys.Open(Directory(fan), "."u8, OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory).ThrowIfFailed("openat", $"{path}/{fan:x2}");
+        return directory;
+    }
+
+    /// <summary>Closes the directories.</summary>
+    public void Dispose()
+    {
+        foreach (SafeFileHandle? directory in fanout)
+        {
+            directory?.Dispose();
+        }
+
+        files.Dispose();
+    }
+
+    private static ulong Device(SafeFileHandle file) => Sys.Stat(file, out FileStatus status) == Errno.None ? status.Device : 0;
+
+    private static void RequireUnchanged(SafeFileHandle source, in FileStatus before, string subject)
+    {
+        Sys.Stat(source, out FileStatus after).ThrowIfFailed("statx", subject);
+        if (after.Size != before.Size || after.ModifyTime != before.ModifyTime)
+        {
+            throw new StoreException($"{subject}: it changed while it was read; commit a tree that nobody writes to");
+        }
+    }
+
+    private Digest AddSmall(SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, byte[] buffer, string subject)
+    {
+        Sys.ReadAt(source, buffer.AsSpan(0, (int)status.Size), 0, out int count).ThrowIfFailed("pread", subject);
+        return AddBytes(buffer.AsSpan(0, count), metadata, xattrs, FileContent.IsSparse(status));
+    }
+
+    private Digest AddLarge(SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, string subject)
+    {
+        using SafeFileHandle file = NewFile();
+
+        // A clone cannot change under our hands: it is the clone that is hashed.
+        bool isClone = !cannotClone && Sys.Clone(source, file) == Errno.None;
+        cannotClone = !isClone;
+        if (isClone)
+        {
+            // It may have grown since; that is refused later, but no object may be longer than what its name says.
+            file.Resize(status.Size, subject);
+        }
+
+        Digest digest = isClone ? FileContent.Read(file, status, null, subject) : FileContent.Read(source, status, file, subject);
+        ObjectName name = NameOf(digest, metadata, xattrs);
+        if (!IsStored(name, status.Size, xattrs))
+        {
+            Publish(file, name, xattrs, status.Size);
+        }
+
+        return digest;
+    }
+
+    /// <summary>Whether the object is there and a commit may rely on its content.</summary>
+    private bool IsWhole(in ObjectName name, long size)
+    {
+        bool isThere = Contains(name, size);
+        if (!isThere || !mark.IsInDoubt)
+        {
+            return isThere;
+        }
+
+        using SafeFileHandle file = Open(name);
+        Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", Subject(name));
+        return FileContent.Read(file, status, null, Subject(name)) == name.Blob;
+    }
+
+    /// <summary>
+    /// Whether the object is there. Its name holds 64 bits of its attributes' digest, few enough that somebody could
+    /// make two sets that agree in them, so the attributes themselves are compared.
+    /// </summary>
+    private bool IsStored(in ObjectName name, long size, ReadOnlySpan<byte> recordedXattrs)
+    {
+        if (!IsWhole(name, size))
+        {
+            return false;
+        }
+
+        if (name.XattrTag != 0)
+        {
+            using SafeFileHandle file = Open(name);
+            if (!format.ObjectXattrs(recordedXattrs).SequenceEqual(format.ObjectXattrs(new Xattrs().Read(file, Subject(name)))))
+            {
+                throw new CorruptException($"{Subject(name)}: its extended attributes are not those its name stands for; run `hacktree fsck`");
+            }
+        }
+
+        return true;
+    }
+
+    private SafeFileHandle NewFile()
+    {
+        Errno errno = Sys.Open(temporary, "."u8, OpenFlags.Temporary | OpenFlags.ReadWrite, out SafeFileHandle file, PrivateMode);
+        if (errno is Errno.EOPNOTSUPP or Errno.EISDIR)
+        {
+            throw new StoreException($"{path}: this filesystem has no unnamed temporary files (O_TMPFILE); put the store on ext4, XFS, btrfs or tmpfs");
+        }
+
+        errno.ThrowIfFailed("openat", $"{path}/tmp");
+        return file;
+    }
+
+    /// <summary>Sets an object's metadata and gives it its name.</summary>
+    private void Publish(SafeFileHandle file, in ObjectName name, ReadOnlySpan<byte> recordedXattrs, long size)
+    {
+        string subject = Subject(name);
+
+        // In this order: changing the owner clears set-id bits and capabilities, an ACL changes the mode.
+        if (!format.UserMode)
+        {
+            Sys.SetOwner(file, name.Metadata.Uid, name.Metadata.Gid).ThrowIfFailed("fchownat", subject);
+        }
+
+        Xattrs.Set(file, format.ObjectXattrs(recordedXattrs), subject);
+        Sys.SetMode(file, name.Metadata.Mode).ThrowIfFailed("fchmod", subject);
+        Sys.SetTime(file, name.Metadata.ModifyTime).ThrowIfFailed("futimens", subject);
+        GiveName(file, name, size);
+    }
+
+    /// <summary>Gives a whole object its name; replaces one that a power cut left without its content.</summary>
+    private void GiveName(SafeFileHandle file, in ObjectName name, long size)
+    {
+        mark.Set();
+        Span<byte> text = stackalloc byte[ObjectName.MaxLength];
+        ReadOnlySpan<byte> objectText = text[ObjectName.FanoutLength..name.Format(text)];
+        Errno errno = Sys.LinkOpenFile(file, Directory(name.Fanout), objectText);
+        if (errno == Errno.EEXIST)
+        {
+            if (IsWhole(name, size))
+            {
+                return;
+            }
+
+            Replace(file, name, objectText);
+        }
+        else
+        {
+            errno.ThrowIfFailed("linkat", Subject(name));
+        }
+
+        Interlocked.Increment(ref added);
+        Interlocked.Add(ref addedBytes, size);
+    }
+
+    /// <summary>Puts an open file in an object's place in one step.</summary>
+    private void Replace(SafeFileHandle file, in ObjectName name, ReadOnlySpan<byte> objectText)
+    {
+        byte[] temporaryName = AtomicFile.TemporaryName();
+        Sys.LinkOpenFile(file, temporary, temporaryName).ThrowIfFailed("linkat", Subject(name));
+        Sys.Rename(temporary, temporaryName, Directory(name.Fanout), objectText).ThrowIfFailed("renameat2", Subject(name));
+    }
+
+    private void ThrowIfMissing(Errno errno, in ObjectName name)
+    {
+        if (errno == Errno.ENOENT)
+        {
+            throw new CorruptException($"{Subject(name)}: the object is missing; run `hacktree fsck`");
+        }
+    }
+
+    private string Subject(in ObjectName name) => $"{path}/{name}";
+}
+
+/// <summary>Fills a span with the next bytes of some content, or throws.</summary>
+public delegate void ContentReader(Span<byte> destination);

@@ -1,0 +1,85 @@
+using HackTree.Linux;
+using HackTree.Model;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Store;
+
+/// <summary>
+/// fsck: reads everything and compares it with what names it. Changes nothing. Goes on after every problem, so that one
+/// run tells all; a problem is one sentence, and names who needs the thing where somebody does.
+/// </summary>
+public static class Check
+{
+    private static readonly string[] Rooms = ["cache", "files", "format", "lock", "logs", "packs", "refs", "roots", "tmp"];
+
+    /// <summary>
+    /// Checks a store. <paramref name="onProblem"/> gets each problem as it is found, one call at a time, but those of
+    /// objects at the end, when it is known who needs them. Throws <see cref="StoreException"/> where this user could not read
+    /// everything anyway.
+    /// </summary>
+    public static CheckResult Run(ObjectStore store, Action<Problem> onProblem, Progress? progress)
+    {
+        if (!store.Format.UserMode && !Sys.IsRoot)
+        {
+            throw new StoreException($"{store.Path}: only root can read everything in this store, so only root can check it");
+        }
+
+        var report = new CheckReport(store.Path, onProblem);
+        CheckRooms(store, report);
+        CheckPacks.Run(store, report);
+        List<(string Name, Digest Commit)> holders = CheckRefs.Run(store, report);
+        holders.AddRange(CheckRoots.Run(store, report));
+
+        var needs = new NeededObjects(store, report, holders);
+        needs.Gather();
+        var objects = new CheckObjects(store, report, needs.Expected, progress);
+        objects.Run();
+        needs.Explain(objects);
+        return report.Result;
+    }
+
+    private static void CheckRooms(ObjectStore store, CheckReport report)
+    {
+        foreach (byte[] name in List(store, ".", report))
+        {
+            if (!Rooms.Contains(ByteText.Quote(name)))
+            {
+                report.Add(ByteText.Quote(name), "does not belong in a store");
+            }
+        }
+
+        foreach (byte[] name in List(store, "files", report))
+        {
+            if (name.Length != 2 || !name.All(b => char.IsAsciiHexDigitLower((char)b)))
+            {
+                report.Add(CheckReport.Show("files", name), "does not belong there");
+            }
+        }
+    }
+
+    /// <summary>The names in one of the store's directories; a problem and none where it cannot be read.</summary>
+    internal static List<byte[]> List(ObjectStore store, string room, CheckReport report)
+    {
+        var names = new List<byte[]>();
+        Errno errno = Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument($"{store.Path}/{room}"), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory);
+        using (directory)
+        {
+            try
+            {
+                errno.ThrowIfFailed("openat", room);
+                var reader = new DirectoryReader();
+                reader.Start(directory, room);
+                while (reader.Next())
+                {
+                    names.Add(reader.Name.ToArray());
+                }
+            }
+            catch (LinuxException e)
+            {
+                report.Add(room, e);
+            }
+        }
+
+        return names;
+    }
+}

@@ -1,0 +1,234 @@
+using System.Text;
+using HackTree.Linux;
+using HackTree.Model;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Store;
+
+/// <summary>
+/// gc: removes what no ref and no root needs. Invariants:
+/// marking runs beside readers and writers; only the sweep excludes them, and marks again what came in meanwhile;
+/// whatever cannot be read, where it could hold something, ends it before anything was removed;
+/// a tree leaves the packs, durably, before the objects below it go, so that a tree in a pack has its objects at every
+/// instant, and a crash anywhere leaves litter for the next gc and nothing else.
+/// </summary>
+public sealed class Collect
+{
+    private readonly ObjectStore store;
+    private readonly CollectOptions options;
+    private readonly CollectResult result = new();
+    private readonly HashSet<ulong> liveObjects = [];
+    private readonly LiveWalk live;
+    private readonly RootSurvey roots;
+    private readonly Lock gate = new();
+
+    private Collect(ObjectStore store, CollectOptions options)
+    {
+        this.store = store;
+        this.options = options;
+        live = new LiveWalk(store.Packs, (LiveWalk _, in TreeEntry entry) => liveObjects.Add(ObjectKey.Of(store.Blobs.NameOf(entry))), onFault: null);
+        roots = new RootSurvey(store.Roots);
+    }
+
+    /// <summary>
+    /// Collects. Throws <see cref="CorruptException"/>, with nothing removed, where a ref, a root's record, a pack, or a
+    /// commit or tree that is needed, is damaged or missing.
+    /// </summary>
+    public static CollectResult Run(ObjectStore store, CollectOptions options)
+    {
+        if (options.Depth < 0)
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), "a depth is 0 or more");
+        }
+
+        if (!options.DryRun)
+        {
+            store.RequireWritable();
+        }
+
+        return new Collect(store, options).Run();
+    }
+
+    private CollectResult Run()
+    {
+        RepackPlan first = Mark();
+        if (options.DryRun)
+        {
+            Sweep(first);
+            return result;
+        }
+
+        store.Lock.Exclude(options.OnWait);
+        try
+        {
+            // Others may have written, and another gc swept, before the lock was ours: what is new is marked too.
+            RepackPlan plan = Mark();
+
+            // What was read must be what a power cut leaves: a ref that came back would name what is swept now.
+            store.Sync();
+            Sweep(plan);
+        }
+        finally
+        {
+            store.Lock.Share();
+        }
+
+        return result;
+    }
+
+    private RepackPlan Mark()
+    {
+        try
+        {
+            store.Packs.Forget();
+            roots.Look();
+            foreach ((string name, Digest commit) in store.Refs.All())
+            {
+                live.Add(commit, name, options.Depth ?? int.MaxValue);
+            }
+
+            foreach ((string name, Digest commit) in roots.Held)
+            {
+                live.Add(commit, $"root {name}", 0);
+            }
+
+            return RepackPlan.Make(store.Packs.Files, live);
+        }
+        catch (CorruptException e)
+        {
+            throw new CorruptException($"nothing was removed, for gc cannot know what is needed: {e.Message}");
+        }
+    }
+
+    private void Sweep(RepackPlan plan)
+    {
+        result.LiveTrees = live.TreeCount;
+        result.LiveCommits = live.CommitCount;
+        SweepRoots();
+        SweepPacks(plan);
+        SweepObjects();
+        SweepTemporary();
+    }
+
+    private void SweepRoots()
+    {
+        foreach (RootFinding finding in roots.Findings)
+        {
+            if (finding.Litter is { } litter)
+            {
+                result.LitterRemoved++;
+                options.OnRemove?.Invoke(litter);
+            }
+
+            if (finding.Verdict == RootVerdict.Drop)
+            {
+                result.RootRecordsDropped++;
+                options.OnRemove?.Invoke($"roots/{finding.Name}.json");
+            }
+
+            result.RootRecordsCompleted += finding.Verdict == RootVerdict.Complete ? 1 : 0;
+            if (!options.DryRun)
+            {
+                roots.Settle(finding);
+            }
+        }
+    }
+
+    private void SweepPacks(RepackPlan plan)
+    {
+        result.TreesDropped = plan.DeadTrees;
+        result.CommitsDropped = plan.DeadCommits;
+        result.PacksRewritten = plan.Rewritten.Count;
+        result.PacksRemoved = plan.Removed.Count;
+        foreach (PackFile pack in plan.Rewritten.Concat(plan.Removed))
+        {
+            options.OnRemove?.Invoke($"packs/{pack.Name}.pack");
+        }
+
+        result.PackBytesFreed = plan.Removed.Sum(pack => pack.Length);
+        if (!options.DryRun)
+        {
+            result.PackBytesFreed = plan.Apply(store, live);
+        }
+    }
+
+    private void SweepObjects()
+    {
+        var work = new WorkStack<byte>();
+        for (int fan = 255; fan >= 0; fan--)
+        {
+            work.Push((byte)fan);
+        }
+
+        work.Run(Environment.ProcessorCount, () =>
+        {
+            var reader = new DirectoryReader();
+            return fan => SweepFan(fan, reader);
+        });
+    }
+
+    private void SweepFan(byte fan, DirectoryReader reader)
+    {
+        long kept = 0;
+        using SafeFileHandle directory = store.Blobs.OpenFan(fan);
+        reader.Start(directory, $"{store.Path}/files/{fan:x2}");
+        while (reader.Next())
+        {
+            options.Progress?.Add(0);
+            if (liveObjects.Contains(ObjectKey.Of(fan, reader.Name)))
+            {
+                kept++;
+            }
+            else if (ObjectName.TryParse(fan, reader.Name, out _))
+            {
+                SweepObject(fan, directory, reader.Name);
+            }
+        }
+
+        lock (gate)
+        {
+            result.LiveObjects += kept;
+        }
+    }
+
+    private void SweepObject(byte fan, SafeFileHandle directory, ReadOnlySpan<byte> name)
+    {
+        string subject = $"files/{fan:x2}/{Encoding.ASCII.GetString(name)}";
+        Sys.Stat(directory, name, out FileStatus status).ThrowIfFailed("statx", $"{store.Path}/{subject}");
+        if (!options.DryRun)
+        {
+            Sys.Unlink(directory, name).ThrowIfFailed("unlinkat", $"{store.Path}/{subject}");
+        }
+
+        lock (gate)
+        {
+            bool isLast = status.LinkCount == 1;
+            result.ObjectsRemoved++;
+            result.BytesFreed += isLast ? status.AllocatedBytes : 0;
+            result.ObjectsHeldOutside += isLast ? 0 : 1;
+            result.BytesHeldOutside += isLast ? 0 : status.AllocatedBytes;
+            options.OnRemove?.Invoke(subject);
+        }
+    }
+
+    private void SweepTemporary()
+    {
+        // With the store held alone, nobody is going to name what waits there.
+        Sys.Open(store.Temporary, "."u8, OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory).ThrowIfFailed("openat", $"{store.Path}/tmp");
+        using (directory)
+        {
+            var reader = new DirectoryReader();
+            reader.Start(directory, $"{store.Path}/tmp");
+            while (reader.Next())
+            {
+                string subject = $"tmp/{ByteText.Quote(reader.Name)}";
+                result.LitterRemoved++;
+                options.OnRemove?.Invoke(subject);
+                if (!options.DryRun)
+                {
+                    TreeRemoval.Remove(directory, reader.Name, $"{store.Path}/{subject}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+using HackTree.Linux;
+using HackTree.Model;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Store;
+
+/// <summary>
+/// Hashes a file's content, and copies it in the same reading. A large file is cut into the segments of its Merkle tree,
+/// which are read and hashed on every core; holes are neither read nor written.
+/// </summary>
+internal static class FileContent
+{
+    /// <summary>Files up to this size are read whole into a worker's buffer.</summary>
+    internal const int SmallFile = 1024 * 1024;
+
+    // Segments between two steps of the Merkle tree: 64 MiB of content, 4 KiB of hashes.
+    private const int Window = 128;
+    private const long ParallelFrom = 8L * 1024 * 1024;
+
+    private static readonly byte[] HoleHash = HashOfHole();
+
+    /// <summary>
+    /// The digest of the <paramref name="status"/>.Size bytes of <paramref name="source"/>, which are written to
+    /// <paramref name="copy"/> too where one is given. Throws <see cref="StoreException"/> where the file turns out shorter.
+    /// </summary>
+    internal static Digest Read(SafeFileHandle source, in FileStatus status, SafeFileHandle? copy, string subject)
+    {
+        var job = new Job(source, copy, status.Size, IsSparse(status), subject);
+        copy?.Resize(status.Size, subject);
+        var tree = new VerityTree(status.Size);
+        byte[] hashes = new byte[Window * Digest.Size];
+        long segments = Verity.SegmentCount(status.Size);
+        for (long first = 0; first < segments; first += Window)
+        {
+            int count = (int)Math.Min(Window, segments - first);
+            HashWindow(job, first, count, hashes);
+            for (int i = 0; i < count; i++)
+            {
+                tree.Append(hashes.AsSpan(i * Digest.Size, Digest.Size));
+            }
+        }
+
+        return tree.Finish();
+    }
+
+    /// <summary>Whether a file has fewer bytes on disk than its size says, so that looking for holes is worth a call.</summary>
+    internal static bool IsSparse(in FileStatus status) => status.AllocatedBytes < status.Size;
+
+    /// <summary>Writes bytes, leaving out whole blocks of zeros where <paramref name="leaveHoles"/>; the file must have its size already.</summary>
+    internal static void Write(SafeFileHandle target, ReadOnlySpan<byte> data, long offset, bool leaveHoles, string subject)
+    {
+        if (!leaveHoles)
+        {
+            Sys.WriteAt(target, data, offset).ThrowIfFailed("pwrite", subject);
+            return;
+        }
+
+        int start = 0;
+        while (start < data.Length)
+        {
+            int end = start;
+            while (end < data.Length && !IsZeroBlock(data, end))
+            {
+                end = Math.Min(end + Verity.BlockSize, data.Length);
+            }
+
+            if (end > start)
+            {
+                Sys.WriteAt(target, data[start..end], offset + start).ThrowIfFailed("pwrite", subject);
+            }
+
+            start = end + Verity.BlockSize;
+        }
+    }
+
+    /// <summary>Gives a new file its size before anything is written to it, so that holes at its end count.</summary>
+    internal static void Resize(this SafeFileHandle file, long size, string subject) =>
+        Sys.Truncate(file, size).ThrowIfFailed("ftruncate", subject);
+
+    private static void HashWindow(Job job, long first, int count, byte[] hashes)
+    {
+        if (job.Size < ParallelFrom)
+        {
+            byte[] buffer = GC.AllocateUninitializedArray<byte>((int)Math.Min(job.Size, Verity.SegmentSize));
+            for (int i = 0; i < count; i++)
+            {
+                job.HashSegment(first + i, buffer, hashes.AsSpan(i * Digest.Size, Digest.Size));
+            }
+
+            return;
+        }
+
+        try
+        {
+            Parallel.For(
+                0,
+                count,
+                () => GC.AllocateUninitializedArray<byte>(Verity.SegmentSize),
+                (i, _, buffer) =>
+                {
+                    job.HashSegment(first + i, buffer, hashes.AsSpan(i * Digest.Size, Digest.Size));
+                    return buffer;
+                },
+                _ => { });
+        }
+        catch (AggregateException e)
+        {
+            System.Runtime.ExceptionServices.ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
+        }
+    }
+
+    private static bool IsZeroBlock(ReadOnlySpan<byte> data, int start) =>
+        data[start..Math.Min(start + Verity.BlockSize, data.Length)].IndexOfAnyExcept((byte)0) < 0;
+
+    private static byte[] HashOfHole()
+    {
+        byte[] hash = new byte[Digest.Size];
+        Verity.HashSegment(new byte[Verity.SegmentSize], long.MaxValue, hash);
+        return hash;
+    }
+
+    /// <summary>One file being read, by any number of threads.</summary>
+    private sealed record Job(SafeFileHandle Source, SafeFileHandle? Copy, long Size, bool IsSparse, string Subject)
+    {
+        public void HashSegment(long number, byte[] buffer, Span<byte> hash)
+        {
+            long offset = number * Verity.SegmentSize;
+            Span<byte> segment = buffer.AsSpan(0, (int)Math.Min(Verity.SegmentSize, Size - offset));
+            if (segment.Length == Verity.SegmentSize && IsHole(offset, segment.Length))
+            {
+                HoleHash.CopyTo(hash);
+                return;
+            }
+
+            Sys.ReadAt(Source, segment, offset, out int count).ThrowIfFailed("pread", Subject);
+            if (count != segment.Length)
+            {
+                throw new StoreException($"{Subject}: it became shorter while it was read; commit a tree that nobody writes to");
+            }
+
+            Verity.HashSegment(segment, Size, hash);
+            if (Copy is not null)
+            {
+                Write(Copy, segment, offset, IsSparse, Subject);
+            }
+        }
+
+        private bool IsHole(long offset, int length) =>
+            IsSparse && Sys.NextData(Source, offset, out long start, out _) is var errno
+            && (errno == Errno.ENXIO || (errno == Errno.None && start >= offset + length));
+    }
+}

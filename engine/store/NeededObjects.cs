@@ -1,0 +1,103 @@
+using System.Buffers.Binary;
+using HackTree.Linux;
+using HackTree.Model;
+
+namespace HackTree.Store;
+
+/// <summary>What live trees say of an object beyond its name: its size, and bits of its attributes' digest that the name lacks.</summary>
+internal readonly record struct ExpectedObject(long Size, ulong MoreOfXattrs);
+
+/// <summary>
+/// fsck's view of the live trees: what they need, and who needs what turned out bad. The trees are walked once to
+/// gather, and once more only where something is wrong: a path for every object would not fit into memory.
+/// </summary>
+internal sealed class NeededObjects(ObjectStore store, CheckReport report, List<(string Name, Digest Commit)> holders)
+{
+    /// <summary>By <see cref="ObjectKey"/>: every object that a commit in the store needs.</summary>
+    internal Dictionary<ulong, ExpectedObject> Expected { get; } = [];
+
+    /// <summary>Walks all that refs and roots hold; commits and trees that cannot be read are problems.</summary>
+    internal void Gather()
+    {
+        var faults = new List<Problem>();
+        Walk(AddExpected, (walk, fault) => faults.Add(new Problem("packs", report.Describe("packs", fault), walk.Describe(default))));
+        faults.ForEach(report.Add);
+    }
+
+    /// <summary>Reports the bad objects with a path that needs each, and the missing ones.</summary>
+    internal void Explain(CheckObjects objects)
+    {
+        if (objects.Bad.Count > 0 || objects.ExpectedSeen < Expected.Count)
+        {
+            var missing = new HashSet<ulong>();
+            Walk((LiveWalk walk, in TreeEntry entry) => ExplainFile(objects, missing, walk, entry), (_, _) => { });
+        }
+
+        foreach (Problem problem in objects.Bad.Values)
+        {
+            report.Add(problem);
+        }
+    }
+
+    private void ExplainFile(CheckObjects objects, HashSet<ulong> missing, LiveWalk walk, in TreeEntry entry)
+    {
+        ObjectName name = store.Blobs.NameOf(entry);
+        ulong key = ObjectKey.Of(name);
+        if (objects.Bad.Remove(key, out Problem? problem))
+        {
+            report.Add(problem with { NeededBy = walk.Describe(entry.Name) });
+            missing.Add(key);
+        }
+        else if (objects.ExpectedSeen < Expected.Count && !missing.Contains(key) && IsMissing(name))
+        {
+            report.Add($"files/{name}", "the object is missing", walk.Describe(entry.Name));
+            missing.Add(key);
+        }
+    }
+
+    private bool IsMissing(in ObjectName name)
+    {
+        try
+        {
+            return !store.Blobs.TryStat(name, out _);
+        }
+        catch (LinuxException e)
+        {
+            // Where its directory cannot be read, that was said; where that is gone, so is the object.
+            return e.Errno == Errno.ENOENT;
+        }
+    }
+
+    private void AddExpected(LiveWalk walk, in TreeEntry entry)
+    {
+        ObjectName name = store.Blobs.NameOf(entry);
+        var expected = new ExpectedObject(entry.Size, MoreOf(name, store.Format.ObjectXattrs(entry.Xattrs)));
+        ulong key = ObjectKey.Of(name);
+        if (!Expected.TryAdd(key, expected) && Expected[key] != expected)
+        {
+            report.Add("packs", "a tree gives one object two sizes or two sets of attributes", walk.Describe(entry.Name));
+        }
+    }
+
+    /// <summary>The second 8 bytes of the digest whose first 8 the name holds.</summary>
+    internal static ulong MoreOf(in ObjectName name, ReadOnlySpan<byte> xattrs)
+    {
+        if (name.XattrTag == 0)
+        {
+            return 0;
+        }
+
+        Span<byte> digest = stackalloc byte[Digest.Size];
+        XattrSet.DigestOf(xattrs).CopyTo(digest);
+        return BinaryPrimitives.ReadUInt64BigEndian(digest[8..]);
+    }
+
+    private void Walk(LiveFileVisitor onFile, LiveFaultHandler onFault)
+    {
+        var walk = new LiveWalk(store.Packs, onFile, onFault);
+        foreach ((string name, Digest commit) in holders)
+        {
+            walk.Add(commit, name, int.MaxValue);
+        }
+    }
+}

@@ -1,0 +1,217 @@
+using HackTree.Linux;
+using HackTree.Model;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Store;
+
+/// <summary>
+/// An open store: its rooms and the shared lock that keeps gc's sweep away. Any number of processes may have it open.
+/// Thread-safe; dispose it last.
+/// </summary>
+public sealed class ObjectStore : IDisposable
+{
+    private const uint DirectoryMode = 0x1ED;
+    private const uint PrivateMode = 0x1C0;
+
+    private readonly SafeFileHandle directory;
+    private readonly SafeFileHandle temporary;
+    private readonly UnsyncedMark mark;
+
+    private ObjectStore(SafeFileHandle directory, string path, StoreFormat format, StoreLock storeLock)
+    {
+        this.directory = directory;
+        Path = path;
+        Format = format;
+        Lock = storeLock;
+        temporary = OpenRoom("tmp", OpenFlags.Path);
+        mark = new UnsyncedMark(temporary, $"{path}/tmp");
+        Blobs = new Blobs(OpenRoom("files", OpenFlags.Path), temporary, mark, format, $"{path}/files");
+        Packs = new Packs(OpenRoom("packs"), temporary, $"{path}/packs");
+        Refs = new Refs(OpenRoom("refs"), OpenRoom("logs"), temporary, $"{path}/refs");
+        Roots = new Roots(OpenRoom("roots"), temporary, $"{path}/roots", PhysicalRoot);
+    }
+
+    /// <summary>The store's absolute path.</summary>
+    public string Path { get; }
+
+    /// <summary>The store's parent directory, beside which roots stand.</summary>
+    public string PhysicalRoot => System.IO.Path.GetDirectoryName(Path) ?? "/";
+
+    /// <summary>Version and policies.</summary>
+    public StoreFormat Format { get; }
+
+    /// <summary>The objects.</summary>
+    public Blobs Blobs { get; }
+
+    /// <summary>Trees and commits.</summary>
+    public Packs Packs { get; }
+
+    /// <summary>Names of commits.</summary>
+    public Refs Refs { get; }
+
+    /// <summary>Records of checked-out roots.</summary>
+    public Roots Roots { get; }
+
+    /// <summary>The lock, held shared.</summary>
+    internal StoreLock Lock { get; }
+
+    /// <summary>tmp/, where files wait for their names.</summary>
+    internal SafeFileHandle Temporary => temporary;
+
+    /// <summary>Whether there is a store at <paramref name="path"/>.</summary>
+    public static bool IsStore(string path) => File.Exists(System.IO.Path.Combine(path, "format"));
+
+    /// <summary>
+    /// Makes a store in a new or empty directory. The format file comes last: where it is, the store is whole.
+    /// </summary>
+    public static void Create(string path, StoreFormat format)
+    {
+        path = System.IO.Path.GetFullPath(path);
+        if (IsStore(path))
+        {
+            throw new StoreException($"{path}: there is a store already");
+        }
+
+        if (!format.UserMode && !Sys.IsRoot)
+        {
+            throw new StoreException($"{path}: only root can keep a store with owners and devices; use `hacktree init --user`");
+        }
+
+        byte[] bytes = ByteText.FromArgument(path);
+        using SafeFileHandle directory = MakeDirectory(Sys.WorkingDirectory, bytes, DirectoryMode, path, mayExist: true);
+        var reader = new DirectoryReader();
+        reader.Start(directory, path);
+        if (reader.Next())
+        {
+            throw new StoreException($"{path}: the directory is not empty; give a new one");
+        }
+
+        // Old versions of set-uid programs stay in files/ after an upgrade: nobody but the owner may run them there.
+        using (SafeFileHandle files = MakeDirectory(directory, "files"u8, PrivateMode, path, mayExist: false))
+        {
+            Span<byte> fan = stackalloc byte[2];
+            for (int i = 0; i < 256; i++)
+            {
+                Convert.TryToHexStringLower([(byte)i], fan, out _);
+                MakeDirectory(files, fan, DirectoryMode, path, mayExist: false).Dispose();
+            }
+        }
+
+        foreach (string room in new[] { "packs", "refs", "logs", "roots" })
+        {
+            MakeDirectory(directory, ByteText.FromArgument(room), DirectoryMode, path, mayExist: false).Dispose();
+        }
+
+        using SafeFileHandle temporary = MakeDirectory(directory, "tmp"u8, PrivateMode, path, mayExist: false);
+        Sys.Open(directory, "lock"u8, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, out SafeFileHandle lockFile, 0x1A4)
+            .ThrowIfFailed("openat", path);
+        lockFile.Dispose();
+        Sys.SyncFilesystem(directory).ThrowIfFailed("syncfs", path);
+        AtomicFile.Write(temporary, directory, "format"u8, format.Encode(), path);
+    }
+
+    /// <summary>
+    /// Opens a store. <paramref name="onWait"/> is told if that must wait for a sweep. Throws <see cref="StoreException"/>
+    /// where there is none, or one of a newer format.
+    /// </summary>
+    public static ObjectStore Open(string path, Action<string>? onWait = null)
+    {
+        path = System.IO.Path.GetFullPath(path);
+        Errno errno = Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory);
+        byte[]? format = errno == Errno.None ? AtomicFile.TryRead(directory, "format"u8, $"{path}/format") : null;
+        if (format is null)
+        {
+            directory.Dispose();
+            throw errno is Errno.None or Errno.ENOENT or Errno.ENOTDIR
+                ? new StoreException($"{path}: there is no store; make one with `hacktree --store {path} init`, or name another with --store")
+                : new LinuxException(errno, "openat", path);
+        }
+
+        try
+        {
+            return new ObjectStore(directory, path, StoreFormat.Decode(format, path), StoreLock.Take(directory, path, onWait));
+        }
+        catch
+        {
+            directory.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Throws <see cref="StoreException"/> unless this process may write to this store and knows how.</summary>
+    public void RequireWritable()
+    {
+        if (!Format.UserMode && !Sys.IsRoot)
+        {
+            throw new StoreException($"{Path}: this store keeps owners and devices, so only root can write to it; run as root, or make one with `hacktree init --user`");
+        }
+
+        if (Format.ReadOnlyCompatible.Length > 0)
+        {
+            throw new StoreException($"{Path}: to write here a hacktree must know {string.Join(", ", Format.ReadOnlyCompatible)}; use a newer one");
+        }
+    }
+
+    /// <summary>
+    /// Makes all that was written durable, once for a whole commit (syncfs(2)). Not while other threads of this process
+    /// add objects.
+    /// </summary>
+    public void Sync() => TrySync().ThrowIfFailed("syncfs", Path);
+
+    /// <summary>Device and inode of the store's directory: a tree that holds the store does not commit it.</summary>
+    public (ulong Device, ulong Inode) Identity()
+    {
+        Sys.Stat(directory, out FileStatus status).ThrowIfFailed("statx", Path);
+        return (status.Device, status.Inode);
+    }
+
+    /// <summary>Closes everything and lets go of the lock.</summary>
+    public void Dispose()
+    {
+        // A command that failed leaves objects: better durable now than in doubt for the next one.
+        if (mark.IsSet)
+        {
+            TrySync();
+        }
+
+        Blobs.Dispose();
+        Packs.Dispose();
+        Refs.Dispose();
+        Roots.Dispose();
+        temporary.Dispose();
+        directory.Dispose();
+        Lock.Dispose();
+    }
+
+    private Errno TrySync()
+    {
+        UnsyncedMark.Held? taken = mark.Take();
+        Errno errno = Sys.SyncFilesystem(directory);
+        mark.End(taken, isDurable: errno == Errno.None);
+        return errno;
+    }
+
+    private static SafeFileHandle MakeDirectory(SafeFileHandle parent, ReadOnlySpan<byte> name, uint mode, string subject, bool mayExist)
+    {
+        Errno errno = Sys.MakeDirectory(parent, name, PrivateMode);
+        if (errno != Errno.EEXIST || !mayExist)
+        {
+            errno.ThrowIfFailed("mkdirat", subject);
+        }
+
+        Sys.Open(parent, name, OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle made).ThrowIfFailed("openat", subject);
+
+        // Nothing of what the surroundings hand down may reach the objects: default ACLs, the set-gid bit.
+        Xattrs.RemoveInheritedAcls(made, subject);
+        Sys.SetMode(made, mode).ThrowIfFailed("fchmod", subject);
+        return made;
+    }
+
+    /// <summary>Opens a directory of the store; with O_PATH one that other users may know of but not look into.</summary>
+    private SafeFileHandle OpenRoom(string name, OpenFlags access = OpenFlags.ReadOnly)
+    {
+        Sys.Open(directory, ByteText.FromArgument(name), access | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle room)
+            .ThrowIfFailed("openat", $"{Path}/{name}");
+        return room;
+    }
+}

@@ -1,0 +1,227 @@
+using System.Buffers;
+using System.IO.Hashing;
+using HackTree.Linux;
+using HackTree.Model;
+using K4os.Compression.LZ4;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Store;
+
+/// <summary>
+/// Reads one pack. Its index is read into memory at the first look-up, with pread: through a mapping, an unreadable disk
+/// block would be a signal that kills the process instead of an error. Every number is checked before it is used.
+/// </summary>
+internal sealed class PackFile : IDisposable
+{
+    private readonly SafeFileHandle file;
+    private readonly string subject;
+    private readonly Lazy<Contents> contents;
+
+    internal PackFile(SafeFileHandle file, Digest name, string subject)
+    {
+        this.file = file;
+        Name = name;
+        this.subject = subject;
+        contents = new Lazy<Contents>(Load);
+    }
+
+    /// <summary>The digest that names the pack.</summary>
+    internal Digest Name { get; }
+
+    internal int Count => contents.Value.Footer.Objects;
+
+    internal int BlockCount => contents.Value.Footer.Blocks;
+
+    /// <summary>Bytes in the file.</summary>
+    internal long Length => contents.Value.Footer.Length;
+
+    internal static PackFile Open(SafeFileHandle packs, Digest name, string subject)
+    {
+        Sys.Open(packs, PackWriter.FileName(name), OpenFlags.ReadOnly | OpenFlags.NoFollow, out SafeFileHandle file).ThrowIfFailed("openat", subject);
+        return new PackFile(file, name, subject);
+    }
+
+    /// <summary>The row of the object number <paramref name="number"/>, in the order of digests.</summary>
+    internal IndexRow Row(int number) => IndexRow.Read(contents.Value.Index.AsSpan(number * PackLayout.IndexRowSize, PackLayout.IndexRowSize));
+
+    /// <summary>The rows in the order of the objects in the file: unpacking each block once, and front to back.</summary>
+    internal IndexRow[] RowsInBlockOrder()
+    {
+        var rows = new IndexRow[Count];
+        for (int i = 0; i < rows.Length; i++)
+        {
+            rows[i] = Row(i);
+        }
+
+        Array.Sort(rows, (x, y) => x.Block != y.Block ? x.Block.CompareTo(y.Block) : x.Offset.CompareTo(y.Offset));
+        return rows;
+    }
+
+    /// <summary>Finds an object by binary search.</summary>
+    internal bool TryFind(Digest digest, out IndexRow row)
+    {
+        int number = LowerBound(digest);
+        row = number < Count ? Row(number) : default;
+        return row.Digest == digest && number < Count;
+    }
+
+    /// <summary>The number of the first object whose digest is not before <paramref name="digest"/>.</summary>
+    internal int LowerBound(Digest digest)
+    {
+        Span<byte> wanted = stackalloc byte[Digest.Size];
+        digest.CopyTo(wanted);
+        ReadOnlySpan<byte> index = contents.Value.Index;
+        int low = 0, high = Count;
+        while (low < high)
+        {
+            int middle = low + ((high - low) / 2);
+            if (index.Slice(middle * PackLayout.IndexRowSize, Digest.Size).SequenceCompareTo(wanted) < 0)
+            {
+                low = middle + 1;
+            }
+            else
+            {
+                high = middle;
+            }
+        }
+
+        return low;
+    }
+
+    /// <summary>Reads and unpacks a block.</summary>
+    internal byte[] ReadBlock(int number)
+    {
+        BlockRow row = contents.Value.Blocks[number];
+        byte[] rented = ArrayPool<byte>.Shared.Rent(row.StoredLength);
+        try
+        {
+            Span<byte> stored = rented.AsSpan(0, row.StoredLength);
+            ReadExactly(stored, row.Offset);
+            if (XxHash3.HashToUInt64(stored) != row.Check)
+            {
+                throw Damaged($"block {number} does not match its checksum");
+            }
+
+            if (row.StoredLength == row.RawLength)
+            {
+                return stored.ToArray();
+            }
+
+            byte[] raw = new byte[row.RawLength];
+            return LZ4Codec.Decode(stored, raw) == raw.Length ? raw : throw Damaged($"block {number} does not unpack");
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+        }
+    }
+
+    /// <summary>The SHA-256 of the whole file, which should be its name.</summary>
+    internal Digest HashWhole()
+    {
+        using var hash = System.Security.Cryptography.IncrementalHash.CreateHash(System.Security.Cryptography.HashAlgorithmName.SHA256);
+        byte[] buffer = new byte[256 * 1024];
+        for (long offset = 0; ;)
+        {
+            Sys.ReadAt(file, buffer, offset, out int count).ThrowIfFailed("pread", subject);
+            if (count == 0)
+            {
+                Span<byte> digest = stackalloc byte[Digest.Size];
+                hash.GetHashAndReset(digest);
+                return new Digest(digest);
+            }
+
+            hash.AppendData(buffer, 0, count);
+            offset += count;
+        }
+    }
+
+    public void Dispose() => file.Dispose();
+
+    internal CorruptException Damaged(string what) => new($"{subject}: {what}; run `hacktree fsck`");
+
+    private Contents Load()
+    {
+        Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", subject);
+        Span<byte> ends = stackalloc byte[PackLayout.FooterSize];
+        if (status.Size < PackLayout.HeaderSize + PackLayout.FooterSize)
+        {
+            throw Damaged("too short for a pack");
+        }
+
+        ReadExactly(ends[..PackLayout.HeaderSize], 0);
+        bool hasHeader = ends.StartsWith(PackLayout.HeaderMagic) && ends[PackLayout.HeaderMagic.Length..PackLayout.HeaderSize].IndexOfAnyExcept((byte)0) < 0;
+        ReadExactly(ends, status.Size - PackLayout.FooterSize);
+        if (!hasHeader || !PackFooter.TryRead(ends, status.Size, out PackFooter footer))
+        {
+            throw Damaged("header or footer is not a pack's");
+        }
+
+        // The footer's numbers add up to the file's length, so these are no larger than the file.
+        long rowBytes = status.Size - PackLayout.FooterSize - footer.TableOffset;
+        if (rowBytes > Array.MaxLength)
+        {
+            throw Damaged("more objects than a pack takes");
+        }
+
+        byte[] rows = GC.AllocateUninitializedArray<byte>((int)rowBytes);
+        ReadExactly(rows, footer.TableOffset);
+        if (XxHash3.HashToUInt64(rows) != footer.Check)
+        {
+            throw Damaged("the index does not match its checksum");
+        }
+
+        // One behind the other: a small file could otherwise claim the same bytes a million times.
+        var blocks = new BlockRow[footer.Blocks];
+        long end = PackLayout.HeaderSize;
+        for (int i = 0; i < blocks.Length; i++)
+        {
+            blocks[i] = BlockRow.Read(rows.AsSpan(i * PackLayout.BlockRowSize));
+            if (blocks[i].Offset != end || !blocks[i].IsPlausible(footer.TableOffset))
+            {
+                throw Damaged($"block {i} is out of bounds");
+            }
+
+            end += blocks[i].StoredLength;
+        }
+
+        if (end != footer.TableOffset)
+        {
+            throw Damaged("there are bytes between the blocks and their table");
+        }
+
+        byte[] index = rows[(blocks.Length * PackLayout.BlockRowSize)..];
+        CheckIndex(index, blocks);
+        return new Contents(footer, blocks, index);
+    }
+
+    private void CheckIndex(ReadOnlySpan<byte> index, BlockRow[] blocks)
+    {
+        ReadOnlySpan<byte> previous = default;
+        for (; !index.IsEmpty; index = index[PackLayout.IndexRowSize..])
+        {
+            IndexRow row = IndexRow.Read(index);
+            bool isInBlock = row.Block >= 0 && row.Block < blocks.Length && row.Offset >= 0 && row.Length >= 0
+                && row.Offset <= blocks[row.Block].RawLength - row.Length;
+            bool isSorted = previous.IsEmpty || previous.SequenceCompareTo(index[..Digest.Size]) < 0;
+            bool isKnown = row.Kind is PackedKind.Tree or PackedKind.Commit && index[45..PackLayout.IndexRowSize].IndexOfAnyExcept((byte)0) < 0;
+            if (!isInBlock || !isSorted || !isKnown)
+            {
+                throw Damaged($"the index row of {row.Digest} is not valid");
+            }
+
+            previous = index[..Digest.Size];
+        }
+    }
+
+    private void ReadExactly(Span<byte> buffer, long offset)
+    {
+        Sys.ReadAt(file, buffer, offset, out int count).ThrowIfFailed("pread", subject);
+        if (count != buffer.Length)
+        {
+            throw Damaged("cut short");
+        }
+    }
+
+    private sealed record Contents(PackFooter Footer, BlockRow[] Blocks, byte[] Index);
+}

@@ -1,0 +1,196 @@
+using System.Buffers;
+using System.IO.Hashing;
+using System.Security.Cryptography;
+using System.Text;
+using HackTree.Linux;
+using HackTree.Model;
+using K4os.Compression.LZ4;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Store;
+
+/// <summary>
+/// Gathers trees and commits into one new pack. The file has no name until it is whole, so a killed process leaves
+/// nothing. Thread-safe; memory is one block and 48 bytes for each object.
+/// </summary>
+public sealed class PackWriter : IDisposable
+{
+    private readonly Lock gate = new();
+    private readonly SafeFileHandle file;
+    private readonly string subject;
+    private readonly ArrayBufferWriter<byte> block = new(PackLayout.BlockTarget * 2);
+    private readonly List<BlockRow> blocks = [];
+    private readonly Dictionary<Digest, IndexRow> objects = [];
+    private readonly IncrementalHash name = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    private long written;
+
+    /// <summary>Starts a pack in a directory of the store's filesystem.</summary>
+    internal PackWriter(SafeFileHandle directory, string subject)
+    {
+        this.subject = subject;
+        Sys.Open(directory, "."u8, OpenFlags.Temporary | OpenFlags.ReadWrite, out file, 0x124).ThrowIfFailed("openat", subject);
+        try
+        {
+            Span<byte> header = stackalloc byte[PackLayout.HeaderSize];
+            header.Clear();
+            PackLayout.HeaderMagic.CopyTo(header);
+            Append(header);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The number of objects added.</summary>
+    public int Count
+    {
+        get
+        {
+            lock (gate)
+            {
+                return objects.Count;
+            }
+        }
+    }
+
+    /// <summary>Bytes in the file so far.</summary>
+    public long Length => Interlocked.Read(ref written);
+
+    /// <summary>Whether an object was added.</summary>
+    public bool Contains(Digest digest)
+    {
+        lock (gate)
+        {
+            return objects.ContainsKey(digest);
+        }
+    }
+
+    /// <summary>Adds an object unless it is there; answers whether it was new. The digest must be the bytes'.</summary>
+    public bool Add(PackedKind kind, Digest digest, ReadOnlySpan<byte> bytes)
+    {
+        lock (gate)
+        {
+            if (objects.ContainsKey(digest))
+            {
+                return false;
+            }
+
+            if (block.WrittenCount > 0 && block.WrittenCount + bytes.Length > PackLayout.BlockTarget)
+            {
+                FlushBlock();
+            }
+
+            objects.Add(digest, new IndexRow(digest, blocks.Count, block.WrittenCount, bytes.Length, kind));
+            block.Write(bytes);
+            return true;
+        }
+    }
+
+    /// <summary>
+    /// Completes the pack and gives it its name in <paramref name="packs"/>; answers that name's digest, none for a pack
+    /// without objects. The name is not durable until the filesystem is synced.
+    /// </summary>
+    internal Digest Publish(SafeFileHandle packs)
+    {
+        if (Count == 0)
+        {
+            return default;
+        }
+
+        Digest digest = Complete();
+
+        // The content first: a power cut must not leave a name with half a pack, over which every look-up would stumble.
+        Sys.Sync(file).ThrowIfFailed("fsync", subject);
+        Errno errno = Sys.LinkOpenFile(file, packs, FileName(digest));
+        if (errno != Errno.EEXIST)
+        {
+            errno.ThrowIfFailed("linkat", $"{subject}/{digest}.pack");
+        }
+
+        return digest;
+    }
+
+    /// <summary>Completes the pack without a name and opens it for reading; it is gone when that is disposed. The writer has ended.</summary>
+    internal PackFile OpenUnnamed()
+    {
+        Digest digest = Complete();
+        Sys.Open(Sys.WorkingDirectory, Encoding.ASCII.GetBytes($"/proc/self/fd/{file.DangerousGetHandle()}"), OpenFlags.ReadOnly, out SafeFileHandle again)
+            .ThrowIfFailed("openat", subject);
+        return new PackFile(again, digest, $"{subject}/(unnamed)");
+    }
+
+    /// <summary>Closes the file; an unpublished pack is gone.</summary>
+    public void Dispose()
+    {
+        file.Dispose();
+        name.Dispose();
+    }
+
+    internal static byte[] FileName(Digest digest) => Encoding.ASCII.GetBytes($"{digest}.pack");
+
+    private Digest Complete()
+    {
+        lock (gate)
+        {
+            if (block.WrittenCount > 0)
+            {
+                FlushBlock();
+            }
+
+            long tableOffset = written;
+            byte[] rows = new byte[(blocks.Count * PackLayout.BlockRowSize) + (objects.Count * PackLayout.IndexRowSize)];
+            Span<byte> rest = rows;
+            foreach (BlockRow row in blocks)
+            {
+                row.Write(rest);
+                rest = rest[PackLayout.BlockRowSize..];
+            }
+
+            IndexRow[] sorted = [.. objects.Values];
+            Array.Sort(sorted, (x, y) => x.Digest.CompareTo(y.Digest));
+            foreach (IndexRow row in sorted)
+            {
+                row.Write(rest);
+                rest = rest[PackLayout.IndexRowSize..];
+            }
+
+            Append(rows);
+            long indexOffset = tableOffset + (blocks.Count * PackLayout.BlockRowSize);
+            Span<byte> footer = stackalloc byte[PackLayout.FooterSize];
+            new PackFooter(blocks.Count, objects.Count, tableOffset, indexOffset, XxHash3.HashToUInt64(rows)).Write(footer);
+            Append(footer);
+            Span<byte> digest = stackalloc byte[Digest.Size];
+            name.GetHashAndReset(digest);
+            return new Digest(digest);
+        }
+    }
+
+    private void FlushBlock()
+    {
+        ReadOnlySpan<byte> raw = block.WrittenSpan;
+        byte[] rented = ArrayPool<byte>.Shared.Rent(LZ4Codec.MaximumOutputSize(raw.Length));
+        try
+        {
+            int length = LZ4Codec.Encode(raw, rented);
+            bool isShorter = length > 0 && length < raw.Length && (long)length * PackLayout.MaxRatio >= raw.Length;
+            ReadOnlySpan<byte> stored = isShorter ? rented.AsSpan(0, length) : raw;
+            blocks.Add(new BlockRow(written, stored.Length, raw.Length, XxHash3.HashToUInt64(stored)));
+            Append(stored);
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+        }
+
+        block.ResetWrittenCount();
+    }
+
+    private void Append(ReadOnlySpan<byte> bytes)
+    {
+        Sys.WriteAt(file, bytes, written).ThrowIfFailed("pwrite", subject);
+        name.AppendData(bytes);
+        Interlocked.Add(ref written, bytes.Length);
+    }
+}

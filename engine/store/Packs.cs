@@ -1,0 +1,302 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text;
+using HackTree.Linux;
+using HackTree.Model;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Store;
+
+/// <summary>
+/// All packs of a store: finds trees and commits in them. Packs never change, so what was read stays true; packs that
+/// other processes add are noticed when something is not found. Thread-safe.
+/// </summary>
+public sealed class Packs : IDisposable
+{
+    private const int CachedBlocks = 128;
+    private const int LargestCachedBlock = 4 * PackLayout.BlockTarget;
+
+    private readonly SafeFileHandle directory;
+    private readonly SafeFileHandle temporary;
+    private readonly string path;
+    private readonly Lock gate = new();
+    private readonly CachedBlock?[] cache = new CachedBlock?[CachedBlocks];
+    private readonly Dictionary<Digest, PackFile> opened = [];
+    private PackFile[]? files;
+    private PackFile[] unnamed = [];
+
+    internal Packs(SafeFileHandle directory, SafeFileHandle temporary, string path)
+    {
+        this.directory = directory;
+        this.temporary = temporary;
+        this.path = path;
+    }
+
+    /// <summary>The packs there are, newest look.</summary>
+    internal IReadOnlyList<PackFile> Files
+    {
+        get
+        {
+            lock (gate)
+            {
+                return files ??= List();
+            }
+        }
+    }
+
+    /// <summary>Starts a new pack.</summary>
+    public PackWriter NewPack() => new(temporary, path);
+
+    /// <summary>
+    /// Starts a pack that will only be attached, never published: in the store, or where this user may not write there,
+    /// among temporary files.
+    /// </summary>
+    public PackWriter NewScratchPack()
+    {
+        try
+        {
+            return NewPack();
+        }
+        catch (LinuxException e) when (e.Errno is Errno.EACCES or Errno.EROFS)
+        {
+            string elsewhere = Path.GetTempPath();
+            Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(elsewhere), OpenFlags.Path | OpenFlags.Directory, out SafeFileHandle place).ThrowIfFailed("openat", elsewhere);
+            using (place)
+            {
+                return new PackWriter(place, elsewhere);
+            }
+        }
+    }
+
+    /// <summary>Completes a pack and makes what it holds readable here. Not durable until the filesystem is synced.</summary>
+    public Digest Publish(PackWriter writer)
+    {
+        Digest name = writer.Publish(directory);
+        Forget();
+        return name;
+    }
+
+    /// <summary>Completes a pack for this process only: its trees can be read until the store is closed, and are never stored.</summary>
+    public void Attach(PackWriter writer)
+    {
+        PackFile file = writer.OpenUnnamed();
+        lock (gate)
+        {
+            unnamed = [.. unnamed, file];
+        }
+    }
+
+    /// <summary>Whether a pack that was there at the last look holds the object.</summary>
+    public bool Contains(Digest digest)
+    {
+        CorruptException? damage = null;
+        foreach (PackFile file in Files)
+        {
+            if (TryFind(file, digest, ref damage, out _))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+
+    /// <summary>Reads a tree. Throws <see cref="CorruptException"/> where it is missing or damaged.</summary>
+    public Tree ReadTree(Digest digest)
+    {
+        ReadOnlyMemory<byte> bytes = TryRead(PackedKind.Tree, digest, out ReadOnlyMemory<byte> found)
+            ? found
+            : throw new CorruptException($"{path}: tree {digest} is missing; run `hacktree fsck`");
+        return Tree.TryDecode(bytes, out Tree? tree, out string? error)
+            ? tree
+            : throw new CorruptException($"{path}: tree {digest} is damaged ({error}); run `hacktree fsck`");
+    }
+
+    /// <summary>Reads a commit; false where there is none of that digest.</summary>
+    public bool TryReadCommit(Digest digest, [NotNullWhen(true)] out Commit? commit)
+    {
+        commit = null;
+        if (!TryRead(PackedKind.Commit, digest, out ReadOnlyMemory<byte> bytes))
+        {
+            return false;
+        }
+
+        return Commit.TryDecode(bytes.Span, out commit, out string? error)
+            ? true
+            : throw new CorruptException($"{path}: commit {digest} is damaged ({error}); run `hacktree fsck`");
+    }
+
+    /// <summary>Reads a commit. Throws <see cref="CorruptException"/> where it is missing or damaged.</summary>
+    public Commit ReadCommit(Digest digest) =>
+        TryReadCommit(digest, out Commit? commit) ? commit : throw new CorruptException($"{path}: commit {digest} is missing; run `hacktree fsck`");
+
+    /// <summary>The commits whose digests begin with the given hexadecimal digits, at most <paramref name="most"/> of them.</summary>
+    internal List<Digest> CommitsWithPrefix(string prefix, int most)
+    {
+        if (!Digest.TryParse(prefix.PadRight(Digest.HexLength, '0'), out Digest first)
+            || !Digest.TryParse(prefix.PadRight(Digest.HexLength, 'f'), out Digest last))
+        {
+            return [];
+        }
+
+        Forget();
+        var found = new HashSet<Digest>();
+        foreach (PackFile file in Files)
+        {
+            for (int i = file.LowerBound(first); i < file.Count && found.Count < most; i++)
+            {
+                IndexRow row = file.Row(i);
+                if (row.Digest > last)
+                {
+                    break;
+                }
+
+                if (row.Kind == PackedKind.Commit)
+                {
+                    found.Add(row.Digest);
+                }
+            }
+        }
+
+        return [.. found];
+    }
+
+    /// <summary>Reads an object's bytes through a small cache of unpacked blocks.</summary>
+    internal ReadOnlyMemory<byte> Read(PackFile file, IndexRow row)
+    {
+        int slot = (file.Name.GetHashCode() ^ (row.Block * 31)) & (CachedBlocks - 1);
+        CachedBlock? cached = Volatile.Read(ref cache[slot]);
+        if (cached is null || cached.File != file || cached.Number != row.Block)
+        {
+            cached = new CachedBlock(file, row.Block, file.ReadBlock(row.Block));
+
+            // A larger block holds one object, which is read once; a cache of such would know no bound.
+            if (cached.Raw.Length <= LargestCachedBlock)
+            {
+                Volatile.Write(ref cache[slot], cached);
+            }
+        }
+
+        return cached.Raw.AsMemory(row.Offset, row.Length);
+    }
+
+    /// <summary>Looks at the directory again at the next use. Packs in use by other threads stay open until the end.</summary>
+    internal void Forget()
+    {
+        lock (gate)
+        {
+            files = null;
+        }
+    }
+
+    /// <summary>Removes a pack, which nothing needs any more, from the store.</summary>
+    internal void Remove(Digest name)
+    {
+        Errno errno = Sys.Unlink(directory, PackWriter.FileName(name));
+        if (errno != Errno.ENOENT)
+        {
+            errno.ThrowIfFailed("unlinkat", $"{path}/{name}.pack");
+        }
+
+        Forget();
+    }
+
+    /// <summary>Closes every pack.</summary>
+    public void Dispose()
+    {
+        lock (gate)
+        {
+            foreach (PackFile file in opened.Values.Concat(unnamed))
+            {
+                file.Dispose();
+            }
+
+            directory.Dispose();
+        }
+    }
+
+    private bool TryRead(PackedKind kind, Digest digest, out ReadOnlyMemory<byte> bytes)
+    {
+        if (TryReadKnown(kind, digest, out bytes))
+        {
+            return true;
+        }
+
+        Forget();
+        return TryReadKnown(kind, digest, out bytes);
+    }
+
+    private bool TryReadKnown(PackedKind kind, Digest digest, out ReadOnlyMemory<byte> bytes)
+    {
+        bytes = default;
+        CorruptException? damage = null;
+        foreach (PackFile file in Files.Concat(unnamed))
+        {
+            if (TryFind(file, digest, ref damage, out IndexRow row) && row.Kind == kind && TryRead(file, row, ref damage, out bytes))
+            {
+                return true;
+            }
+        }
+
+        // A damaged pack is no obstacle to what another holds; but what is found nowhere may have been in it.
+        return damage is null ? false : throw damage;
+    }
+
+    private static bool TryFind(PackFile file, Digest digest, ref CorruptException? damage, out IndexRow row)
+    {
+        try
+        {
+            return file.TryFind(digest, out row);
+        }
+        catch (CorruptException e)
+        {
+            damage ??= e;
+            row = default;
+            return false;
+        }
+    }
+
+    private bool TryRead(PackFile file, IndexRow row, ref CorruptException? damage, out ReadOnlyMemory<byte> bytes)
+    {
+        try
+        {
+            bytes = Read(file, row);
+
+            // A pack may come from elsewhere. That a digest is the bytes' own is also what makes trees and histories end.
+            return PackedObject.DigestOf(row.Kind, bytes.Span) == row.Digest ? true : throw file.Damaged($"what it holds as {row.Digest} is something else");
+        }
+        catch (CorruptException e)
+        {
+            damage ??= e;
+            bytes = default;
+            return false;
+        }
+    }
+
+    private PackFile[] List()
+    {
+        Sys.Open(directory, "."u8, OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle listing).ThrowIfFailed("openat", path);
+        using (listing)
+        {
+            var found = new List<PackFile>();
+            var reader = new DirectoryReader();
+            reader.Start(listing, path);
+            while (reader.Next())
+            {
+                string name = Encoding.ASCII.GetString(reader.Name);
+                if (name.EndsWith(".pack", StringComparison.Ordinal) && Digest.TryParse(name.AsSpan(0, name.Length - 5), out Digest digest))
+                {
+                    if (!opened.TryGetValue(digest, out PackFile? file))
+                    {
+                        opened.Add(digest, file = PackFile.Open(directory, digest, $"{path}/{name}"));
+                    }
+
+                    found.Add(file);
+                }
+            }
+
+            return [.. found];
+        }
+    }
+
+    private sealed record CachedBlock(PackFile File, int Number, byte[] Raw);
+}

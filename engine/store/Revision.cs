@@ -1,0 +1,82 @@
+using System.Globalization;
+using HackTree.Model;
+
+namespace HackTree.Store;
+
+/// <summary>
+/// How people name a commit: a ref, a full digest, a unique prefix of one (4 digits at least), each followed by any
+/// number of ^ (its first parent) and ~N (N first parents up). A ref wins over a prefix.
+/// </summary>
+public static class Revision
+{
+    private const int ShortestPrefix = 4;
+    private const int CandidatesShown = 5;
+
+    /// <summary>The commit that <paramref name="text"/> names. Throws <see cref="StoreException"/> where there is none, or several.</summary>
+    public static Digest Resolve(ObjectStore store, string text)
+    {
+        int steps = text.AsSpan().IndexOfAny('^', '~');
+        Digest commit = ResolveBase(store, steps < 0 ? text : text[..steps]);
+        for (int generations = steps < 0 ? 0 : Generations(text, steps); generations > 0; generations--)
+        {
+            Commit read = store.Packs.ReadCommit(commit);
+            if (read.Parents.IsEmpty)
+            {
+                throw new StoreException($"'{text}' goes further back than there are commits: {commit} has no parent");
+            }
+
+            commit = read.Parents[0];
+        }
+
+        return store.Packs.TryReadCommit(commit, out _)
+            ? commit
+            : throw new StoreException($"'{text}' names commit {commit}, which is not in this store");
+    }
+
+    private static Digest ResolveBase(ObjectStore store, string name)
+    {
+        if (store.Refs.Find(name) is { IsNone: false } commit)
+        {
+            return commit;
+        }
+
+        if (Digest.TryParse(name, out Digest digest) && store.Packs.TryReadCommit(digest, out _))
+        {
+            return digest;
+        }
+
+        bool isPrefix = name.Length is >= ShortestPrefix and < Digest.HexLength && name.All(char.IsAsciiHexDigitLower);
+        List<Digest> found = isPrefix ? store.Packs.CommitsWithPrefix(name, CandidatesShown) : [];
+        return found.Count switch
+        {
+            0 => throw new StoreException($"'{name}' is no ref and no commit of {store.Path}; `hacktree refs` lists the refs"),
+            1 => found[0],
+            _ => throw new StoreException($"'{name}' could mean several commits: {string.Join(", ", found.Select(d => d.ToString()[..16]))}; give more digits"),
+        };
+    }
+
+    /// <summary>Adds up the ^ and ~N behind the base.</summary>
+    private static int Generations(string text, int start)
+    {
+        long generations = 0;
+        for (int i = start; i < text.Length;)
+        {
+            bool isTilde = text[i++] == '~';
+            int digits = i;
+            while (isTilde && i < text.Length && char.IsAsciiDigit(text[i]))
+            {
+                i++;
+            }
+
+            bool isNumber = int.TryParse(text.AsSpan(digits, i - digits), CultureInfo.InvariantCulture, out int number);
+            bool isEnd = i == text.Length || text[i] is '^' or '~';
+            generations += isNumber ? number : 1;
+            if (!isEnd || (i > digits && !isNumber) || generations > int.MaxValue)
+            {
+                throw new StoreException($"'{text}' does not name a commit; write REF, REF^ or REF~3");
+            }
+        }
+
+        return (int)generations;
+    }
+}

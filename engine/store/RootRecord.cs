@@ -1,0 +1,63 @@
+using System.Text.Json.Serialization;
+
+namespace HackTree.Store;
+
+/// <summary>How far a root has come.</summary>
+public enum RootState
+{
+    /// <summary>
+    /// Being built, or abandoned. Such a record is called NAME.partial, so that it stands beside the record of a root
+    /// that will be replaced; what stands beside its path as ".NAME.partial" is litter for gc once nobody builds.
+    /// </summary>
+    Partial,
+    /// <summary>Whole. It keeps its commit alive.</summary>
+    Ready,
+    /// <summary>Whole, and not to be removed or turned into another commit.</summary>
+    Pinned,
+}
+
+/// <summary>How a root's files were made.</summary>
+public enum CheckoutMethod
+{
+    /// <summary>Hardlinks to the store's objects.</summary>
+    Hardlink,
+    /// <summary>Files of their own that share extents with the objects until written to.</summary>
+    Reflink,
+    /// <summary>Files of their own.</summary>
+    Copy,
+}
+
+/// <summary>What the store knows of a checked-out root: the JSON file roots/&lt;name&gt;.json.</summary>
+public sealed record RootRecord
+{
+    /// <summary>Where it is: relative to the store's parent directory (the physical root) when below it, else absolute.</summary>
+    public required string Path { get; init; }
+
+    /// <summary>The commit's 64 digits.</summary>
+    public required string Commit { get; init; }
+
+    /// <summary>The commit as the user named it.</summary>
+    public required string Revision { get; init; }
+
+    /// <summary>When it was made, in seconds since 1970.</summary>
+    public required long Time { get; init; }
+
+    /// <summary>How its files were made.</summary>
+    public required CheckoutMethod Method { get; init; }
+
+    /// <summary>How far it has come.</summary>
+    public required RootState State { get; init; }
+
+    /// <summary>
+    /// In a partial record: the inode of the directory that is being built. Whichever name that inode has tells how far
+    /// the building came before it was interrupted.
+    /// </summary>
+    public ulong? Inode { get; init; }
+
+    /// <summary>In a partial record: whether a root is being built, or only a part of a tree or a copy elsewhere.</summary>
+    public bool? IsRoot { get; init; }
+
+    /// <summary>See <see cref="CheckedJson"/>.</summary>
+    [JsonPropertyOrder(1000)]
+    public string Check { get; init; } = CheckedJson.NoCheck;
+}

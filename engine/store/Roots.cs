@@ -1,0 +1,176 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Globalization;
+using System.IO.Hashing;
+using System.Text;
+using HackTree.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Store;
+
+/// <summary>The records of checked-out roots: roots/&lt;name&gt;.json, where the name is the last component of the root's path.</summary>
+public sealed class Roots : IDisposable
+{
+    private const string Suffix = ".json";
+
+    private readonly SafeFileHandle directory;
+    private readonly SafeFileHandle temporary;
+    private readonly string path;
+    private readonly string physicalRoot;
+
+    internal Roots(SafeFileHandle directory, SafeFileHandle temporary, string path, string physicalRoot)
+    {
+        this.directory = directory;
+        this.temporary = temporary;
+        this.path = path;
+        this.physicalRoot = physicalRoot;
+    }
+
+    /// <summary>The names of all records, sorted.</summary>
+    public List<string> Names()
+    {
+        Sys.Open(directory, "."u8, OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle listing).ThrowIfFailed("openat", path);
+        using (listing)
+        {
+            var names = new List<string>();
+            var reader = new DirectoryReader();
+            reader.Start(listing, path);
+            while (reader.Next())
+            {
+                string name = Encoding.UTF8.GetString(reader.Name);
+                if (name.EndsWith(Suffix, StringComparison.Ordinal))
+                {
+                    names.Add(name[..^Suffix.Length]);
+                }
+            }
+
+            names.Sort(StringComparer.Ordinal);
+            return names;
+        }
+    }
+
+    /// <summary>A record; null where there is none. Throws <see cref="CorruptException"/> for a damaged one.</summary>
+    public RootRecord? Find(string name)
+    {
+        if (AtomicFile.TryRead(directory, FileName(name), Subject(name)) is not { } bytes)
+        {
+            return null;
+        }
+
+        return CheckedJson.Decode(bytes, StoreJson.Default.RootRecord, r => r.Check) is { } record && Model.Digest.TryParse(record.Commit, out _)
+            ? record
+            : throw new CorruptException($"{Subject(name)}: damaged; remove it, and if the root is still there check it out again");
+    }
+
+    /// <summary>
+    /// The name under which the root at the absolute path <paramref name="rootPath"/> is recorded: its last component,
+    /// made unique where another root has that name.
+    /// </summary>
+    public string NameFor(string rootPath)
+    {
+        string name = System.IO.Path.GetFileName(rootPath);
+        string hash = XxHash3.HashToUInt64(Encoding.UTF8.GetBytes(RecordedPath(rootPath))).ToString("x16", CultureInfo.InvariantCulture);
+        if (Encoding.UTF8.GetByteCount(name) > EntryLimit)
+        {
+            return hash;
+        }
+
+        RootRecord? other = FindReadable(name);
+        return other is null || other.Path == RecordedPath(rootPath) ? name : $"{name}-{hash}";
+    }
+
+    /// <summary>
+    /// Takes the turn to build the root of that name; held until disposed, or until the process ends. Answers false where
+    /// another process has it. The file in tmp/ that carries the lock goes with it, or with the next gc.
+    /// </summary>
+    public bool TryTakeTurn(string name, [NotNullWhen(true)] out IDisposable? turn)
+    {
+        byte[] fileName = Encoding.UTF8.GetBytes($"building-{name}");
+        while (true)
+        {
+            turn = null;
+            Sys.Open(temporary, fileName, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.NoFollow, out SafeFileHandle file, 0x180)
+                .ThrowIfFailed("openat", Subject(name));
+            Errno errno = Sys.Lock(file, LockKind.Exclusive, wait: false);
+            Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", Subject(name));
+            if (errno == Errno.None && status.LinkCount > 0)
+            {
+                turn = new Turn(file, temporary, fileName);
+                return true;
+            }
+
+            file.Dispose();
+            if (errno != Errno.None)
+            {
+                return errno == Errno.EAGAIN ? false : throw new LinuxException(errno, "flock", Subject(name));
+            }
+
+            // Its holder removed the file between our opening and our locking it: the next turn is another file's.
+        }
+    }
+
+    /// <summary>Writes a record, durably.</summary>
+    public void Write(string name, RootRecord record)
+    {
+        byte[] bytes = CheckedJson.Encode(record with { Check = CheckedJson.NoCheck }, StoreJson.Default.RootRecord);
+        AtomicFile.Write(temporary, directory, FileName(name), bytes, Subject(name));
+    }
+
+    /// <summary>Removes a record, if it is there.</summary>
+    public void Remove(string name)
+    {
+        Errno errno = Sys.Unlink(directory, FileName(name));
+        if (errno != Errno.ENOENT)
+        {
+            errno.ThrowIfFailed("unlinkat", Subject(name));
+        }
+    }
+
+    /// <summary>The path to write into a record for the absolute path <paramref name="rootPath"/>.</summary>
+    public string RecordedPath(string rootPath)
+    {
+        string prefix = physicalRoot == "/" ? "/" : physicalRoot + "/";
+        return rootPath.StartsWith(prefix, StringComparison.Ordinal) ? rootPath[prefix.Length..] : rootPath;
+    }
+
+    /// <summary>The absolute path that a record means now: the physical root may be mounted elsewhere than when it was made.</summary>
+    public string AbsolutePath(RootRecord record) => System.IO.Path.Combine(physicalRoot, record.Path);
+
+    /// <summary>The name of the record that a root has while it is built.</summary>
+    public static string PartialName(string name) => name + ".partial";
+
+    /// <summary>Where a root stands while it is built, beside its final place.</summary>
+    public static string PartialPath(string rootPath) =>
+        System.IO.Path.Combine(System.IO.Path.GetDirectoryName(rootPath)!, $".{System.IO.Path.GetFileName(rootPath)}.partial");
+
+    /// <summary>Closes the directory.</summary>
+    public void Dispose() => directory.Dispose();
+
+    // What a file name takes, less the hash and the suffix that may be added.
+    private const int EntryLimit = 200;
+
+    private RootRecord? FindReadable(string name)
+    {
+        try
+        {
+            return Find(name);
+        }
+        catch (CorruptException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>A lock file, removed while the lock is still held, so that nobody else can hold what is removed.</summary>
+    private sealed class Turn(SafeFileHandle file, SafeFileHandle temporary, byte[] fileName) : IDisposable
+    {
+        public void Dispose()
+        {
+            _ = Sys.Unlink(temporary, fileName);
+            file.Dispose();
+        }
+    }
+
+    private static byte[] FileName(string name) => Encoding.UTF8.GetBytes(name + Suffix);
+
+    private string Subject(string name) => $"{path}/{name}{Suffix}";
+}

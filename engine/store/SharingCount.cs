@@ -1,0 +1,58 @@
+using HackTree.Model;
+
+namespace HackTree.Store;
+
+/// <summary>Counts how much content commits have in common. Memory: some 30 bytes for each distinct object.</summary>
+internal sealed class SharingCount(ObjectStore store)
+{
+    private const int Several = -1;
+
+    private readonly Dictionary<ulong, (int First, int Latest)> users = [];
+    private readonly Dictionary<Digest, int> numbers = [];
+    private readonly List<long> distinct = [];
+    private readonly List<long> unique = [];
+
+    /// <summary>Content of the objects that any of the commits uses, each object once.</summary>
+    internal long UnionBytes { get; private set; }
+
+    /// <summary>Adds a commit, unless it was added; its history does not count.</summary>
+    internal void Add(Digest commit)
+    {
+        if (numbers.TryAdd(commit, distinct.Count))
+        {
+            distinct.Add(0);
+            unique.Add(0);
+            var walk = new LiveWalk(store.Packs, (LiveWalk _, in TreeEntry entry) => AddFile(distinct.Count - 1, entry), onFault: null);
+            walk.Add(commit, "", 0);
+        }
+    }
+
+    /// <summary>Content of the objects that a commit uses, each object once.</summary>
+    internal long DistinctBytes(Digest commit) => distinct[numbers[commit]];
+
+    /// <summary>Content of the objects that no other commit added so far uses.</summary>
+    internal long UniqueBytes(Digest commit) => unique[numbers[commit]];
+
+    private void AddFile(int number, in TreeEntry entry)
+    {
+        ulong key = ObjectKey.Of(store.Blobs.NameOf(entry));
+        bool isKnown = users.TryGetValue(key, out (int First, int Latest) user);
+        if (isKnown && user.Latest == number)
+        {
+            return;
+        }
+
+        distinct[number] += entry.Size;
+        if (!isKnown)
+        {
+            UnionBytes += entry.Size;
+            unique[number] += entry.Size;
+        }
+        else if (user.First != Several)
+        {
+            unique[user.First] -= entry.Size;
+        }
+
+        users[key] = (isKnown ? Several : number, number);
+    }
+}

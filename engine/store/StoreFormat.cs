@@ -1,0 +1,116 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using HackTree.Model;
+
+namespace HackTree.Store;
+
+/// <summary>
+/// The store's `format` file: its version, the features a program must know, and the two policies that were chosen when
+/// it was made and decide what an object's inode carries.
+/// </summary>
+public sealed record StoreFormat
+{
+    /// <summary>The version this program reads and writes.</summary>
+    public const int CurrentVersion = 1;
+
+    /// <summary>The layout's version.</summary>
+    [JsonPropertyName("hacktree")]
+    public int Version { get; init; } = CurrentVersion;
+
+    /// <summary>Features a program may ignore.</summary>
+    public string[] Compatible { get; init; } = [];
+
+    /// <summary>Features that a program must know before it writes; others may read.</summary>
+    public string[] ReadOnlyCompatible { get; init; } = [];
+
+    /// <summary>Features that a program must know before it does anything.</summary>
+    public string[] Incompatible { get; init; } = [];
+
+    /// <summary>Whether modification times are kept; if not, every one is zero, and more files share an inode.</summary>
+    public bool KeepTimes { get; init; } = true;
+
+    /// <summary>
+    /// Whether an ordinary user owns the store: trees record owners, devices and all attributes, but the objects' inodes
+    /// belong to that user and carry only what an unprivileged process can set.
+    /// </summary>
+    public bool UserMode { get; init; }
+
+    /// <summary>See <see cref="CheckedJson"/>.</summary>
+    [JsonPropertyOrder(1000)]
+    public string Check { get; init; } = CheckedJson.NoCheck;
+
+    /// <summary>The metadata an object's inode and name carry for a file that a tree records with <paramref name="recorded"/>.</summary>
+    public FileMetadata ObjectMetadata(FileMetadata recorded)
+    {
+        if (!UserMode)
+        {
+            return recorded;
+        }
+
+        // The store's user must be able to read what is in it. Set-id bits would give this user's rights, not the
+        // recorded owner's, to whoever runs the file.
+        return recorded with { Mode = (ushort)((recorded.Mode & 0x1FF) | 0x100), Uid = 0, Gid = 0 };
+    }
+
+    /// <summary>The extended attributes an object's inode carries, of those a tree records; canonical bytes both.</summary>
+    public ReadOnlySpan<byte> ObjectXattrs(ReadOnlySpan<byte> recorded)
+    {
+        if (!UserMode || recorded.IsEmpty)
+        {
+            return recorded;
+        }
+
+        var kept = new List<(byte[] Name, byte[] Value)>();
+        while (XattrSet.Next(ref recorded, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value))
+        {
+            if (IsSettableByUser(name))
+            {
+                kept.Add((name.ToArray(), value.ToArray()));
+            }
+        }
+
+        return XattrSet.Encode(kept);
+    }
+
+    /// <summary>Whether an unprivileged owner may set an attribute of that name. ACLs name other users, but stay with the file.</summary>
+    public static bool IsSettableByUser(ReadOnlySpan<byte> attribute) =>
+        attribute.StartsWith("user."u8) || attribute.StartsWith("system.posix_acl_"u8);
+
+    internal byte[] Encode() => CheckedJson.Encode(this with { Check = CheckedJson.NoCheck }, StoreJson.Default.StoreFormat);
+
+    /// <summary>Reads a format file, and refuses a store this program must not touch.</summary>
+    internal static StoreFormat Decode(ReadOnlySpan<byte> bytes, string storePath)
+    {
+        StoreFormat? format = CheckedJson.Decode(bytes, StoreJson.Default.StoreFormat, f => f.Check);
+
+        // A newer version may spell anything differently, its check too: look at the number alone first.
+        if ((format?.Version ?? VersionOf(bytes)) > CurrentVersion)
+        {
+            throw new StoreException($"{storePath}: the store was made by a newer hacktree (format {VersionOf(bytes)}, this one knows {CurrentVersion}); use that one");
+        }
+
+        if (format is null || format.Version < 1)
+        {
+            throw new CorruptException($"{storePath}/format: damaged; restore it from a backup, or from a store made with the same options");
+        }
+
+        return format.Incompatible.Length == 0
+            ? format
+            : throw new StoreException($"{storePath}: the store uses features this hacktree does not know ({string.Join(", ", format.Incompatible)}); use a newer one");
+    }
+
+    private static int VersionOf(ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(bytes.ToArray());
+            return document.RootElement.ValueKind == JsonValueKind.Object
+                && document.RootElement.TryGetProperty("hacktree", out JsonElement version)
+                && version.TryGetInt32(out int number) ? number : 0;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return 0;
+        }
+    }
+}

@@ -1,0 +1,14 @@
+using System.Text.Json.Serialization;
+
+namespace HackTree.Store;
+
+/// <summary>Serializers made at compile time: the program is compiled ahead of time and has no reflection to make them.</summary>
+[JsonSourceGenerationOptions(
+    WriteIndented = true,
+    NewLine = "\n",
+    PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase,
+    UseStringEnumConverter = true,
+    DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(StoreFormat))]
+[JsonSerializable(typeof(RootRecord))]
+internal sealed partial class StoreJson : JsonSerializerContext;

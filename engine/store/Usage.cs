@@ -1,0 +1,144 @@
+using HackTree.Linux;
+using HackTree.Model;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Store;
+
+/// <summary>What the newest commit of a ref uses.</summary>
+/// <param name="Name">The ref.</param>
+/// <param name="Commit">Its commit.</param>
+/// <param name="Files">Entries that are not directories.</param>
+/// <param name="Bytes">Content as if it were copied out in full: each name counted.</param>
+/// <param name="DistinctBytes">Content of the objects it uses, each object once.</param>
+/// <param name="UniqueBytes">Of those, the objects that no other ref's newest commit uses.</param>
+public sealed record RefUsage(string Name, Digest Commit, long Files, long Bytes, long DistinctBytes, long UniqueBytes);
+
+/// <summary>du: where a store's space goes, and what sharing saves.</summary>
+public sealed class Usage
+{
+    private readonly Lock gate = new();
+
+    /// <summary>Objects under files/.</summary>
+    public long Objects { get; private set; }
+
+    /// <summary>Their sizes added up.</summary>
+    public long ObjectBytes { get; private set; }
+
+    /// <summary>The space they take on disk (st_blocks); extents that reflinks share count each time.</summary>
+    public long AllocatedBytes { get; private set; }
+
+    /// <summary>Packs.</summary>
+    public int Packs { get; private set; }
+
+    /// <summary>Their sizes added up.</summary>
+    public long PackBytes { get; private set; }
+
+    /// <summary>Each ref's newest commit, in the order of names.</summary>
+    public IReadOnlyList<RefUsage> Refs { get; private set; } = [];
+
+    /// <summary>Roots that are hardlinks into the store.</summary>
+    public int Roots { get; private set; }
+
+    /// <summary>
+    /// Bytes that sharing saves: were each ref's newest commit and each hardlinked root a copy of its own, even one that
+    /// has each of its objects only once, they would have this many bytes more than the objects they use together.
+    /// Older commits, and what no ref holds, do not count on either side.
+    /// </summary>
+    public long SavedBytes { get; private set; }
+
+    /// <summary>Measures a store. Throws <see cref="CorruptException"/> where a commit or tree that a ref needs cannot be read.</summary>
+    public static Usage Measure(ObjectStore store)
+    {
+        var usage = new Usage();
+        usage.MeasureObjects(store);
+        foreach (PackFile pack in store.Packs.Files)
+        {
+            usage.Packs++;
+            usage.PackBytes += pack.Length;
+        }
+
+        usage.MeasureSharing(store);
+        return usage;
+    }
+
+    private void MeasureObjects(ObjectStore store)
+    {
+        var work = new WorkStack<byte>();
+        for (int fan = 255; fan >= 0; fan--)
+        {
+            work.Push((byte)fan);
+        }
+
+        work.Run(Environment.ProcessorCount, () =>
+        {
+            var reader = new DirectoryReader();
+            return fan => MeasureFan(store, fan, reader);
+        });
+    }
+
+    private void MeasureFan(ObjectStore store, byte fan, DirectoryReader reader)
+    {
+        long objects = 0, bytes = 0, allocated = 0;
+        using SafeFileHandle directory = store.Blobs.OpenFan(fan);
+        reader.Start(directory, $"{store.Path}/files/{fan:x2}");
+        while (reader.Next())
+        {
+            if (Sys.Stat(directory, reader.Name, out FileStatus status) == Errno.None)
+            {
+                objects++;
+                bytes += status.Size;
+                allocated += status.AllocatedBytes;
+            }
+        }
+
+        lock (gate)
+        {
+            Objects += objects;
+            ObjectBytes += bytes;
+            AllocatedBytes += allocated;
+        }
+    }
+
+    private void MeasureSharing(ObjectStore store)
+    {
+        List<(string Name, Digest Commit)> refs = store.Refs.All();
+        List<Digest> roots = HardlinkRoots(store);
+        var sharing = new SharingCount(store);
+        foreach (Digest commit in refs.Select(r => r.Commit).Distinct())
+        {
+            sharing.Add(commit);
+        }
+
+        // What refs share is settled before roots, which do not count there, are added.
+        Refs = refs.ConvertAll(r => Describe(store, sharing, r.Name, r.Commit, refs.Count(other => other.Commit == r.Commit) == 1));
+        foreach (Digest commit in roots.Distinct())
+        {
+            sharing.Add(commit);
+        }
+
+        Roots = roots.Count;
+        SavedBytes = refs.Select(r => r.Commit).Concat(roots).Sum(sharing.DistinctBytes) - sharing.UnionBytes;
+    }
+
+    private static RefUsage Describe(ObjectStore store, SharingCount sharing, string name, Digest digest, bool isOnly)
+    {
+        Commit commit = store.Packs.ReadCommit(digest);
+        return new RefUsage(name, digest, commit.Files, commit.ContentBytes, sharing.DistinctBytes(digest), isOnly ? sharing.UniqueBytes(digest) : 0);
+    }
+
+    private static List<Digest> HardlinkRoots(ObjectStore store)
+    {
+        var commits = new List<Digest>();
+        foreach (string name in store.Roots.Names())
+        {
+            bool isWhole = store.Roots.Find(name) is { Method: CheckoutMethod.Hardlink, State: not RootState.Partial } record
+                && Directory.Exists(store.Roots.AbsolutePath(record));
+            if (isWhole && Digest.TryParse(store.Roots.Find(name)!.Commit, out Digest commit))
+            {
+                commits.Add(commit);
+            }
+        }
+
+        return commits;
+    }
+}
