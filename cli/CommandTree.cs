@@ -1,0 +1,138 @@
+using System.CommandLine;
+using System.CommandLine.Help;
+using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
+
+namespace HackTree.Cli;
+
+/// <summary>All commands, the options they share, their help, and what is said of a command line that makes no sense.</summary>
+internal static class CommandTree
+{
+    internal static readonly Option<string?> Store = new("--store")
+    {
+        Description = "The store. Else $HACKTREE_STORE, ./, ./objects, /objects or /sysroot/objects.",
+        HelpName = "DIR",
+        Recursive = true,
+    };
+
+    internal static readonly Option<bool> Quiet = new("--quiet", "-q")
+    {
+        Description = "Say nothing on standard error but what went wrong.",
+        Recursive = true,
+    };
+
+    /// <summary>A path may begin with @, so that no file of arguments is read for it.</summary>
+    internal static readonly ParserConfiguration Configuration = new() { EnablePosixBundling = true, ResponseFileTokenReplacer = null };
+
+    internal static ParseResult Parse(IReadOnlyList<string> args) => Make().Parse(args, Configuration);
+
+    internal static int Invoke(ParseResult parse)
+    {
+        using var output = new StreamWriter(StandardOutput.Instance, leaveOpen: true);
+        return parse.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = output });
+    }
+
+    /// <summary>One sentence, and where to read more.</summary>
+    internal static int ReportUsage(ParseResult parse)
+    {
+        string verb = "hacktree";
+        for (CommandResult? result = parse.CommandResult; result?.Parent is CommandResult above; result = above)
+        {
+            verb = verb.Insert("hacktree".Length, " " + result.Command.Name);
+        }
+
+        if (parse.Tokens.Count == 0)
+        {
+            Failure.Say("a command is missing; see `hacktree --help`");
+            return ExitCode.Usage;
+        }
+
+        Failure.Say($"{Sentence(parse)}; see `{verb} --help`");
+        return ExitCode.Usage;
+    }
+
+    private static string Sentence(ParseResult parse)
+    {
+        if (parse.CommandResult == parse.RootCommandResult && parse.UnmatchedTokens.Count > 0)
+        {
+            return $"there is no command '{parse.UnmatchedTokens[0]}'";
+        }
+
+        // What is wrong with one option explains more than what is wrong with the whole.
+        string message = parse.Errors.MinBy(error => error.SymbolResult is CommandResult)!.Message;
+        string line = string.Join(' ', message.Split((char[])['\n', '\t', ' '], StringSplitOptions.RemoveEmptyEntries)).TrimEnd('.');
+        return char.ToLowerInvariant(line[0]) + line[1..];
+    }
+
+    private static RootCommand Make()
+    {
+        var root = new RootCommand("Keeps many versions of operating-system trees in one store, each distinct file once, and turns any of them into a root by hardlinks.")
+        {
+            Store,
+            Quiet,
+            new InitCommand(),
+            new CommitCommand(),
+            new CheckoutCommand(),
+            new RefsCommand(),
+            new LogCommand(),
+            new ShowCommand(),
+            new LsCommand(),
+            new CatCommand(),
+            new DiffCommand(),
+            new ExportCommand(),
+            new RootsCommand(),
+            new GcCommand(),
+            new FsckCommand(),
+            new DuCommand(),
+            new HashCommand(),
+            new VersionCommand(),
+            new CompletionCommand(),
+        };
+
+        // The library's own help option also answers to "/h" and "/?", which are paths here.
+        _ = root.Options.Remove(root.Options.First(option => option is HelpOption));
+        var help = new HelpOption("--help", "-h") { Description = "Say how a command is used." };
+        help.Action = new HelpWithExamples((HelpAction)help.Action!);
+        root.Add(help);
+        Option version = root.Options.First(option => option is VersionOption);
+        version.Description = "Print the version.";
+        version.Action = new PrintVersion();
+        return root;
+    }
+
+    private sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLineAction
+    {
+        public override bool ClearsParseErrors => true;
+
+        public override int Invoke(ParseResult parse)
+        {
+            int code = help.Invoke(parse);
+            if (parse.CommandResult.Command is Verb verb)
+            {
+                if (verb.Details.Length > 0)
+                {
+                    parse.InvocationConfiguration.Output.WriteLine($"{verb.Details}\n");
+                }
+
+                parse.InvocationConfiguration.Output.WriteLine($"{(verb.Examples.Count == 1 ? "Example" : "Examples")}:");
+                foreach (string example in verb.Examples)
+                {
+                    parse.InvocationConfiguration.Output.WriteLine($"  {example}");
+                }
+            }
+
+            return code;
+        }
+    }
+
+    private sealed class PrintVersion : SynchronousCommandLineAction
+    {
+        public override bool ClearsParseErrors => true;
+
+        public override int Invoke(ParseResult parse)
+        {
+            parse.InvocationConfiguration.Output.WriteLine(VersionCommand.Text);
+            return ExitCode.Done;
+        }
+    }
+}

@@ -1,0 +1,158 @@
+using System.Collections.Immutable;
+using System.CommandLine;
+using System.Diagnostics;
+using System.Globalization;
+using HackTree.Checkout;
+using HackTree.Model;
+using HackTree.Store;
+
+namespace HackTree.Cli;
+
+internal sealed class CommitCommand : Verb
+{
+    private readonly Argument<string?> tree = new("TREE") { Description = "The directory to commit.", Arity = ArgumentArity.ZeroOrOne };
+    private readonly Option<string> name = new("-b", "--branch") { Description = "The ref that will name the commit; the commit it names now becomes the parent.", HelpName = "REF", Required = true };
+    private readonly Option<string?> subject = new("-s", "--subject") { Description = "One line that says what it is.", HelpName = "TEXT" };
+    private readonly Option<string?> body = new("-m", "--body") { Description = "More text.", HelpName = "TEXT" };
+    private readonly Option<string[]> meta = new("--meta") { Description = "An annotation; may be repeated.", HelpName = "KEY=VALUE" };
+    private readonly Option<string?> parent = new("--parent") { Description = "The parent, in place of the commit that the ref names.", HelpName = "COMMIT" };
+    private readonly Option<bool> consume = new("--consume") { Description = "Move the files into the store: TREE is gone afterwards." };
+    private readonly Option<string[]> exclude = new("--exclude") { Description = "Leave out what fits: a name at any depth (*.pyc), or with a '/' a path from the top (/var/cache/*); may be repeated.", HelpName = "GLOB" };
+    private readonly Option<string?> tar = new("--tar") { Description = "Commit the tree in a tar archive; - is standard input.", HelpName = "FILE" };
+
+    internal CommitCommand()
+        : base(
+            "commit",
+            "Turn a directory or a tar archive into a commit.",
+            "hacktree commit -b debian/bookworm -s 'with openssh' --exclude /proc/* ./rootfs",
+            "zcat layer.tar.gz | hacktree commit -b layer --tar -")
+    {
+        Details = "Prints the commit's id. $SOURCE_DATE_EPOCH sets its time. What is mounted below TREE is left out.";
+        name.CompletionSources.Add(Completions.Refs);
+        parent.CompletionSources.Add(Completions.Refs);
+        Add(tree);
+        foreach (Option option in new Option[] { name, subject, body, meta, parent, consume, exclude, tar })
+        {
+            Add(option);
+        }
+
+        Validators.Add(result =>
+        {
+            bool isTar = result.GetResult(tar) is not null;
+            if (isTar == result.GetValue(tree) is not null)
+            {
+                result.AddError("give either a directory, TREE, or an archive, --tar FILE");
+            }
+            else if (isTar && result.GetValue(consume))
+            {
+                result.AddError("--consume takes a directory, not an archive");
+            }
+        });
+    }
+
+    protected override int Run(Session session)
+    {
+        long started = Stopwatch.GetTimestamp();
+        CommitRequest request = Request(session);
+        var options = new ImportOptions
+        {
+            Excludes = [.. (session.Get(exclude) ?? []).Select(glob => new PathGlob(glob))],
+            Consume = session.Get(consume),
+            Progress = new Progress(),
+        };
+        if (options.Consume && Path.GetFullPath(session.Get(tree)!) == "/")
+        {
+            throw new StoreException("/: --consume would take away the running system; commit it without");
+        }
+
+        using ObjectStore store = session.OpenStoreToWrite();
+        store.Refs.RequireFree(request.Ref);
+        if (session.Get(parent) is { } revision)
+        {
+            request = request with { Parent = Revision.Resolve(store, revision) };
+        }
+
+        using PackWriter pack = store.Packs.NewPack();
+        ImportResult result = Import(session, store, pack, options);
+        long newTrees = pack.Count;
+        Digest commit = Committer.Run(store, pack, result, request);
+        foreach (string note in result.Notes)
+        {
+            session.Note(note);
+        }
+
+        if (options.Consume && TreeConsume.Run(store, result, session.Get(tree)!) is > 0 and long kept)
+        {
+            session.Note($"{HumanText.Count(kept, "name")} stayed in {session.Get(tree)}: left out of the commit, or changed meanwhile");
+        }
+
+        session.Note($"{HumanText.Count(result.Files, "file")}, {HumanText.Bytes(result.ContentBytes)}; "
+            + $"new: {HumanText.Count(store.Blobs.Added, "object")}, {HumanText.Bytes(store.Blobs.AddedBytes)}, {HumanText.Count(newTrees, "tree")}, "
+            + $"a pack of {HumanText.Bytes(pack.Length)}; {HumanText.Duration(Stopwatch.GetElapsedTime(started))}");
+        Session.Output.WriteLine(commit.ToString());
+        return ExitCode.Done;
+    }
+
+    private ImportResult Import(Session session, ObjectStore store, PackWriter pack, ImportOptions options)
+    {
+        using ProgressLine? line = session.Show("committing", options.Progress!);
+        if (session.Get(tar) is not { } archive)
+        {
+            return TreeImport.Run(store, pack, session.Get(tree)!, options);
+        }
+
+        using Stream input = Streams.OpenInput(archive);
+        return TarImport.Run(store, pack, input, options);
+    }
+
+    /// <summary>All that can be wrong with the command line, before anything is read.</summary>
+    private CommitRequest Request(Session session)
+    {
+        RefName.Require(session.Get(name)!);
+        string line = session.Get(subject) ?? "";
+        if (!Commit.IsLine(line))
+        {
+            throw new UsageException("the subject must be one line of text; put more into --body");
+        }
+
+        return new CommitRequest
+        {
+            Ref = session.Get(name)!,
+            Subject = line,
+            Body = session.Get(body) ?? "",
+            Annotations = Annotations(session.Get(meta) ?? []),
+            Time = CommitTime(),
+        };
+    }
+
+    private static ImmutableSortedDictionary<string, string> Annotations(string[] given)
+    {
+        var annotations = Commit.NoAnnotations.ToBuilder();
+        foreach (string pair in given)
+        {
+            int equals = pair.IndexOf('=', StringComparison.Ordinal);
+            string key = equals < 0 ? "" : pair[..equals];
+            if (!Commit.IsAnnotationKey(key) || !Commit.IsLine(pair[(equals + 1)..]))
+            {
+                throw new UsageException($"'{pair}' is no annotation; write --meta KEY=VALUE, with a key of letters, digits, '.', '_' and '-' and a value of one line");
+            }
+
+            annotations[key] = pair[(equals + 1)..];
+        }
+
+        return annotations.ToImmutable();
+    }
+
+    /// <summary>Now, or what a reproducible build says is now.</summary>
+    private static long CommitTime()
+    {
+        if (Environment.GetEnvironmentVariable("SOURCE_DATE_EPOCH") is not { Length: > 0 } epoch)
+        {
+            return DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        }
+
+        return long.TryParse(epoch, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long seconds)
+            ? seconds
+            : throw new UsageException($"SOURCE_DATE_EPOCH is '{epoch}'; it must be a number of seconds since 1970");
+    }
+}

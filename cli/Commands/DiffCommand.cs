@@ -1,0 +1,173 @@
+using System.CommandLine;
+using System.Text.Json;
+using HackTree.Checkout;
+using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Cli;
+
+internal sealed class DiffCommand : Verb
+{
+    private static readonly string[] KindNames = ["added", "removed", "modified", "typeChanged"];
+
+    private readonly Argument<string> first;
+    private readonly Argument<string> second;
+    private readonly Option<bool> stat = new("--stat") { Description = "Print only how many there are of each, and the bytes." };
+    private readonly Option<bool> json;
+
+    internal DiffCommand()
+        : base(
+            "diff",
+            "List what differs between two trees.",
+            "hacktree diff debian/bookworm^ debian/bookworm",
+            "hacktree diff --stat debian/bookworm /r1")
+    {
+        Details = "A added, D deleted, M modified (content, target or metadata), T of another type. A name that is a commit's is never\n"
+            + "taken for a directory's. Exit code 3 where they differ.";
+        first = AddRevision("BEFORE", "A commit, or a directory: /path, ./path, or what names no commit.");
+        second = AddRevision("AFTER", "Another.");
+        Add(stat);
+        json = AddJson();
+    }
+
+    protected override int Run(Session session)
+    {
+        using ObjectStore store = session.OpenStore();
+        using PackWriter pack = store.Packs.NewScratchPack();
+        ImportResult before = Read(session, store, pack, session.Get(first));
+        ImportResult after = Read(session, store, pack, session.Get(second));
+        if (pack.Count > 0)
+        {
+            store.Packs.Attach(pack);
+        }
+
+        var totals = new Totals();
+        if (session.Get(json))
+        {
+            JsonText.Write(writer => WriteJson(writer, totals, session.Get(stat), visitor => TreeDiff.Run(store.Packs, before.AsEntry(), after.AsEntry(), visitor)));
+        }
+        else
+        {
+            TreeDiff.Run(store.Packs, before.AsEntry(), after.AsEntry(), (ChangeKind kind, PathBuffer path, in TreeEntry old, in TreeEntry now) =>
+            {
+                totals.Add(kind, old, now);
+                if (!session.Get(stat))
+                {
+                    Session.Output.WriteLine($"{"ADMT"[(int)kind]} ", path.Bytes.IsEmpty ? "."u8 : path.Bytes);
+                }
+            });
+            Print(session, totals);
+        }
+
+        return totals.Sum == 0 ? ExitCode.Done : ExitCode.Found;
+    }
+
+    private void Print(Session session, Totals totals)
+    {
+        if (session.Get(stat))
+        {
+            Session.Output.WriteLine($"{HumanText.Count(totals[ChangeKind.Added])} added, {HumanText.Count(totals[ChangeKind.Removed])} deleted, "
+                + $"{HumanText.Count(totals[ChangeKind.Modified])} modified, {HumanText.Count(totals[ChangeKind.TypeChanged])} of another type; "
+                + $"{HumanText.Bytes(totals.BytesAdded)} in new or changed files, {HumanText.Bytes(totals.BytesRemoved)} in those they replace");
+        }
+    }
+
+    private static void WriteJson(Utf8JsonWriter writer, Totals totals, bool isStat, Action<ChangeVisitor> run)
+    {
+        writer.WriteStartObject();
+        if (!isStat)
+        {
+            writer.WriteStartArray("changes");
+        }
+
+        run((ChangeKind kind, PathBuffer path, in TreeEntry old, in TreeEntry now) =>
+        {
+            totals.Add(kind, old, now);
+            if (!isStat)
+            {
+                writer.WriteStartObject();
+                writer.WriteString("change", KindNames[(int)kind]);
+                writer.WriteBytes("path", path.Bytes);
+                writer.WriteString("type", EntryText.TypeOf(now.Exists ? now.Kind : old.Kind));
+                writer.EndItem();
+            }
+        });
+        if (!isStat)
+        {
+            writer.WriteEndArray();
+        }
+
+        for (ChangeKind kind = ChangeKind.Added; kind <= ChangeKind.TypeChanged; kind++)
+        {
+            writer.WriteNumber(KindNames[(int)kind], totals[kind]);
+        }
+
+        writer.WriteNumber("bytesAdded", totals.BytesAdded);
+        writer.WriteNumber("bytesRemoved", totals.BytesRemoved);
+        writer.WriteEndObject();
+    }
+
+    /// <summary>A commit's tree, or that of a directory, which is read into a pack that nobody else ever sees.</summary>
+    private static ImportResult Read(Session session, ObjectStore store, PackWriter pack, string text)
+    {
+        if (!IsPath(text))
+        {
+            try
+            {
+                Commit commit = store.Packs.ReadCommit(Revision.Resolve(store, text));
+                return new ImportResult(commit.Tree, commit.RootMetadata, commit.RootXattrs.ToArray(), commit.Files, commit.ContentBytes, []);
+            }
+            catch (StoreException e) when (e is not CorruptException && IsDirectory(text))
+            {
+                // No commit has that name, so the directory is meant.
+            }
+        }
+
+        var options = new ImportOptions { StoreContent = false, Progress = new Progress() };
+        using ProgressLine? line = session.Show($"reading {text}", options.Progress);
+        ImportResult result = TreeImport.Run(store, pack, text, options);
+        foreach (string note in result.Notes)
+        {
+            session.Note(note);
+        }
+
+        return result;
+    }
+
+    /// <summary>Refs have slashes too, but none begins like a path.</summary>
+    private static bool IsPath(string text) =>
+        text is "." or ".." || text.StartsWith('/') || text.EndsWith('/')
+        || text.StartsWith("./", StringComparison.Ordinal) || text.StartsWith("../", StringComparison.Ordinal);
+
+    private static bool IsDirectory(string text)
+    {
+        Errno errno = Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(text), OpenFlags.Path | OpenFlags.Directory, out SafeFileHandle directory);
+        directory.Dispose();
+        return errno == Errno.None;
+    }
+
+    private sealed class Totals
+    {
+        private readonly long[] counts = new long[KindNames.Length];
+
+        public long this[ChangeKind kind] => counts[(int)kind];
+
+        public long Sum => counts.Sum();
+
+        public long BytesAdded { get; private set; }
+
+        public long BytesRemoved { get; private set; }
+
+        public void Add(ChangeKind kind, in TreeEntry before, in TreeEntry after)
+        {
+            counts[(int)kind]++;
+
+            // Where only metadata changed, no content came or went.
+            bool isSameContent = before.Kind == EntryKind.Regular && after.Kind == EntryKind.Regular && before.Digest == after.Digest;
+            BytesAdded += isSameContent ? 0 : after.Size;
+            BytesRemoved += isSameContent ? 0 : before.Size;
+        }
+    }
+}

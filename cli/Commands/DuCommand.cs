@@ -1,0 +1,68 @@
+using System.CommandLine;
+using System.Text.Json;
+using HackTree.Store;
+
+namespace HackTree.Cli;
+
+internal sealed class DuCommand : Verb
+{
+    private readonly Option<bool> json;
+
+    internal DuCommand()
+        : base("du", "Print where the store's space goes, and what sharing saves.", "hacktree du") => json = AddJson();
+
+    protected override int Run(Session session)
+    {
+        using ObjectStore store = session.OpenStore();
+        Usage usage = Usage.Measure(store);
+        if (session.Get(json))
+        {
+            JsonText.Write(writer => WriteJson(writer, usage));
+            return ExitCode.Done;
+        }
+
+        if (usage.Refs.Count > 0)
+        {
+            var listing = new Listing("REF", ">FILES", ">CONTENT", ">DISTINCT", ">ONLY HERE");
+            foreach (RefUsage used in usage.Refs)
+            {
+                listing.Add(used.Name, HumanText.Count(used.Files), HumanText.Bytes(used.Bytes), HumanText.Bytes(used.DistinctBytes), HumanText.Bytes(used.UniqueBytes));
+            }
+
+            listing.Print();
+            Session.Output.WriteLine("");
+        }
+
+        Session.Output.WriteLine($"objects  {HumanText.Count(usage.Objects)}, {HumanText.Bytes(usage.ObjectBytes)}, on disk {HumanText.Bytes(usage.AllocatedBytes)}");
+        Session.Output.WriteLine($"packs    {HumanText.Count(usage.Packs)}, {HumanText.Bytes(usage.PackBytes)}");
+        Session.Output.WriteLine($"saved    {HumanText.Bytes(usage.SavedBytes)}, by {HumanText.Count(usage.Refs.Count, "ref")} and {HumanText.Count(usage.Roots, "root")} that share");
+        return ExitCode.Done;
+    }
+
+    private static void WriteJson(Utf8JsonWriter writer, Usage usage)
+    {
+        writer.WriteStartObject();
+        writer.WriteStartArray("refs");
+        foreach (RefUsage used in usage.Refs)
+        {
+            writer.WriteStartObject();
+            writer.WriteString("name", used.Name);
+            writer.WriteDigest("commit", used.Commit);
+            writer.WriteNumber("files", used.Files);
+            writer.WriteNumber("bytes", used.Bytes);
+            writer.WriteNumber("distinctBytes", used.DistinctBytes);
+            writer.WriteNumber("uniqueBytes", used.UniqueBytes);
+            writer.EndItem();
+        }
+
+        writer.WriteEndArray();
+        writer.WriteNumber("objects", usage.Objects);
+        writer.WriteNumber("objectBytes", usage.ObjectBytes);
+        writer.WriteNumber("allocatedBytes", usage.AllocatedBytes);
+        writer.WriteNumber("packs", usage.Packs);
+        writer.WriteNumber("packBytes", usage.PackBytes);
+        writer.WriteNumber("roots", usage.Roots);
+        writer.WriteNumber("savedBytes", usage.SavedBytes);
+        writer.WriteEndObject();
+    }
+}

@@ -1,0 +1,94 @@
+using System.CommandLine;
+using HackTree.Store;
+
+namespace HackTree.Cli;
+
+internal sealed class GcCommand : Verb
+{
+    private readonly Option<bool> dryRun = new("--dry-run", "-n") { Description = "Only say what would go." };
+    private readonly Option<int?> depth;
+    private readonly Option<bool> verbose = new("--verbose", "-v") { Description = "Name all that goes." };
+    private readonly Option<bool> json;
+
+    internal GcCommand()
+        : base("gc", "Remove what no ref and no root needs, and what interrupted commands left.", "hacktree gc --dry-run", "hacktree gc --depth 3")
+    {
+        Add(dryRun);
+        depth = AddNumber("Keep only this many generations of ancestors of each ref; 0 keeps none.", "--depth");
+        Add(verbose);
+        json = AddJson();
+    }
+
+    protected override int Run(Session session)
+    {
+        using ObjectStore store = session.OpenStore();
+        var options = new CollectOptions
+        {
+            DryRun = session.Get(dryRun),
+            Depth = session.Get(depth),
+            OnWait = session.Note,
+            OnRemove = session.Get(verbose) && !session.Get(json) ? Session.Output.WriteLine : null,
+            Progress = new Progress(),
+        };
+        CollectResult result;
+        using (session.Show("looking at objects", options.Progress))
+        {
+            result = Collect.Run(store, options);
+        }
+
+        if (session.Get(json))
+        {
+            WriteJson(result, options.DryRun);
+        }
+        else
+        {
+            Print(result, options.DryRun);
+        }
+
+        return ExitCode.Done;
+    }
+
+    private static void Print(CollectResult result, bool isDryRun)
+    {
+        StandardOutput output = Session.Output;
+        output.WriteLine($"{(isDryRun ? "would remove" : "removed")} {HumanText.Count(result.ObjectsRemoved, "object")}, {HumanText.Count(result.CommitsDropped, "commit")}, "
+            + $"{HumanText.Count(result.TreesDropped, "tree")}: {HumanText.Bytes(result.BytesFreed + result.PackBytesFreed)} freed");
+        if (result.ObjectsHeldOutside > 0)
+        {
+            output.WriteLine($"{HumanText.Count(result.ObjectsHeldOutside, "object")} of them, {HumanText.Bytes(result.BytesHeldOutside)}, live on in directories outside the store");
+        }
+
+        if (result.LitterRemoved + result.RootRecordsDropped + result.RootRecordsCompleted > 0)
+        {
+            (long Count, string What)[] settled =
+            [
+                (result.LitterRemoved, "leftovers of interrupted commands removed"),
+                (result.RootRecordsDropped, "records of roots that are gone dropped"),
+                (result.RootRecordsCompleted, "records of roots that are whole completed"),
+            ];
+            output.WriteLine(string.Join("; ", settled.Where(x => x.Count > 0).Select(x => $"{HumanText.Count(x.Count)} {x.What}")));
+        }
+
+        output.WriteLine($"{(isDryRun ? "would stay" : "stay")}: {HumanText.Count(result.LiveObjects, "object")}, {HumanText.Count(result.LiveCommits, "commit")}, {HumanText.Count(result.LiveTrees, "tree")}");
+    }
+
+    private static void WriteJson(CollectResult result, bool isDryRun) => JsonText.Write(writer =>
+    {
+        writer.WriteStartObject();
+        writer.WriteBoolean("dryRun", isDryRun);
+        writer.WriteNumber("objectsRemoved", result.ObjectsRemoved);
+        writer.WriteNumber("bytesFreed", result.BytesFreed);
+        writer.WriteNumber("objectsHeldOutside", result.ObjectsHeldOutside);
+        writer.WriteNumber("bytesHeldOutside", result.BytesHeldOutside);
+        writer.WriteNumber("commitsDropped", result.CommitsDropped);
+        writer.WriteNumber("treesDropped", result.TreesDropped);
+        writer.WriteNumber("packBytesFreed", result.PackBytesFreed);
+        writer.WriteNumber("litterRemoved", result.LitterRemoved);
+        writer.WriteNumber("rootRecordsDropped", result.RootRecordsDropped);
+        writer.WriteNumber("rootRecordsCompleted", result.RootRecordsCompleted);
+        writer.WriteNumber("liveObjects", result.LiveObjects);
+        writer.WriteNumber("liveCommits", result.LiveCommits);
+        writer.WriteNumber("liveTrees", result.LiveTrees);
+        writer.WriteEndObject();
+    });
+}

@@ -1,0 +1,88 @@
+using System.CommandLine;
+using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Cli;
+
+internal sealed class HashCommand : Verb
+{
+    private readonly Argument<string[]> files = new("FILE") { Description = "The files.", Arity = ArgumentArity.OneOrMore };
+    private readonly Option<bool> json;
+
+    internal HashCommand()
+        : base("hash", "Print the digests of files' content, which objects are named by.", "hacktree hash /etc/os-release")
+    {
+        Add(files);
+        json = AddJson();
+        Details = "Those that `fsverity digest` prints: SHA-256, blocks of 4096 bytes, no salt.";
+    }
+
+    protected override int Run(Session session)
+    {
+        bool hasFailed = false;
+        if (!session.Get(json))
+        {
+            foreach ((string file, Digest digest) in HashAll(() => hasFailed = true, session))
+            {
+                Session.Output.Write($"sha256:{digest} ");
+                Session.Output.Write(ByteText.FromArgument(file));
+                Session.Output.WriteLine("");
+            }
+        }
+        else
+        {
+            JsonText.Write(writer =>
+            {
+                writer.WriteStartArray();
+                foreach ((string file, Digest digest) in HashAll(() => hasFailed = true, session))
+                {
+                    writer.WriteStartObject();
+                    writer.WriteBytes("file", ByteText.FromArgument(file));
+                    writer.WriteDigest("digest", digest);
+                    writer.EndItem();
+                }
+
+                writer.WriteEndArray();
+            });
+        }
+
+        return hasFailed ? ExitCode.Failed : ExitCode.Done;
+    }
+
+    /// <summary>As sha256sum does, says which files cannot be read and goes on.</summary>
+    private IEnumerable<(string File, Digest Digest)> HashAll(Action onFailure, Session session)
+    {
+        foreach (string file in session.Get(files))
+        {
+            Digest digest = default;
+            try
+            {
+                digest = Hash(file);
+            }
+            catch (Exception e) when (e is LinuxException or StoreException)
+            {
+                Failure.Report(e);
+                onFailure();
+            }
+
+            if (!digest.IsNone)
+            {
+                yield return (file, digest);
+            }
+        }
+    }
+
+    private static Digest Hash(string path)
+    {
+        Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.ReadOnly | OpenFlags.NonBlocking, out SafeFileHandle file).ThrowIfFailed("openat", path);
+        using (file)
+        {
+            Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", path);
+            return status.Type == FileType.Regular
+                ? Blobs.HashFile(file, status, path)
+                : throw new StoreException($"{path}: not a regular file; only content has a digest");
+        }
+    }
+}

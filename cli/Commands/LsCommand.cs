@@ -1,0 +1,100 @@
+using System.CommandLine;
+using System.Text.Json;
+using HackTree.Model;
+using HackTree.Store;
+
+namespace HackTree.Cli;
+
+internal sealed class LsCommand : Verb
+{
+    private readonly Argument<string> revision;
+    private readonly Argument<string> place = new("PATH") { Description = "The directory or file in it; else the top.", DefaultValueFactory = _ => "" };
+    private readonly Option<bool> isLong = new("-l", "--long") { Description = "Mode, owner, size and time too." };
+    private readonly Option<bool> isRecursive = new("-R", "--recursive") { Description = "All that is below too." };
+    private readonly Option<bool> json;
+
+    internal LsCommand()
+        : base("ls", "List what is in a commit.", "hacktree ls -l debian/bookworm etc", "hacktree ls -R debian/bookworm usr/share/doc")
+    {
+        revision = AddRevision("COMMIT", "The commit: a ref, REF^, REF~3, or an id or its beginning.");
+        Add(place);
+        CompletePaths(place, revision);
+        Add(isLong);
+        Add(isRecursive);
+        json = AddJson();
+        Details = "In a name, what is not UTF-8, and what a terminal would not show, appears as \\ooo.";
+    }
+
+    protected override int Run(Session session)
+    {
+        using ObjectStore store = session.OpenStore();
+        byte[] path = Session.TreePath(session.Get(place));
+        Commit commit = store.Packs.ReadCommit(Revision.Resolve(store, session.Get(revision)));
+        if (!TreeWalk.TryFind(store.Packs, commit, path, out TreeEntry top))
+        {
+            throw new StoreException($"'{session.Get(place)}' is not in {session.Get(revision)}; `hacktree ls {session.Get(revision)}` shows what is");
+        }
+
+        bool isDirectory = top.IsDirectory;
+        if (session.Get(json))
+        {
+            JsonText.Write(WriteAll);
+        }
+        else
+        {
+            Visit(Print);
+        }
+
+        return ExitCode.Done;
+
+        void Visit(EntryVisitor visitor)
+        {
+            if (isDirectory)
+            {
+                TreeWalk.TryFind(store.Packs, commit, path, out TreeEntry directory);
+                TreeWalk.Visit(store.Packs, directory.Digest, (PathBuffer below, in TreeEntry entry) =>
+                {
+                    visitor(below.Bytes, entry);
+                    return session.Get(isRecursive);
+                });
+            }
+            else
+            {
+                TreeWalk.TryFind(store.Packs, commit, path, out TreeEntry file);
+                visitor(file.Name, file);
+            }
+        }
+
+        void Print(ReadOnlySpan<byte> below, in TreeEntry entry)
+        {
+            bool hasTarget = session.Get(isLong) && entry.Kind == EntryKind.Symlink;
+            Session.Output.Write(session.Get(isLong) ? EntryText.Long(entry) : "");
+            Session.Output.Write(ByteText.Quote(below));
+            Session.Output.WriteLine(hasTarget ? $" -> {ByteText.Quote(entry.Target)}" : "");
+        }
+
+        void WriteAll(Utf8JsonWriter writer)
+        {
+            var full = new PathBuffer();
+            writer.WriteStartArray();
+            Visit((ReadOnlySpan<byte> below, in TreeEntry entry) =>
+            {
+                full.Cut(0);
+                if (path.Length > 0)
+                {
+                    full.Push(path);
+                }
+
+                if (isDirectory)
+                {
+                    full.Push(below);
+                }
+
+                EntryText.Write(writer, full.Bytes, entry);
+            });
+            writer.WriteEndArray();
+        }
+    }
+
+    private delegate void EntryVisitor(ReadOnlySpan<byte> path, in TreeEntry entry);
+}

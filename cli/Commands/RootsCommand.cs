@@ -1,0 +1,85 @@
+using System.CommandLine;
+using HackTree.Model;
+using HackTree.Store;
+
+namespace HackTree.Cli;
+
+internal sealed class RootsCommand : Verb
+{
+    private readonly Option<bool> json;
+
+    internal RootsCommand()
+        : base("roots", "List the roots that were checked out, and what each holds.", "hacktree roots") => json = AddJson();
+
+    protected override int Run(Session session)
+    {
+        using ObjectStore store = session.OpenStore();
+        bool hasDamage = false;
+        var roots = new List<(string Name, RootRecord Record)>();
+        foreach (string name in store.Roots.Names())
+        {
+            try
+            {
+                if (store.Roots.Find(name) is { } record)
+                {
+                    roots.Add((name, record));
+                }
+            }
+            catch (CorruptException e)
+            {
+                session.Note(e.Message);
+                hasDamage = true;
+            }
+        }
+
+        if (session.Get(json))
+        {
+            WriteJson(store, roots);
+        }
+        else
+        {
+            Print(store, roots);
+        }
+
+        return hasDamage ? ExitCode.Failed : ExitCode.Done;
+    }
+
+    private static void Print(ObjectStore store, List<(string Name, RootRecord Record)> roots)
+    {
+        var listing = new Listing("STATE", "PATH", "COMMIT", "TIME (UTC)", "METHOD", "REVISION");
+        foreach ((_, RootRecord record) in roots)
+        {
+            string path = store.Roots.AbsolutePath(record);
+            listing.Add(State(path, record), CommitText.Line(path), record.Commit[..16], HumanText.ShortDate(record.Time), Lower(record.Method), CommitText.Line(record.Revision));
+        }
+
+        listing.Print();
+    }
+
+    private static void WriteJson(ObjectStore store, List<(string Name, RootRecord Record)> roots) => JsonText.Write(writer =>
+    {
+        writer.WriteStartArray();
+        foreach ((string name, RootRecord record) in roots)
+        {
+            string path = store.Roots.AbsolutePath(record);
+            writer.WriteStartObject();
+            writer.WriteString("name", name);
+            writer.WriteString("state", State(path, record));
+            writer.WriteBytes("path", ByteText.FromArgument(path));
+            writer.WriteString("commit", record.Commit);
+            writer.WriteString("revision", record.Revision);
+            writer.WriteNumber("time", record.Time);
+            writer.WriteString("method", Lower(record.Method));
+            writer.EndItem();
+        }
+
+        writer.WriteEndArray();
+    });
+
+    /// <summary>A root that somebody removed by hand is still recorded until gc.</summary>
+    private static string State(string path, RootRecord record) =>
+        record.State != RootState.Partial && !Directory.Exists(path) ? "missing" : Lower(record.State);
+
+    private static string Lower<T>(T value)
+        where T : struct, Enum => value.ToString().ToLowerInvariant();
+}

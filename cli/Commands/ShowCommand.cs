@@ -1,0 +1,68 @@
+using System.CommandLine;
+using System.Globalization;
+using HackTree.Model;
+using HackTree.Store;
+
+namespace HackTree.Cli;
+
+internal sealed class ShowCommand : Verb
+{
+    private readonly Argument<string> revision;
+    private readonly Option<bool> json;
+
+    internal ShowCommand()
+        : base("show", "Print what a commit says.", "hacktree show debian/bookworm^")
+    {
+        revision = AddRevision("COMMIT", "The commit: a ref, REF^, REF~3, or an id or its beginning.");
+        json = AddJson();
+    }
+
+    protected override int Run(Session session)
+    {
+        using ObjectStore store = session.OpenStore();
+        Digest digest = Revision.Resolve(store, session.Get(revision));
+        Commit commit = store.Packs.ReadCommit(digest);
+        if (session.Get(json))
+        {
+            JsonText.Write(writer => CommitText.Write(writer, digest, commit));
+            return ExitCode.Done;
+        }
+
+        StandardOutput output = Session.Output;
+        output.WriteLine($"commit   {digest}");
+        if (CommitText.RefsByCommit(store).TryGetValue(digest, out string? refs))
+        {
+            output.WriteLine($"refs     {refs}");
+        }
+
+        foreach (Digest parent in commit.Parents)
+        {
+            output.WriteLine($"parent   {parent}");
+        }
+
+        output.WriteLine($"tree     {commit.Tree}");
+        output.WriteLine($"time     {HumanText.Date(commit.Time)}");
+        output.WriteLine($"files    {HumanText.Count(commit.Files)}");
+        output.WriteLine($"content  {HumanText.Bytes(commit.ContentBytes)} ({commit.ContentBytes.ToString("N0", CultureInfo.InvariantCulture)} bytes)");
+        foreach ((string key, string value) in commit.Annotations)
+        {
+            output.WriteLine($"meta     {key}={CommitText.Line(value)}");
+        }
+
+        WriteText(output, commit.Subject);
+        WriteText(output, commit.Body);
+        return ExitCode.Done;
+    }
+
+    private static void WriteText(StandardOutput output, string text)
+    {
+        if (text.Length > 0)
+        {
+            output.WriteLine("");
+            foreach (string line in text.TrimEnd('\n').Split('\n'))
+            {
+                output.WriteLine($"    {CommitText.Line(line)}".TrimEnd());
+            }
+        }
+    }
+}

@@ -1,0 +1,34 @@
+using System.CommandLine;
+using HackTree.Store;
+
+namespace HackTree.Cli;
+
+internal sealed class VersionCommand : Verb
+{
+    private readonly Option<bool> json;
+
+    internal VersionCommand()
+        : base("version", "Print the version of the program and of the stores it makes.", "hacktree version --json") => json = AddJson();
+
+    internal static string Number { get; } = typeof(VersionCommand).Assembly.GetName().Version!.ToString(3);
+
+    internal static string Text => $"hacktree {Number} (store format {StoreFormat.CurrentVersion})";
+
+    protected override int Run(Session session)
+    {
+        if (!session.Get(json))
+        {
+            Session.Output.WriteLine(Text);
+            return ExitCode.Done;
+        }
+
+        JsonText.Write(writer =>
+        {
+            writer.WriteStartObject();
+            writer.WriteString("version", Number);
+            writer.WriteNumber("storeFormat", StoreFormat.CurrentVersion);
+            writer.WriteEndObject();
+        });
+        return ExitCode.Done;
+    }
+}

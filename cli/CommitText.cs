@@ -1,0 +1,66 @@
+using System.Text.Json;
+using HackTree.Model;
+using HackTree.Store;
+
+namespace HackTree.Cli;
+
+/// <summary>Commits for `log`, `show`, `refs` and `roots`.</summary>
+internal static class CommitText
+{
+    private const int ShortLength = 16;
+
+    /// <summary>The first digits: enough for any store, and few enough for a table.</summary>
+    internal static string Short(Digest commit) => commit.ToString()[..ShortLength];
+
+    /// <summary>A subject or other text as one harmless line.</summary>
+    internal static string Line(string text) => ByteText.Quote(ByteText.FromArgument(text)).Replace("\\\\", "\\", StringComparison.Ordinal);
+
+    /// <summary>The refs of each commit that has any: "debian/bookworm, debian/stable". Damaged refs are fsck's to name.</summary>
+    internal static IReadOnlyDictionary<Digest, string> RefsByCommit(ObjectStore store)
+    {
+        var names = new Dictionary<Digest, string>();
+        foreach (string name in store.Refs.List())
+        {
+            try
+            {
+                Digest commit = store.Refs.Find(name);
+                names[commit] = names.TryGetValue(commit, out string? others) ? $"{others}, {name}" : name;
+            }
+            catch (CorruptException)
+            {
+                continue;
+            }
+        }
+
+        names.Remove(default);
+        return names;
+    }
+
+    /// <summary>A commit as a JSON object.</summary>
+    internal static void Write(Utf8JsonWriter writer, Digest digest, Commit commit)
+    {
+        writer.WriteStartObject();
+        writer.WriteDigest("commit", digest);
+        writer.WriteDigest("tree", commit.Tree);
+        writer.WriteStartArray("parents");
+        foreach (Digest parent in commit.Parents)
+        {
+            writer.WriteStringValue(parent.ToString());
+        }
+
+        writer.WriteEndArray();
+        writer.WriteNumber("time", commit.Time);
+        writer.WriteNumber("files", commit.Files);
+        writer.WriteNumber("bytes", commit.ContentBytes);
+        writer.WriteString("subject", commit.Subject);
+        writer.WriteString("body", commit.Body);
+        writer.WriteStartObject("meta");
+        foreach ((string key, string value) in commit.Annotations)
+        {
+            writer.WriteString(key, value);
+        }
+
+        writer.WriteEndObject();
+        writer.EndItem();
+    }
+}

@@ -1,0 +1,57 @@
+using System.CommandLine;
+using System.CommandLine.Completions;
+using System.Text;
+using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
+
+namespace HackTree.Cli;
+
+/// <summary>What a shell offers in the place of a commit, and of a path in one. Where there is no store: nothing, without a word.</summary>
+internal static class Completions
+{
+    /// <summary>The word to be completed; the line is parsed without it.</summary>
+    internal static string Word { get; set; } = "";
+
+    /// <summary>The refs of the store that the line means.</summary>
+    internal static IEnumerable<CompletionItem> Refs(CompletionContext context) =>
+        Ask(context, store => store.Refs.List());
+
+    /// <summary>Whether a word stands for the argument already, so that it is another one's turn.</summary>
+    internal static bool IsGiven(CompletionContext context, Argument argument) =>
+        context.ParseResult.GetResult(argument) is { } result && result.Tokens.Any(token => token.Value.Length > 0);
+
+    /// <summary>The names below a commit that begin with the word; a directory ends in '/'.</summary>
+    internal static IEnumerable<CompletionItem> Paths(CompletionContext context, Argument<string> revision) => Ask(context, store =>
+    {
+        var paths = new List<string>();
+        string directory = Word[..(Word.LastIndexOf('/') + 1)];
+        Commit commit = store.Packs.ReadCommit(Revision.Resolve(store, context.ParseResult.GetValue(revision) ?? ""));
+        if (TreeWalk.TryFind(store.Packs, commit, Session.TreePath(directory), out TreeEntry entry) && entry.IsDirectory)
+        {
+            foreach (TreeEntry child in store.Packs.ReadTree(entry.Digest))
+            {
+                // A line of the answer is a name: one with a newline, or that a command line cannot spell, is left out.
+                if (ByteText.IsUtf8(child.Name) && child.Name.IndexOf((byte)'\n') < 0)
+                {
+                    paths.Add($"{directory}{Encoding.UTF8.GetString(child.Name)}{(child.IsDirectory ? "/" : "")}");
+                }
+            }
+        }
+
+        return paths;
+    });
+
+    private static IEnumerable<CompletionItem> Ask(CompletionContext context, Func<ObjectStore, IEnumerable<string>> question)
+    {
+        try
+        {
+            using ObjectStore store = new Session(context.ParseResult).OpenStore();
+            return [.. question(store).Select(answer => new CompletionItem(answer))];
+        }
+        catch (Exception e) when (e is StoreException or LinuxException)
+        {
+            return [];
+        }
+    }
+}

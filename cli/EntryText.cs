@@ -1,0 +1,100 @@
+using System.Globalization;
+using System.Text.Json;
+using HackTree.Model;
+
+namespace HackTree.Cli;
+
+/// <summary>Tree entries for `ls`.</summary>
+internal static class EntryText
+{
+    /// <summary>What comes before the name, as `ls -ln` has it: "-rwxr-xr-x 0 0 1234 2026-11-23 04:17 ".</summary>
+    internal static string Long(in TreeEntry entry)
+    {
+        bool isDevice = entry.Kind is EntryKind.CharacterDevice or EntryKind.BlockDevice;
+        string size = isDevice ? $"{entry.DeviceMajor}, {entry.DeviceMinor}" : entry.Size.ToString(CultureInfo.InvariantCulture);
+        FileMetadata metadata = entry.Metadata;
+        return string.Create(CultureInfo.InvariantCulture, $"{Mode(entry.Kind, metadata.Mode)}{(entry.Xattrs.IsEmpty ? ' ' : '+')} {metadata.Uid,5} {metadata.Gid,5} {size,10} {HumanText.ShortDate(metadata.ModifyTime)} ");
+    }
+
+    /// <summary>One entry as a JSON object.</summary>
+    internal static void Write(Utf8JsonWriter writer, ReadOnlySpan<byte> path, in TreeEntry entry)
+    {
+        writer.WriteStartObject();
+        writer.WriteBytes("path", path);
+        writer.WriteString("type", TypeOf(entry.Kind));
+        writer.WriteMode(entry.Metadata.Mode);
+        writer.WriteNumber("uid", entry.Metadata.Uid);
+        writer.WriteNumber("gid", entry.Metadata.Gid);
+        writer.WriteNumber("mtime", entry.Metadata.ModifyTime);
+        switch (entry.Kind)
+        {
+            case EntryKind.Regular:
+                writer.WriteNumber("size", entry.Size);
+                writer.WriteDigest("digest", entry.Digest);
+                break;
+            case EntryKind.Directory:
+                writer.WriteDigest("digest", entry.Digest);
+                break;
+            case EntryKind.Symlink:
+                writer.WriteBytes("target", entry.Target);
+                break;
+            case EntryKind.CharacterDevice or EntryKind.BlockDevice:
+                writer.WriteNumber("major", entry.DeviceMajor);
+                writer.WriteNumber("minor", entry.DeviceMinor);
+                break;
+        }
+
+        WriteXattrs(writer, entry.Xattrs);
+        writer.EndItem();
+    }
+
+    /// <summary>"file", "directory" and so on.</summary>
+    internal static string TypeOf(EntryKind kind) => kind switch
+    {
+        EntryKind.Regular => "file",
+        EntryKind.Directory => "directory",
+        EntryKind.Symlink => "symlink",
+        EntryKind.CharacterDevice => "character-device",
+        EntryKind.BlockDevice => "block-device",
+        EntryKind.Fifo => "fifo",
+        _ => "none",
+    };
+
+    private static void WriteXattrs(Utf8JsonWriter writer, ReadOnlySpan<byte> canonical)
+    {
+        if (canonical.IsEmpty)
+        {
+            return;
+        }
+
+        writer.WriteStartArray("xattrs");
+        while (XattrSet.Next(ref canonical, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value))
+        {
+            writer.WriteStartObject();
+            writer.WriteBytes("name", name);
+            writer.WriteBase64String("valueBase64", value);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+    }
+
+    private static string Mode(EntryKind kind, ushort mode)
+    {
+        Span<char> text = stackalloc char[10];
+        "?-dlcbp".AsSpan((int)kind, 1).CopyTo(text);
+        for (int i = 0; i < 9; i++)
+        {
+            text[i + 1] = (mode & (0x100 >> i)) != 0 ? "rwx"[i % 3] : '-';
+        }
+
+        Mark(text, 3, (mode & 0x800) != 0, 's');
+        Mark(text, 6, (mode & 0x400) != 0, 's');
+        Mark(text, 9, (mode & 0x200) != 0, 't');
+        return text.ToString();
+    }
+
+    /// <summary>Set-uid, set-gid and sticky stand in the place of an x: as a capital letter where there is none.</summary>
+    private static void Mark(Span<char> text, int at, bool isSet, char mark) =>
+        text[at] = !isSet ? text[at] : text[at] == 'x' ? mark : char.ToUpperInvariant(mark);
+}

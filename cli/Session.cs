@@ -1,0 +1,77 @@
+using System.CommandLine;
+using HackTree.Model;
+using HackTree.Store;
+
+namespace HackTree.Cli;
+
+/// <summary>One run of a command: its arguments, the store, and where to say what.</summary>
+internal sealed class Session(ParseResult parse)
+{
+    private static readonly string[] Places = ["objects", "/objects", "/sysroot/objects"];
+
+    internal static StandardOutput Output => StandardOutput.Instance;
+
+    internal bool IsQuiet => parse.GetValue(CommandTree.Quiet);
+
+    internal bool IsStoreOption => parse.GetResult(CommandTree.Store) is not null;
+
+    internal T? Get<T>(Option<T> option) => parse.GetValue(option);
+
+    internal T Get<T>(Argument<T> argument) => parse.GetValue(argument)!;
+
+    /// <summary>Says a sentence on standard error, unless --quiet.</summary>
+    internal void Note(string sentence)
+    {
+        if (!IsQuiet)
+        {
+            Failure.Say(sentence);
+        }
+    }
+
+    /// <summary>Shows progress until it is disposed, if there is anyone to look.</summary>
+    internal ProgressLine? Show(string what, Progress progress) => ProgressLine.Start(what, progress, IsQuiet);
+
+    /// <summary>The store that --store or HACKTREE_STORE names; null for none.</summary>
+    internal string? GivenStore()
+    {
+        if (parse.GetValue(CommandTree.Store) is { } given)
+        {
+            return given;
+        }
+
+        return Environment.GetEnvironmentVariable("HACKTREE_STORE") is { Length: > 0 } named ? named : null;
+    }
+
+    /// <summary>Opens the store that was named, or else the first one there is in the usual places.</summary>
+    internal ObjectStore OpenStore() => ObjectStore.Open(GivenStore() ?? FindStore(), Note);
+
+    internal ObjectStore OpenStoreToWrite()
+    {
+        ObjectStore store = OpenStore();
+        try
+        {
+            store.RequireWritable();
+            return store;
+        }
+        catch
+        {
+            store.Dispose();
+            throw;
+        }
+    }
+
+    private static string FindStore()
+    {
+        // A file called "format" may lie in any directory.
+        if (ObjectStore.IsStore(".") && Directory.Exists("packs"))
+        {
+            return ".";
+        }
+
+        return Array.Find(Places, ObjectStore.IsStore)
+            ?? throw new StoreException("there is no store in ./, ./objects, /objects or /sysroot/objects; make one with `hacktree init`, or name one with --store");
+    }
+
+    /// <summary>A path inside a tree as the library takes it: without slashes at its ends.</summary>
+    internal static byte[] TreePath(string path) => ByteText.FromArgument(path.Trim('/'));
+}
