@@ -13,6 +13,12 @@ internal static class FileCopy
     internal static void Make(ObjectStore store, CheckoutMethod method, in TreeEntry entry, SafeFileHandle directory, ReadOnlySpan<byte> name, string subject)
     {
         using SafeFileHandle source = store.Blobs.Open(store.Blobs.NameOf(entry));
+        Sys.Stat(source, out FileStatus status).ThrowIfFailed("statx", subject);
+        if (status.Size != entry.Size)
+        {
+            throw new CorruptException($"{subject}: its object has {status.Size} bytes where the commit says {entry.Size}; run `hacktree fsck`");
+        }
+
         Sys.Open(directory, name, CreateNew, out SafeFileHandle file, 0x180).ThrowIfFailed("openat", subject);
         using (file)
         {

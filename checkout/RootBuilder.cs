@@ -92,9 +92,12 @@ public static class RootBuilder
         }
         catch
         {
-            // What fails while we live leaves nothing; what kills us leaves the record that gc goes by.
-            job.Remove();
-            Forget(store, name, isRecorded);
+            // What fails while we live leaves nothing; what kills us, or cannot be removed now, leaves the record that gc goes by.
+            if (job.TryRemove())
+            {
+                Forget(store, name, isRecorded);
+            }
+
             throw;
         }
 
@@ -190,7 +193,19 @@ public static class RootBuilder
             return status.Inode;
         }
 
-        public void Remove() => TreeRemoval.Remove(Parent, PartialName, Roots.PartialPath(FinalPath));
+        /// <summary>Removes what was built; the first failure is the one to tell, not that of the removal.</summary>
+        public bool TryRemove()
+        {
+            try
+            {
+                TreeRemoval.Remove(Parent, PartialName, Roots.PartialPath(FinalPath));
+                return true;
+            }
+            catch (LinuxException)
+            {
+                return false;
+            }
+        }
 
         public void Build(bool syncContent)
         {

@@ -255,7 +255,7 @@ public sealed class TreeImport
         /// <summary>Builds the tree of a directory that has all its entries, and enters it in the one above.</summary>
         private void Complete(ImportDirectory directory)
         {
-            Tree tree = directory.Build();
+            Tree tree = Build(directory);
             directory.Digest = Tree.DigestOf(tree.Bytes);
             if (!import.store.Packs.Contains(directory.Digest))
             {
@@ -263,6 +263,19 @@ public sealed class TreeImport
             }
 
             directory.Parent?.Add(directory.AsEntry());
+        }
+
+        private Tree Build(ImportDirectory directory)
+        {
+            try
+            {
+                return directory.Build();
+            }
+            catch (ArgumentException)
+            {
+                // A name that goes and comes again while a directory is listed may be listed twice.
+                throw Changed(directory, default);
+            }
         }
 
         private FileMetadata MetadataOf(in FileStatus status) =>

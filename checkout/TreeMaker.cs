@@ -48,20 +48,17 @@ internal sealed class TreeMaker
         if (!entry.IsDirectory)
         {
             MakeEntry(parent, name, entry, destination);
+            RemoveInheritedAcl(parent, name, entry);
             return;
         }
 
         var top = new MadeDirectory(null, entry, name);
         MakeDirectory(top, parent);
 
-        // What the place hands down (default ACLs, the set-gid bit) would reach every directory below.
+        // What the place hands down (default ACLs, the set-gid bit and its group) would reach every directory below.
         Xattrs.RemoveInheritedAcls(top.Handle, destination);
+        Sys.SetOwner(top.Handle, uid, gid).ThrowIfFailed("fchownat", destination);
         Sys.SetMode(top.Handle, OwnerMode).ThrowIfFailed("fchmod", destination);
-        if (restoresOwners)
-        {
-            Sys.SetOwner(top.Handle, uid, gid).ThrowIfFailed("fchownat", destination);
-        }
-
         work.Push(top);
     }
 
@@ -106,18 +103,35 @@ internal sealed class TreeMaker
         }
     }
 
+    /// <summary>A file or node that was made right in the destination's place has an ACL from there, unless it has its own.</summary>
+    private void RemoveInheritedAcl(SafeFileHandle parent, ReadOnlySpan<byte> name, in TreeEntry entry)
+    {
+        bool isLinked = entry.Kind == EntryKind.Regular && method == CheckoutMethod.Hardlink;
+        if (!isLinked && entry.Kind != EntryKind.Symlink && !XattrSet.Contains(entry.Xattrs, Xattrs.AccessAcl))
+        {
+            Xattrs.RemoveInherited(parent, name, Xattrs.AccessAcl, destination);
+        }
+    }
+
     private void MakeDirectory(MadeDirectory directory, SafeFileHandle parent)
     {
         // The top stays private until it is whole; below it the final permissions can do no harm.
         uint mode = directory.Parent is null ? OwnerMode : (directory.Metadata.Mode & PermissionMask) | OwnerMode;
-        Sys.MakeDirectory(parent, directory.Name, mode).ThrowIfFailed("mkdirat", Subject(directory, default));
+        Require(Sys.MakeDirectory(parent, directory.Name, mode), "mkdirat", directory, default);
         if ((umask & OwnerMode) != 0)
         {
-            Sys.SetMode(parent, directory.Name, (mode & ~umask) | OwnerMode).ThrowIfFailed("fchmodat", Subject(directory, default));
+            Require(Sys.SetMode(parent, directory.Name, (mode & ~umask) | OwnerMode), "fchmodat", directory, default);
         }
 
-        Sys.Open(parent, directory.Name, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle handle)
-            .ThrowIfFailed("openat", Subject(directory, default));
+        Require(
+
+            Sys.Open(parent, directory.Name, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle handle),
+
+            "openat",
+
+            directory,
+
+            default);
         directory.Handle = handle;
         directory.MadeMode = (mode & ~umask) | OwnerMode;
     }
@@ -129,7 +143,7 @@ internal sealed class TreeMaker
         bool isOwn = metadata.Uid == uid && metadata.Gid == gid;
         if (!isOwn && restoresOwners)
         {
-            Sys.SetOwner(handle, metadata.Uid, metadata.Gid).ThrowIfFailed("fchownat", Subject(directory, default));
+            Require(Sys.SetOwner(handle, metadata.Uid, metadata.Gid), "fchownat", directory, default);
         }
         else if (!isOwn)
         {
@@ -144,10 +158,10 @@ internal sealed class TreeMaker
         // Giving a directory away or setting an ACL may change its mode.
         if (directory.MadeMode != metadata.Mode || (!isOwn && restoresOwners) || directory.Xattrs.Length > 0)
         {
-            Sys.SetMode(handle, metadata.Mode).ThrowIfFailed("fchmod", Subject(directory, default));
+            Require(Sys.SetMode(handle, metadata.Mode), "fchmod", directory, default);
         }
 
-        Sys.SetTime(handle, metadata.ModifyTime).ThrowIfFailed("futimens", Subject(directory, default));
+        Require(Sys.SetTime(handle, metadata.ModifyTime), "futimens", directory, default);
         handle.Dispose();
     }
 
@@ -160,7 +174,7 @@ internal sealed class TreeMaker
                 MakeFile(directory, name, entry, place);
                 break;
             case EntryKind.Symlink:
-                Sys.Symlink(entry.Target, directory, name).ThrowIfFailed("symlinkat", Subject(place, name));
+                Require(Sys.Symlink(entry.Target, directory, name), "symlinkat", place, name);
                 break;
             default:
                 isMade = MakeNode(directory, name, entry, place);
@@ -210,7 +224,7 @@ internal sealed class TreeMaker
             return false;
         }
 
-        errno.ThrowIfFailed("mknodat", Subject(place, name));
+        Require(errno, "mknodat", place, name);
         return true;
     }
 
@@ -222,9 +236,10 @@ internal sealed class TreeMaker
         {
             CountUnrestored(entry);
         }
-        else if (metadata.Uid != uid || metadata.Gid != gid)
+        else if (metadata.Uid != uid || metadata.Gid != gid || place is not MadeDirectory)
         {
-            Sys.SetOwner(directory, name, metadata.Uid, metadata.Gid).ThrowIfFailed("fchownat", Subject(place, name));
+            // In the destination's place a set-gid bit may have given it another group.
+            Require(Sys.SetOwner(directory, name, metadata.Uid, metadata.Gid), "fchownat", place, name);
         }
 
         if (!entry.Xattrs.IsEmpty)
@@ -235,10 +250,10 @@ internal sealed class TreeMaker
         // A link's mode cannot be set; a node's was cut by the mask, and by a change of owner.
         if (entry.Kind != EntryKind.Symlink)
         {
-            Sys.SetMode(directory, name, metadata.Mode).ThrowIfFailed("fchmodat", Subject(place, name));
+            Require(Sys.SetMode(directory, name, metadata.Mode), "fchmodat", place, name);
         }
 
-        Sys.SetTime(directory, name, metadata.ModifyTime).ThrowIfFailed("utimensat", Subject(place, name));
+        Require(Sys.SetTime(directory, name, metadata.ModifyTime), "utimensat", place, name);
     }
 
     private ReadOnlySpan<byte> Settable(ReadOnlySpan<byte> recorded)
@@ -270,16 +285,27 @@ internal sealed class TreeMaker
         }
     }
 
-    /// <summary>The name of an entry in messages; made only when one is needed.</summary>
+    /// <summary>Throws for a call that failed; only then is a path put together, for a tree may be a million directories deep.</summary>
+    private void Require(Errno errno, string call, object place, ReadOnlySpan<byte> name)
+    {
+        if (errno != Errno.None)
+        {
+            throw new LinuxException(errno, call, Subject(place, name));
+        }
+    }
+
+    /// <summary>The name of an entry in messages.</summary>
     private string Subject(object place, ReadOnlySpan<byte> name)
     {
-        string text = name.IsEmpty ? "" : "/" + ByteText.Quote(name);
+        var names = new List<string>();
         for (var directory = place as MadeDirectory; directory?.Parent is not null; directory = directory.Parent)
         {
-            text = "/" + ByteText.Quote(directory.Name) + text;
+            names.Add(ByteText.Quote(directory.Name));
         }
 
-        return destination + text;
+        names.Add(destination);
+        names.Reverse();
+        return string.Join('/', names) + (name.IsEmpty ? "" : "/" + ByteText.Quote(name));
     }
 }
 

@@ -16,6 +16,9 @@ internal sealed record ToolResult(int ExitCode, string Output, string Error)
 /// <summary>External programs that tests compare with.</summary>
 internal static class Tools
 {
+    // What hangs must fail its own test, not use up the time of all.
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
+
     // mkfs.* and mount live where an ordinary user's path may not lead.
     private static readonly string[] Folders =
         [.. (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries), "/usr/sbin", "/sbin"];
@@ -52,10 +55,13 @@ internal static class Tools
         }
 
         using Process process = Process.Start(start)!;
+        using var patience = new CancellationTokenSource(Patience);
+        using CancellationTokenRegistration kill = patience.Token.Register(() => process.Kill(entireProcessTree: true));
         process.StandardInput.Close();
         Task<string> error = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
+        Assert.False(patience.IsCancellationRequested, $"{program} did not end within {Patience}: {error.GetAwaiter().GetResult()}{output}");
         return new ToolResult(process.ExitCode, output, error.GetAwaiter().GetResult());
     }
 }

@@ -1,0 +1,208 @@
+using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
+using HackTree.Tests.Support;
+using HackTree.Tests.Tidy;
+
+namespace HackTree.Tests.Cli;
+
+/// <summary>What cannot be done: one sentence on standard error, the exit code, and nothing half-done.</summary>
+public sealed class BadInputTests : IDisposable
+{
+    private readonly CliWorld world = new();
+
+    public void Dispose() => world.Dispose();
+
+    [Theory]
+    [InlineData("a command is missing; see `hacktree --help`")]
+    [InlineData("there is no command 'comit'", "comit", "-b", "x", "tree")]
+    [InlineData("option '-b' is required; see `hacktree commit --help`", "commit", "tree")]
+    [InlineData("give either a directory, TREE, or an archive", "commit", "-b", "x")]
+    [InlineData("give either a directory, TREE, or an archive", "commit", "-b", "x", "tree", "--tar", "-")]
+    [InlineData("--consume takes a directory", "commit", "-b", "x", "--consume", "--tar", "-")]
+    [InlineData("unrecognized command or argument 'y'", "commit", "-b", "x", "tree", "y")]
+    [InlineData("is no annotation", "commit", "-b", "x", "--meta", "novalue", "tree")]
+    [InlineData("is no annotation", "commit", "-b", "x", "--meta", "bad key=1", "tree")]
+    [InlineData("subject must be one line", "commit", "-b", "x", "-s", "a\nb", "tree")]
+    [InlineData("required argument 'DEST' missing", "checkout", "debian/test")]
+    [InlineData("give one of --copy and --reflink", "checkout", "--copy", "--reflink", "debian/test", "r")]
+    [InlineData("'x' is no number from 0 up; see `hacktree log --help`", "log", "-n", "x")]
+    [InlineData("'-1' is no number from 0 up; see `hacktree gc --help`", "gc", "--depth", "-1")]
+    [InlineData("Must be one of: 'keep' 'zero'", "init", "--mtime", "sometimes", "other")]
+    [InlineData("a place was given twice", "--store", "x", "init", "y")]
+    [InlineData("'tcsh' not recognized", "completion", "tcsh")]
+    [InlineData("option '--tar' is required", "export", "debian/test")]
+    [InlineData("see `hacktree refs set --help`", "refs", "set", "a")]
+    public void A_command_line_without_sense_is_2(string sentence, params string[] arguments) => Refused(2, sentence, arguments);
+
+    [Theory]
+    [InlineData("there is no store; make one with `hacktree --store", "--store", "tree", "refs")]
+    [InlineData("there is no store; make one", "--store", "nowhere", "commit", "-b", "x", "tree")]
+    [InlineData("there is a store already", "init")]
+    [InlineData("the directory is not empty", "init", "tree")]
+    [InlineData("no such file or directory", "init", "no/where")]
+    [InlineData("'nothing' is no ref and no commit of", "log", "nothing")]
+    [InlineData("'nothing' is no ref and no commit of", "checkout", "nothing", "r")]
+    [InlineData("goes further back than there are commits", "show", "debian/test~7")]
+    [InlineData("does not name a commit", "show", "debian/test~x")]
+    [InlineData("'../x' cannot name a ref", "commit", "-b", "../x", "tree")]
+    [InlineData("'debian' cannot be one itself", "commit", "-b", "debian", "tree")]
+    [InlineData("'debian/test' is a ref itself", "commit", "-b", "debian/test/x", "tree")]
+    [InlineData("there is no ref 'x'", "refs", "delete", "x")]
+    [InlineData("no such file or directory", "commit", "-b", "x", "nowhere")]
+    [InlineData("not a directory; a tree is a directory, and an archive is given with --tar", "commit", "-b", "x", "tree/etc/passwd")]
+    [InlineData("no such file or directory", "commit", "-b", "x", "--tar", "nowhere")]
+    [InlineData("this is not a tar archive", "commit", "-b", "x", "--tar", "tree/etc/passwd")]
+    [InlineData("'a[' has a '[' without its ']'", "commit", "-b", "x", "--exclude", "a[", "tree")]
+    [InlineData("would take away the running system", "commit", "-b", "x", "--consume", "/")]
+    [InlineData("it exists already; choose another name, or replace it with --force", "checkout", "debian/test", "tree")]
+    [InlineData("no such directory; make it first", "checkout", "debian/test", "no/where")]
+    [InlineData("'no/thing' is not in debian/test", "checkout", "--subpath", "no/thing", "debian/test", "r")]
+    [InlineData("the store itself is there", "checkout", "--force", "debian/test", "objects")]
+    [InlineData("'etc/x' is not in debian/test; `hacktree ls debian/test` shows what is", "cat", "debian/test", "etc/x")]
+    [InlineData("is no file but a directory", "cat", "debian/test", "etc")]
+    [InlineData("is no file but a symlink to hi", "cat", "debian/test", "usr/bin/hello")]
+    [InlineData("'etc/x' is not in debian/test", "ls", "debian/test", "etc/x")]
+    [InlineData("'nothing' is no ref and no commit of", "diff", "debian/test", "nothing")]
+    [InlineData("./nothing: no such file or directory", "diff", "debian/test", "./nothing")]
+    [InlineData("no such file or directory", "export", "debian/test", "--tar", "no/where")]
+    [InlineData("not a regular file", "hash", "tree")]
+    public void What_cannot_be_done_is_1(string sentence, params string[] arguments)
+    {
+        world.Commit();
+        Refused(1, sentence, arguments);
+    }
+
+    [Fact]
+    public void An_ambiguous_prefix_is_refused()
+    {
+        var ids = new List<string>();
+        using (ObjectStore store = ObjectStore.Open(world.At("objects")))
+        using (PackWriter pack = store.Packs.NewPack())
+        {
+            // Of this many, two begin with the same four digits; which two never changes.
+            for (int i = 0; i < 1000; i++)
+            {
+                byte[] commit = new Commit { Tree = Tree.DigestOf(Tree.Empty.Bytes), RootMetadata = default, Time = i, Files = 0, ContentBytes = 0 }.Encode();
+                pack.Add(PackedKind.Commit, Commit.DigestOf(commit), commit);
+                ids.Add(Commit.DigestOf(commit).ToString());
+            }
+
+            store.Packs.Publish(pack);
+        }
+
+        string prefix = ids.GroupBy(id => id[..4]).First(group => group.Count() > 1).Key;
+        Refused(1, $"'{prefix}' could mean several commits", ["show", prefix]);
+    }
+
+    [Fact]
+    public void A_store_of_a_newer_format_is_refused()
+    {
+        world.Shell("""sed -i 's/"hacktree": 1/"hacktree": 9/' objects/format""").Succeeded();
+        Refused(1, "was made by a newer hacktree (format 9", ["refs"]);
+    }
+
+    [Fact]
+    public void Another_filesystem_is_refused_and_copy_offered()
+    {
+        Assert.SkipUnless(Directory.Exists("/dev/shm"), "no /dev/shm");
+        world.Commit();
+        string place = $"/dev/shm/hacktree-{Guid.NewGuid():N}";
+        Refused(1, "hardlinks need one filesystem", ["checkout", "debian/test", place]);
+        Assert.False(Path.Exists(place));
+        world.Shell($"$H checkout --copy debian/test {place} && diff -r --no-dereference -x pipe tree {place} && rm -r {place}").Succeeded();
+    }
+
+    [Fact]
+    public void A_file_that_changes_while_it_is_read_is_refused()
+    {
+        ToolResult result = world.Shell("""
+            head -c 50000000 /dev/zero > tree/grows
+            touch go; (while [ -e go ]; do echo x >> tree/grows; done) &
+            $H commit -b a tree; code=$?
+            rm go; wait; exit $code
+            """);
+        Assert.Equal(1, result.ExitCode);
+        Assert.Equal("hacktree: tree/grows: it changed while it was read; commit a tree that nobody writes to\n", result.Error);
+        Assert.Empty(world.Run("refs").Succeeded());
+    }
+
+    [Fact]
+    public void An_unreadable_file_is_named()
+    {
+        // Root can read everything: it runs the program as somebody else.
+        string asUser = Sys.IsRoot ? "setpriv --reuid=65534 --regid=65534 --clear-groups" : "";
+        ToolResult result = world.Shell($"""
+            mkdir -p mine; cp $H mine/hacktree; chmod 755 . mine; chmod 777 mine; rm -rf objects; mv tree mine/tree; chmod 000 mine/tree/etc/os-release
+            cd mine; {asUser} ./hacktree init --user > /dev/null
+            find objects -printf '%P %s %i\n' | sort > ../before
+            {asUser} ./hacktree commit -b a --exclude passwd tree; code=$?
+            find objects -printf '%P %s %i\n' | grep -v '^files/../.' | sort | diff <(grep -v '^files/../.' ../before) - || code=99
+            exit $code
+            """);
+        Assert.Equal((1, "hacktree: tree/etc/os-release: permission denied (openat)\n"), (result.ExitCode, result.Error));
+    }
+
+    [Fact]
+    public void A_full_disk_is_said_with_advice()
+    {
+        string unshare = Sys.IsRoot ? "unshare -m" : "unshare -rm";
+        Assert.SkipUnless(world.Shell($"mkdir small; {unshare} mount -t tmpfs -o size=3m none small").ExitCode == 0, "may not mount a filesystem");
+        ToolResult result = world.Shell($$"""
+            head -c 9000000 /dev/urandom > tree/big
+            exec {{unshare}} bash -c 'mount -t tmpfs -o size=3m none small && cd small && $H init > /dev/null && $H commit -b a ../tree; code=$?; $H -q fsck && $H gc > /dev/null && exit $code'
+            """);
+        Assert.Equal(1, result.ExitCode);
+        Assert.Matches("^hacktree: .*: no space left on the filesystem .*; free some and run `hacktree gc`\n$", result.Error);
+    }
+
+    [Theory]
+    [InlineData("../x")]
+    [InlineData("/x")]
+    [InlineData("a/../../x")]
+    public void A_tar_that_leads_out_is_refused(string name)
+    {
+        Tools.Require("python3");
+        world.Shell($"""
+            python3 - <<'END'
+            import tarfile, io
+            with tarfile.open("evil.tar", "w") as tar:
+                entry = tarfile.TarInfo("{name}"); entry.size = 3
+                tar.addfile(entry, io.BytesIO(b"abc"))
+            END
+            """).Succeeded();
+        string before = world.Listing();
+        ToolResult result = world.Run("commit", "-b", "evil", "--tar", "evil.tar");
+        Assert.Equal((1, before), (result.ExitCode, world.Listing()));
+        Assert.True(OneSentence(result), result.Error);
+        Assert.Contains(name, result.Error);
+        Assert.False(Path.Exists(world.At("x")) || Path.Exists("/x"));
+    }
+
+    [Fact]
+    public void A_user_may_not_write_to_roots_store()
+    {
+        Assert.SkipUnless(Sys.IsRoot, "needs root, to be somebody else");
+        world.Commit();
+        world.Shell($"cp {Repository.Program} hacktree; chmod 755 . hacktree").Succeeded();
+        string before = world.Listing();
+        ToolResult result = world.Shell("setpriv --reuid=65534 --regid=65534 --clear-groups ./hacktree commit -b x tree");
+        Assert.Contains("only root can write to it; run as root", result.Error);
+        Assert.Equal((1, before), (result.ExitCode, world.Listing()));
+        Assert.Equal("etc\nusr\n", world.Shell("setpriv --reuid=65534 --regid=65534 --clear-groups ./hacktree ls debian/test").Succeeded());
+        Assert.Equal(3, world.Shell("chmod 644 tree/etc/passwd; setpriv --reuid=65534 --regid=65534 --clear-groups ./hacktree diff debian/test tree").ExitCode);
+    }
+
+    private void Refused(int code, string sentence, string[] arguments)
+    {
+        string before = world.Listing();
+        ToolResult result = world.Run(arguments);
+        Assert.Contains(sentence, result.Error);
+        Assert.True(OneSentence(result), result.Error);
+        Assert.Equal((code, ""), (result.ExitCode, result.Output));
+        Assert.Equal(before, world.Listing());
+    }
+
+    private static bool OneSentence(ToolResult result) =>
+        result.Error.StartsWith("hacktree: ", StringComparison.Ordinal) && result.Error.IndexOf('\n', StringComparison.Ordinal) == result.Error.Length - 1;
+}

@@ -1,0 +1,69 @@
+using HackTree.Linux;
+using HackTree.Tests.Support;
+using HackTree.Tests.Tidy;
+
+namespace HackTree.Tests.Cli;
+
+/// <summary>
+/// A directory with a small tree, and a store beside it that suits whoever runs the tests. Runs the built program there,
+/// as a shell would.
+/// </summary>
+internal sealed class CliWorld : IDisposable
+{
+    private const string MakeTree = """
+        mkdir -p tree/etc tree/usr/bin tree/usr/share/doc
+        echo 'NAME="Test"' > tree/etc/os-release
+        printf 'root:x:0:0\n' > tree/etc/passwd; chmod 600 tree/etc/passwd
+        printf '#!/bin/sh\necho hi\n' > tree/usr/bin/hi; chmod 755 tree/usr/bin/hi
+        ln -s hi tree/usr/bin/hello
+        mkfifo tree/usr/share/pipe
+        : > tree/usr/share/empty
+        head -c 100000 /dev/zero | tr '\0' x > tree/usr/share/doc/large
+        : > tree/usr/share/$'bad\377name'
+        : > tree/usr/share/$'new\nline'
+        find tree -exec touch -h -d '2024-05-06 07:08:09Z' {} +
+        """;
+
+    private readonly TempDirectory directory = new();
+
+    public CliWorld(bool hasStore = true)
+    {
+        Assert.True(File.Exists(Repository.Program), $"{Repository.Program} is not there; run `make build`");
+        Shell(MakeTree).Succeeded();
+        if (hasStore)
+        {
+            Run([.. Init]).Succeeded();
+        }
+    }
+
+    /// <summary>Makes a store without a word, whoever runs it.</summary>
+    public static IReadOnlyList<string> Init => Sys.IsRoot ? ["init"] : ["init", "--user"];
+
+    public string Path => directory.Path;
+
+    public string At(string name) => directory.At(name);
+
+    /// <summary>Runs the program in the world's directory, in an environment without settings of ours.</summary>
+    public ToolResult Run(params IEnumerable<string> arguments) => Tools.Run("env", [.. Environment, Repository.Program, .. arguments]);
+
+    /// <summary>Runs it with variables: "NAME=VALUE".</summary>
+    public ToolResult RunWith(string variable, params IEnumerable<string> arguments) => Tools.Run("env", [.. Environment, variable, Repository.Program, .. arguments]);
+
+    /// <summary>Runs a bash script in the world's directory; $H is the program.</summary>
+    public ToolResult Shell(string script) => Tools.Run("env", [.. Environment, $"H={Repository.Program}", "bash", "-c", script]);
+
+    /// <summary>Commits the tree and answers the commit.</summary>
+    public string Commit(string refName = "debian/test", params string[] more)
+    {
+        string output = Run(["commit", "-b", refName, .. more, "tree"]).Succeeded();
+        Assert.Matches("^[0-9a-f]{64}\n$", output);
+        return output.TrimEnd();
+    }
+
+    /// <summary>All there is, with inodes: what a command that failed may not have changed.</summary>
+    public string Listing() => Shell("find . -printf '%P %y %m %s %i %n\\n' | sort").Succeeded();
+
+    public void Dispose() => directory.Dispose();
+
+    private string[] Environment => ["-C", Path, "-u", "HACKTREE_STORE", "-u", "SOURCE_DATE_EPOCH", "-u", "HACKTREE_DEBUG", "-u", "NO_COLOR", "TERM=xterm"];
+}

@@ -1,0 +1,62 @@
+using HackTree.Tests.Support;
+
+namespace HackTree.Tests.Cli;
+
+/// <summary>Completion as bash asks for it: the script is read, then the function is called as readline would.</summary>
+public sealed class CompletionTests : IDisposable
+{
+    private readonly CliWorld world = new();
+
+    public CompletionTests()
+    {
+        world.Commit("debian/test");
+        world.Commit("debian/other");
+    }
+
+    public void Dispose() => world.Dispose();
+
+    [Theory]
+    [InlineData("hacktree ch", "checkout")]
+    [InlineData("hacktree commit --cons", "--consume")]
+    [InlineData("hacktree commit -b ", "debian/other debian/test")]
+    [InlineData("hacktree commit -b new ", "")]
+    [InlineData("hacktree checkout debian/t", "debian/test")]
+    [InlineData("hacktree checkout debian/test ", "")]
+    [InlineData("hacktree diff debian/test debian/o", "debian/other")]
+    [InlineData("hacktree refs ", "delete set")]
+    [InlineData("hacktree refs delete debian/o", "debian/other")]
+    [InlineData("hacktree ls debian/test ", "etc/ usr/")]
+    [InlineData("hacktree cat debian/test etc/p", "etc/passwd")]
+    [InlineData("hacktree completion ", "bash fish zsh")]
+    [InlineData("hacktree --store nowhere log ", "")]
+    [InlineData("hacktree nothing ", "")]
+    public void Bash_is_offered(string line, string expected)
+    {
+        string offered = world.Shell($$"""
+            mkdir -p bin; ln -sf $H bin/hacktree; PATH=$PWD/bin:$PATH
+            source <(hacktree completion bash)
+            complete -p hacktree | grep -q -- '-F _hacktree' || exit 9
+            COMP_LINE='{{line}}'; COMP_POINT=${#COMP_LINE}
+            _hacktree
+            [ ${#COMPREPLY[@]} = 0 ] || printf '%s\n' "${COMPREPLY[@]}" | sort
+            """).Succeeded();
+        Assert.Equal(expected, string.Join(' ', offered.Split('\n', StringSplitOptions.RemoveEmptyEntries)));
+    }
+
+    [Fact]
+    public void Every_verb_is_offered() =>
+        Assert.Equal(
+            "cat checkout commit completion diff du export fsck gc hash init log ls refs roots show version",
+            string.Join(' ', world.Run("__complete", "").Succeeded().Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal)));
+
+    [Theory]
+    [InlineData("zsh", "zsh -n")]
+    [InlineData("fish", "fish --no-execute")]
+    [InlineData("bash", "bash -n")]
+    public void The_script_is_one(string shell, string check)
+    {
+        Assert.Contains("__complete", world.Run("completion", shell).Succeeded());
+        Tools.Require(shell);
+        world.Shell($"$H completion {shell} > script && {check} script").Succeeded();
+    }
+}

@@ -1,0 +1,108 @@
+using System.Text.Json;
+using HackTree.Tests.Support;
+using HackTree.Tests.Tidy;
+
+namespace HackTree.Tests.Cli;
+
+/// <summary>`--json` says what the text says, in fields that cli/JSON.md lists.</summary>
+public sealed class JsonTests : IDisposable
+{
+    private readonly CliWorld world = new();
+    private readonly string first;
+    private readonly string second;
+
+    public JsonTests()
+    {
+        first = world.Commit("a", "-s", "one", "-m", "text", "--meta", "k=v");
+        world.Shell("echo new > tree/etc/new").Succeeded();
+        second = world.Commit("a", "-s", "two");
+        world.Run("checkout", "a", "r0").Succeeded();
+    }
+
+    public void Dispose() => world.Dispose();
+
+    [Fact]
+    public void Refs() => Assert.Equal([("a", second, "two")], Read("refs").EnumerateArray().Select(r => (Text(r, "name"), Text(r, "commit"), Text(r, "subject"))));
+
+    [Fact]
+    public void Log_and_show()
+    {
+        JsonElement[] log = [.. Read("log", "a").EnumerateArray()];
+        Assert.Equal([second, first], log.Select(c => Text(c, "commit")));
+        Assert.Equal([first], log[0].GetProperty("parents").EnumerateArray().Select(p => p.GetString()));
+        JsonElement shown = Read("show", "a^");
+        Assert.Equal(log[1].GetRawText().ReplaceLineEndings(""), shown.GetRawText().ReplaceLineEndings(""));
+        Assert.Equal(("one", "text", "v", 9), (Text(shown, "subject"), Text(shown, "body"), Text(shown.GetProperty("meta"), "k"), shown.GetProperty("files").GetInt32()));
+    }
+
+    [Fact]
+    public void Ls_agrees_with_the_text_and_has_bytes_where_names_are_no_text()
+    {
+        JsonElement[] entries = [.. Read("ls", "-R", "a").EnumerateArray()];
+        Assert.Equal(world.Run("ls", "-R", "a").Succeeded().Split('\n').Length - 1, entries.Length);
+        Assert.Equal(["etc", "etc/new"], entries.Take(2).Select(e => Text(e, "path")));
+        JsonElement bad = entries.Single(e => e.TryGetProperty("pathBase64", out _));
+        Assert.Equal([.. "usr/share/bad"u8, 0xFF, .. "name"u8], bad.GetProperty("pathBase64").GetBytesFromBase64());
+        Assert.Contains(entries, e => Text(e, "path") == "usr/share/new\nline");
+        JsonElement link = Read("ls", "a", "usr/bin/hello")[0];
+        Assert.Equal(("usr/bin/hello", "symlink", "hi", "0777"), (Text(link, "path"), Text(link, "type"), Text(link, "target"), Text(link, "mode")));
+    }
+
+    [Fact]
+    public void Diff()
+    {
+        JsonElement diff = Read(3, "diff", "a^", "a");
+        Assert.Equal([("modified", "etc", "directory"), ("added", "etc/new", "file")], diff.GetProperty("changes").EnumerateArray().Select(c => (Text(c, "change"), Text(c, "path"), Text(c, "type"))));
+        Assert.Equal((1, 1), (diff.GetProperty("added").GetInt32(), diff.GetProperty("modified").GetInt32()));
+        Assert.False(Read(3, "diff", "--stat", "a^", "a").TryGetProperty("changes", out _));
+    }
+
+    [Fact]
+    public void Roots()
+    {
+        JsonElement root = Read("roots")[0];
+        Assert.Equal(("r0", "ready", world.At("r0"), second, "hardlink", "a"), (Text(root, "name"), Text(root, "state"), Text(root, "path"), Text(root, "commit"), Text(root, "method"), Text(root, "revision")));
+    }
+
+    [Fact]
+    public void Gc_fsck_and_du()
+    {
+        world.Run("refs", "delete", "a").Succeeded();
+        Assert.Equal(1, Read("gc", "--dry-run").GetProperty("commitsDropped").GetInt32());
+        Assert.Equal(1, Read("gc").GetProperty("commitsDropped").GetInt32());
+        Assert.Equal(0, Read("fsck").GetProperty("problems").GetArrayLength());
+        Assert.Equal(1, Read("du").GetProperty("roots").GetInt32());
+        world.Shell("rm $(find objects/files -type f -size +50k)").Succeeded();
+        JsonElement problem = Read(3, "fsck").GetProperty("problems")[0];
+        Assert.Equal("root r0 as usr/share/doc/large", Text(problem, "neededBy"));
+    }
+
+    [Fact]
+    public void Hash_and_version()
+    {
+        Assert.Equal(("tree/etc/new", world.Run("hash", "tree/etc/new").Output[7..71]), (Text(Read("hash", "tree/etc/new")[0], "file"), Text(Read("hash", "tree/etc/new")[0], "digest")));
+        Assert.Equal(1, Read("version").GetProperty("storeFormat").GetInt32());
+    }
+
+    /// <summary>Parses what a command prints; every field of it must be in JSON.md.</summary>
+    private JsonElement Read(params string[] arguments) => Read(0, arguments);
+
+    private JsonElement Read(int code, params string[] arguments)
+    {
+        ToolResult result = world.Run([.. arguments, "--json"]);
+        Assert.Equal(code, result.ExitCode);
+        JsonElement document = JsonDocument.Parse(result.Output).RootElement;
+        string described = Repository.Read("cli/JSON.md");
+        Assert.All(Fields(document).Distinct().Where(field => field != "k"), field => Assert.Contains($"`{(field == "pathBase64" ? "path" : field)}`", described));
+        return document;
+    }
+
+    private static IEnumerable<string> Fields(JsonElement element) => element.ValueKind switch
+    {
+        JsonValueKind.Object => element.EnumerateObject().SelectMany(p => Fields(p.Value).Prepend(p.Name)),
+        JsonValueKind.Array => element.EnumerateArray().SelectMany(Fields),
+        _ => [],
+    };
+
+    private static string? Text(JsonElement element, string field) => element.GetProperty(field).GetString();
+}

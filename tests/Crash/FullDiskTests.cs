@@ -1,0 +1,158 @@
+using HackTree.Tests.Support;
+
+namespace HackTree.Tests.Crash;
+
+/// <summary>Filesystems that run full, for real: small ones, filled up to every distance from the end.</summary>
+public sealed class FullDiskTests
+{
+    private const int Block = 4096;
+
+    [Fact]
+    public void A_commit_on_a_full_disk_says_so_leaves_the_ref_and_works_once_there_is_space() =>
+        TryEveryFill((root, source) => ["commit", "-b", "main", source], needed: 1700);
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_checkout_on_a_full_disk_leaves_no_root(bool copy)
+    {
+        TryEveryFill(
+            (root, source) =>
+            {
+                root.Ok("commit", "-b", "main", source);
+                return copy ? ["checkout", "--copy", "main", root.At("r1")] : ["checkout", "main", root.At("r1")];
+            },
+            needed: copy ? 1700 : 60,
+            after: (root, succeeded) =>
+            {
+                Assert.Equal(succeeded, Directory.Exists(root.At("r1")));
+                Tools.Run("rm", "-rf", root.At("r1")).Succeeded();
+            });
+    }
+
+    [Fact]
+    public void A_gc_on_a_full_disk_loses_nothing()
+    {
+        // Half of a pack is dead: gc must write another one.
+        TryEveryFill(
+            (root, source) =>
+            {
+                root.Ok("commit", "-b", "main", source);
+                File.WriteAllText(Path.Combine(source, "extra"), Guid.NewGuid().ToString());
+                root.Ok("commit", "-b", "main", source);
+                return ["gc", "--depth", "0"];
+            },
+            needed: 30);
+    }
+
+    [Fact]
+    public void A_gc_on_a_disk_without_a_free_block_frees_what_a_failed_commit_left()
+    {
+        using var disk = new LoopFilesystem("ext4", 24, "-m", "0");
+        var root = new PhysicalRoot(disk.Path);
+        using var elsewhere = new TempDirectory();
+        SourceTree.Make(elsewhere.At("source"), 1);
+        root.Ok("commit", "-b", "dropped", elsewhere.At("source"));
+        SourceTree.Make(elsewhere.At("source"), 2);
+        Fill(disk, 500 * Block);
+        root.Refused("commit", "-b", "main", elsewhere.At("source"));
+        root.Ok("refs", "delete", "dropped");
+        Fill(disk, 0, "fill-more");
+        root.Ok("gc");
+        Assert.True(disk.FreeBytes > 5 << 20, $"{disk.FreeBytes} bytes free");
+        root.Ok("commit", "-b", "main", elsewhere.At("source"));
+        root.AssertCleanAfterGc();
+    }
+
+    [Fact]
+    public void Commit_and_checkout_without_free_inodes_say_so_and_leave_nothing()
+    {
+        using var disk = new LoopFilesystem("ext4", 64, "-N", "2048");
+        var root = new PhysicalRoot(disk.Path);
+        using var elsewhere = new TempDirectory();
+        for (int left = 0; left < 180; left += PhysicalRoot.Rounds(0) > 0 ? 1 : 23)
+        {
+            string? old = root.Tip("main");
+            SortedDictionary<string, string> tree = SourceTree.Make(elsewhere.At("source"), left);
+            UseInodes(disk, left);
+            ToolResult commit = root.Run("commit", "-b", "main", elsewhere.At("source"));
+            ToolResult checkout = commit.ExitCode == 0 ? root.Run("checkout", "main", root.At("r1")) : commit;
+            if (checkout.ExitCode != 0)
+            {
+                Assert.Contains("no space left", Hacktree.Refused(checkout), StringComparison.Ordinal);
+            }
+
+            Assert.Equal(commit.ExitCode == 0, root.Tip("main") != old);
+            Assert.Equal(checkout.ExitCode == 0, Directory.Exists(root.At("r1")));
+            root.AssertSound();
+            Tools.Run("rm", "-rf", disk.At("inodes"), root.At("r1")).Succeeded();
+            root.Ok("gc", "--depth", "0");
+            root.Ok("commit", "-b", "main", elsewhere.At("source"));
+            root.AssertHolds("main", tree);
+            root.AssertCleanAfterGc();
+        }
+    }
+
+    /// <summary>
+    /// Runs a command with every number of free blocks from none to enough: it succeeds, or is refused in one sentence
+    /// with all as it was; and with space again it works.
+    /// </summary>
+    private static void TryEveryFill(Func<PhysicalRoot, string, string[]> prepare, int needed, Action<PhysicalRoot, bool>? after = null)
+    {
+        using var disk = new LoopFilesystem("ext4", 48, "-m", "0");
+        var root = new PhysicalRoot(disk.Path);
+        using var elsewhere = new TempDirectory();
+        string source = elsewhere.At("source");
+        SourceTree.Make(source, 0);
+        root.Ok("commit", "-b", "main", source);
+        int step = PhysicalRoot.Rounds(0) > 0 ? 1 : Math.Max(1, needed / 12);
+        for (int free = 0, round = 1; free < needed + step; free += free < 4 ? 1 : step, round++)
+        {
+            SourceTree.Make(source, round);
+            string[] command = prepare(root, source);
+            string old = root.Tip("main")!;
+            Fill(disk, free * (long)Block);
+            ToolResult result = root.Run(command);
+            if (result.ExitCode != 0)
+            {
+                Assert.Contains("no space left", Hacktree.Refused(result), StringComparison.Ordinal);
+                Assert.Equal(old, root.Tip("main"));
+            }
+
+            Assert.Empty(Directory.GetFileSystemEntries(root.Path, ".*.partial"));
+            root.AssertSound();
+            after?.Invoke(root, result.ExitCode == 0);
+            Tools.Run("rm", "-rf", disk.At("fill")).Succeeded();
+            root.Ok(command);
+            after?.Invoke(root, true);
+            root.AssertHolds("main", Snapshot.Of(source));
+            root.Ok("gc", "--depth", "0");
+            root.AssertCleanAfterGc();
+        }
+    }
+
+    /// <summary>Takes all space but so many bytes.</summary>
+    private static void Fill(LoopFilesystem disk, long leave, string name = "fill")
+    {
+        Tools.Run("sync", "-f", disk.Path).Succeeded();
+        Directory.CreateDirectory(disk.At(name));
+        for (int i = 0; disk.FreeBytes > leave && i < 50; i++)
+        {
+            // Blocks that keep track of blocks take some too: nearer with each file.
+            long size = (disk.FreeBytes - leave) / Block * Block;
+            Tools.Run("fallocate", "-l", $"{Math.Max(size, Block)}", disk.At($"{name}/{i}"));
+            Tools.Run("sync", "-f", disk.Path).Succeeded();
+        }
+    }
+
+    private static void UseInodes(LoopFilesystem disk, int leave)
+    {
+        string script = """
+            mkdir "$1/inodes" && cd "$1/inodes" || exit
+            free=$(stat -f -c %d .)
+            [ "$free" -gt "$2" ] || exit 0
+            seq $((free - $2)) | xargs touch
+            """;
+        Tools.Run("sh", "-c", script, "sh", disk.Path, $"{leave}").Succeeded();
+    }
+}

@@ -1,0 +1,177 @@
+using System.Diagnostics;
+
+namespace HackTree.Tests.Crash;
+
+/// <summary>kill -9 at random moments. What holds afterwards: the refs, every root by its name, and a store that goes on.</summary>
+public sealed class KillTests : IDisposable
+{
+    private readonly PhysicalRoot root = new();
+    private readonly Random random = new(PhysicalRoot.Seed);
+
+    private string Source => root.At("source");
+
+    public void Dispose() => root.Dispose();
+
+    [Fact]
+    public void A_killed_commit_leaves_the_ref_old_or_new_and_can_be_repeated()
+    {
+        SortedDictionary<string, string> before = SourceTree.Make(Source, -1);
+        TimeSpan usual = Time("commit", "-b", "main", Source);
+        for (int round = 0; round < PhysicalRoot.Rounds(10); round++)
+        {
+            string old = root.Tip("main")!;
+            SortedDictionary<string, string> tree = SourceTree.Make(Source, PhysicalRoot.Seed + round);
+            Kill(usual, "commit", "-b", "main", Source);
+            root.AssertSound();
+            root.AssertHolds("main", root.Tip("main") == old ? before : tree);
+            Snapshot.AssertSame(tree, Snapshot.Of(Source));
+            if (round % 2 == 0)
+            {
+                root.AssertCleanAfterGc();
+            }
+
+            root.Ok("commit", "-b", "main", Source);
+            root.AssertSound();
+            root.AssertHolds("main", tree);
+            before = tree;
+        }
+
+        root.AssertCleanAfterGc();
+    }
+
+    [Fact]
+    public void A_killed_commit_that_consumes_its_tree_loses_no_file_of_it()
+    {
+        SourceTree.Make(Source, -1);
+        TimeSpan usual = Time("commit", "-b", "main", "--consume", Source);
+        for (int round = 0; round < PhysicalRoot.Rounds(10); round++)
+        {
+            string old = root.Tip("main")!;
+            SortedDictionary<string, string> tree = SourceTree.Make(Source, PhysicalRoot.Seed + round);
+            Kill(usual * 1.3, "commit", "-b", "main", "--consume", Source);
+            root.AssertSound();
+            if (root.Tip("main") == old)
+            {
+                // Not committed: nothing has gone, nor has gc a claim to it. Directories' times tell of nothing here.
+                root.AssertCleanAfterGc();
+                Snapshot.AssertSame(tree, Snapshot.Of(Source));
+                root.Ok("commit", "-b", "main", "--consume", Source);
+                Assert.False(Directory.Exists(Source));
+            }
+
+            root.AssertSound();
+            root.AssertHolds("main", tree);
+        }
+
+        root.AssertCleanAfterGc();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_killed_checkout_leaves_no_root_or_a_whole_one(bool copy)
+    {
+        SortedDictionary<string, string> tree = SourceTree.Make(Source, PhysicalRoot.Seed);
+        root.Ok("commit", "-b", "main", Source);
+        string[] checkout = copy ? ["checkout", "--copy", "main", root.At("r1")] : ["checkout", "main", root.At("r1")];
+        TimeSpan usual = Time(checkout);
+        for (int round = 0; round < PhysicalRoot.Rounds(10); round++)
+        {
+            if (Directory.Exists(root.At("r1")))
+            {
+                Directory.Move(root.At("r1"), root.At($"gone{round}"));
+                root.Ok("gc");
+            }
+
+            Kill(usual, checkout);
+            bool isThere = Directory.Exists(root.At("r1"));
+            if (isThere)
+            {
+                Snapshot.AssertSame(tree, Snapshot.Of(root.At("r1")));
+            }
+
+            root.AssertSound();
+            root.AssertCleanAfterGc();
+            Assert.Equal(isThere, Directory.Exists(root.At("r1")));
+            Assert.Equal(isThere, File.Exists(root.At("objects/roots/r1.json")));
+        }
+
+        if (!Directory.Exists(root.At("r1")))
+        {
+            root.Ok(checkout);
+        }
+
+        Snapshot.AssertSame(tree, Snapshot.Of(root.At("r1")));
+    }
+
+    [Fact]
+    public void A_killed_forced_checkout_leaves_the_old_root_or_the_new_one_whole()
+    {
+        SortedDictionary<string, string>[] trees = [SourceTree.Make(root.At("source0"), 1), SourceTree.Make(root.At("source1"), 2)];
+        string[] commits = [root.Ok("commit", "-b", "a", root.At("source0")), root.Ok("commit", "-b", "b", root.At("source1"))];
+        root.Ok("checkout", "a", root.At("r1"));
+        TimeSpan usual = Time("checkout", "--force", "b", root.At("r1"));
+        int now = 1;
+        for (int round = 0; round < PhysicalRoot.Rounds(10); round++)
+        {
+            Kill(usual, "checkout", "--force", commits[1 - now], root.At("r1"));
+            SortedDictionary<string, string> found = Snapshot.Of(root.At("r1"));
+            now = found.SequenceEqual(trees[0]) ? 0 : 1;
+            Snapshot.AssertSame(trees[now], found);
+            root.AssertCleanAfterGc();
+            Snapshot.AssertSame(trees[now], Snapshot.Of(root.At("r1")));
+            Assert.Contains(commits[now], File.ReadAllText(root.At("objects/roots/r1.json")), StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void A_killed_gc_leaves_all_that_is_needed_and_the_next_one_frees_the_rest()
+    {
+        SortedDictionary<string, string> kept = SourceTree.Make(root.At("kept"), 3);
+        root.Ok("commit", "-b", "main", root.At("kept"));
+        root.Ok("checkout", "main", root.At("r1"));
+        root.Ok("gc");
+        string[] objects = Directory.GetFiles(root.At("objects/files"), "*", SearchOption.AllDirectories);
+        TimeSpan usual = TimeSpan.Zero;
+        for (int round = -1; round < PhysicalRoot.Rounds(10); round++)
+        {
+            // A pack of which half is dead, one that is all dead, and litter.
+            File.WriteAllText(root.At("kept/extra"), $"extra {round}");
+            root.Ok("commit", "-b", "main", root.At("kept"));
+            File.Delete(root.At("kept/extra"));
+            root.Ok("commit", "-b", "main", root.At("kept"));
+            SourceTree.Make(Source, PhysicalRoot.Seed + round);
+            root.Ok("commit", "-b", "dropped", Source);
+            root.Ok("refs", "delete", "dropped");
+            File.WriteAllText(root.At("objects/tmp/left"), "litter");
+            if (round < 0)
+            {
+                usual = Time("gc", "--depth", "0");
+                continue;
+            }
+
+            Kill(usual, "gc", "--depth", "0");
+            root.AssertSound();
+            root.AssertHolds("main", WithoutTime(kept, root.At("kept")));
+            root.Ok("gc", "--depth", "0");
+            root.AssertCleanAfterGc();
+            Assert.Equal(objects.Order(StringComparer.Ordinal), Directory.GetFiles(root.At("objects/files"), "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal));
+        }
+
+        Assert.Equal(kept[""], Snapshot.Of(root.At("r1"))[""]);
+    }
+
+    /// <summary>The tree as it was, but for the top directory's time, which making a file in it changed.</summary>
+    private static SortedDictionary<string, string> WithoutTime(SortedDictionary<string, string> tree, string path) =>
+        new(tree) { [""] = Snapshot.Of(path)[""] };
+
+    private TimeSpan Time(params string[] arguments)
+    {
+        long started = Stopwatch.GetTimestamp();
+        root.Ok(arguments);
+        return Stopwatch.GetElapsedTime(started);
+    }
+
+    private void Kill(TimeSpan usual, params string[] arguments) =>
+        Hacktree.StartAndKill(usual * random.NextDouble(), root.Arguments(arguments));
+}

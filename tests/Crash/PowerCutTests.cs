@@ -1,0 +1,195 @@
+using System.Diagnostics;
+using System.Text;
+using HackTree.Linux;
+using HackTree.Tests.Support;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Tests.Crash;
+
+/// <summary>
+/// Power cuts: what the filesystem had given to its disk at a random moment is all that is left. The disk is an image file on XFS,
+/// whose clone (FICLONE) is a picture of one instant, taken while the program runs.
+/// </summary>
+public sealed class PowerCutTests
+{
+    private const int Pictures = 8;
+
+    [Theory]
+    [InlineData("ext4")]
+    [InlineData("xfs")]
+    [InlineData("btrfs")]
+    public void Whatever_was_lost_no_ref_names_what_is_not_whole_and_the_next_commit_mends_the_rest(string type)
+    {
+        Hacktree.Require();
+        using var host = new LoopFilesystem("xfs", 3000);
+        string image = Format(host, type);
+        var random = new Random(PhysicalRoot.Seed);
+        for (int round = 0; round < PhysicalRoot.Rounds(2); round++)
+        {
+            // Round by round: killed on the way, or left to finish.
+            List<string> pictures = TakePictures(type, image, host, round, random, isKilled: round % 2 == 0);
+            foreach (string picture in pictures)
+            {
+                CheckAfterPowerCut(type, picture, host.At("source"), round);
+                File.Delete(picture);
+            }
+        }
+    }
+
+    [Fact]
+    public void A_ref_that_a_command_said_it_set_is_there_after_the_power_is_back()
+    {
+        Hacktree.Require();
+        using var host = new LoopFilesystem("xfs", 3000);
+        foreach (string type in new[] { "ext4", "xfs", "btrfs" })
+        {
+            string image = Format(host, type);
+            string picture = host.At("picture");
+            string tip;
+            using (var disk = new LoopFilesystem(type, image))
+            {
+                disk.Mount();
+                var root = new PhysicalRoot(disk.Path);
+                SourceTree.Make(host.At("source"), 5);
+                tip = root.Ok("commit", "-b", "a/b/new", host.At("source"));
+                root.Ok("refs", "set", "other", "a/b/new");
+                root.Ok("refs", "delete", "main");
+                Clone(image, picture);
+            }
+
+            using var after = new LoopFilesystem(type, picture);
+            after.Mount();
+            var found = new PhysicalRoot(after.Path);
+            Assert.Equal([tip, tip, null], new[] { "a/b/new", "other", "main" }.Select(found.Tip));
+            found.AssertSound();
+            found.AssertHolds("other", Snapshot.Of(host.At("source")));
+        }
+    }
+
+    [Fact]
+    public void After_a_killed_commit_no_object_is_believed_without_reading_it()
+    {
+        using var root = new PhysicalRoot();
+        SortedDictionary<string, string> tree = SourceTree.Make(root.At("source"), 6);
+        string[] commit = root.Arguments("commit", "-b", "main", root.At("source"));
+        for (int delay = 40; ; delay = delay * 4 / 5)
+        {
+            // Killed late enough to leave objects, early enough to leave no ref.
+            Hacktree.StartAndKill(TimeSpan.FromMilliseconds(delay), commit);
+            if (root.Tip("main") is null)
+            {
+                break;
+            }
+
+            root.Ok("refs", "delete", "main");
+            root.Ok("gc");
+        }
+
+        // What a power cut does to content that was not synced: it comes back as zeros.
+        string[] objects = [.. Directory.GetFiles($"{root.Store}/files", "*", SearchOption.AllDirectories).Where(path => new FileInfo(path).Length > 0)];
+        foreach (string path in objects)
+        {
+            DateTime time = File.GetLastWriteTimeUtc(path);
+            Tools.Run("dd", "if=/dev/zero", $"of={path}", "conv=notrunc", "bs=1", "count=100").Succeeded();
+            File.SetLastWriteTimeUtc(path, time);
+        }
+
+        root.Ok("commit", "-b", "main", root.At("source"));
+        root.AssertSound();
+        root.AssertHolds("main", tree);
+        root.AssertCleanAfterGc();
+    }
+
+    /// <summary>A filesystem with a store and a commit "main" that is durable.</summary>
+    private static string Format(LoopFilesystem host, string type)
+    {
+        string image = host.At("image");
+        File.Delete(image);
+        using (FileStream file = File.Create(image))
+        {
+            file.SetLength(400L << 20);
+        }
+
+        Tools.Require($"mkfs.{type}");
+        Tools.Run($"mkfs.{type}", type == "ext4" ? "-qF" : "-qf", image).Succeeded();
+        SourceTree.Make(host.At("source"), -1);
+        using var disk = new LoopFilesystem(type, image);
+        disk.Mount();
+        var root = new PhysicalRoot(disk.Path);
+        root.Ok("commit", "-b", "main", host.At("source"));
+        disk.Unmount();
+        return image;
+    }
+
+    private static List<string> TakePictures(string type, string image, LoopFilesystem host, int round, Random random, bool isKilled)
+    {
+        var pictures = new List<string>();
+        using var disk = new LoopFilesystem(type, image);
+        disk.Mount();
+        var root = new PhysicalRoot(disk.Path);
+        SourceTree.Make(host.At("source"), PhysicalRoot.Seed + round);
+        using Process process = Hacktree.Start(root.Arguments("commit", "-b", "main", host.At("source")));
+        for (int i = 0; i < Pictures && !process.WaitForExit(random.Next(5, 40)); i++)
+        {
+            pictures.Add(host.At($"picture{i}"));
+
+            // The journal is written without the content, as it is every few seconds.
+            if (i % 3 == 0)
+            {
+                SyncSomethingElse(disk);
+            }
+
+            Clone(image, pictures[^1]);
+            if (isKilled && i == Pictures / 2)
+            {
+                process.Kill();
+            }
+        }
+
+        process.WaitForExit();
+        SyncSomethingElse(disk);
+        pictures.Add(host.At("picture-last"));
+        Clone(image, pictures[^1]);
+        disk.Unmount();
+        return pictures;
+    }
+
+    private static void CheckAfterPowerCut(string type, string picture, string source, int round)
+    {
+        using var disk = new LoopFilesystem(type, picture);
+        disk.Mount();
+        var root = new PhysicalRoot(disk.Path);
+        string tip = root.Tip("main") ?? throw new InvalidOperationException("the ref is gone");
+        ToolResult check = root.Run("fsck");
+
+        // What no ref needs may be half there, but then fsck must say so.
+        Assert.True(check.ExitCode is 0 or 3, $"round {round}: {check.Error}{check.Output}");
+        Assert.DoesNotContain("needed by", check.Error + check.Output, StringComparison.Ordinal);
+        root.Ok("checkout", tip, root.At("r1"));
+        if (round % 2 == 0)
+        {
+            root.AssertCleanAfterGc();
+        }
+
+        string again = root.Ok("commit", "-b", "main", source);
+        Assert.Equal(again, root.Tip("main"));
+        ToolResult mended = root.Run("fsck");
+        Assert.DoesNotContain("needed by", mended.Error + mended.Output, StringComparison.Ordinal);
+        root.AssertHolds("main", Snapshot.Of(source));
+        root.AssertCleanAfterGc();
+        disk.Unmount();
+    }
+
+    private static void SyncSomethingElse(LoopFilesystem disk)
+    {
+        Sys.Open(Sys.WorkingDirectory, Encoding.UTF8.GetBytes(disk.At("something-else")), OpenFlags.ReadWrite | OpenFlags.Create, out SafeFileHandle file, 0x180)
+            .ThrowIfFailed("openat", disk.Path);
+        using (file)
+        {
+            Sys.WriteAt(file, [1], Environment.TickCount64 & 0xFFFF).ThrowIfFailed("pwrite", disk.Path);
+            Sys.Sync(file).ThrowIfFailed("fsync", disk.Path);
+        }
+    }
+
+    private static void Clone(string from, string to) => Tools.Run("cp", "--reflink=always", from, to).Succeeded();
+}

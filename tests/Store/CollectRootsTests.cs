@@ -1,0 +1,175 @@
+using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
+
+namespace HackTree.Tests.Store;
+
+/// <summary>What gc makes of roots, their records, and what an interrupted checkout leaves.</summary>
+public sealed class CollectRootsTests : IDisposable
+{
+    private readonly TestStore store = new();
+    private readonly Digest commit;
+
+    public CollectRootsTests()
+    {
+        commit = store.Commit("dropped", "a=one");
+        store.Commit("kept", "b=two");
+        store.DeleteRef("dropped");
+    }
+
+    public void Dispose() => store.Dispose();
+
+    [Fact]
+    public void A_root_holds_its_commit_until_it_is_gone()
+    {
+        Directory.CreateDirectory(store.At("r1"));
+        Record("r1", RootState.Ready);
+        Assert.Equal(0, store.Collect().ObjectsRemoved);
+
+        Directory.Delete(store.At("r1"));
+        CollectResult result = store.Collect();
+
+        Assert.Equal((1, 1L), (result.RootRecordsDropped, result.ObjectsRemoved));
+        Assert.Empty(store.Files("roots"));
+    }
+
+    [Fact]
+    public void A_root_holds_its_commit_but_not_the_history()
+    {
+        Digest second;
+        using (ObjectStore opened = store.Open())
+        {
+            using PackWriter pack = opened.Packs.NewPack();
+            second = TestStore.Add(opened, pack, [commit], "c=three");
+            opened.Packs.Publish(pack);
+        }
+
+        Directory.CreateDirectory(store.At("r1"));
+        Record("r1", RootState.Ready, second);
+
+        Assert.Equal(2, store.Collect().LiveCommits);
+        Assert.Empty(store.Check());
+    }
+
+    [Fact]
+    public void A_pinned_root_and_one_that_may_come_back_hold_theirs()
+    {
+        Record("pinned", RootState.Pinned);
+        Record("away/r1", RootState.Ready, name: "r1");
+
+        CollectResult result = store.Collect();
+
+        Assert.Equal((0, 0L), (result.RootRecordsDropped, result.ObjectsRemoved));
+        store.Check(out CheckResult check);
+        Assert.Equal(2, check.Notes.Count);
+    }
+
+    [Fact]
+    public void An_unfinished_root_goes_with_its_record()
+    {
+        string partial = Roots.PartialPath(store.At("r1"));
+        Directory.CreateDirectory(partial + "/usr/bin");
+        File.WriteAllText(partial + "/usr/bin/ls", "half");
+        Record("r1", RootState.Partial, inode: Inode(partial), name: "r1.partial");
+
+        CollectResult result = store.Collect();
+
+        Assert.False(Directory.Exists(partial));
+        Assert.Equal((1, 1, 1L), (result.LitterRemoved, result.RootRecordsDropped, result.ObjectsRemoved));
+        Assert.Empty(store.Files("roots"));
+    }
+
+    [Fact]
+    public void A_root_whose_maker_died_after_the_rename_gets_its_record()
+    {
+        Directory.CreateDirectory(store.At("r1"));
+        Record("r1", RootState.Partial, inode: Inode(store.At("r1")), name: "r1.partial");
+
+        CollectResult result = store.Collect();
+
+        Assert.Equal((1, 0, 0L), (result.RootRecordsCompleted, result.RootRecordsDropped, result.ObjectsRemoved));
+        Assert.Equal(["roots/r1.json"], store.Files("roots"));
+        using ObjectStore opened = store.Open();
+        RootRecord record = opened.Roots.Find("r1")!;
+        Assert.Equal((RootState.Ready, commit.ToString(), null), (record.State, record.Commit, record.Inode));
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public void Where_a_root_was_to_be_replaced_the_inode_tells_how_far_it_came(bool wasExchanged)
+    {
+        string partial = Roots.PartialPath(store.At("r1"));
+        Directory.CreateDirectory(store.At("r1"));
+        Directory.CreateDirectory(partial);
+        Digest kept;
+        using (ObjectStore opened = store.Open())
+        {
+            kept = opened.Refs.Find("kept");
+        }
+
+        Record("r1", RootState.Ready, kept);
+        Record("r1", RootState.Partial, inode: Inode(wasExchanged ? store.At("r1") : partial), name: "r1.partial");
+
+        CollectResult result = store.Collect();
+
+        Assert.Equal(1, result.LitterRemoved);
+        Assert.Equal(wasExchanged ? 0 : 1, result.ObjectsRemoved);
+        Assert.False(Directory.Exists(partial));
+        Assert.True(Directory.Exists(store.At("r1")));
+        using ObjectStore again = store.Open();
+        Assert.Equal(["r1"], again.Roots.Names());
+        Assert.Equal((wasExchanged ? commit : kept).ToString(), again.Roots.Find("r1")!.Commit);
+    }
+
+    [Fact]
+    public void A_finished_part_of_a_tree_is_no_root_to_be_recorded()
+    {
+        Directory.CreateDirectory(store.At("part"));
+        Record("part", RootState.Partial, inode: Inode(store.At("part")), name: "part.partial", isRoot: false);
+
+        CollectResult result = store.Collect();
+
+        Assert.Equal((0, 1, 1L), (result.RootRecordsCompleted, result.RootRecordsDropped, result.ObjectsRemoved));
+        Assert.True(Directory.Exists(store.At("part")));
+    }
+
+    [Fact]
+    public void A_dry_run_leaves_them_all()
+    {
+        Directory.CreateDirectory(Roots.PartialPath(store.At("r1")));
+        Directory.CreateDirectory(store.At("r2"));
+        Record("r1", RootState.Partial, inode: 1, name: "r1.partial");
+        Record("r2", RootState.Partial, inode: Inode(store.At("r2")), name: "r2.partial");
+        Record("r3", RootState.Ready);
+        List<string> before = store.Snapshot();
+
+        CollectResult would = store.Collect(new CollectOptions { DryRun = true });
+
+        Assert.Equal((1, 2, 1), (would.LitterRemoved, would.RootRecordsDropped, would.RootRecordsCompleted));
+        Assert.Equal(before, store.Snapshot());
+        Assert.Equal(would, store.Collect());
+    }
+
+    private void Record(string path, RootState state, Digest of = default, ulong? inode = null, string? name = null, bool? isRoot = null)
+    {
+        using ObjectStore opened = store.Open();
+        opened.Roots.Write(name ?? path, new RootRecord
+        {
+            Path = path,
+            Commit = (of.IsNone ? commit : of).ToString(),
+            Revision = "dropped",
+            Time = 0,
+            Method = CheckoutMethod.Hardlink,
+            State = state,
+            Inode = inode,
+            IsRoot = isRoot,
+        });
+    }
+
+    private static ulong Inode(string path)
+    {
+        Assert.Equal(Errno.None, Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(path), out FileStatus status));
+        return status.Inode;
+    }
+}
