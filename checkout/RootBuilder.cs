@@ -80,15 +80,14 @@ public static class RootBuilder
             State = RootState.Partial,
             IsRoot = isRoot,
         };
-        string name = store.Roots.NameFor(path);
-        using IDisposable? turn = TakeTurn(store, name, path, mustRecord: isRoot);
+        using IDisposable? turn = TakeTurn(store, path, isRoot, out string name);
         bool isRecorded = turn is not null;
         try
         {
             Record(store, name, record, isRecorded);
             record = record with { Inode = job.Begin(entry) };
             Record(store, name, record, isRecorded);
-            job.Build(syncContent: options.Method != CheckoutMethod.Hardlink);
+            job.Build();
         }
         catch
         {
@@ -101,11 +100,15 @@ public static class RootBuilder
             throw;
         }
 
+        // Before the partial record goes: btrfs could lose the new name and keep what is written to the store after it.
+        Sys.Sync(parent).ThrowIfFailed("fsync", path);
         if (isRoot)
         {
             store.Roots.Write(name, record with { State = RootState.Ready, IsRoot = null, Inode = null });
         }
 
+        // The new root is there and recorded: an old one that cannot be removed (something is mounted in it) is left to gc.
+        job.RemoveReplaced();
         Forget(store, name, isRecorded);
         return new CheckoutResult(path, job.Maker.Files, job.Maker.Unrestored);
     }
@@ -148,17 +151,30 @@ public static class RootBuilder
     /// Only one process builds a root of a name. Null where the store cannot be written to (a read-only mount), which is
     /// no obstacle to a copy elsewhere: nothing of that is recorded.
     /// </summary>
-    private static IDisposable? TakeTurn(ObjectStore store, string name, string path, bool mustRecord)
+    private static IDisposable? TakeTurn(ObjectStore store, string path, bool mustRecord, out string name)
     {
-        try
+        while (true)
         {
-            return store.Roots.TryTakeTurn(name, out IDisposable? turn)
-                ? turn
-                : throw new StoreException($"{path}: another process is building it; wait for that one, or choose another name");
-        }
-        catch (LinuxException e) when (!mustRecord && e.Errno is Errno.EROFS or Errno.EACCES)
-        {
-            return null;
+            name = store.Roots.NameFor(path);
+            try
+            {
+                if (!store.Roots.TryTakeTurn(name, out IDisposable? turn))
+                {
+                    throw new StoreException($"{path}: another process is building it; wait for that one, or choose another name");
+                }
+
+                // Before the turn was ours, a root elsewhere may have got that name.
+                if (store.Roots.NameFor(path) == name)
+                {
+                    return turn;
+                }
+
+                turn.Dispose();
+            }
+            catch (LinuxException e) when (!mustRecord && e.Errno is Errno.EROFS or Errno.EACCES)
+            {
+                return null;
+            }
         }
     }
 
@@ -207,21 +223,19 @@ public static class RootBuilder
             }
         }
 
-        public void Build(bool syncContent)
+        /// <summary>Removes the root that was replaced and now stands where the new one was built.</summary>
+        public void RemoveReplaced() => TreeRemoval.Remove(Parent, PartialName, Roots.PartialPath(FinalPath));
+
+        public void Build()
         {
             Maker.Run();
-            if (syncContent)
-            {
-                // Names are journaled in order, content is not: without this a power cut could leave empty files in a whole root.
-                Sys.SyncFilesystem(Parent).ThrowIfFailed("syncfs", FinalPath);
-            }
-
+            // Without this a power cut could leave empty files in a whole root (content is not journaled in order), and on
+            // btrfs, which keeps what was synced and forgets what was not, a root without its files.
+            Sys.SyncFilesystem(Parent).ThrowIfFailed("syncfs", FinalPath);
             Errno errno = Sys.RenameNew(Parent, PartialName, Parent, NameOf(FinalPath));
             if (errno == Errno.EEXIST && Force)
             {
                 errno = Sys.Exchange(Parent, PartialName, Parent, NameOf(FinalPath));
-                errno.ThrowIfFailed("renameat2", FinalPath);
-                TreeRemoval.Remove(Parent, PartialName, Roots.PartialPath(FinalPath));
             }
 
             if (errno == Errno.EEXIST)

@@ -123,15 +123,8 @@ internal sealed class TreeMaker
             Require(Sys.SetMode(parent, directory.Name, (mode & ~umask) | OwnerMode), "fchmodat", directory, default);
         }
 
-        Require(
-
-            Sys.Open(parent, directory.Name, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle handle),
-
-            "openat",
-
-            directory,
-
-            default);
+        Errno errno = Sys.Open(parent, directory.Name, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle handle);
+        Require(errno, "openat", directory, default);
         directory.Handle = handle;
         directory.MadeMode = (mode & ~umask) | OwnerMode;
     }

@@ -8,7 +8,6 @@ cd "$(dirname "$0")/.."
 PATH=$PWD/out:/usr/sbin:/sbin:$PATH
 compare=$PWD/tests/Support/compare.py
 work=$PWD/out/demo
-ref=debian/bookworm
 unset HACKTREE_STORE SOURCE_DATE_EPOCH
 
 bold='' dim='' plain=''
@@ -106,6 +105,11 @@ started=$SECONDS
 
 title 'A Debian root'
 make_base
+if [ -e "$work/base/var/lib/dpkg/status" ]; then
+    ref=debian/bookworm subject='Debian bookworm'
+else
+    ref=local/files subject='files of this machine'
+fi
 files=$(find "$work/base" ! -type d | wc -l)
 bytes=$(find "$work/base" -type f -printf '%s\n' | awk '{ sum += $1 } END { printf "%d", sum }')
 say "$files files, $(size "$bytes")"
@@ -121,12 +125,12 @@ if [ "$(id -u)" != 0 ]; then
     say 'in user mode: owners and devices are recorded, but only root could restore them'
 fi
 run init ${mode[@]+"${mode[@]}"}
-run commit -b $ref -s 'Debian bookworm' ../base
+run commit -b $ref -s "$subject" ../base
 
 title 'An upgrade of a copy of it, and the next commit'
 cp -a --reflink=auto "$work/base" "$work/next"
 upgrade "$work/next"
-run commit -b $ref -s 'Debian bookworm, upgraded' ../next
+run commit -b $ref -s "$subject, upgraded" ../next
 run log $ref
 
 title 'Both as roots, on one filesystem'
@@ -167,5 +171,5 @@ same "$work/next" "$work/disk/r1"
 
 title 'Done'
 say "$((SECONDS - started)) s in all; hacktree's peak memory was $( ((${#peaks[@]})) && printf '%s\n' "${peaks[@]}" | sort -n | tail -n 1 | numfmt --from-unit=1024 --to=si --suffix=B || echo unknown)"
-say 'look around: cd out/demo/disk; ../../hacktree ls -l debian/bookworm etc'
+say "look around: cd out/demo/disk; ../../hacktree ls -l $ref etc"
 rm -f "$work"/{time,said,compared,r0,r1,diff}

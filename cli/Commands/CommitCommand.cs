@@ -115,11 +115,17 @@ internal sealed class CommitCommand : Verb
             throw new UsageException("the subject must be one line of text; put more into --body");
         }
 
+        string text = session.Get(body) ?? "";
+        if (!Commit.IsLine(text.ReplaceLineEndings(" ")))
+        {
+            throw new UsageException("the body must be UTF-8 text");
+        }
+
         return new CommitRequest
         {
             Ref = session.Get(name)!,
             Subject = line,
-            Body = session.Get(body) ?? "",
+            Body = text,
             Annotations = Annotations(session.Get(meta) ?? []),
             Time = CommitTime(),
         };

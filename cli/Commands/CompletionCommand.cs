@@ -29,7 +29,8 @@ internal sealed class CompletionCommand : Verb
             local -a found
             found=("${(@f)$("${words[1]}" __complete "${(@)words[2,CURRENT]}" 2> /dev/null)}")
             if (( ${#found} )) && [[ -n "${found[1]}" ]]; then
-                compadd -- "${found[@]}"
+                compadd -S '' -- "${(@M)found:#*/}"
+                compadd -- "${(@)found:#*/}"
             else
                 _files
             fi

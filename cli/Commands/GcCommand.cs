@@ -62,11 +62,11 @@ internal sealed class GcCommand : Verb
         {
             (long Count, string What)[] settled =
             [
-                (result.LitterRemoved, "leftovers of interrupted commands removed"),
-                (result.RootRecordsDropped, "records of roots that are gone dropped"),
-                (result.RootRecordsCompleted, "records of roots that are whole completed"),
+                (result.LitterRemoved, "leftovers of interrupted commands"),
+                (result.RootRecordsDropped, "records dropped of roots that are gone"),
+                (result.RootRecordsCompleted, "records completed of roots that are whole"),
             ];
-            output.WriteLine(string.Join("; ", settled.Where(x => x.Count > 0).Select(x => $"{HumanText.Count(x.Count)} {x.What}")));
+            output.WriteLine(string.Join("; ", settled.Where(x => x.Count > 0).Select(x => $"{x.What}: {HumanText.Count(x.Count)}")));
         }
 
         output.WriteLine($"{(isDryRun ? "would stay" : "stay")}: {HumanText.Count(result.LiveObjects, "object")}, {HumanText.Count(result.LiveCommits, "commit")}, {HumanText.Count(result.LiveTrees, "tree")}");

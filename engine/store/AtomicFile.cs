@@ -37,7 +37,7 @@ internal static class AtomicFile
     }
 
     /// <summary>Reads a small file whole; null where there is none. Follows no symbolic link.</summary>
-    internal static byte[]? TryRead(SafeFileHandle directory, ReadOnlySpan<byte> name, string subject)
+    internal static byte[]? TryRead(SafeFileHandle directory, ReadOnlySpan<byte> name, string subject, int maxLength = MaxLength)
     {
         Errno errno = Sys.OpenBeneath(directory, name, OpenFlags.ReadOnly | OpenFlags.NonBlocking, out SafeFileHandle file);
         if (errno is Errno.ENOENT or Errno.ENOTDIR)
@@ -49,7 +49,7 @@ internal static class AtomicFile
         using (file)
         {
             Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", subject);
-            if (status.Type != FileType.Regular || status.Size > MaxLength)
+            if (status.Type != FileType.Regular || status.Size > maxLength)
             {
                 return status.Type == FileType.Directory ? null : throw new CorruptException($"{subject}: not a small file; run `hacktree fsck`");
             }

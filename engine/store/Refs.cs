@@ -11,6 +11,9 @@ namespace HackTree.Store;
 /// </summary>
 public sealed class Refs : IDisposable
 {
+    // A line has some 150 bytes: a million moves of one ref.
+    private const int MaxLogLength = 256 * 1024 * 1024;
+
     private readonly SafeFileHandle refs;
     private readonly SafeFileHandle logs;
     private readonly SafeFileHandle temporary;
@@ -154,7 +157,7 @@ public sealed class Refs : IDisposable
 
     /// <summary>The lines of a ref's log, oldest first: "&lt;before&gt; &lt;after&gt; &lt;seconds since 1970&gt; &lt;why&gt;", "-" for none.</summary>
     public IReadOnlyList<string> Log(string name) =>
-        RefName.IsValid(name) && AtomicFile.TryRead(logs, Encoding.ASCII.GetBytes(name + ".log"), LogSubject(name)) is { } bytes
+        RefName.IsValid(name) && AtomicFile.TryRead(logs, Encoding.ASCII.GetBytes(name + ".log"), LogSubject(name), MaxLogLength) is { } bytes
             ? Encoding.UTF8.GetString(bytes).Split('\n', StringSplitOptions.RemoveEmptyEntries)
             : [];
 

@@ -63,7 +63,7 @@ public sealed class Roots : IDisposable
 
     /// <summary>
     /// The name under which the root at the absolute path <paramref name="rootPath"/> is recorded: its last component,
-    /// made unique where another root has that name.
+    /// made unique where another root has that name, or is being built under it.
     /// </summary>
     public string NameFor(string rootPath)
     {
@@ -74,8 +74,10 @@ public sealed class Roots : IDisposable
             return hash;
         }
 
-        RootRecord? other = FindReadable(name);
-        return other is null || other.Path == RecordedPath(rootPath) ? name : $"{name}-{hash}";
+        bool isOurs = IsOurs(name) && IsOurs(PartialName(name));
+        return isOurs ? name : $"{name}-{hash}";
+
+        bool IsOurs(string recorded) => FindReadable(recorded) is not { } other || other.Path == RecordedPath(rootPath);
     }
 
     /// <summary>

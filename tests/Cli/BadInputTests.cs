@@ -96,6 +96,14 @@ public sealed class BadInputTests : IDisposable
     }
 
     [Fact]
+    public void A_text_that_is_not_UTF8_is_refused()
+    {
+        string before = world.Listing();
+        ToolResult result = world.Shell("""$H commit -b x -m $'\xff' tree""");
+        Assert.Equal((2, "hacktree: the body must be UTF-8 text\n", before), (result.ExitCode, result.Error, world.Listing()));
+    }
+
+    [Fact]
     public void A_store_of_a_newer_format_is_refused()
     {
         world.Shell("""sed -i 's/"hacktree": 1/"hacktree": 9/' objects/format""").Succeeded();

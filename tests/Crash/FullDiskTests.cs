@@ -105,8 +105,8 @@ public sealed class FullDiskTests
         string source = elsewhere.At("source");
         SourceTree.Make(source, 0);
         root.Ok("commit", "-b", "main", source);
-        int step = PhysicalRoot.Rounds(0) > 0 ? 1 : Math.Max(1, needed / 12);
-        for (int free = 0, round = 1; free < needed + step; free += free < 4 ? 1 : step, round++)
+        int step = PhysicalRoot.Rounds(0) > 0 ? 1 : Math.Max(1, needed / 7);
+        for (int free = 0, round = 1; free < needed + step; free += free < 2 ? 1 : step, round++)
         {
             SourceTree.Make(source, round);
             string[] command = prepare(root, source);

@@ -147,8 +147,17 @@ public sealed class HostilePackTests : IDisposable
 
     private static string Name(int i) => i.ToString("d8", CultureInfo.InvariantCulture);
 
-    private static byte[] LargeTree(int number, byte[] xattrs) =>
-        PackForgery.Tree(6500, [.. Enumerable.Range(number, 6500).Select(i => PackForgery.Entry(EntryKind.Fifo, Name(i), [], xattrs))]);
+    private static byte[] LargeTree(int number, byte[] xattrs)
+    {
+        using var tree = new MemoryStream();
+        tree.Write(BitConverter.GetBytes(6500));
+        for (int i = number; i < number + 6500; i++)
+        {
+            tree.Write(PackForgery.Entry(EntryKind.Fifo, Name(i), [], xattrs));
+        }
+
+        return tree.ToArray();
+    }
 
     /// <summary>A tree with one file whose object is there, and the ref "hostile" to it.</summary>
     private Digest WithObject(string content, long size)

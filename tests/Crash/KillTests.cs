@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Crash;
 
@@ -17,7 +18,7 @@ public sealed class KillTests : IDisposable
     {
         SortedDictionary<string, string> before = SourceTree.Make(Source, -1);
         TimeSpan usual = Time("commit", "-b", "main", Source);
-        for (int round = 0; round < PhysicalRoot.Rounds(10); round++)
+        for (int round = 0; round < PhysicalRoot.Rounds(6); round++)
         {
             string old = root.Tip("main")!;
             SortedDictionary<string, string> tree = SourceTree.Make(Source, PhysicalRoot.Seed + round);
@@ -44,7 +45,7 @@ public sealed class KillTests : IDisposable
     {
         SourceTree.Make(Source, -1);
         TimeSpan usual = Time("commit", "-b", "main", "--consume", Source);
-        for (int round = 0; round < PhysicalRoot.Rounds(10); round++)
+        for (int round = 0; round < PhysicalRoot.Rounds(6); round++)
         {
             string old = root.Tip("main")!;
             SortedDictionary<string, string> tree = SourceTree.Make(Source, PhysicalRoot.Seed + round);
@@ -75,7 +76,7 @@ public sealed class KillTests : IDisposable
         root.Ok("commit", "-b", "main", Source);
         string[] checkout = copy ? ["checkout", "--copy", "main", root.At("r1")] : ["checkout", "main", root.At("r1")];
         TimeSpan usual = Time(checkout);
-        for (int round = 0; round < PhysicalRoot.Rounds(10); round++)
+        for (int round = 0; round < PhysicalRoot.Rounds(6); round++)
         {
             if (Directory.Exists(root.At("r1")))
             {
@@ -105,6 +106,25 @@ public sealed class KillTests : IDisposable
     }
 
     [Fact]
+    public void What_a_killed_checkout_left_is_not_forgotten_over_a_root_of_the_same_name_elsewhere()
+    {
+        SourceTree.Make(Source, PhysicalRoot.Seed);
+        root.Ok("commit", "-b", "main", Source);
+        Directory.CreateDirectory(root.At("a"));
+        Directory.CreateDirectory(root.At("b"));
+        string[] checkout = root.Arguments("checkout", "main", root.At("a/r1"));
+        for (int delay = 5; !Directory.Exists(root.At("a/.r1.partial")); delay = (delay % 40) + 1)
+        {
+            Tools.Run("rm", "-rf", root.At("a/r1")).Succeeded();
+            Hacktree.StartAndKill(TimeSpan.FromMilliseconds(delay), checkout);
+        }
+
+        root.Ok("checkout", "main", root.At("b/r1"));
+        root.AssertCleanAfterGc();
+        Assert.Empty(Directory.GetFileSystemEntries(root.At("a")));
+    }
+
+    [Fact]
     public void A_killed_forced_checkout_leaves_the_old_root_or_the_new_one_whole()
     {
         SortedDictionary<string, string>[] trees = [SourceTree.Make(root.At("source0"), 1), SourceTree.Make(root.At("source1"), 2)];
@@ -112,7 +132,7 @@ public sealed class KillTests : IDisposable
         root.Ok("checkout", "a", root.At("r1"));
         TimeSpan usual = Time("checkout", "--force", "b", root.At("r1"));
         int now = 1;
-        for (int round = 0; round < PhysicalRoot.Rounds(10); round++)
+        for (int round = 0; round < PhysicalRoot.Rounds(6); round++)
         {
             Kill(usual, "checkout", "--force", commits[1 - now], root.At("r1"));
             SortedDictionary<string, string> found = Snapshot.Of(root.At("r1"));
@@ -133,7 +153,7 @@ public sealed class KillTests : IDisposable
         root.Ok("gc");
         string[] objects = Directory.GetFiles(root.At("objects/files"), "*", SearchOption.AllDirectories);
         TimeSpan usual = TimeSpan.Zero;
-        for (int round = -1; round < PhysicalRoot.Rounds(10); round++)
+        for (int round = -1; round < PhysicalRoot.Rounds(6); round++)
         {
             // A pack of which half is dead, one that is all dead, and litter.
             File.WriteAllText(root.At("kept/extra"), $"extra {round}");

@@ -66,6 +66,68 @@ public sealed class PowerCutTests
         }
     }
 
+    [Theory]
+    [InlineData("ext4")]
+    [InlineData("xfs")]
+    [InlineData("btrfs")]
+    public void A_root_is_old_or_new_or_not_there_and_gc_and_consuming_lose_nothing(string type)
+    {
+        Hacktree.Require();
+        using var host = new LoopFilesystem("xfs", 3000);
+        string image = Format(host, type);
+        var random = new Random(PhysicalRoot.Seed);
+        SortedDictionary<string, string> main = Snapshot.Of(host.At("source"));
+        SortedDictionary<string, string> other, consumed;
+        using (var disk = new LoopFilesystem(type, image))
+        {
+            disk.Mount();
+            var root = new PhysicalRoot(disk.Path);
+            other = SourceTree.Make(host.At("source"), 8);
+            root.Ok("commit", "-b", "other", host.At("source"));
+            root.Ok("checkout", "main", root.At("r0"));
+            SourceTree.Make(host.At("source"), 9);
+            root.Ok("commit", "-b", "dropped", host.At("source"));
+            root.Ok("refs", "delete", "dropped");
+            consumed = SourceTree.Make(disk.At("eaten"), 10);
+            Tools.Run("sync", "-f", disk.Path).Succeeded();
+            disk.Unmount();
+        }
+
+        string[][] commands =
+        [
+            ["checkout", "main", "r1"], ["checkout", "--copy", "other", "r2"], ["checkout", "--force", "other", "r0"],
+            ["commit", "-b", "eaten", "--consume", "eaten"], ["gc"], ["commit", "-b", "main", "r1"],
+        ];
+        foreach (string picture in TakePictures(type, image, host, random, commands))
+        {
+            using var disk = new LoopFilesystem(type, picture);
+            disk.Mount();
+            var root = new PhysicalRoot(disk.Path);
+            for (int round = 0; round < 2; round++)
+            {
+                AssertOneOf(root.At("r1"), main);
+                AssertOneOf(root.At("r2"), other);
+                AssertOneOf(root.At("r0"), main, other);
+                Assert.True(Directory.Exists(root.At("r0")));
+                ToolResult check = root.Run("fsck");
+                Assert.DoesNotContain("needed by", check.Error + check.Output, StringComparison.Ordinal);
+                if (root.Tip("eaten") is null)
+                {
+                    Snapshot.AssertSame(consumed, Snapshot.Of(disk.At("eaten")));
+                }
+                else
+                {
+                    root.AssertHolds("eaten", consumed);
+                }
+
+                root.AssertCleanAfterGc();
+            }
+
+            disk.Unmount();
+            File.Delete(picture);
+        }
+    }
+
     [Fact]
     public void After_a_killed_commit_no_object_is_believed_without_reading_it()
     {
@@ -119,6 +181,47 @@ public sealed class PowerCutTests
         root.Ok("commit", "-b", "main", host.At("source"));
         disk.Unmount();
         return image;
+    }
+
+    private static void AssertOneOf(string place, params SortedDictionary<string, string>[] trees)
+    {
+        if (Directory.Exists(place))
+        {
+            SortedDictionary<string, string> found = Snapshot.Of(place);
+            Snapshot.AssertSame(trees.FirstOrDefault(found.SequenceEqual) ?? trees[0], found);
+        }
+    }
+
+    /// <summary>Pictures while commands run one after the other; in them, a name of a place is that in the filesystem.</summary>
+    private static List<string> TakePictures(string type, string image, LoopFilesystem host, Random random, string[][] commands)
+    {
+        var pictures = new List<string>();
+        using var disk = new LoopFilesystem(type, image);
+        disk.Mount();
+        var root = new PhysicalRoot(disk.Path);
+        foreach (string[] command in commands)
+        {
+            string[] inPlace = command.Length > 1 ? [.. command[..^1], root.At(command[^1])] : command;
+            using Process process = Hacktree.Start(root.Arguments(inPlace));
+            for (int i = 0; i < PhysicalRoot.Rounds(3) && !process.WaitForExit(random.Next(1, 25)); i++)
+            {
+                pictures.Add(host.At($"picture{pictures.Count}"));
+                if (i % 2 == 0)
+                {
+                    SyncSomethingElse(disk);
+                }
+
+                Clone(image, pictures[^1]);
+            }
+
+            process.WaitForExit();
+            Assert.Equal(0, process.ExitCode);
+            pictures.Add(host.At($"picture{pictures.Count}"));
+            Clone(image, pictures[^1]);
+        }
+
+        disk.Unmount();
+        return pictures;
     }
 
     private static List<string> TakePictures(string type, string image, LoopFilesystem host, int round, Random random, bool isKilled)

@@ -25,7 +25,8 @@ internal static class TestThreads
             {
                 failures.Enqueue(e);
             }
-        }) { IsBackground = true };
+        })
+        { IsBackground = true };
         thread.Start();
         return () =>
         {

@@ -14,7 +14,7 @@ internal sealed class LoopFilesystem : IDisposable
     /// <param name="megabytes">Its size; XFS wants 300, btrfs 110.</param>
     /// <param name="options">More for mkfs.</param>
     public LoopFilesystem(string type, int megabytes, params string[] options)
-        : this(type, null)
+        : this(type, null, megabytes)
     {
         Tools.Require($"mkfs.{type}");
         using (FileStream image = File.Create(Image))
@@ -28,13 +28,19 @@ internal sealed class LoopFilesystem : IDisposable
     }
 
     /// <summary>For an image that is there already, such as a copy of another's; not mounted yet.</summary>
-    public LoopFilesystem(string type, string? image)
+    public LoopFilesystem(string type, string image)
+        : this(type, image, 0)
+    {
+    }
+
+    private LoopFilesystem(string type, string? image, int megabytes)
     {
         Assert.SkipUnless(Sys.IsRoot, "only root can mount filesystems");
         this.type = type;
 
         // In memory where there is room: these filesystems are synced a lot.
-        string parent = Directory.Exists("/dev/shm") && new DriveInfo("/dev/shm").AvailableFreeSpace > 1L << 30 ? "/dev/shm" : "/tmp";
+        long room = (megabytes + 1024L) * 1024 * 1024;
+        string parent = Directory.Exists("/dev/shm") && new DriveInfo("/dev/shm").AvailableFreeSpace > room ? "/dev/shm" : "/tmp";
         directory = System.IO.Path.Combine(parent, $"hacktree-{Guid.NewGuid():N}");
         Image = image ?? System.IO.Path.Combine(directory, "image");
         Path = System.IO.Path.Combine(directory, "mounted");
