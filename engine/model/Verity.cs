@@ -29,8 +29,20 @@ public static class Verity
     /// <summary>The digest of content that is in memory.</summary>
     public static Digest Compute(ReadOnlySpan<byte> content)
     {
-        var tree = new VerityTree(content.Length);
         Span<byte> hash = stackalloc byte[Digest.Size];
+        if (content.Length <= SegmentSize)
+        {
+            // Nearly every file: its only segment's hash is the root hash, and no tree is needed.
+            hash.Clear();
+            if (!content.IsEmpty)
+            {
+                HashSegment(content, content.Length, hash);
+            }
+
+            return VerityTree.DigestOf(content.Length, hash);
+        }
+
+        var tree = new VerityTree(content.Length);
         for (ReadOnlySpan<byte> rest = content; !rest.IsEmpty; rest = rest[Math.Min(rest.Length, SegmentSize)..])
         {
             HashSegment(rest[..Math.Min(rest.Length, SegmentSize)], content.Length, hash);

@@ -39,17 +39,19 @@ public sealed class VerityTree
             throw new InvalidOperationException($"{appended} segments of {Verity.SegmentCount(fileSize)} were given");
         }
 
+        return DigestOf(fileSize, appended > 0 ? Root() : default);
+    }
+
+    /// <summary>The digest of a file from its size and root hash; no root hash for an empty file.</summary>
+    internal static Digest DigestOf(long fileSize, ReadOnlySpan<byte> rootHash)
+    {
         Span<byte> descriptor = stackalloc byte[DescriptorSize];
         descriptor.Clear();
         descriptor[0] = 1;
         descriptor[1] = AlgorithmSha256;
         descriptor[2] = LogBlockSize;
         BinaryPrimitives.WriteInt64LittleEndian(descriptor[DescriptorDataSize..], fileSize);
-        if (appended > 0)
-        {
-            Root().CopyTo(descriptor[DescriptorRootHash..]);
-        }
-
+        rootHash.CopyTo(descriptor[DescriptorRootHash..]);
         return Digest.Of(descriptor);
     }
 

@@ -135,7 +135,15 @@ public sealed class Refs : IDisposable
             throw new StoreException($"there is no ref '{name}'; `hacktree refs` lists them");
         }
 
-        AppendLog(name, before, default, "deleted");
+        try
+        {
+            AppendLog(name, before, default, "deleted");
+        }
+        catch (LinuxException e) when (e.Errno is Errno.ENOSPC or Errno.EDQUOT)
+        {
+            // To delete refs, then gc, is the way out of a full disk.
+        }
+
         Unlink(name);
     }
 

@@ -64,13 +64,37 @@ public sealed class FullDiskTests
         root.AssertCleanAfterGc();
     }
 
+    [Theory]
+    [InlineData("ext4", 40)]
+    [InlineData("xfs", 300)]
+    [InlineData("btrfs", 200)]
+    public void On_a_disk_that_others_filled_to_the_last_byte_a_ref_can_be_deleted_and_its_space_freed(string type, int megabytes)
+    {
+        using var disk = new LoopFilesystem(type, megabytes);
+        var root = new PhysicalRoot(disk.Path);
+        using var elsewhere = new TempDirectory();
+        SourceTree.Make(elsewhere.At("source"), 1);
+        root.Ok("commit", "-b", "dropped", elsewhere.At("source"));
+        foreach (string block in new[] { "64k", "4k", "512" })
+        {
+            Tools.Run("dd", "if=/dev/zero", $"of={disk.At($"fill-{block}")}", $"bs={block}");
+            Tools.Run("sync", "-f", disk.Path);
+        }
+
+        root.Ok("refs", "delete", "dropped");
+        root.Ok("gc");
+        Tools.Run("sync", "-f", disk.Path).Succeeded();
+        Assert.True(disk.FreeBytes > 2 << 20, $"{disk.FreeBytes} bytes free");
+        root.AssertCleanAfterGc();
+    }
+
     [Fact]
     public void Commit_and_checkout_without_free_inodes_say_so_and_leave_nothing()
     {
         using var disk = new LoopFilesystem("ext4", 64, "-N", "2048");
         var root = new PhysicalRoot(disk.Path);
         using var elsewhere = new TempDirectory();
-        for (int left = 0; left < 180; left += PhysicalRoot.Rounds(0) > 0 ? 1 : 23)
+        for (int left = 0; left < 180; left += PhysicalRoot.Rounds(0) > 0 ? 1 : 37)
         {
             string? old = root.Tip("main");
             SortedDictionary<string, string> tree = SourceTree.Make(elsewhere.At("source"), left);

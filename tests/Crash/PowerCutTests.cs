@@ -203,7 +203,7 @@ public sealed class PowerCutTests
         {
             string[] inPlace = command.Length > 1 ? [.. command[..^1], root.At(command[^1])] : command;
             using Process process = Hacktree.Start(root.Arguments(inPlace));
-            for (int i = 0; i < PhysicalRoot.Rounds(3) && !process.WaitForExit(random.Next(1, 25)); i++)
+            for (int i = 0; i < PhysicalRoot.Rounds(2) && !process.WaitForExit(random.Next(1, 25)); i++)
             {
                 pictures.Add(host.At($"picture{pictures.Count}"));
                 if (i % 2 == 0)
