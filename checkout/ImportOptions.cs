@@ -1,3 +1,4 @@
+using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
 
@@ -34,6 +35,9 @@ public sealed record ImportResult(
     long ContentBytes,
     IReadOnlyList<string> Notes)
 {
+    /// <summary>When the reading began: what has changed since may not be what was committed.</summary>
+    public FileTime Started { get; init; }
+
     /// <summary>The root directory as an entry without a name.</summary>
     public TreeEntry AsEntry() =>
         new() { Kind = EntryKind.Directory, Metadata = RootMetadata, Xattrs = RootXattrs, Digest = Tree };

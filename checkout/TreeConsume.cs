@@ -33,7 +33,7 @@ public static class TreeConsume
                 }
                 else if (!entry.IsDirectory)
                 {
-                    kept += RemoveUnchanged(level.Directory, entry, store.Format.KeepTimes) ? 0 : 1;
+                    kept += RemoveUnchanged(level.Directory, entry, store.Format.KeepTimes, tree.Started) ? 0 : 1;
                 }
                 else if (Sys.Open(level.Directory, entry.Name, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle child) == Errno.None)
                 {
@@ -58,12 +58,17 @@ public static class TreeConsume
 
     private static Errno RemoveTop(string path) => Sys.RemoveDirectory(Sys.WorkingDirectory, ByteText.FromArgument(path));
 
-    private static bool RemoveUnchanged(SafeFileHandle directory, in TreeEntry entry, bool compareTimes)
+    /// <summary>
+    /// A file rewritten while or after it was read has a later time than <paramref name="started"/>; one dated into the
+    /// future can only be compared with its record, to the second.
+    /// </summary>
+    private static bool RemoveUnchanged(SafeFileHandle directory, in TreeEntry entry, bool compareTimes, FileTime started)
     {
         bool isSame = Sys.Stat(directory, entry.Name, out FileStatus status) == Errno.None
             && status.Type == TreeMaker.TypeOf(entry.Kind)
             && (entry.Kind != EntryKind.Regular || status.Size == entry.Size)
-            && (!compareTimes || status.ModifyTime.Seconds == entry.Metadata.ModifyTime);
+            && (!compareTimes || status.ModifyTime.Seconds == entry.Metadata.ModifyTime)
+            && (status.ModifyTime < started || (compareTimes && entry.Metadata.ModifyTime > started.Seconds));
         return isSame && Sys.Unlink(directory, entry.Name) == Errno.None;
     }
 

@@ -54,6 +54,7 @@ public sealed class TreeImport
 
         errno.ThrowIfFailed("openat", path);
         var import = new TreeImport(store, pack, path, options);
+        TimeSpan started = DateTimeOffset.UtcNow - DateTimeOffset.UnixEpoch;
         var root = new ImportDirectory(null, [], directory);
         try
         {
@@ -65,7 +66,10 @@ public sealed class TreeImport
             directory.Dispose();
         }
 
-        return new ImportResult(root.Digest, root.Metadata, root.Xattrs, import.files, import.contentBytes, import.Notes());
+        return new ImportResult(root.Digest, root.Metadata, root.Xattrs, import.files, import.contentBytes, import.Notes())
+        {
+            Started = new FileTime((long)started.TotalSeconds, (uint)(started.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick)),
+        };
     }
 
     private List<string> Notes()
