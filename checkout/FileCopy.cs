@@ -31,7 +31,7 @@ internal static class FileCopy
                 Copy(source, file, entry.Size, subject);
             }
 
-            SetMetadata(store.Format, entry, file, subject);
+            ObjectInode.SetMetadata(store.Format, file, store.Format.ObjectMetadata(entry.Metadata), store.Format.ObjectXattrs(entry.Xattrs), subject);
         }
     }
 
@@ -91,18 +91,5 @@ internal static class FileCopy
         Errno errno = Sys.ReadAt(source, buffer.AsSpan(0, (int)Math.Min(buffer.Length, end - start)), start, out int count);
         copied = count;
         return errno == Errno.None ? Sys.WriteAt(file, buffer.AsSpan(0, count), start) : errno;
-    }
-
-    private static void SetMetadata(StoreFormat format, in TreeEntry entry, SafeFileHandle file, string subject)
-    {
-        FileMetadata metadata = format.ObjectMetadata(entry.Metadata);
-        if (!format.UserMode)
-        {
-            Sys.SetOwner(file, metadata.Uid, metadata.Gid).ThrowIfFailed("fchownat", subject);
-        }
-
-        Xattrs.Set(file, format.ObjectXattrs(entry.Xattrs), subject);
-        Sys.SetMode(file, metadata.Mode).ThrowIfFailed("fchmod", subject);
-        Sys.SetTime(file, metadata.ModifyTime).ThrowIfFailed("futimens", subject);
     }
 }

@@ -65,6 +65,9 @@ internal sealed class TreeMaker
     /// <summary>Makes all that is below the entry.</summary>
     internal void Run() => work.Run(Environment.ProcessorCount, () => Process);
 
+    /// <summary>Makes, on the calling thread, all that is below what was begun; other threads may begin more meanwhile.</summary>
+    internal void RunHere() => work.Run(1, () => Process);
+
     /// <summary>The file type that a kind of entry is made as.</summary>
     internal static FileType TypeOf(EntryKind kind) => kind switch
     {

@@ -13,16 +13,20 @@ internal sealed class CheckoutCommand : Verb
     private readonly Option<string?> subpath = new("--subpath") { Description = "Only this part of the tree.", HelpName = "PATH" };
     private readonly Option<bool> copy = new("--copy") { Description = "Files of their own, on any filesystem: for a tree that will be written to." };
     private readonly Option<bool> reflink = new("--reflink") { Description = "Files of their own that share space with the store until written to (XFS, btrfs)." };
+    private readonly Option<string?> from = new("--from") { Description = "Turn this root, which is gone then, into DEST: costs only what differs.", HelpName = "ROOT" };
+    private readonly Option<bool> reuse = new("--reuse") { Description = "Turn the oldest root beside DEST that is not in use or pinned into it, if there is one." };
     private readonly Option<bool> force = new("--force") { Description = "Replace what is at DEST, in one step." };
 
     internal CheckoutCommand()
-        : base("checkout", "Turn a commit into a root, a directory of hardlinks to the store's objects.", "hacktree checkout debian/bookworm /r1", "hacktree checkout --copy --subpath etc debian/bookworm^ /tmp/old-etc")
+        : base("checkout", "Turn a commit into a root, a directory of hardlinks to the store's objects.", "hacktree checkout debian/bookworm /r1", "hacktree checkout --from /r0 debian/bookworm /r2", "hacktree checkout --copy --subpath etc debian/bookworm^ /tmp/old-etc")
     {
         revision = AddRevision("COMMIT", "The commit: a ref, REF^, REF~3, or an id or its beginning.");
         Add(destination);
         Add(subpath);
         Add(copy);
         Add(reflink);
+        Add(from);
+        Add(reuse);
         Add(force);
         Details = "What is written to a hardlinked file is written to the store, and to every root that has it: replace files\n"
             + "there (as package managers do), or check out with --copy or --reflink.";
@@ -31,6 +35,17 @@ internal sealed class CheckoutCommand : Verb
             if (result.GetValue(copy) && result.GetValue(reflink))
             {
                 result.AddError("Give one of --copy and --reflink");
+            }
+
+            bool isAdvance = result.GetValue(from) is not null || result.GetValue(reuse);
+            if (isAdvance && (result.GetValue(copy) || result.GetValue(reflink) || result.GetValue(subpath) is not null))
+            {
+                result.AddError("--from and --reuse make whole roots of hardlinks: leave --copy, --reflink and --subpath out");
+            }
+
+            if (result.GetValue(from) is not null && result.GetValue(reuse))
+            {
+                result.AddError("Give one of --from and --reuse");
             }
         });
     }
@@ -48,18 +63,47 @@ internal sealed class CheckoutCommand : Verb
             Force = session.Get(force),
             Progress = new Progress { TotalFiles = part.Length == 0 ? store.Packs.ReadCommit(commit).Files : 0 },
         };
+        string? old = session.Get(from);
+        if (session.Get(reuse) && !RootAdvance.TryFindSpare(store, session.Get(destination), out old))
+        {
+            session.Note("no root beside it can be reused; checking out anew");
+        }
+
+        string summary = old is null ? CheckOut(session, store, commit, options) : Advance(session, store, commit, old, options);
+        session.Note($"{summary}; {HumanText.Duration(Stopwatch.GetElapsedTime(started))}");
+        return ExitCode.Done;
+    }
+
+    private string CheckOut(Session session, ObjectStore store, Digest commit, CheckoutOptions options)
+    {
         CheckoutResult result;
-        using (session.Show("checking out", options.Progress))
+        using (session.Show("checking out", options.Progress!))
         {
             result = RootBuilder.Run(store, commit, session.Get(revision), session.Get(destination), options);
         }
 
-        if (result.Unrestored.Summary() is { } lost)
+        NoteUnrestored(session, result.Unrestored);
+        return $"{result.Path}: {HumanText.Count(result.Files, "file")}";
+    }
+
+    private string Advance(Session session, ObjectStore store, Digest commit, string old, CheckoutOptions options)
+    {
+        options.Progress!.TotalFiles = 0;
+        AdvanceResult result;
+        using (session.Show("changing", options.Progress))
+        {
+            result = RootAdvance.Run(store, old, commit, session.Get(revision), session.Get(destination), options);
+        }
+
+        NoteUnrestored(session, result.Unrestored);
+        return $"{result.Path}: {HumanText.Count(result.Changes, "name")} of {HumanText.Count(result.Files, "file")} changed in what was {old}";
+    }
+
+    private static void NoteUnrestored(Session session, Unrestored unrestored)
+    {
+        if (unrestored.Summary() is { } lost)
         {
             session.Note(lost);
         }
-
-        session.Note($"{result.Path}: {HumanText.Count(result.Files, "file")}; {HumanText.Duration(Stopwatch.GetElapsedTime(started))}");
-        return ExitCode.Done;
     }
 }

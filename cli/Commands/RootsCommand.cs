@@ -9,7 +9,12 @@ internal sealed class RootsCommand : Verb
     private readonly Option<bool> json;
 
     internal RootsCommand()
-        : base("roots", "List the roots that were checked out, and what each holds.", "hacktree roots") => json = AddJson();
+        : base("roots", "List the roots that were checked out, and what each holds.", "hacktree roots", "hacktree roots pin r1")
+    {
+        json = AddJson();
+        Add(new Pin("pin", "Keep a root from being replaced or turned into another one.", RootState.Pinned));
+        Add(new Pin("unpin", "Let a pinned root be replaced again.", RootState.Ready));
+    }
 
     protected override int Run(Session session)
     {
@@ -82,4 +87,24 @@ internal sealed class RootsCommand : Verb
 
     private static string Lower<T>(T value)
         where T : struct, Enum => value.ToString().ToLowerInvariant();
+
+    private sealed class Pin : Verb
+    {
+        private readonly Argument<string> name = new("ROOT") { Description = "The root's name or path." };
+        private readonly RootState state;
+
+        internal Pin(string verb, string description, RootState state)
+            : base(verb, description, $"hacktree roots {verb} r1")
+        {
+            this.state = state;
+            Add(name);
+        }
+
+        protected override int Run(Session session)
+        {
+            using ObjectStore store = session.OpenStoreToWrite();
+            store.Roots.SetState(session.Get(name), state);
+            return ExitCode.Done;
+        }
+    }
 }

@@ -26,6 +26,9 @@ public enum FileType
 /// <summary>A point in time as the kernel keeps it: seconds since 1970 (may be negative) and nanoseconds 0..999,999,999.</summary>
 public readonly record struct FileTime(long Seconds, uint Nanoseconds) : IComparable<FileTime>
 {
+    /// <summary>Nanoseconds since 1970; a 64-bit number holds those of the years 1678 to 2262.</summary>
+    public long ToNanoseconds() => (Seconds * TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick) + Nanoseconds;
+
     /// <inheritdoc/>
     public int CompareTo(FileTime other) =>
         Seconds != other.Seconds ? Seconds.CompareTo(other.Seconds) : Nanoseconds.CompareTo(other.Nanoseconds);

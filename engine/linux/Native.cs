@@ -89,6 +89,9 @@ internal static unsafe partial class Native
     [LibraryImport(LibC, EntryPoint = "syncfs", SetLastError = true)]
     internal static partial int SyncFs(SafeFileHandle file);
 
+    [LibraryImport(LibC, EntryPoint = "fstatfs", SetLastError = true)]
+    internal static partial int FStatFs(SafeFileHandle file, RawStatfs* buffer);
+
     [LibraryImport(LibC, EntryPoint = "flock", SetLastError = true)]
     internal static partial int FLock(SafeFileHandle file, int operation);
 
@@ -153,6 +156,13 @@ internal struct OpenHow
 internal struct TimeSpec
 {
     public long Seconds, Nanoseconds;
+}
+
+/// <summary>struct statfs on 64-bit Linux, of which the type is all that is used.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 120)]
+internal struct RawStatfs
+{
+    public long Type;
 }
 
 /// <summary>struct rlimit on 64-bit Linux.</summary>

@@ -156,6 +156,15 @@ public static unsafe partial class Sys
     /// <summary>syncfs(2): everything written to the file's filesystem is on the disk, or it fails (Linux 5.8 and later report errors).</summary>
     public static Errno SyncFilesystem(SafeFileHandle file) => Result(Native.SyncFs(file));
 
+    /// <summary>fstatfs(2): the kind of filesystem a file is on.</summary>
+    public static Errno FilesystemOf(SafeFileHandle file, out FilesystemType type)
+    {
+        RawStatfs raw = default;
+        Errno errno = Result(Native.FStatFs(file, &raw));
+        type = (FilesystemType)raw.Type;
+        return errno;
+    }
+
     /// <summary>A name under /proc for an open file, or for <paramref name="name"/> in an open directory.</summary>
     private static byte[] ProcPath(SafeFileHandle file, ReadOnlySpan<byte> name)
     {

@@ -136,12 +136,11 @@ internal static class TreeLayout
         ReadOnlySpan<byte> previous = default;
         for (uint i = 0; i < count; i++)
         {
-            if (EntryFault(rest) is { } fault)
+            if (EntryFault(rest, out TreeEntry entry, out int length) is { } fault)
             {
                 return $"entry {i}: {fault}";
             }
 
-            int length = Read(rest, out TreeEntry entry);
             if (i > 0 && previous.SequenceCompareTo(entry.Name) >= 0)
             {
                 return $"entry {i}: not sorted by name";
@@ -154,9 +153,11 @@ internal static class TreeLayout
         return rest.IsEmpty ? null : $"{rest.Length} bytes after the last entry";
     }
 
-    /// <summary>Says what is wrong with the entry at the start of <paramref name="bytes"/>, so that <see cref="Read"/> cannot fail.</summary>
-    private static string? EntryFault(ReadOnlySpan<byte> bytes)
+    /// <summary>Says what is wrong with the entry at the start of <paramref name="bytes"/>; else reads it, as <see cref="Read"/> does.</summary>
+    private static string? EntryFault(ReadOnlySpan<byte> bytes, out TreeEntry entry, out int length)
     {
+        entry = default;
+        length = 0;
         if (bytes.Length < FixedSize)
         {
             return "cut short";
@@ -182,7 +183,7 @@ internal static class TreeLayout
             return "cut short";
         }
 
-        Read(bytes, out TreeEntry entry);
+        length = Read(bytes, out entry);
         return Fault(entry);
     }
 

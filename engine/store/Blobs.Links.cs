@@ -40,26 +40,14 @@ public sealed partial class Blobs
     {
         using SafeFileHandle full = Open(name);
         Sys.Stat(full, out FileStatus status).ThrowIfFailed("statx", Subject(name));
-        using SafeFileHandle file = NewFile();
+        using SafeFileHandle file = NewFile(name.Metadata);
         if (FileContent.Read(full, status, file, Subject(name)) != name.Blob)
         {
             throw new CorruptException($"{Subject(name)}: the content is not what the name says; run `hacktree fsck`");
         }
 
-        CopyMetadata(full, file, name);
+        ObjectInode.SetMetadata(format, file, name.Metadata, new Xattrs().Read(full, Subject(name)), Subject(name));
         Sys.Sync(file).ThrowIfFailed("fsync", Subject(name));
         Replace(file, name, objectText);
-    }
-
-    private void CopyMetadata(SafeFileHandle from, SafeFileHandle to, in ObjectName name)
-    {
-        if (!format.UserMode)
-        {
-            Sys.SetOwner(to, name.Metadata.Uid, name.Metadata.Gid).ThrowIfFailed("fchownat", Subject(name));
-        }
-
-        Xattrs.Set(to, new Xattrs().Read(from, Subject(name)), Subject(name));
-        Sys.SetMode(to, name.Metadata.Mode).ThrowIfFailed("fchmod", Subject(name));
-        Sys.SetTime(to, name.Metadata.ModifyTime).ThrowIfFailed("futimens", Subject(name));
     }
 }

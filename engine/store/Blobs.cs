@@ -13,7 +13,7 @@ public sealed partial class Blobs : IDisposable
     /// <summary>Bytes of scratch space that <see cref="AddFile"/> wants.</summary>
     public const int BufferSize = FileContent.SmallFile;
 
-    private const uint PrivateMode = 0x180;
+    private const uint PermissionMask = 0x1FF;
 
     private readonly SafeFileHandle files;
     private readonly SafeFileHandle temporary;
@@ -105,7 +105,7 @@ public sealed partial class Blobs : IDisposable
         ObjectName name = NameOf(digest, metadata, xattrs);
         if (!IsStored(name, content.Length, xattrs))
         {
-            using SafeFileHandle file = NewFile();
+            using SafeFileHandle file = NewFile(metadata);
             if (leaveHoles)
             {
                 file.Resize(content.Length, path);
@@ -124,7 +124,7 @@ public sealed partial class Blobs : IDisposable
     /// </summary>
     public Digest AddStream(ContentReader read, long size, FileMetadata metadata, ReadOnlySpan<byte> xattrs)
     {
-        using SafeFileHandle file = NewFile();
+        using SafeFileHandle file = NewFile(metadata);
         byte[] buffer = GC.AllocateUninitializedArray<byte>((int)Math.Min(size, Verity.SegmentSize));
         Span<byte> hash = stackalloc byte[Digest.Size];
         var tree = new VerityTree(size);
@@ -247,7 +247,7 @@ public sealed partial class Blobs : IDisposable
 
     private Digest AddLarge(SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, string subject)
     {
-        using SafeFileHandle file = NewFile();
+        using SafeFileHandle file = NewFile(metadata);
 
         // A clone cannot change under our hands: it is the clone that is hashed.
         bool isClone = !cannotClone && Sys.Clone(source, file) == Errno.None;
@@ -305,9 +305,11 @@ public sealed partial class Blobs : IDisposable
         return true;
     }
 
-    private SafeFileHandle NewFile()
+    /// <summary>A file without a name, with the permissions it will have as far as the umask lets it.</summary>
+    private SafeFileHandle NewFile(FileMetadata recorded)
     {
-        Errno errno = Sys.Open(temporary, "."u8, OpenFlags.Temporary | OpenFlags.ReadWrite, out SafeFileHandle file, PrivateMode);
+        uint mode = format.ObjectMetadata(recorded).Mode & PermissionMask;
+        Errno errno = Sys.Open(temporary, "."u8, OpenFlags.Temporary | OpenFlags.ReadWrite, out SafeFileHandle file, mode);
         if (errno is Errno.EOPNOTSUPP or Errno.EISDIR)
         {
             throw new StoreException($"{path}: this filesystem has no unnamed temporary files (O_TMPFILE); put the store on ext4, XFS, btrfs or tmpfs");
@@ -320,17 +322,7 @@ public sealed partial class Blobs : IDisposable
     /// <summary>Sets an object's metadata and gives it its name.</summary>
     private void Publish(SafeFileHandle file, in ObjectName name, ReadOnlySpan<byte> recordedXattrs, long size)
     {
-        string subject = Subject(name);
-
-        // In this order: changing the owner clears set-id bits and capabilities, an ACL changes the mode.
-        if (!format.UserMode)
-        {
-            Sys.SetOwner(file, name.Metadata.Uid, name.Metadata.Gid).ThrowIfFailed("fchownat", subject);
-        }
-
-        Xattrs.Set(file, format.ObjectXattrs(recordedXattrs), subject);
-        Sys.SetMode(file, name.Metadata.Mode).ThrowIfFailed("fchmod", subject);
-        Sys.SetTime(file, name.Metadata.ModifyTime).ThrowIfFailed("futimens", subject);
+        ObjectInode.SetMetadata(format, file, name.Metadata, format.ObjectXattrs(recordedXattrs), Subject(name));
         GiveName(file, name, size);
     }
 

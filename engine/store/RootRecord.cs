@@ -49,10 +49,16 @@ public sealed record RootRecord
     public required RootState State { get; init; }
 
     /// <summary>
-    /// In a partial record: the inode of the directory that is being built. Whichever name that inode has tells how far
-    /// the building came before it was interrupted.
+    /// The inode of the root's directory. In a partial record, whichever name that inode has tells how far the building
+    /// came before it was interrupted; in a ready one it tells the root from another directory in its place.
     /// </summary>
     public ulong? Inode { get; init; }
+
+    /// <summary>
+    /// In a ready record: the change time (ctime) of the root's directory when all was done, in nanoseconds since 1970.
+    /// A directory of the root whose own is later has been touched since. Null where the maker died before he could say.
+    /// </summary>
+    public long? Sealed { get; init; }
 
     /// <summary>In a partial record: whether a root is being built, or only a part of a tree or a copy elsewhere.</summary>
     public bool? IsRoot { get; init; }

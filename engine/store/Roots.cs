@@ -61,6 +61,10 @@ public sealed class Roots : IDisposable
             : throw new CorruptException($"{Subject(name)}: damaged; remove it, and if the root is still there check it out again");
     }
 
+    /// <summary>The record of the finished root at the absolute path <paramref name="rootPath"/>; null where there is none that can be read.</summary>
+    public RootRecord? FindByPath(string rootPath) =>
+        FindReadable(NameFor(rootPath)) is { } record && record.Path == RecordedPath(rootPath) ? record : null;
+
     /// <summary>
     /// The name under which the root at the absolute path <paramref name="rootPath"/> is recorded: its last component,
     /// made unique where another root has that name, or is being built under it.
@@ -117,6 +121,33 @@ public sealed class Roots : IDisposable
         AtomicFile.Write(temporary, directory, FileName(name), bytes, Subject(name));
     }
 
+    /// <summary>
+    /// Pins a finished root, or unpins it. <paramref name="nameOrPath"/> is a record's name or the root's path. Throws
+    /// <see cref="StoreException"/> where there is no such root.
+    /// </summary>
+    public void SetState(string nameOrPath, RootState state)
+    {
+        string rootPath = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(nameOrPath));
+        string name = FindByPath(rootPath) is not null ? NameFor(rootPath) : nameOrPath;
+        if (name.Contains('/', StringComparison.Ordinal) || Find(name) is not { State: not RootState.Partial })
+        {
+            throw new StoreException($"{nameOrPath}: there is no root of that name; `hacktree roots` lists those there are");
+        }
+
+        if (!TryTakeTurn(name, out IDisposable? turn))
+        {
+            throw new StoreException($"{nameOrPath}: another process is at work on it; wait for that one");
+        }
+
+        using (turn)
+        {
+            if (Find(name) is { State: not RootState.Partial } record)
+            {
+                Write(name, record with { State = state });
+            }
+        }
+    }
+
     /// <summary>Removes a record, if it is there.</summary>
     public void Remove(string name)
     {
@@ -150,7 +181,8 @@ public sealed class Roots : IDisposable
     // What a file name takes, less the hash and the suffix that may be added.
     private const int EntryLimit = 200;
 
-    private RootRecord? FindReadable(string name)
+    /// <summary>A record; null where there is none, or a damaged one.</summary>
+    public RootRecord? FindReadable(string name)
     {
         try
         {

@@ -58,6 +58,21 @@ public sealed class Xattrs
         }
     }
 
+    /// <summary>Gives an open file the attributes of a canonical set, and no others.</summary>
+    public void Replace(SafeFileHandle file, ReadOnlySpan<byte> canonical, string subject)
+    {
+        ReadOnlySpan<byte> present = Read(file, subject);
+        while (XattrSet.Next(ref present, out ReadOnlySpan<byte> name, out _))
+        {
+            if (!XattrSet.Contains(canonical, name))
+            {
+                RequireRemoved(Sys.RemoveXattr(file, name), subject);
+            }
+        }
+
+        Set(file, canonical, subject);
+    }
+
     /// <summary>Sets every attribute of a canonical set on a name in a directory, not followed.</summary>
     public static void Set(SafeFileHandle directory, ReadOnlySpan<byte> name, ReadOnlySpan<byte> canonical, string subject)
     {

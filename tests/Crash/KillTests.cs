@@ -145,6 +145,39 @@ public sealed class KillTests : IDisposable
     }
 
     [Fact]
+    public void A_root_killed_on_its_way_to_another_commit_is_the_old_one_the_new_one_or_litter()
+    {
+        SortedDictionary<string, string>[] trees = [SourceTree.Make(root.At("source0"), 1), SourceTree.Make(root.At("source1"), 2)];
+        root.Ok("commit", "-b", "0", root.At("source0"));
+        root.Ok("commit", "-b", "1", root.At("source1"));
+        root.Ok("checkout", "0", root.At("r0"));
+        TimeSpan usual = Time("checkout", "--from", root.At("r0"), "1", root.At("r1"));
+        int now = 1;
+        for (int round = 0; round < PhysicalRoot.Rounds(8); round++)
+        {
+            Kill(usual, "checkout", "--from", root.At($"r{now}"), $"{1 - now}", root.At($"r{1 - now}"));
+            bool[] isThere = [Directory.Exists(root.At("r0")), Directory.Exists(root.At("r1"))];
+            Assert.False(isThere[0] && isThere[1]);
+            root.AssertCleanAfterGc();
+            for (int i = 0; i < 2; i++)
+            {
+                Assert.Equal(isThere[i], Directory.Exists(root.At($"r{i}")));
+                Assert.Equal(isThere[i], File.Exists(root.At($"objects/roots/r{i}.json")));
+                if (isThere[i])
+                {
+                    Snapshot.AssertSame(trees[i], Snapshot.Of(root.At($"r{i}")));
+                }
+            }
+
+            // The way out of every case; a root whose maker died before he could seal it is not advanced.
+            now = round % 2;
+            Tools.Run("rm", "-rf", root.At("r0"), root.At("r1")).Succeeded();
+            root.Ok("checkout", $"{now}", root.At($"r{now}"));
+            root.AssertCleanAfterGc();
+        }
+    }
+
+    [Fact]
     public void A_killed_gc_leaves_all_that_is_needed_and_the_next_one_frees_the_rest()
     {
         SortedDictionary<string, string> kept = SourceTree.Make(root.At("kept"), 3);

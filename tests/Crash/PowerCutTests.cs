@@ -85,6 +85,7 @@ public sealed class PowerCutTests
             other = SourceTree.Make(host.At("source"), 8);
             root.Ok("commit", "-b", "other", host.At("source"));
             root.Ok("checkout", "main", root.At("r0"));
+            root.Ok("checkout", "main", root.At("r3"));
             SourceTree.Make(host.At("source"), 9);
             root.Ok("commit", "-b", "dropped", host.At("source"));
             root.Ok("refs", "delete", "dropped");
@@ -96,7 +97,8 @@ public sealed class PowerCutTests
         string[][] commands =
         [
             ["checkout", "main", "r1"], ["checkout", "--copy", "other", "r2"], ["checkout", "--force", "other", "r0"],
-            ["commit", "-b", "eaten", "--consume", "eaten"], ["gc"], ["commit", "-b", "main", "r1"],
+            ["commit", "-b", "eaten", "--consume", "eaten"], ["checkout", "--from", "r3", "other", "r4"],
+            ["gc"], ["commit", "-b", "main", "r1"],
         ];
         foreach (string picture in TakePictures(type, image, host, random, commands))
         {
@@ -108,6 +110,8 @@ public sealed class PowerCutTests
                 AssertOneOf(root.At("r1"), main);
                 AssertOneOf(root.At("r2"), other);
                 AssertOneOf(root.At("r0"), main, other);
+                AssertOneOf(root.At("r3"), main);
+                AssertOneOf(root.At("r4"), other);
                 Assert.True(Directory.Exists(root.At("r0")));
                 ToolResult check = root.Run("fsck");
                 Assert.DoesNotContain("needed by", check.Error + check.Output, StringComparison.Ordinal);
@@ -192,7 +196,7 @@ public sealed class PowerCutTests
         }
     }
 
-    /// <summary>Pictures while commands run one after the other; in them, a name of a place is that in the filesystem.</summary>
+    /// <summary>Pictures while commands run one after the other; in them, the last word and what follows --from are names in the filesystem.</summary>
     private static List<string> TakePictures(string type, string image, LoopFilesystem host, Random random, string[][] commands)
     {
         var pictures = new List<string>();
@@ -201,7 +205,7 @@ public sealed class PowerCutTests
         var root = new PhysicalRoot(disk.Path);
         foreach (string[] command in commands)
         {
-            string[] inPlace = command.Length > 1 ? [.. command[..^1], root.At(command[^1])] : command;
+            string[] inPlace = [.. command.Select((word, i) => i > 0 && (i == command.Length - 1 || command[i - 1] == "--from") ? root.At(word) : word)];
             using Process process = Hacktree.Start(root.Arguments(inPlace));
             for (int i = 0; i < PhysicalRoot.Rounds(2) && !process.WaitForExit(random.Next(1, 25)); i++)
             {

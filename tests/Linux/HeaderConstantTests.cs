@@ -14,6 +14,7 @@ public sealed class HeaderConstantTests
         #include <errno.h>
         #include <fcntl.h>
         #include <linux/fs.h>
+        #include <linux/magic.h>
         #include <linux/openat2.h>
         #include <stddef.h>
         #include <stdio.h>
@@ -22,6 +23,7 @@ public sealed class HeaderConstantTests
         #include <sys/resource.h>
         #include <sys/stat.h>
         #include <sys/syscall.h>
+        #include <sys/vfs.h>
         #include <time.h>
         #include <unistd.h>
         #define DT(type) (long long)DTTOIF(type)
@@ -42,6 +44,9 @@ public sealed class HeaderConstantTests
         ("RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS", (long)Sys.ResolveBeneathNoSymlinks),
         ("STATX_BASIC_STATS", Sys.StatxBasicStats),
         ("STATX_ATTR_MOUNT_ROOT", (long)FileStatus.AttributeMountRoot),
+        ("EXT4_SUPER_MAGIC", (long)FilesystemType.Ext4),
+        ("XFS_SUPER_MAGIC", (long)FilesystemType.Xfs),
+        ("TMPFS_MAGIC", (long)FilesystemType.Tmpfs),
         ("SEEK_DATA", Sys.SeekData),
         ("SEEK_HOLE", Sys.SeekHole),
         ("FICLONE", (long)Sys.FiClone),
@@ -114,6 +119,7 @@ public sealed class HeaderConstantTests
         OpenHow how = MemoryMarshal.Read<OpenHow>(counting);
         TimeSpec time = MemoryMarshal.Read<TimeSpec>(counting);
         RLimit limit = MemoryMarshal.Read<RLimit>(counting);
+        RawStatfs statfs = MemoryMarshal.Read<RawStatfs>(counting);
         Compare(
         [
             ("sizeof(struct statx)", SizeOf(statx)),
@@ -130,6 +136,8 @@ public sealed class HeaderConstantTests
             .. Fields("timespec", ("tv_sec", time.Seconds), ("tv_nsec", time.Nanoseconds)),
             ("sizeof(struct rlimit)", SizeOf(limit)),
             .. Fields("rlimit", ("rlim_cur", (long)limit.Soft), ("rlim_max", (long)limit.Hard)),
+            ("sizeof(struct statfs)", SizeOf(statfs)),
+            .. Fields("statfs", ("f_type", statfs.Type)),
         ]);
     }
 

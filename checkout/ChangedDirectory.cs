@@ -1,0 +1,68 @@
+using HackTree.Model;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Checkout;
+
+/// <summary>
+/// A directory of a root that becomes another commit: what it was by the record, and what it is to be. Once opened it stays
+/// open until every directory below it is done, because they are opened from it.
+/// </summary>
+internal sealed class ChangedDirectory
+{
+    private int unfinished = 1;
+
+    private ChangedDirectory(ChangedDirectory? parent, in TreeEntry after)
+    {
+        Parent = parent;
+        Name = after.Name.ToArray();
+        After = after.Digest;
+        Metadata = after.Metadata;
+        Xattrs = after.Xattrs.ToArray();
+    }
+
+    internal ChangedDirectory? Parent { get; }
+
+    internal byte[] Name { get; }
+
+    /// <summary>The tree it was made as; none where that is not known, because it was renamed or is a stranger.</summary>
+    internal Digest Before { get; private init; }
+
+    /// <summary>The modification time it was made with, in seconds.</summary>
+    internal long TimeBefore { get; private init; }
+
+    /// <summary>The tree it is to be.</summary>
+    internal Digest After { get; }
+
+    internal FileMetadata Metadata { get; }
+
+    internal byte[] Xattrs { get; }
+
+    /// <summary>Whether mode, owner or attributes are others than those it was made with.</summary>
+    internal bool HasNewMetadata { get; private init; }
+
+    /// <summary>Whether its names or metadata were changed since it was made.</summary>
+    internal bool IsTouched { get; set; }
+
+    /// <summary>Whether names in it were changed, and with them its time.</summary>
+    internal bool NeedsTime { get; set; }
+
+    /// <summary>Whether it needs all its metadata set at the end.</summary>
+    internal bool NeedsMetadata { get; set; }
+
+    internal SafeFileHandle? Handle { get; set; }
+
+    /// <summary>A directory that both trees have under one name.</summary>
+    internal static ChangedDirectory Of(ChangedDirectory? parent, in TreeEntry before, in TreeEntry after) => new(parent, after)
+    {
+        Before = before.Digest,
+        TimeBefore = before.Metadata.ModifyTime,
+        HasNewMetadata = before.Metadata != after.Metadata || !before.Xattrs.SequenceEqual(after.Xattrs),
+    };
+
+    /// <summary>A directory that is there and of which nothing is known.</summary>
+    internal static ChangedDirectory Unknown(ChangedDirectory parent, in TreeEntry after) => new(parent, after);
+
+    internal void Expect() => Interlocked.Increment(ref unfinished);
+
+    internal bool FinishOne() => Interlocked.Decrement(ref unfinished) == 0;
+}

@@ -1,0 +1,102 @@
+using System.Diagnostics.CodeAnalysis;
+using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
+
+namespace HackTree.Checkout;
+
+/// <summary>What an advance did.</summary>
+/// <param name="Path">The new root's absolute path.</param>
+/// <param name="Changes">Names that were made, replaced or removed.</param>
+/// <param name="Files">Names in the whole root that are not directories.</param>
+/// <param name="Unrestored">What an ordinary user could not restore of those that were made.</param>
+public sealed record AdvanceResult(string Path, long Changes, long Files, Unrestored Unrestored);
+
+/// <summary>
+/// Turns a root that nobody uses into another commit, by the difference of the two trees. The old root gets the new one's
+/// partial name before anything in it changes, so that a half-changed one never has a root's name: a crash leaves the
+/// old root, or litter for gc, or the new root (<see cref="RootPlace"/>), and a full checkout is always the way out.
+/// </summary>
+public static class RootAdvance
+{
+    /// <summary>
+    /// Makes <paramref name="destination"/> out of the root at <paramref name="from"/>, which is gone then; the two may be one.
+    /// Throws <see cref="StoreException"/> where that root is in use or pinned, was not made of hardlinks by this store, or is not
+    /// the directory that was recorded.
+    /// </summary>
+    public static AdvanceResult Run(ObjectStore store, string from, Digest commitDigest, string revision, string destination, CheckoutOptions options)
+    {
+        store.RequireWritable();
+        Commit commit = store.Packs.ReadCommit(commitDigest);
+        string oldPath = FullPath(from);
+        bool isSamePlace = FullPath(destination) == oldPath;
+        var plan = new RootPlan(commitDigest, revision, CheckoutMethod.Hardlink, IsWhole: true, options.Force || isSamePlace);
+
+        // Who has the turn has the root: what is looked at from here on stays as it is.
+        using IDisposable? turn = isSamePlace ? null : TakeTurn(store, oldPath);
+        using RootPlace place = RootPlace.Take(store, destination, plan);
+        using OldRoot old = OldRoot.Require(store, oldPath);
+        place.Record(old.Status.Inode);
+        place.Clear();
+        MoveAway(old, place);
+        var maker = new TreeMaker(store, CheckoutMethod.Hardlink, place.Path, null);
+        var changer = new TreeChanger(store, maker, place.Path, old.Record.Sealed!.Value, options.Progress);
+        try
+        {
+            changer.Run(old.Top, old.Status, EntryOf(old.Commit), EntryOf(commit));
+            place.GiveName();
+        }
+        catch (Exception e) when (e is StoreException or LinuxException)
+        {
+            old.Top.Dispose();
+            place.Abandon();
+            store.Roots.Remove(old.RecordName);
+            throw new StoreException($"{e.Message}; {oldPath} was half changed and is gone: `hacktree checkout {old.Record.Revision} {oldPath}` makes it again");
+        }
+
+        place.Complete();
+        if (!isSamePlace)
+        {
+            store.Roots.Remove(old.RecordName);
+        }
+
+        return new AdvanceResult(place.Path, changer.Changes, commit.Files, maker.Unrestored);
+    }
+
+    /// <summary>A root beside <paramref name="destination"/> that may be made into another one: the oldest that nobody uses or pinned.</summary>
+    public static bool TryFindSpare(ObjectStore store, string destination, [NotNullWhen(true)] out string? spare)
+    {
+        spare = OldRoot.FindSpare(store, FullPath(destination));
+        return spare is not null;
+    }
+
+    /// <summary>Takes the old name away, durably: only then may anything below it change.</summary>
+    private static void MoveAway(OldRoot old, RootPlace place)
+    {
+        Errno errno = Sys.RenameNew(old.Parent, RootPlace.NameOf(old.Path), place.Parent, place.PartialName);
+        if (errno != Errno.None)
+        {
+            place.Forget();
+            throw errno == Errno.EXDEV
+                ? new StoreException($"{place.Path}: it is on another filesystem than {old.Path}; a root can only become one on its own filesystem")
+                : new LinuxException(errno, "renameat2", old.Path);
+        }
+
+        Sys.Sync(old.Parent).ThrowIfFailed("fsync", old.Path);
+    }
+
+    private static IDisposable TakeTurn(ObjectStore store, string path) =>
+        store.Roots.TryTakeTurn(store.Roots.NameFor(path), out IDisposable? turn)
+            ? turn
+            : throw new StoreException($"{path}: another process is at work on it; wait for that one");
+
+    private static string FullPath(string path) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+
+    private static TreeEntry EntryOf(Commit commit) => new()
+    {
+        Kind = EntryKind.Directory,
+        Metadata = commit.RootMetadata,
+        Xattrs = commit.RootXattrs.Span,
+        Digest = commit.Tree,
+    };
+}

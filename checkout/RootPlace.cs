@@ -1,0 +1,270 @@
+using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Checkout;
+
+/// <summary>What a root will be.</summary>
+/// <param name="Commit">The commit it shows.</param>
+/// <param name="Revision">The commit as the user named it, for the record.</param>
+/// <param name="Method">How its files are made.</param>
+/// <param name="IsWhole">Whether it is the whole tree; a part of one is no root.</param>
+/// <param name="Force">Whether it may replace what is there.</param>
+internal sealed record RootPlan(Digest Commit, string Revision, CheckoutMethod Method, bool IsWhole, bool Force);
+
+/// <summary>
+/// A place where a root is made. Order of steps, so that a root of that name is always whole and its record true: write a
+/// partial record, make .NAME.partial, rename it (or exchange it with what --force replaces), write the ready record,
+/// remove the partial one. A crash leaves a partial record with the inode of what was made: gc finds that inode under
+/// the partial name, where it is litter, or under the final one, where it is a whole root to be recorded.
+/// </summary>
+internal sealed class RootPlace : IDisposable
+{
+    private readonly ObjectStore store;
+    private readonly RootPlan plan;
+    private readonly bool isRoot;
+    private readonly IDisposable? turn;
+    private readonly string name;
+
+    private RootPlace(ObjectStore store, SafeFileHandle parent, string path, RootPlan plan, bool isOneFilesystem)
+    {
+        this.store = store;
+        this.plan = plan;
+        Parent = parent;
+        Path = path;
+
+        // A part of a tree, or a copy elsewhere, is not a root: its record lasts only while it is built.
+        isRoot = plan.IsWhole && isOneFilesystem;
+        turn = TakeTurn(store, path, isRoot, out name);
+    }
+
+    /// <summary>The final path, absolute.</summary>
+    internal string Path { get; }
+
+    /// <summary>The directory it stands in.</summary>
+    internal SafeFileHandle Parent { get; }
+
+    /// <summary>The name in <see cref="Parent"/> under which it is made.</summary>
+    internal byte[] PartialName => NameOf(PartialPath);
+
+    /// <summary>The name of its record.</summary>
+    internal string RecordName => name;
+
+    private string PartialPath => Roots.PartialPath(Path);
+
+    /// <summary>
+    /// Takes a place. Throws <see cref="StoreException"/> where something is there already, where no root can be, or while
+    /// somebody else builds one there.
+    /// </summary>
+    internal static RootPlace Take(ObjectStore store, string destination, RootPlan plan)
+    {
+        string path = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(destination));
+        if (!Commit.IsLine(path))
+        {
+            throw new StoreException($"{ByteText.Quote(ByteText.FromArgument(path))}: the path of a root must be UTF-8 text of one line, because records and boot entries hold it");
+        }
+
+        if (path == "/" || path.EndsWith(".partial", StringComparison.Ordinal))
+        {
+            throw new StoreException($"{path}: a checkout makes a new directory, whose name must not end in .partial; name one such as /r1");
+        }
+
+        SafeFileHandle parent = OpenParent(path);
+        try
+        {
+            return new RootPlace(store, parent, path, plan, RequireFree(store, parent, path, plan));
+        }
+        catch
+        {
+            parent.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Says durably what is being made here, by its inode once it has one.</summary>
+    internal void Record(ulong? inode) => WritePartial(new RootRecord
+    {
+        Path = store.Roots.RecordedPath(Path),
+        Commit = plan.Commit.ToString(),
+        Revision = plan.Revision,
+        Time = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
+        Method = plan.Method,
+        State = RootState.Partial,
+        IsRoot = isRoot,
+        Inode = inode,
+    });
+
+    /// <summary>Removes what stands under the partial name: an earlier try that was interrupted, or a root that was replaced.</summary>
+    internal void Clear() => TreeRemoval.Remove(Parent, PartialName, PartialPath);
+
+    /// <summary>Removes what was made, after a failure; what cannot be removed now keeps the record that gc goes by.</summary>
+    internal void Abandon()
+    {
+        try
+        {
+            Clear();
+            Forget();
+        }
+        catch (LinuxException)
+        {
+            // The first failure is the one to tell, not that of the removal.
+        }
+    }
+
+    /// <summary>Takes the partial record away.</summary>
+    internal void Forget()
+    {
+        if (turn is not null)
+        {
+            store.Roots.Remove(Roots.PartialName(name));
+        }
+    }
+
+    /// <summary>Gives what was made its final name.</summary>
+    internal void GiveName()
+    {
+        if (plan.Method != CheckoutMethod.Hardlink || !JournalsNames())
+        {
+            Sys.SyncFilesystem(Parent).ThrowIfFailed("syncfs", Path);
+        }
+
+        Errno errno = Sys.RenameNew(Parent, PartialName, Parent, NameOf(Path));
+        if (errno == Errno.EEXIST && plan.Force)
+        {
+            errno = Sys.Exchange(Parent, PartialName, Parent, NameOf(Path));
+        }
+
+        if (errno == Errno.EEXIST)
+        {
+            throw new StoreException($"{Path}: somebody made it while it was being built; remove one of the two");
+        }
+
+        errno.ThrowIfFailed("renameat2", Path);
+    }
+
+    /// <summary>Records the root that has its name, and removes what it replaced.</summary>
+    internal void Complete()
+    {
+        // Before the partial record goes: btrfs could lose the new name and keep what is written to the store after it.
+        Sys.Sync(Parent).ThrowIfFailed("fsync", Path);
+        if (isRoot)
+        {
+            Sys.Stat(Parent, NameOf(Path), out FileStatus status).ThrowIfFailed("statx", Path);
+            store.Roots.Write(name, new RootRecord
+            {
+                Path = store.Roots.RecordedPath(Path),
+                Commit = plan.Commit.ToString(),
+                Revision = plan.Revision,
+                Time = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
+                Method = plan.Method,
+                State = RootState.Ready,
+                Inode = status.Inode,
+                Sealed = status.ChangeTime.ToNanoseconds(),
+            });
+        }
+
+        // The new root is there and recorded: an old one that cannot be removed (something is mounted in it) is left to gc.
+        Clear();
+        Forget();
+    }
+
+    /// <summary>Lets others build here.</summary>
+    public void Dispose()
+    {
+        turn?.Dispose();
+        Parent.Dispose();
+    }
+
+    /// <summary>The last component of a path, in bytes.</summary>
+    internal static byte[] NameOf(string path) => ByteText.FromArgument(System.IO.Path.GetFileName(path));
+
+    /// <summary>Opens the directory that a path is in.</summary>
+    internal static SafeFileHandle OpenParent(string path)
+    {
+        string above = System.IO.Path.GetDirectoryName(path)!;
+        Errno errno = Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(above), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle parent);
+        if (errno is Errno.ENOENT or Errno.ENOTDIR)
+        {
+            throw new StoreException($"{above}: no such directory; make it first, a checkout makes only its last component");
+        }
+
+        errno.ThrowIfFailed("openat", above);
+        return parent;
+    }
+
+    /// <summary>Refuses a destination that is taken, in use or out of reach of links; answers whether it is on the store's filesystem.</summary>
+    private static bool RequireFree(ObjectStore store, SafeFileHandle parent, string path, RootPlan plan)
+    {
+        bool exists = Sys.Stat(parent, NameOf(path), out FileStatus taken) == Errno.None;
+        if (exists && !plan.Force)
+        {
+            throw new StoreException($"{path}: it exists already; choose another name, or replace it with --force");
+        }
+
+        if (exists && (taken.IsMountRoot || (store.Path + "/").StartsWith(path + "/", StringComparison.Ordinal)))
+        {
+            throw new StoreException($"{path}: a filesystem or the store itself is there, which --force does not replace; choose another name");
+        }
+
+        if (exists)
+        {
+            RootUse.RequireUnpinned(store, path);
+            RootUse.RequireUnused(path, taken);
+        }
+
+        Sys.Stat(parent, out FileStatus above).ThrowIfFailed("statx", path);
+        bool isOneFilesystem = above.Device == store.Identity().Device;
+        return isOneFilesystem || plan.Method != CheckoutMethod.Hardlink
+            ? isOneFilesystem
+            : throw new StoreException($"{path}: hardlinks need one filesystem, and the store {store.Path} is on another; use --copy, or a place beside the store");
+    }
+
+    /// <summary>
+    /// Whether a name that survives a power cut means that all names made before it do: ext4 and XFS write them to one journal, in
+    /// order. btrfs does not: it keeps what was synced and forgets what was not. Content is not in any journal, but
+    /// that of hardlinks was synced with their commit.
+    /// </summary>
+    private bool JournalsNames() =>
+        Sys.FilesystemOf(Parent, out FilesystemType type) == Errno.None
+        && type is FilesystemType.Ext4 or FilesystemType.Xfs or FilesystemType.Tmpfs;
+
+    /// <summary>
+    /// Only one process builds a root of a name. Null where the store cannot be written to (a read-only mount), which is
+    /// no obstacle to a copy elsewhere: nothing of that is recorded.
+    /// </summary>
+    private static IDisposable? TakeTurn(ObjectStore store, string path, bool mustRecord, out string name)
+    {
+        while (true)
+        {
+            name = store.Roots.NameFor(path);
+            try
+            {
+                if (!store.Roots.TryTakeTurn(name, out IDisposable? turn))
+                {
+                    throw new StoreException($"{path}: another process is building it; wait for that one, or choose another name");
+                }
+
+                // Before the turn was ours, a root elsewhere may have got that name.
+                if (store.Roots.NameFor(path) == name)
+                {
+                    return turn;
+                }
+
+                turn.Dispose();
+            }
+            catch (LinuxException e) when (!mustRecord && e.Errno is Errno.EROFS or Errno.EACCES)
+            {
+                return null;
+            }
+        }
+    }
+
+    private void WritePartial(RootRecord record)
+    {
+        if (turn is not null)
+        {
+            store.Roots.Write(Roots.PartialName(name), record);
+        }
+    }
+}

@@ -1,0 +1,74 @@
+using System.Globalization;
+using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Checkout;
+
+/// <summary>Tells whether a root may be taken away: not while a system or a process runs in it, something is mounted in it, or it is pinned.</summary>
+public static class RootUse
+{
+    /// <summary>Throws <see cref="StoreException"/> where the root at the absolute path <paramref name="path"/> is pinned.</summary>
+    public static void RequireUnpinned(ObjectStore store, string path)
+    {
+        if (store.Roots.FindByPath(path) is { State: RootState.Pinned } record)
+        {
+            throw new StoreException($"{path}: it is pinned; `hacktree roots unpin {record.Path}` lets it be replaced");
+        }
+    }
+
+    /// <summary>Throws <see cref="StoreException"/> where the root is in use. <paramref name="status"/> is that of its directory.</summary>
+    public static void RequireUnused(string path, in FileStatus status)
+    {
+        if (FindUse(path, status) is { } use)
+        {
+            throw new StoreException($"{path}: {use}");
+        }
+    }
+
+    /// <summary>Says what uses a root, and what to do; null where nothing does.</summary>
+    public static string? FindUse(string path, in FileStatus status) =>
+        IsSame(Sys.WorkingDirectory, "/"u8, status) ? "it is the running system's root; boot another one first"
+        : FindMount(path) is { } mount ? $"{mount} is mounted there; unmount it first"
+        : FindProcess(status) is { } process ? $"process {process} runs in it; end that first"
+        : null;
+
+    /// <summary>The first mount at or below a path: the fifth field of /proc/self/mountinfo (proc(5)), where space, tab, newline and backslash are in octal.</summary>
+    private static string? FindMount(string path)
+    {
+        foreach (string line in ReadLines("/proc/self/mountinfo"))
+        {
+            string[] fields = line.Split(' ');
+            string point = fields.Length > 4
+                ? fields[4].Replace("\\040", " ", StringComparison.Ordinal).Replace("\\011", "\t", StringComparison.Ordinal).Replace("\\012", "\n", StringComparison.Ordinal).Replace("\\134", "\\", StringComparison.Ordinal)
+                : "";
+            if (point == path || point.StartsWith(path + "/", StringComparison.Ordinal))
+            {
+                return point;
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>A process whose root directory it is, as after chroot(2).</summary>
+    private static int? FindProcess(FileStatus status)
+    {
+        foreach (string directory in Directory.EnumerateDirectories("/proc"))
+        {
+            if (int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out int pid)
+                && IsSame(Sys.WorkingDirectory, ByteText.FromArgument($"{directory}/root/."), status))
+            {
+                return pid;
+            }
+        }
+
+        return null;
+    }
+
+    private static bool IsSame(SafeFileHandle from, ReadOnlySpan<byte> path, in FileStatus status) =>
+        Sys.Stat(from, path, out FileStatus found) == Errno.None && found.Device == status.Device && found.Inode == status.Inode;
+
+    private static IEnumerable<string> ReadLines(string file) => File.Exists(file) ? File.ReadLines(file) : [];
+}

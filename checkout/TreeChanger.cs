@@ -1,0 +1,330 @@
+using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Checkout;
+
+/// <summary>
+/// Turns a root that was made from one tree into another tree, by their difference. What nobody touched since it was made
+/// is known from the old tree and costs one statx(2) for each directory, none for each file. How a touched directory is noticed:
+/// <list type="bullet">
+/// <item>A change of its names or metadata sets its change time, which no program can set back. One that is later than
+/// <see cref="RootRecord.Sealed"/>, or a modification time that is not the recorded one, means touched: its names are listed, and
+/// each file compared with its object by inode.</item>
+/// <item>A directory that was renamed has a new change time itself, but those below it have not. To be renamed, the directory
+/// above must have been touched: so where both are, nothing is believed of what is below.</item>
+/// </list>
+/// What is written into a file goes to the store's object, which no root can notice: fsck does.
+/// </summary>
+internal sealed class TreeChanger
+{
+    private const OpenFlags OpenDirectory = OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow;
+    private const uint OwnerMode = 0x1C0;
+    private const int MostBegun = 256;
+
+    private readonly ObjectStore store;
+    private readonly TreeMaker maker;
+    private readonly string path;
+    private readonly long sealedAt;
+    private readonly Progress? progress;
+    private readonly WorkStack<ChangedDirectory> work = new();
+    private FileStatus topStatus;
+    private long changes;
+    private int begun;
+
+    internal TreeChanger(ObjectStore store, TreeMaker maker, string path, long sealedAt, Progress? progress)
+    {
+        this.store = store;
+        this.maker = maker;
+        this.path = path;
+        this.sealedAt = sealedAt;
+        this.progress = progress;
+    }
+
+    /// <summary>Names that were made or removed.</summary>
+    internal long Changes => changes;
+
+    /// <summary>
+    /// Changes the open directory <paramref name="top"/>, which is closed then. <paramref name="status"/> is what it was before it was
+    /// renamed, which sets its change time.
+    /// </summary>
+    internal void Run(SafeFileHandle top, in FileStatus status, in TreeEntry before, in TreeEntry after)
+    {
+        ChangedDirectory directory = ChangedDirectory.Of(null, before, after);
+        directory.Handle = top;
+        topStatus = status;
+        work.Push(directory);
+        work.Run(Environment.ProcessorCount, () => new Worker(this).Process);
+        maker.Run();
+    }
+
+    private string Subject(ChangedDirectory directory, ReadOnlySpan<byte> name)
+    {
+        var names = new List<string> { name.IsEmpty ? "" : "/" + ByteText.Quote(name) };
+        for (ChangedDirectory? d = directory; d.Parent is not null; d = d.Parent)
+        {
+            names.Add("/" + ByteText.Quote(d.Name));
+        }
+
+        names.Add(path);
+        names.Reverse();
+        return string.Concat(names);
+    }
+
+    /// <summary>What one thread needs for itself.</summary>
+    private sealed class Worker(TreeChanger changer)
+    {
+        private readonly DirectoryReader reader = new();
+        private readonly Xattrs xattrs = new();
+
+        internal void Process(ChangedDirectory directory)
+        {
+            FileStatus status = StatusOf(directory);
+            bool isTouched = status.ChangeTime.ToNanoseconds() > changer.sealedAt || status.ModifyTime != new FileTime(directory.TimeBefore, 0);
+
+            bool isUnknown = directory.Before.IsNone || (isTouched && directory.Parent is { IsTouched: true });
+            directory.IsTouched = isTouched || isUnknown;
+            directory.NeedsMetadata = directory.IsTouched || directory.HasNewMetadata;
+            if (directory.IsTouched)
+            {
+                Open(directory);
+                Repair(directory, isUnknown);
+            }
+            else if (directory.Before != directory.After)
+            {
+                Open(directory);
+                Change(directory);
+            }
+            else if (status.LinkCount != 2 || directory.NeedsMetadata)
+            {
+                // Two links are its name and its ".": a directory in it would add a "..". btrfs says 1 for all.
+                Open(directory);
+                Descend(directory);
+            }
+
+            for (ChangedDirectory? done = directory; done is not null && done.FinishOne(); done = done.Parent)
+            {
+                Complete(done);
+            }
+        }
+
+        private FileStatus StatusOf(ChangedDirectory directory)
+        {
+            if (directory.Parent is not { } parent)
+            {
+                return changer.topStatus;
+            }
+
+            Require(Sys.Stat(parent.Handle!, directory.Name, out FileStatus status), "statx", directory, default);
+            return status;
+        }
+
+        private void Open(ChangedDirectory directory)
+        {
+            if (directory.Handle is not null)
+            {
+                return;
+            }
+
+            SafeFileHandle parent = directory.Parent!.Handle!;
+            Errno errno = Sys.Open(parent, directory.Name, OpenDirectory, out SafeFileHandle handle);
+            if (errno == Errno.EACCES && Sys.SetMode(parent, directory.Name, OwnerMode) == Errno.None)
+            {
+                // An ordinary user may have directories that he must not write to, or look into.
+                directory.NeedsMetadata = true;
+                errno = Sys.Open(parent, directory.Name, OpenDirectory, out handle);
+            }
+
+            Require(errno, "openat", directory, default);
+            directory.Handle = handle;
+        }
+
+        /// <summary>Nothing changes here; directories below may have been touched.</summary>
+        private void Descend(ChangedDirectory directory)
+        {
+            foreach (TreeEntry entry in changer.store.Packs.ReadTree(directory.After))
+            {
+                if (entry.IsDirectory)
+                {
+                    Push(directory, ChangedDirectory.Of(directory, entry, entry));
+                }
+            }
+        }
+
+        /// <summary>Applies the difference of two trees to a directory that is as it was made.</summary>
+        private void Change(ChangedDirectory directory)
+        {
+            var before = new TreeCursor(changer.store.Packs.ReadTree(directory.Before));
+            var after = new TreeCursor(changer.store.Packs.ReadTree(directory.After));
+            bool hasOld = before.Next(out TreeEntry old), hasNew = after.Next(out TreeEntry entry);
+            while (hasOld || hasNew)
+            {
+                int order = !hasOld ? 1 : !hasNew ? -1 : old.Name.SequenceCompareTo(entry.Name);
+                if (order == 0 && old.IsDirectory && entry.IsDirectory)
+                {
+                    Push(directory, ChangedDirectory.Of(directory, old, entry));
+                }
+                else if (order != 0 || !old.SameAs(entry))
+                {
+                    Replace(directory, order <= 0 ? old.Name : default, order >= 0 ? entry : default);
+                }
+
+                hasOld = order <= 0 ? before.Next(out old) : hasOld;
+                hasNew = order >= 0 ? after.Next(out entry) : hasNew;
+            }
+        }
+
+        /// <summary>Compares the names that are there with those that are to be.</summary>
+        private void Repair(ChangedDirectory directory, bool isUnknown)
+        {
+            List<byte[]> present = List(directory);
+            Tree old = isUnknown ? Tree.Empty : changer.store.Packs.ReadTree(directory.Before);
+            var before = new TreeCursor(old);
+            bool hasOld = before.Next(out TreeEntry oldEntry);
+            int next = 0;
+            foreach (TreeEntry entry in changer.store.Packs.ReadTree(directory.After))
+            {
+                for (; next < present.Count && present[next].AsSpan().SequenceCompareTo(entry.Name) < 0; next++)
+                {
+                    Replace(directory, present[next], default);
+                }
+
+                while (hasOld && oldEntry.Name.SequenceCompareTo(entry.Name) < 0)
+                {
+                    hasOld = before.Next(out oldEntry);
+                }
+
+                bool isPresent = next < present.Count && entry.Name.SequenceEqual(present[next]);
+                bool isKnown = hasOld && oldEntry.IsDirectory && oldEntry.Name.SequenceEqual(entry.Name);
+                RepairEntry(directory, isPresent, isKnown ? oldEntry : default, entry);
+                next += isPresent ? 1 : 0;
+            }
+
+            for (; next < present.Count; next++)
+            {
+                Replace(directory, present[next], default);
+            }
+        }
+
+        private void RepairEntry(ChangedDirectory directory, bool isPresent, in TreeEntry old, in TreeEntry entry)
+        {
+            FileStatus status = default;
+            if (isPresent)
+            {
+                Require(Sys.Stat(directory.Handle!, entry.Name, out status), "statx", directory, entry.Name);
+            }
+
+            if (isPresent && entry.IsDirectory && status.Type == FileType.Directory)
+            {
+                Push(directory, old.Exists ? ChangedDirectory.Of(directory, old, entry) : ChangedDirectory.Unknown(directory, entry));
+            }
+            else if (!isPresent || entry.Kind != EntryKind.Regular || !IsObject(status, entry))
+            {
+                Replace(directory, isPresent ? entry.Name : default, entry);
+            }
+        }
+
+        /// <summary>Whether a file is the very inode of the object that an entry means.</summary>
+        private bool IsObject(in FileStatus status, in TreeEntry entry) =>
+            changer.store.Blobs.TryStat(changer.store.Blobs.NameOf(entry), out FileStatus stored)
+            && stored.Inode == status.Inode
+            && stored.Device == status.Device;
+
+        /// <summary>Removes a name, makes an entry, or both.</summary>
+        private void Replace(ChangedDirectory directory, ReadOnlySpan<byte> removed, in TreeEntry made)
+        {
+            directory.NeedsTime = true;
+            MakeWritable(directory);
+            if (!removed.IsEmpty)
+            {
+                Remove(directory, removed);
+            }
+
+            if (made.Exists)
+            {
+                changer.maker.Begin(directory.Handle!, made.Name, made);
+                if (made.IsDirectory && Interlocked.Increment(ref changer.begun) % MostBegun == 0)
+                {
+                    // Each directory that was begun is open.
+                    changer.maker.RunHere();
+                }
+            }
+
+            Interlocked.Increment(ref changer.changes);
+            changer.progress?.Add(made.Size);
+        }
+
+        private void Remove(ChangedDirectory directory, ReadOnlySpan<byte> name)
+        {
+            if (Sys.Unlink(directory.Handle!, name) != Errno.None)
+            {
+                TreeRemoval.Remove(directory.Handle!, name, changer.Subject(directory, name));
+            }
+        }
+
+        /// <summary>Root writes where modes do not let it; an ordinary user must let himself.</summary>
+        private void MakeWritable(ChangedDirectory directory)
+        {
+            if (changer.store.Format.UserMode && (directory.Metadata.Mode & OwnerMode) != OwnerMode && !directory.NeedsMetadata)
+            {
+                Require(Sys.SetMode(directory.Handle!, OwnerMode), "fchmod", directory, default);
+                directory.NeedsMetadata = true;
+            }
+        }
+
+        private List<byte[]> List(ChangedDirectory directory)
+        {
+            var names = new List<byte[]>();
+            reader.Start(directory.Handle!, changer.Subject(directory, default));
+            while (reader.Next())
+            {
+                names.Add(reader.Name.ToArray());
+            }
+
+            names.Sort(static (x, y) => x.AsSpan().SequenceCompareTo(y));
+            return names;
+        }
+
+        private void Push(ChangedDirectory directory, ChangedDirectory child)
+        {
+            directory.Expect();
+            changer.work.Push(child);
+        }
+
+        /// <summary>Gives a directory its metadata once all below it is done: until then its owner must be able to go into it.</summary>
+        private void Complete(ChangedDirectory directory)
+        {
+            using SafeFileHandle? handle = directory.Handle;
+            if (handle is not null && directory.NeedsMetadata)
+            {
+                SetMetadata(directory, handle, changer.Subject(directory, default));
+            }
+            else if (handle is not null && directory.NeedsTime)
+            {
+                Require(Sys.SetTime(handle, directory.Metadata.ModifyTime), "futimens", directory, default);
+            }
+        }
+
+        private void SetMetadata(ChangedDirectory directory, SafeFileHandle handle, string subject)
+        {
+            StoreFormat format = changer.store.Format;
+            if (!format.UserMode)
+            {
+                Sys.SetOwner(handle, directory.Metadata.Uid, directory.Metadata.Gid).ThrowIfFailed("fchownat", subject);
+            }
+
+            xattrs.Replace(handle, format.ObjectXattrs(directory.Xattrs), subject);
+            Sys.SetMode(handle, directory.Metadata.Mode).ThrowIfFailed("fchmod", subject);
+            Sys.SetTime(handle, directory.Metadata.ModifyTime).ThrowIfFailed("futimens", subject);
+        }
+
+        private void Require(Errno errno, string call, ChangedDirectory directory, ReadOnlySpan<byte> name)
+        {
+            if (errno != Errno.None)
+            {
+                throw new LinuxException(errno, call, changer.Subject(directory, name));
+            }
+        }
+    }
+}
