@@ -11,4 +11,5 @@ namespace HackTree.Store;
     DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(StoreFormat))]
 [JsonSerializable(typeof(RootRecord))]
+[JsonSerializable(typeof(StatCacheManifest))]
 internal sealed partial class StoreJson : JsonSerializerContext;

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using HackTree.Linux;
 
 namespace HackTree.Tests.Support;
@@ -25,6 +26,17 @@ internal static class ChildRun
 
     /// <summary>Runs a class of tests with a umask.</summary>
     public static void WithUmask(Type tests, string umask) => Run(tests, umask, "env", []);
+
+    /// <summary>Starts a class of tests, with more variables in its environment, to be killed.</summary>
+    public static Process Start(Type tests, string variable, string value)
+    {
+        var start = new ProcessStartInfo(Program, ["-noLogo", "-noColor", "-class", tests.FullName!]) { RedirectStandardOutput = true };
+        start.Environment[Mark] = "1";
+        start.Environment[variable] = value;
+        Process process = Process.Start(start)!;
+        process.BeginOutputReadLine();
+        return process;
+    }
 
     private static void Run(Type tests, string umask, string program, string[] arguments)
     {

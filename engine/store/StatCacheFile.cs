@@ -1,0 +1,180 @@
+using System.Buffers;
+using System.Buffers.Binary;
+using System.IO.Hashing;
+using HackTree.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Store;
+
+/// <summary>
+/// A file of the stat cache, of which a part is known by checksums: each stretch of it is compared when it is first read.
+/// Nothing here throws, since who reads and writes is a library that hangs on errors: what cannot be read, is not what it
+/// was, or cannot be written makes the file <see cref="IsDamaged"/> for good, reads as zeros, and is for the owner to
+/// throw away. Thread-safe but for <see cref="Sums"/>.
+/// </summary>
+/// <remarks>
+/// Why whole stretches and not only the values in them: what lies between the values are addresses of others, and the
+/// library follows them unseen. A wrong one ends the process, or never ends.
+/// </remarks>
+internal sealed class StatCacheFile : IDisposable
+{
+    internal const int StretchLength = 64 * 1024;
+
+    private readonly SafeFileHandle directory;
+    private readonly byte[] name;
+    private readonly long knownLength;
+    private readonly byte[] knownSums;
+    private readonly bool[] compared;
+    private readonly Lock gate = new();
+    private readonly Func<long, bool> mayGrow;
+    private SafeFileHandle? file;
+    private long writtenSinceAsked;
+    private volatile bool isDamaged;
+
+    /// <summary>Opens a file that is there, or stands for one that is made at the first write where there are no sums.</summary>
+    /// <param name="directory">Where it is; stays the caller's.</param>
+    /// <param name="name">Its name.</param>
+    /// <param name="knownLength">The bytes that the sums tell of.</param>
+    /// <param name="knownSums">The XXH3 of each stretch of those, 8 bytes each, little-endian.</param>
+    /// <param name="mayGrow">Whether so many more bytes may be written.</param>
+    internal StatCacheFile(SafeFileHandle directory, string name, long knownLength, byte[] knownSums, Func<long, bool> mayGrow)
+    {
+        this.directory = directory;
+        this.name = System.Text.Encoding.ASCII.GetBytes(name);
+        this.knownLength = knownLength;
+        this.knownSums = knownSums;
+        this.mayGrow = mayGrow;
+        compared = new bool[Stretches(knownLength)];
+        isDamaged = knownSums.Length != compared.Length * sizeof(ulong) || (knownLength > 0 && !TryOpen());
+    }
+
+    /// <summary>Whether something was not as it should be.</summary>
+    internal bool IsDamaged => isDamaged;
+
+    /// <summary>How far it was written to.</summary>
+    internal long Length { get; private set; }
+
+    internal void Read(Span<byte> destination, long offset)
+    {
+        SafeFileHandle? source = Volatile.Read(ref file);
+        if (source is null)
+        {
+            return;
+        }
+
+        bool isRead = Sys.ReadAt(source, destination, offset, out int count) == Errno.None;
+        if (!isRead || isDamaged || !Compare(destination[..count], offset, Math.Min(offset + destination.Length, knownLength)))
+        {
+            isDamaged = true;
+            destination.Clear();
+        }
+    }
+
+    internal void Write(ReadOnlySpan<byte> bytes, long offset)
+    {
+        lock (gate)
+        {
+            writtenSinceAsked -= bytes.Length;
+            if (writtenSinceAsked < 0)
+            {
+                // Asking costs a system call, and hashing files goes on meanwhile.
+                const int Stride = 8 * 1024 * 1024;
+                writtenSinceAsked = Stride;
+                isDamaged |= !mayGrow(bytes.Length + Stride);
+            }
+
+            if (!isDamaged && (file is not null || TryCreate()))
+            {
+                isDamaged = Sys.WriteAt(file!, bytes, offset) != Errno.None;
+                Length = Math.Max(Length, offset + bytes.Length);
+            }
+        }
+    }
+
+    /// <summary>The sums of the first bytes, for the next who opens it; empty where they cannot be had.</summary>
+    internal byte[] Sums(long length)
+    {
+        var sums = new byte[Stretches(length) * sizeof(ulong)];
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(StretchLength);
+        try
+        {
+            for (long start = 0; start < length && !isDamaged; start += StretchLength)
+            {
+                Span<byte> sum = sums.AsSpan((int)(start / StretchLength) * sizeof(ulong), sizeof(ulong));
+                if (start + StretchLength <= knownLength)
+                {
+                    knownSums.AsSpan((int)(start / StretchLength) * sizeof(ulong), sizeof(ulong)).CopyTo(sum);
+                    continue;
+                }
+
+                Span<byte> stretch = buffer.AsSpan(0, (int)Math.Min(StretchLength, length - start));
+                isDamaged |= file is null || Sys.ReadAt(file, stretch, start, out int count) != Errno.None || count != stretch.Length;
+                BinaryPrimitives.WriteUInt64LittleEndian(sum, XxHash3.HashToUInt64(stretch));
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+
+        return sums;
+    }
+
+    public void Dispose() => file?.Dispose();
+
+    private static int Stretches(long length) => (int)((length + StretchLength - 1) / StretchLength);
+
+    private bool TryOpen()
+    {
+        Errno errno = Sys.Open(directory, name, OpenFlags.ReadWrite | OpenFlags.NoFollow, out SafeFileHandle opened);
+        file = opened;
+        return errno == Errno.None && Sys.Stat(opened, out FileStatus status) == Errno.None
+            && status.Type == FileType.Regular && status.Size >= knownLength;
+    }
+
+    private bool TryCreate()
+    {
+        const OpenFlags Flags = OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive;
+        Errno errno = Sys.Open(directory, name, Flags, out SafeFileHandle created, 0x180);
+        isDamaged |= errno != Errno.None;
+        Volatile.Write(ref file, errno == Errno.None ? created : null);
+        return errno == Errno.None;
+    }
+
+    /// <summary>Compares what was not yet of the stretches that lie, whole or in part, before <paramref name="end"/>.</summary>
+    private bool Compare(ReadOnlySpan<byte> read, long offset, long end)
+    {
+        for (long start = offset / StretchLength * StretchLength; start < end; start += StretchLength)
+        {
+            int number = (int)(start / StretchLength);
+            if (Volatile.Read(ref compared[number]))
+            {
+                continue;
+            }
+
+            int length = (int)Math.Min(StretchLength, knownLength - start);
+            long at = start - offset;
+            bool isSame = at >= 0 && at + length <= read.Length ? IsSame(number, read.Slice((int)at, length)) : IsSameOnDisk(number, start, length);
+            if (!isSame)
+            {
+                return false;
+            }
+
+            Volatile.Write(ref compared[number], true);
+        }
+
+        return true;
+    }
+
+    private bool IsSameOnDisk(int number, long start, int length)
+    {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(length);
+        Errno errno = Sys.ReadAt(file!, buffer.AsSpan(0, length), start, out int count);
+        bool isSame = errno == Errno.None && count == length && IsSame(number, buffer.AsSpan(0, length));
+        ArrayPool<byte>.Shared.Return(buffer);
+        return isSame;
+    }
+
+    private bool IsSame(int number, ReadOnlySpan<byte> stretch) =>
+        XxHash3.HashToUInt64(stretch) == BinaryPrimitives.ReadUInt64LittleEndian(knownSums.AsSpan(number * sizeof(ulong)));
+}

@@ -1,0 +1,92 @@
+using System.IO.Hashing;
+using System.Runtime.InteropServices;
+using HackTree.Linux;
+using HackTree.Model;
+
+namespace HackTree.Store;
+
+/// <summary>What the stat cache knows of an unchanged file.</summary>
+/// <param name="Blob">The digest of its content.</param>
+/// <param name="HasXattrs">Whether it has extended attributes, so that they must be read.</param>
+public readonly record struct CachedFile(Digest Blob, bool HasXattrs);
+
+/// <summary>What the stat cache finds a file by.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 16)]
+internal readonly record struct StatCacheKey(ulong Device, ulong Inode)
+{
+    /// <summary>Spreads keys evenly: inode numbers are neighbours.</summary>
+    internal long Hash()
+    {
+        ReadOnlySpan<StatCacheKey> key = [this];
+        return (long)XxHash3.HashToUInt64(MemoryMarshal.AsBytes(key));
+    }
+}
+
+/// <summary>
+/// What the stat cache keeps of a file: what its status was, and what was found in it. 64 bytes; its layout is in FORMAT.md.
+/// </summary>
+[StructLayout(LayoutKind.Sequential, Size = 64)]
+internal readonly record struct StatCacheValue
+{
+    private const ulong XattrBit = 1UL << 63;
+    private const long NanosecondsPerSecond = 1_000_000_000;
+
+    // Times beyond this many seconds from 1970 do not fit 64 bits of nanoseconds.
+    private const long LastSecond = long.MaxValue / NanosecondsPerSecond - 1;
+
+    private readonly ulong sizeAndFlag;
+    private readonly long modified;
+    private readonly long changed;
+    private readonly Digest blob;
+    private readonly ulong check;
+
+    private StatCacheValue(ulong sizeAndFlag, long modified, long changed, Digest blob, ulong check)
+    {
+        this.sizeAndFlag = sizeAndFlag;
+        this.modified = modified;
+        this.changed = changed;
+        this.blob = blob;
+        this.check = check;
+    }
+
+    /// <summary>What is in there.</summary>
+    internal CachedFile File => new(blob, (sizeAndFlag & XattrBit) != 0);
+
+    /// <summary>Makes the value for a file; false where its times are out of range.</summary>
+    internal static bool TryMake(StatCacheKey key, in FileStatus status, in CachedFile file, out StatCacheValue value)
+    {
+        value = default;
+        if (!TryPack(status.ModifyTime, out long modified) || !TryPack(status.ChangeTime, out long changed))
+        {
+            return false;
+        }
+
+        ulong sizeAndFlag = (ulong)status.Size | (file.HasXattrs ? XattrBit : 0);
+        var unchecked_ = new StatCacheValue(sizeAndFlag, modified, changed, file.Blob, 0);
+        value = new StatCacheValue(sizeAndFlag, modified, changed, file.Blob, unchecked_.CheckFor(key));
+        return true;
+    }
+
+    /// <summary>Whether this is of a file with that status, and as it was written.</summary>
+    internal bool IsOf(StatCacheKey key, in FileStatus status) =>
+        (sizeAndFlag & ~XattrBit) == (ulong)status.Size
+        && TryPack(status.ModifyTime, out long modifiedNow) && modified == modifiedNow
+        && TryPack(status.ChangeTime, out long changedNow) && changed == changedNow
+        && check == CheckFor(key);
+
+    private static bool TryPack(FileTime time, out long nanoseconds)
+    {
+        bool fits = time.Seconds is >= -LastSecond and <= LastSecond;
+        nanoseconds = fits ? (time.Seconds * NanosecondsPerSecond) + time.Nanoseconds : 0;
+        return fits;
+    }
+
+    private ulong CheckFor(StatCacheKey key)
+    {
+        ReadOnlySpan<Checked> all = [new Checked(key, new StatCacheValue(sizeAndFlag, modified, changed, blob, 0))];
+        return XxHash3.HashToUInt64(MemoryMarshal.AsBytes(all));
+    }
+
+    [StructLayout(LayoutKind.Sequential, Size = 80)]
+    private readonly record struct Checked(StatCacheKey Key, StatCacheValue Value);
+}

@@ -1,0 +1,103 @@
+using System.Buffers.Binary;
+using System.Text;
+using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
+using HackTree.Tests.Support;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Tests.Store;
+
+/// <summary>A directory with a stat cache in it, and made-up files of which everything is known by their number and version.</summary>
+internal sealed class StatCacheWorld : IDisposable
+{
+    /// <summary>When all statuses are taken: long after every file's times.</summary>
+    public static readonly FileTime Now = new(2_000_000_000, 0);
+
+    private readonly TempDirectory? temporary;
+    private readonly SafeFileHandle handle;
+
+    public StatCacheWorld(string? path = null)
+    {
+        temporary = path is null ? new TempDirectory() : null;
+        Path = path ?? temporary!.Path;
+        Sys.Open(Sys.WorkingDirectory, Encoding.UTF8.GetBytes(Path), OpenFlags.Directory, out handle).ThrowIfFailed("openat", Path);
+    }
+
+    public string Path { get; }
+
+    public string CachePath => System.IO.Path.Combine(Path, "cache");
+
+    public string[] Files => [.. Directory.EnumerateFiles(CachePath).Order(StringComparer.Ordinal)];
+
+    public StatCache Open(long expectedEntries = 0) => StatCache.Open(handle, Path, expectedEntries);
+
+    public static FileStatus Status(int number, int version = 0, Func<RawStatx, RawStatx>? change = null)
+    {
+        var raw = new RawStatx
+        {
+            DevMajor = 8,
+            DevMinor = (uint)(number % 3),
+            Ino = (ulong)number,
+            Size = (ulong)(number * 7L),
+            Mtime = new RawStatxTime { Seconds = 1_500_000_000 + number, Nanoseconds = (uint)version },
+            Ctime = new RawStatxTime { Seconds = 1_600_000_000 + number, Nanoseconds = (uint)(version * 3) },
+        };
+        return new FileStatus(change is null ? raw : change(raw));
+    }
+
+    public static CachedFile File(int number, int version = 0)
+    {
+        Span<byte> bytes = stackalloc byte[Digest.Size];
+        bytes.Clear();
+        BinaryPrimitives.WriteInt32LittleEndian(bytes, number + 1);
+        BinaryPrimitives.WriteInt32LittleEndian(bytes[20..], version);
+        return new CachedFile(new Digest(bytes), (number + version) % 5 == 0);
+    }
+
+    /// <summary>Makes a cache of files 0 to <paramref name="count"/> - 1, and saves it.</summary>
+    public void Fill(int count, int version = 0)
+    {
+        using StatCache cache = Open(count);
+        using (StatCache.Reader reader = cache.NewSession())
+        {
+            for (int i = 0; i < count; i++)
+            {
+                reader.Add(Status(i, version), File(i, version), Now);
+            }
+        }
+
+        Assert.True(cache.Save(), cache.Disabled);
+    }
+
+    /// <summary>Looks all of them up, in odd order; fails where one is wrong, and answers how many were found.</summary>
+    public static int CountHits(StatCache cache, int count, int version = 0)
+    {
+        using StatCache.Reader reader = cache.NewSession();
+        int hits = 0;
+        for (int i = 0; i < count; i++)
+        {
+            int number = (int)((i * 7919L) % count);
+            if (reader.TryFind(Status(number, version), out CachedFile found))
+            {
+                hits++;
+                Assert.Equal(File(number, version), found);
+            }
+        }
+
+        return hits;
+    }
+
+    public int CountHits(int count, int version = 0)
+    {
+        using StatCache cache = Open();
+        Assert.True(cache.IsEnabled, cache.Disabled);
+        return CountHits(cache, count, version);
+    }
+
+    public void Dispose()
+    {
+        handle.Dispose();
+        temporary?.Dispose();
+    }
+}
