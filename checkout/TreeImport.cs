@@ -21,13 +21,15 @@ public sealed class TreeImport
     private readonly (ulong Device, ulong Inode) storeIdentity;
     private readonly WorkStack<ImportDirectory> work = new();
     private readonly List<string> mountPoints = [];
+    private readonly StatCache cache;
     private long files;
     private long contentBytes;
     private long sockets;
     private bool foundStore;
 
-    private TreeImport(ObjectStore store, PackWriter pack, string source, ImportOptions options)
+    private TreeImport(ObjectStore store, PackWriter pack, string source, ImportOptions options, StatCache cache)
     {
+        this.cache = cache;
         this.store = store;
         this.pack = pack;
         this.options = options;
@@ -53,13 +55,15 @@ public sealed class TreeImport
         }
 
         errno.ThrowIfFailed("openat", path);
-        var import = new TreeImport(store, pack, path, options);
-        TimeSpan started = DateTimeOffset.UtcNow - DateTimeOffset.UnixEpoch;
+        using StatCache cache = store.OpenStatCache();
+        var import = new TreeImport(store, pack, path, options, cache);
+        FileTime started = FileTime.Now;
         var root = new ImportDirectory(null, [], directory);
         try
         {
             import.work.Push(root);
             import.work.Run(Environment.ProcessorCount, () => new Worker(import).Process);
+            cache.Save();
         }
         finally
         {
@@ -68,7 +72,7 @@ public sealed class TreeImport
 
         return new ImportResult(root.Digest, root.Metadata, root.Xattrs, import.files, import.contentBytes, import.Notes())
         {
-            Started = new FileTime((long)started.TotalSeconds, (uint)(started.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick)),
+            Started = started,
         };
     }
 
@@ -97,12 +101,13 @@ public sealed class TreeImport
     /// <summary>What one thread needs for itself.</summary>
     private sealed class Worker(TreeImport import)
     {
-        private const OpenFlags ReadFile = OpenFlags.ReadOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking;
+        private const OpenFlags ReadFlags = OpenFlags.ReadOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking;
 
         private readonly DirectoryReader reader = new();
         private readonly Xattrs xattrs = new();
         private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(Blobs.BufferSize);
         private readonly byte[] target = new byte[4096];
+        private readonly StatCache.Reader cache = import.cache.NewSession();
 
         public void Process(ImportDirectory directory)
         {
@@ -134,8 +139,11 @@ public sealed class TreeImport
                 case FileType.Directory:
                     AddDirectory(directory, name, status);
                     break;
+                case FileType.Regular when cache.TryFind(status, out CachedFile known) && IsStored(known, status):
+                    AddFile(directory, name, status, known.Blob, []);
+                    break;
                 case FileType.Regular:
-                    AddFile(directory, name);
+                    ReadFile(directory, name);
                     break;
                 case FileType.Symlink:
                     RequireThere(Sys.ReadLink(directory.Handle, name, target, out int length), "readlinkat", directory, name);
@@ -186,33 +194,45 @@ public sealed class TreeImport
             directory.FinishOne();
         }
 
-        private void AddFile(ImportDirectory directory, ReadOnlySpan<byte> name)
+        /// <summary>Whether a file that has not changed needs no reading. One that has attributes is read: they are not in the cache.</summary>
+        private bool IsStored(in CachedFile known, in FileStatus status) =>
+            !known.HasXattrs
+            && !import.options.Consume
+            && (!import.options.StoreContent || import.store.Blobs.IsStored(import.store.Blobs.NameOf(known.Blob, MetadataOf(status), []), status.Size, []));
+
+        private void ReadFile(ImportDirectory directory, ReadOnlySpan<byte> name)
         {
-            RequireThere(Sys.Open(directory.Handle, name, ReadFile, out SafeFileHandle file), "openat", directory, name);
+            RequireThere(Sys.Open(directory.Handle, name, ReadFlags, out SafeFileHandle file), "openat", directory, name);
             using (file)
             {
                 string subject = Subject(directory, name);
+                FileTime taken = FileTime.Now;
                 Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", subject);
                 if (status.Type != FileType.Regular)
                 {
                     throw Changed(directory, name);
                 }
 
-                FileMetadata metadata = MetadataOf(status);
                 byte[] attributes = xattrs.Read(file, subject);
-                Digest digest = Store(file, status, metadata, attributes, subject);
-                Interlocked.Add(ref import.contentBytes, status.Size);
-                import.options.Progress?.Add(status.Size);
-                AddEntry(directory, new TreeEntry
-                {
-                    Kind = EntryKind.Regular,
-                    Name = name,
-                    Metadata = metadata,
-                    Xattrs = attributes,
-                    Size = status.Size,
-                    Digest = digest,
-                });
+                Digest digest = Store(file, status, MetadataOf(status), attributes, subject);
+                cache.Add(status, new CachedFile(digest, attributes.Length > 0), taken);
+                AddFile(directory, name, status, digest, attributes);
             }
+        }
+
+        private void AddFile(ImportDirectory directory, ReadOnlySpan<byte> name, in FileStatus status, Digest digest, byte[] attributes)
+        {
+            Interlocked.Add(ref import.contentBytes, status.Size);
+            import.options.Progress?.Add(status.Size);
+            AddEntry(directory, new TreeEntry
+            {
+                Kind = EntryKind.Regular,
+                Name = name,
+                Metadata = MetadataOf(status),
+                Xattrs = attributes,
+                Size = status.Size,
+                Digest = digest,
+            });
         }
 
         private Digest Store(SafeFileHandle file, in FileStatus status, FileMetadata metadata, byte[] attributes, string subject)

@@ -26,6 +26,16 @@ public enum FileType
 /// <summary>A point in time as the kernel keeps it: seconds since 1970 (may be negative) and nanoseconds 0..999,999,999.</summary>
 public readonly record struct FileTime(long Seconds, uint Nanoseconds) : IComparable<FileTime>
 {
+    /// <summary>The clock's time, in steps of 100 ns.</summary>
+    public static FileTime Now
+    {
+        get
+        {
+            TimeSpan now = DateTimeOffset.UtcNow - DateTimeOffset.UnixEpoch;
+            return new FileTime((long)now.TotalSeconds, (uint)(now.Ticks % TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick));
+        }
+    }
+
     /// <summary>Nanoseconds since 1970; a 64-bit number holds those of the years 1678 to 2262.</summary>
     public long ToNanoseconds() => (Seconds * TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick) + Nanoseconds;
 

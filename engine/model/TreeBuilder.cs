@@ -38,7 +38,7 @@ public sealed class TreeBuilder
     public Tree Build()
     {
         ReadOnlyMemory<byte> written = entries.WrittenMemory;
-        starts.Sort((x, y) => NameAt(written.Span, x).SequenceCompareTo(NameAt(written.Span, y)));
+        starts.Sort((x, y) => TreeLayout.NameOf(written.Span[x..]).SequenceCompareTo(TreeLayout.NameOf(written.Span[y..])));
         byte[] bytes = new byte[TreeLayout.CountSize + written.Length];
         BinaryPrimitives.WriteInt32LittleEndian(bytes, starts.Count);
         Span<byte> rest = bytes.AsSpan(TreeLayout.CountSize);
@@ -50,11 +50,5 @@ public sealed class TreeBuilder
         }
 
         return Tree.TryDecode(bytes, out Tree? tree, out string? error) ? tree : throw new ArgumentException(error);
-    }
-
-    private static ReadOnlySpan<byte> NameAt(ReadOnlySpan<byte> bytes, int start)
-    {
-        TreeLayout.Read(bytes[start..], out TreeEntry entry);
-        return entry.Name;
     }
 }

@@ -118,6 +118,10 @@ internal static class TreeLayout
         return nameStart + nameLength + xattrLength + targetLength;
     }
 
+    /// <summary>The name of the first entry of checked bytes, without reading the rest of it.</summary>
+    internal static ReadOnlySpan<byte> NameOf(ReadOnlySpan<byte> bytes) =>
+        bytes.Slice(FixedSize + PayloadSize((EntryKind)bytes[KindOffset]), bytes[NameLengthOffset]);
+
     /// <summary>Says what is wrong with a tree's bytes; null where they are canonical.</summary>
     internal static string? FindFault(ReadOnlySpan<byte> bytes)
     {

@@ -286,7 +286,7 @@ public sealed partial class Blobs : IDisposable
     /// Whether the object is there. Its name holds 64 bits of its attributes' digest, few enough that somebody could
     /// make two sets that agree in them, so the attributes themselves are compared.
     /// </summary>
-    private bool IsStored(in ObjectName name, long size, ReadOnlySpan<byte> recordedXattrs)
+    public bool IsStored(in ObjectName name, long size, ReadOnlySpan<byte> recordedXattrs)
     {
         if (!IsWhole(name, size))
         {

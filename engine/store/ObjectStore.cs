@@ -158,6 +158,9 @@ public sealed class ObjectStore : IDisposable
     /// </summary>
     public void Sync() => TrySync().ThrowIfFailed("syncfs", Path);
 
+    /// <summary>Opens the stat cache for one command. It helps where it can: what is wrong with it never stops anything.</summary>
+    public StatCache OpenStatCache() => StatCache.Open(directory, Path, expectedEntries: 0);
+
     /// <summary>Device and inode of the store's directory: a tree that holds the store does not commit it.</summary>
     public (ulong Device, ulong Inode) Identity()
     {

@@ -1,0 +1,139 @@
+using System.Globalization;
+using HackTree.Linux;
+using HackTree.Tests.Crash;
+using HackTree.Tests.Support;
+
+namespace HackTree.Tests.Checkout;
+
+/// <summary>
+/// A tree committed again: what did not change is not read, what did is noticed, and every command answers the same
+/// whatever became of the stat cache.
+/// </summary>
+public sealed class UnchangedTests : IDisposable
+{
+    // StatCacheRule.MinimumAgeSeconds, and a little.
+    private static readonly TimeSpan Settling = TimeSpan.FromSeconds(2.2);
+
+    private readonly PhysicalRoot root = new();
+
+    public UnchangedTests()
+    {
+        SourceTree.Make(Source, 1);
+        Thread.Sleep(Settling);
+        root.Ok("commit", "-b", "main", Source);
+    }
+
+    private string Source => root.At("source");
+
+    private string Cache => root.At("objects/cache");
+
+    public void Dispose() => root.Dispose();
+
+    [Fact]
+    public void An_unchanged_file_is_not_opened()
+    {
+        Tools.Require("strace");
+        string trace = root.At("trace");
+        Tools.Run("strace", ["-f", "-e", "trace=openat", "-o", trace, Hacktree.Path, .. root.Arguments("commit", "-b", "main", Source)]).Succeeded();
+        string[] opened = [.. File.ReadLines(trace).Where(line => line.Contains("\"f1", StringComparison.Ordinal) || line.Contains("\"large", StringComparison.Ordinal))];
+        Assert.Empty(opened);
+    }
+
+    [Theory]
+    [InlineData("printf x | dd of=f conv=notrunc bs=1 seek=100 2>/dev/null; touch -r kept f")]
+    [InlineData("cp -p f other; printf y | dd of=other conv=notrunc bs=1 seek=7 2>/dev/null; touch -r kept other; mv other f")]
+    [InlineData("chmod 6711 f")]
+    [InlineData("setfattr -n user.note -v new f")]
+    [InlineData("rm f; ln -s kept f")]
+    [InlineData("touch -d 2001-01-01 f")]
+    public void A_change_is_noticed(string change)
+    {
+        string script = $"cd {Source}; f=$(find . -type f -name 'f[1-9]*' -size +0 | head -1); touch -r $f kept; mv $f f; sleep 2.2";
+        Tools.Run("sh", "-c", script).Succeeded();
+        root.Ok("commit", "-b", "main", Source);
+        Tools.Run("sh", "-c", $"cd {Source}; {change}").Succeeded();
+        RequireTold();
+    }
+
+    [Fact]
+    public void A_file_written_right_after_it_was_committed_is_noticed_however_its_times_are_set()
+    {
+        string file = Path.Combine(Source, "racy");
+        for (int i = 0; i < 20; i++)
+        {
+            File.WriteAllText(file, i.ToString("d4", CultureInfo.InvariantCulture));
+            File.SetLastWriteTimeUtc(file, DateTime.UnixEpoch.AddSeconds(1_000_000_000));
+            root.Ok("commit", "-b", "main", Source);
+            Assert.Equal(i.ToString("d4", CultureInfo.InvariantCulture), root.Ok("cat", "main", "racy"));
+        }
+    }
+
+    [Theory]
+    [InlineData("rm -rf CACHE")]
+    [InlineData("rm -rf CACHE; echo no directory > CACHE")]
+    [InlineData("for f in CACHE/*; do [ -s $f ] && printf '\\377\\377\\377' | dd of=$f conv=notrunc bs=1 seek=60 2>/dev/null; done; true")]
+    [InlineData("for f in CACHE/*; do truncate -s 10 $f; done")]
+    [InlineData("rm -rf CACHE; ln -s /nonexistent CACHE")]
+    public void Whatever_became_of_the_cache_commits_are_the_same(string harm)
+    {
+        Tools.Run("sh", "-c", harm.Replace("CACHE", Cache, StringComparison.Ordinal)).Succeeded();
+        RequireTold();
+        File.WriteAllText(Path.Combine(Source, "large0"), "shorter");
+        RequireTold();
+    }
+
+    [Fact]
+    public void A_cache_that_another_process_has_is_done_without()
+    {
+        Sys.Open(Sys.WorkingDirectory, System.Text.Encoding.UTF8.GetBytes($"{Cache}/lock"), OpenFlags.ReadWrite, out Microsoft.Win32.SafeHandles.SafeFileHandle file)
+            .ThrowIfFailed("openat", Cache);
+        using (file)
+        {
+            Assert.Equal(Errno.None, Sys.Lock(file, LockKind.Exclusive, wait: false));
+            RequireTold();
+        }
+    }
+
+    [Fact]
+    public void A_store_that_cannot_be_written_to_still_tells_what_changed()
+    {
+        Assert.SkipUnless(Sys.IsRoot, "mount needs root");
+        File.WriteAllText(Path.Combine(Source, "large0"), "shorter");
+        Tools.Run("mount", "--bind", root.Store, root.Store).Succeeded();
+        try
+        {
+            Tools.Run("mount", "-o", "remount,bind,ro", root.Store).Succeeded();
+            Assert.Contains("large0", root.Run("diff", "main", Source).Output, StringComparison.Ordinal);
+        }
+        finally
+        {
+            Tools.Run("umount", root.Store).Succeeded();
+        }
+    }
+
+    [Fact]
+    public void An_object_that_is_gone_is_stored_again_though_the_file_is_known()
+    {
+        foreach (string path in Directory.GetFiles(root.At("objects/files"), "*", SearchOption.AllDirectories))
+        {
+            File.Delete(path);
+        }
+
+        RequireTold();
+        root.AssertSound();
+    }
+
+    /// <summary>The next commit is the tree as it is, by a comparison that knows no cache.</summary>
+    private void RequireTold()
+    {
+        SortedDictionary<string, string> tree = Snapshot.Of(Source);
+        string commit = root.Ok("commit", "-b", "main", Source);
+        root.AssertHolds(commit, tree);
+        if (Directory.Exists(Cache))
+        {
+            Directory.Move(Cache, root.At($"cache-{Guid.NewGuid():N}"));
+        }
+
+        Assert.Equal(0, root.Run("diff", commit, Source).ExitCode);
+    }
+}
