@@ -16,6 +16,9 @@ internal sealed class ImportDirectory(ImportDirectory? parent, byte[] name, Safe
 
     public ImportDirectory? Parent => parent;
 
+    /// <summary>The tree it was checked out from, where it is part of a root; none elsewhere.</summary>
+    public Digest CheckedOut { get; init; }
+
     public SafeFileHandle Handle => handle!;
 
     public FileMetadata Metadata { get; set; }

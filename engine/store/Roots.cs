@@ -65,6 +65,10 @@ public sealed class Roots : IDisposable
     public RootRecord? FindByPath(string rootPath) =>
         FindReadable(NameFor(rootPath)) is { } record && record.Path == RecordedPath(rootPath) ? record : null;
 
+    /// <summary>The record of the finished root whose directory has that inode on the store's filesystem; null where there is none.</summary>
+    public RootRecord? FindByInode(ulong inode) =>
+        Names().Select(FindReadable).FirstOrDefault(record => record is { State: not RootState.Partial } && record.Inode == inode);
+
     /// <summary>
     /// The name under which the root at the absolute path <paramref name="rootPath"/> is recorded: its last component,
     /// made unique where another root has that name, or is being built under it.

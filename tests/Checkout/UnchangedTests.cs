@@ -39,6 +39,23 @@ public sealed class UnchangedTests : IDisposable
         Assert.Empty(opened);
     }
 
+    [Fact]
+    public void A_root_is_committed_without_reading_what_is_still_its_object()
+    {
+        Tools.Require("strace");
+        root.Ok("checkout", "main", root.At("r1"));
+        Tools.Run("sh", "-c", $"cd {root.At("r1")}; cp -p large0 copy; mv copy large0; echo new > new; mkdir dir; f=$(find . -name 'f[1-9]*' -size +0 | head -1); mv $f dir").Succeeded();
+        SortedDictionary<string, string> tree = Snapshot.Of(root.At("r1"));
+        string trace = root.At("trace");
+        Tools.Run("strace", ["-f", "-e", "trace=pread64", "-o", trace, Hacktree.Path, .. root.Arguments("commit", "-b", "main", root.At("r1"))]).Succeeded();
+        root.AssertHolds("main", tree);
+        root.AssertSound();
+        long read = File.ReadLines(trace).Select(line => long.TryParse(line.Split("= ")[^1], CultureInfo.InvariantCulture, out long bytes) ? bytes : 0).Sum();
+
+        // The copy has 3 MiB, the whole tree more than 6; the stat cache reads one.
+        Assert.InRange(read, 3 << 20, 5 << 20);
+    }
+
     [Theory]
     [InlineData("printf x | dd of=f conv=notrunc bs=1 seek=100 2>/dev/null; touch -r kept f")]
     [InlineData("cp -p f other; printf y | dd of=other conv=notrunc bs=1 seek=7 2>/dev/null; touch -r kept other; mv other f")]

@@ -1,0 +1,282 @@
+using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Checkout;
+
+/// <summary>This file: one directory after another, on each thread.</summary>
+public sealed partial class TreeImport
+{
+    /// <summary>What one thread needs for itself.</summary>
+    private sealed class Worker(TreeImport import)
+    {
+        private const OpenFlags ReadFlags = OpenFlags.ReadOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking;
+
+        private readonly DirectoryReader reader = new();
+        private readonly Xattrs xattrs = new();
+        private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(Blobs.BufferSize);
+        private readonly byte[] target = new byte[4096];
+        private readonly StatCache.Reader cache = import.cache.NewSession();
+        private TreeIndex? checkedOut;
+
+        public void Process(ImportDirectory directory)
+        {
+            string subject = Subject(directory, default);
+            directory.Open(subject);
+            Sys.Stat(directory.Handle, out FileStatus status).ThrowIfFailed("statx", subject);
+            directory.Metadata = MetadataOf(status);
+            directory.Xattrs = xattrs.Read(directory.Handle, subject);
+            checkedOut = directory.CheckedOut.IsNone ? null : new TreeIndex(import.store.Packs.ReadTree(directory.CheckedOut));
+            reader.Start(directory.Handle, subject);
+            while (reader.Next())
+            {
+                if (!IsExcluded(directory, reader.Name))
+                {
+                    Add(directory, reader.Name);
+                }
+            }
+
+            for (ImportDirectory? done = directory; done is not null && done.FinishOne(); done = done.Parent)
+            {
+                Complete(done);
+            }
+        }
+
+        private void Add(ImportDirectory directory, ReadOnlySpan<byte> name)
+        {
+            RequireThere(Sys.Stat(directory.Handle, name, out FileStatus status), "statx", directory, name);
+            switch (status.Type)
+            {
+                case FileType.Directory:
+                    AddDirectory(directory, name, status);
+                    break;
+                case FileType.Regular when cache.TryFind(status, out CachedFile known) && IsStored(known, status):
+                    AddFile(directory, name, status, known.Blob, []);
+                    break;
+                case FileType.Regular:
+                    ReadFile(directory, name);
+                    break;
+                case FileType.Symlink:
+                    RequireThere(Sys.ReadLink(directory.Handle, name, target, out int length), "readlinkat", directory, name);
+                    FileMetadata metadata = MetadataOf(status) with { Mode = FileMetadata.SymlinkMode };
+                    AddEntry(directory, Special(EntryKind.Symlink, directory, name, metadata, target.AsSpan(0, length), status));
+                    break;
+                case FileType.CharacterDevice:
+                    AddEntry(directory, Special(EntryKind.CharacterDevice, directory, name, MetadataOf(status), default, status));
+                    break;
+                case FileType.BlockDevice:
+                    AddEntry(directory, Special(EntryKind.BlockDevice, directory, name, MetadataOf(status), default, status));
+                    break;
+                case FileType.Fifo:
+                    AddEntry(directory, Special(EntryKind.Fifo, directory, name, MetadataOf(status), default, status));
+                    break;
+                default:
+                    Interlocked.Increment(ref import.sockets);
+                    break;
+            }
+        }
+
+        private void AddDirectory(ImportDirectory directory, ReadOnlySpan<byte> name, in FileStatus status)
+        {
+            if ((status.Device, status.Inode) == import.storeIdentity)
+            {
+                import.foundStore = true;
+                return;
+            }
+
+            TreeEntry before = checkedOut is null ? default : checkedOut.Find(name);
+            var child = new ImportDirectory(directory, name.ToArray(), null) { CheckedOut = before.IsDirectory ? before.Digest : default };
+            if (!status.IsMountRoot)
+            {
+                directory.Expect(child);
+                import.work.Push(child);
+                return;
+            }
+
+            lock (import.mountPoints)
+            {
+                import.mountPoints.Add(child.Path);
+            }
+
+            // What is mounted there belongs to another filesystem: an empty directory of its looks keeps its place.
+            child.Metadata = MetadataOf(status);
+            directory.Expect(child);
+            child.FinishOne();
+            Complete(child);
+            directory.FinishOne();
+        }
+
+        /// <summary>Whether a file that has not changed needs no reading. One that has attributes is read: they are not in the cache.</summary>
+        private bool IsStored(in CachedFile known, in FileStatus status) =>
+            !known.HasXattrs
+            && !import.options.Consume
+            && (!import.options.StoreContent || import.store.Blobs.IsStored(import.store.Blobs.NameOf(known.Blob, MetadataOf(status), []), status.Size, []));
+
+        private void ReadFile(ImportDirectory directory, ReadOnlySpan<byte> name)
+        {
+            RequireThere(Sys.Open(directory.Handle, name, ReadFlags, out SafeFileHandle file), "openat", directory, name);
+            using (file)
+            {
+                string subject = Subject(directory, name);
+                FileTime taken = FileTime.Now;
+                Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", subject);
+                if (status.Type != FileType.Regular)
+                {
+                    throw Changed(directory, name);
+                }
+
+                byte[] attributes = xattrs.Read(file, subject);
+                Digest digest = ObjectOf(name, status, attributes);
+                if (digest.IsNone)
+                {
+                    digest = Store(file, status, MetadataOf(status), attributes, subject);
+                    cache.Add(status, new CachedFile(digest, attributes.Length > 0), taken);
+                }
+
+                AddFile(directory, name, status, digest, attributes);
+            }
+        }
+
+        /// <summary>The blob of a file that is the very object it was checked out from, with that object's metadata; none for any other.</summary>
+        private Digest ObjectOf(ReadOnlySpan<byte> name, in FileStatus status, byte[] attributes)
+        {
+            TreeEntry before = checkedOut is null ? default : checkedOut.Find(name);
+            Blobs blobs = import.store.Blobs;
+            return before.Kind == EntryKind.Regular
+                && before.Size == status.Size
+                && before.Metadata == MetadataOf(status)
+                && status.ModifyTime.Nanoseconds == 0
+                && before.Xattrs.SequenceEqual(attributes)
+                && blobs.TryStat(blobs.NameOf(before), out FileStatus stored)
+                && (stored.Inode, stored.Device) == (status.Inode, status.Device)
+                && blobs.IsStored(blobs.NameOf(before), status.Size, attributes) ? before.Digest : default;
+        }
+
+        private void AddFile(ImportDirectory directory, ReadOnlySpan<byte> name, in FileStatus status, Digest digest, byte[] attributes)
+        {
+            Interlocked.Add(ref import.contentBytes, status.Size);
+            import.options.Progress?.Add(status.Size);
+            AddEntry(directory, new TreeEntry
+            {
+                Kind = EntryKind.Regular,
+                Name = name,
+                Metadata = MetadataOf(status),
+                Xattrs = attributes,
+                Size = status.Size,
+                Digest = digest,
+            });
+        }
+
+        private Digest Store(SafeFileHandle file, in FileStatus status, FileMetadata metadata, byte[] attributes, string subject)
+        {
+            Blobs blobs = import.store.Blobs;
+            if (!import.options.StoreContent || import.options.Consume)
+            {
+                Digest digest = Blobs.HashFile(file, status, subject);
+                if (!import.options.StoreContent || blobs.TryAdopt(file, status, digest, metadata, attributes, subject))
+                {
+                    return digest;
+                }
+            }
+
+            return blobs.AddFile(file, status, metadata, attributes, buffer, subject);
+        }
+
+        private TreeEntry Special(
+            EntryKind kind, ImportDirectory directory, ReadOnlySpan<byte> name, FileMetadata metadata, ReadOnlySpan<byte> linkTarget, in FileStatus status)
+        {
+            bool isDevice = kind is EntryKind.CharacterDevice or EntryKind.BlockDevice;
+            return new TreeEntry
+            {
+                Kind = kind,
+                Name = name,
+                Metadata = metadata,
+                Xattrs = xattrs.Read(directory.Handle, name, Subject(directory, name)),
+                Target = linkTarget,
+                DeviceMajor = isDevice ? status.DeviceMajor : 0,
+                DeviceMinor = isDevice ? status.DeviceMinor : 0,
+            };
+        }
+
+        private void AddEntry(ImportDirectory directory, in TreeEntry entry)
+        {
+            directory.Add(entry);
+            Interlocked.Increment(ref import.files);
+            if (entry.Kind != EntryKind.Regular)
+            {
+                import.options.Progress?.Add(0);
+            }
+        }
+
+        /// <summary>Builds the tree of a directory that has all its entries, and enters it in the one above.</summary>
+        private void Complete(ImportDirectory directory)
+        {
+            Tree tree = Build(directory);
+            directory.Digest = Tree.DigestOf(tree.Bytes);
+            if (!import.store.Packs.Contains(directory.Digest))
+            {
+                import.pack.Add(PackedKind.Tree, directory.Digest, tree.Bytes);
+            }
+
+            directory.Parent?.Add(directory.AsEntry());
+        }
+
+        private Tree Build(ImportDirectory directory)
+        {
+            try
+            {
+                return directory.Build();
+            }
+            catch (ArgumentException)
+            {
+                // A name that goes and comes again while a directory is listed may be listed twice.
+                throw Changed(directory, default);
+            }
+        }
+
+        private FileMetadata MetadataOf(in FileStatus status) =>
+            new(status.Mode, status.Uid, status.Gid, import.store.Format.KeepTimes ? status.ModifyTime.Seconds : 0);
+
+        private bool IsExcluded(ImportDirectory directory, ReadOnlySpan<byte> name)
+        {
+            if (import.options.Excludes.Count == 0)
+            {
+                return false;
+            }
+
+            byte[] path = directory.PathOf(name);
+            foreach (PathGlob glob in import.options.Excludes)
+            {
+                if (glob.Matches(path))
+                {
+                    return true;
+                }
+            }
+
+            return false;
+        }
+
+        private void RequireThere(Errno errno, string call, ImportDirectory directory, ReadOnlySpan<byte> name)
+        {
+            if (errno is Errno.ENOENT or Errno.ELOOP or Errno.ENXIO)
+            {
+                throw Changed(directory, name);
+            }
+
+            if (errno != Errno.None)
+            {
+                throw new LinuxException(errno, call, Subject(directory, name));
+            }
+        }
+
+        private StoreException Changed(ImportDirectory directory, ReadOnlySpan<byte> name) =>
+            new($"{Subject(directory, name)}: it changed while it was read; commit a tree that nobody writes to");
+
+        private string Subject(ImportDirectory directory, ReadOnlySpan<byte> name)
+        {
+            byte[] path = directory.PathOf(name);
+            return path.Length == 0 ? import.source : $"{import.source.TrimEnd('/')}/{ByteText.Quote(path)}";
+        }
+    }
+}
