@@ -85,6 +85,33 @@ public sealed class StatCacheTroubleTests
         Assert.Equal(["lock"], world.Files.Select(Path.GetFileName));
     }
 
+    [Fact]
+    public void What_can_no_longer_be_written_stays_as_it_was()
+    {
+        using var disk = new LoopFilesystem("ext4", 150, "-m", "0");
+        using var world = new StatCacheWorld(disk.Path);
+        world.Fill(5000);
+        string[] before = world.Files;
+        long length = before.Sum(file => new FileInfo(file).Length);
+        File.WriteAllBytes(disk.At("filler"), new byte[disk.FreeBytes - (66 * 1024 * 1024)]);
+        using (StatCache cache = world.Open())
+        {
+            Assert.Equal(5000, StatCacheWorld.CountHits(cache, 5000));
+            StatCache.Reader reader = cache.NewSession();
+            for (int i = 5000; i < 10_000; i++)
+            {
+                reader.Add(StatCacheWorld.Status(i), StatCacheWorld.File(i), StatCacheWorld.Now);
+            }
+
+            Assert.False(cache.Save());
+            Assert.Contains("written", cache.Disabled);
+        }
+
+        Assert.Equal(before, world.Files);
+        Assert.InRange(world.Files.Sum(file => new FileInfo(file).Length), length - 64, length);
+        Assert.Equal(5000, world.CountHits(10_000));
+    }
+
     [Theory]
     [InlineData(4_000)]
     [InlineData(300_000)]
