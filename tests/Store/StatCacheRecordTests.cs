@@ -12,6 +12,16 @@ public sealed class StatCacheRecordTests
     private const int FirstRecord = 64;
 
     [Fact]
+    public void A_value_under_the_wrong_key_is_refused()
+    {
+        var key = new StatCacheKey(8UL << 32, 1);
+        Assert.True(StatCacheValue.TryMake(key, StatCacheWorld.Status(1), StatCacheWorld.File(1), out StatCacheValue value));
+        Assert.True(value.IsOf(key, StatCacheWorld.Status(1)));
+        Assert.False(value.IsOf(key with { Inode = 2 }, StatCacheWorld.Status(1)));
+        Assert.False(value.IsOf(key with { Device = 9UL << 32 }, StatCacheWorld.Status(1)));
+    }
+
+    [Fact]
     public void A_record_is_laid_out_as_described()
     {
         var digest = new Digest([.. Enumerable.Range(1, 32).Select(i => (byte)i)]);
