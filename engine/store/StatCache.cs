@@ -103,7 +103,7 @@ public sealed partial class StatCache : IDisposable
                 return true;
             }
 
-            ThrowAway();
+            GiveUp(table);
         }
         catch (Exception e) when (e is IOException or StoreException or UnauthorizedAccessException)
         {
@@ -223,12 +223,15 @@ public sealed partial class StatCache : IDisposable
         return true;
     }
 
-    private void ThrowAway()
+    /// <summary>What cannot be written leaves things as they were; what cannot be trusted goes.</summary>
+    private void GiveUp(StatCacheTable given)
     {
-        table?.Dispose();
+        bool isDamaged = given.IsDamaged;
+        given.Undo();
+        given.Dispose();
         table = null;
-        Disabled = "it was damaged, or could not be written";
-        StatCacheManifest.RemoveOthers(directory!, path, null);
+        Disabled = isDamaged ? "it is damaged" : "it could not be written";
+        StatCacheManifest.RemoveOthers(directory!, path, isDamaged ? null : manifest);
     }
 
     private void Disable(string why)

@@ -8,9 +8,9 @@ namespace HackTree.Store;
 
 /// <summary>
 /// A file of the stat cache, of which a part is known by checksums: each stretch of it is compared when it is first read.
-/// Nothing here throws, since who reads and writes is a library that hangs on errors: what cannot be read, is not what it
-/// was, or cannot be written makes the file <see cref="IsDamaged"/> for good, reads as zeros, and is for the owner to
-/// throw away. Thread-safe but for <see cref="Sums"/>.
+/// Nothing here throws, since who reads and writes is a library that hangs on errors: what cannot be read or is not what
+/// it was makes the file <see cref="IsDamaged"/> for good and reads as zeros, what cannot be written makes it
+/// <see cref="IsIncomplete"/>, and the owner asks afterwards. Thread-safe but for <see cref="Sums"/>.
 /// </summary>
 /// <remarks>
 /// Why whole stretches and not only the values in them: what lies between the values are addresses of others, and the
@@ -30,6 +30,7 @@ internal sealed class StatCacheFile : IDisposable
     private SafeFileHandle? file;
     private long writtenSinceAsked;
     private volatile bool isDamaged;
+    private volatile bool isIncomplete;
 
     /// <summary>Opens a file that is there, or stands for one that is made at the first write where there are no sums.</summary>
     /// <param name="directory">Where it is; stays the caller's.</param>
@@ -48,8 +49,11 @@ internal sealed class StatCacheFile : IDisposable
         isDamaged = knownSums.Length != compared.Length * sizeof(ulong) || (knownLength > 0 && !TryOpen());
     }
 
-    /// <summary>Whether something was not as it should be.</summary>
+    /// <summary>Whether something in it was not as it should be.</summary>
     internal bool IsDamaged => isDamaged;
+
+    /// <summary>Whether something is missing that should have been written. What its sums tell of is as before.</summary>
+    internal bool IsIncomplete => isIncomplete;
 
     /// <summary>How far it was written to.</summary>
     internal long Length { get; private set; }
@@ -80,12 +84,12 @@ internal sealed class StatCacheFile : IDisposable
                 // Asking costs a system call, and hashing files goes on meanwhile.
                 const int Stride = 8 * 1024 * 1024;
                 writtenSinceAsked = Stride;
-                isDamaged |= !mayGrow(bytes.Length + Stride);
+                isIncomplete |= !mayGrow(bytes.Length + Stride);
             }
 
-            if (!isDamaged && (file is not null || TryCreate()))
+            if (!isIncomplete && (file is not null || TryCreate()))
             {
-                isDamaged = Sys.WriteAt(file!, bytes, offset) != Errno.None;
+                isIncomplete = Sys.WriteAt(file!, bytes, offset) != Errno.None;
                 Length = Math.Max(Length, offset + bytes.Length);
             }
         }
@@ -120,6 +124,15 @@ internal sealed class StatCacheFile : IDisposable
         return sums;
     }
 
+    /// <summary>Takes back all that was written behind what the sums tell of.</summary>
+    internal void Shorten()
+    {
+        if (file is not null)
+        {
+            _ = Sys.Truncate(file, knownLength);
+        }
+    }
+
     public void Dispose() => file?.Dispose();
 
     private static int Stretches(long length) => (int)((length + StretchLength - 1) / StretchLength);
@@ -136,7 +149,7 @@ internal sealed class StatCacheFile : IDisposable
     {
         const OpenFlags Flags = OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive;
         Errno errno = Sys.Open(directory, name, Flags, out SafeFileHandle created, 0x180);
-        isDamaged |= errno != Errno.None;
+        isIncomplete |= errno != Errno.None;
         Volatile.Write(ref file, errno == Errno.None ? created : null);
         return errno == Errno.None;
     }

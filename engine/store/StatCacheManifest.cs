@@ -65,12 +65,19 @@ internal sealed record StatCacheManifest
 
     private static ReadOnlySpan<byte> Name => "manifest"u8;
 
-    /// <summary>Reads it; null where there is none that is whole and of this version.</summary>
+    /// <summary>Reads it; null where there is none that is whole and of this version, or something else in its place.</summary>
     internal static StatCacheManifest? TryRead(SafeFileHandle directory, string path)
     {
-        byte[]? bytes = AtomicFile.TryRead(directory, Name, $"{path}/manifest", MaxLength);
-        StatCacheManifest? manifest = bytes is null ? null : CheckedJson.Decode(bytes, StoreJson.Default.StatCacheManifest, m => m.Check);
-        return manifest?.Version == CurrentVersion ? manifest : null;
+        try
+        {
+            byte[]? bytes = AtomicFile.TryRead(directory, Name, $"{path}/manifest", MaxLength);
+            StatCacheManifest? manifest = bytes is null ? null : CheckedJson.Decode(bytes, StoreJson.Default.StatCacheManifest, m => m.Check);
+            return manifest?.Version == CurrentVersion ? manifest : null;
+        }
+        catch (Exception e) when (e is IOException or StoreException)
+        {
+            return null;
+        }
     }
 
     internal void Write(SafeFileHandle directory, string path) =>

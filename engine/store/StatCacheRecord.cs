@@ -62,8 +62,8 @@ internal readonly record struct StatCacheValue
         }
 
         ulong sizeAndFlag = (ulong)status.Size | (file.HasXattrs ? XattrBit : 0);
-        var unchecked_ = new StatCacheValue(sizeAndFlag, modified, changed, file.Blob, 0);
-        value = new StatCacheValue(sizeAndFlag, modified, changed, file.Blob, unchecked_.CheckFor(key));
+        var plain = new StatCacheValue(sizeAndFlag, modified, changed, file.Blob, 0);
+        value = new StatCacheValue(sizeAndFlag, modified, changed, file.Blob, plain.CheckFor(key));
         return true;
     }
 

@@ -55,7 +55,10 @@ internal sealed class StatCacheTable : IDisposable
     }
 
     /// <summary>Whether everything read was what had been written, and everything written arrived.</summary>
-    internal bool IsSound => !log.IsDamaged && !checkpoints.IsDamaged && !isStuck;
+    internal bool IsSound => !IsDamaged && !log.IsIncomplete && !checkpoints.IsIncomplete && !isStuck;
+
+    /// <summary>Whether something was read that was not what had been written.</summary>
+    internal bool IsDamaged => log.IsDamaged || checkpoints.IsDamaged;
 
     /// <summary>Bytes of the log, as addresses count.</summary>
     internal long LogLength => table.Log.TailAddress;
@@ -122,6 +125,16 @@ internal sealed class StatCacheTable : IDisposable
 
     /// <summary>See <see cref="StatCacheFile.Sums"/>.</summary>
     internal byte[] LogSums(long length) => log.Sums(length);
+
+    /// <summary>Takes back what was written since it was opened; nothing may use it any more.</summary>
+    internal void Undo()
+    {
+        // One that is stuck may go on writing; what it leaves behind the log's end hurts nobody.
+        if (!isStuck)
+        {
+            log.Shorten();
+        }
+    }
 
     /// <summary>Writes the library's words on the last <see cref="Save"/> into a manifest.</summary>
     internal StatCacheManifest Describe(StatCacheManifest manifest) => manifest with
@@ -259,6 +272,8 @@ internal sealed class StatCacheTable : IDisposable
         internal StatCacheFile? NewIndex { get; set; }
 
         internal bool IsDamaged => index?.IsDamaged == true || NewIndex?.IsDamaged == true;
+
+        internal bool IsIncomplete => NewIndex?.IsIncomplete == true;
 
         public void InitializeIndexCheckpoint(Guid indexToken)
         {

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using HackTree.Store;
+using HackTree.Tests.Crash;
 using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Store;
@@ -21,7 +22,7 @@ public sealed class StatCacheKillTests
         using var world = new StatCacheWorld();
         var random = new Random(7);
         int least = 0;
-        for (int round = 0; round < 8; round++)
+        for (int round = 0; round < PhysicalRoot.Rounds(5); round++)
         {
             string progress = Path.Combine(world.Path, "progress");
             File.Delete(progress);

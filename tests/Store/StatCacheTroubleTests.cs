@@ -38,7 +38,7 @@ public sealed class StatCacheTroubleTests
         using var world = new StatCacheWorld();
         world.Fill(10);
         string ready = Path.Combine(world.Path, "ready");
-        using (Process process = Process.Start("flock", [Path.Combine(world.CachePath, "lock"), "sh", "-c", $"touch {ready}; exec sleep 60"]))
+        using (Process process = Process.Start("flock", ["-o", Path.Combine(world.CachePath, "lock"), "sh", "-c", $"touch {ready}; exec sleep 60"]))
         {
             SpinWait.SpinUntil(() => File.Exists(ready), TimeSpan.FromSeconds(20));
             using (StatCache cache = world.Open())
@@ -70,15 +70,6 @@ public sealed class StatCacheTroubleTests
     }
 
     [Fact]
-    public void An_ordinary_user_who_may_not_write_there_has_none()
-    {
-        if (!ChildRun.IsChild)
-        {
-            ChildRun.AsNobody(typeof(StatCacheForeignStoreTests), "0022");
-        }
-    }
-
-    [Fact]
     public void A_nearly_full_disk_is_left_alone()
     {
         using var disk = new LoopFilesystem("ext4", 70, "-m", "0");
@@ -92,6 +83,33 @@ public sealed class StatCacheTroubleTests
         }
 
         Assert.Equal(["lock"], world.Files.Select(Path.GetFileName));
+    }
+
+    [Fact]
+    public void What_can_no_longer_be_written_stays_as_it_was()
+    {
+        using var disk = new LoopFilesystem("ext4", 150, "-m", "0");
+        using var world = new StatCacheWorld(disk.Path);
+        world.Fill(5000);
+        string[] before = world.Files;
+        long length = before.Sum(file => new FileInfo(file).Length);
+        File.WriteAllBytes(disk.At("filler"), new byte[disk.FreeBytes - (66 * 1024 * 1024)]);
+        using (StatCache cache = world.Open())
+        {
+            Assert.Equal(5000, StatCacheWorld.CountHits(cache, 5000));
+            StatCache.Reader reader = cache.NewSession();
+            for (int i = 5000; i < 10_000; i++)
+            {
+                reader.Add(StatCacheWorld.Status(i), StatCacheWorld.File(i), StatCacheWorld.Now);
+            }
+
+            Assert.False(cache.Save());
+            Assert.Contains("written", cache.Disabled);
+        }
+
+        Assert.Equal(before, world.Files);
+        Assert.InRange(world.Files.Sum(file => new FileInfo(file).Length), length - 64, length);
+        Assert.Equal(5000, world.CountHits(10_000));
     }
 
     [Theory]
@@ -123,13 +141,18 @@ public sealed class StatCacheTroubleTests
     }
 }
 
-/// <summary>Run by nobody in a directory of somebody else's.</summary>
+/// <summary>A store of somebody else's. In a class of its own, for a process of another user.</summary>
 public sealed class StatCacheForeignStoreTests
 {
     [Fact]
-    public void There_is_no_cache()
+    public void An_ordinary_user_who_may_not_write_there_has_none()
     {
-        Assert.SkipUnless(ChildRun.IsChild, "for an ordinary user only");
+        if (!ChildRun.IsChild)
+        {
+            ChildRun.AsNobody(GetType(), "0022");
+            return;
+        }
+
         using var world = new StatCacheWorld("/usr");
         using StatCache cache = world.Open();
         Assert.False(cache.IsEnabled);
