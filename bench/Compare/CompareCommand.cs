@@ -1,8 +1,6 @@
 using System.CommandLine;
-using System.Runtime.InteropServices;
 using HackTree.Bench.Peers;
 using HackTree.Bench.Report;
-using HackTree.Linux;
 using Spectre.Console;
 
 namespace HackTree.Bench.Compare;
@@ -30,69 +28,33 @@ internal sealed class CompareCommand : Command
             Add(option);
         }
 
-        SetAction(Run);
-    }
-
-    private int Run(ParseResult parse)
-    {
-        using var stop = new CancellationTokenSource();
-        using PosixSignalRegistration interrupt = OnSignal(PosixSignal.SIGINT, stop);
-        using PosixSignalRegistration terminate = OnSignal(PosixSignal.SIGTERM, stop);
-        string scratch = Path.Combine(NativeTools.Repository, "out", "bench", $"scratch-{Environment.ProcessId}");
-        try
-        {
-            if (!Sys.IsRoot)
-            {
-                throw new BenchException("compare needs root, to make and mount filesystems; `hacktree bench` does not");
-            }
-
-            Directory.CreateDirectory(scratch);
-            Compete(parse, scratch, stop.Token);
-            return 0;
-        }
-        catch (BenchException e)
-        {
-            Say($"hacktree-bench: {e.Message}");
-            return 1;
-        }
-        catch (OperationCanceledException)
-        {
-            Say("hacktree-bench: stopped; everything it made was removed");
-            return 130;
-        }
-        finally
-        {
-            if (Directory.Exists(scratch))
-            {
-                _ = Shell.Run("rm", "-rf", scratch);
-            }
-        }
+        SetAction(parse => RootRun.Run((scratch, stop) => Compete(parse, scratch, stop)));
     }
 
     private void Compete(ParseResult parse, string scratch, CancellationToken stop)
     {
         string source = Path.GetFullPath(parse.GetValue(tree)!).TrimEnd('/');
-        string ours = Path.GetFullPath(parse.GetValue(program) ?? Path.Combine(NativeTools.Repository, "out", "hacktree"));
-        if (!Directory.Exists(source) || !File.Exists(ours))
+        string ours = RootRun.HackTree(parse.GetValue(program));
+        if (!Directory.Exists(source))
         {
-            throw new BenchException($"{(Directory.Exists(source) ? ours : source)} is not there");
+            throw new BenchException($"{source} is not there");
         }
 
+        MachineFacts machine = Facts.Machine();
         NativeTools tools = NativeTools.Compile();
         var skipped = new List<string>();
         List<Contestant> contestants = Contestants(parse, ours, skipped);
         HashSet<string> works = [.. Chosen(parse.GetValue(only), Contestant.EveryWork)];
-        bool canAdvance = Shell.Run(ours, "checkout", "--help").Contains("--from", StringComparison.Ordinal);
+        bool canAdvance = RootRun.CanAdvance(ours);
         if (!canAdvance && works.Contains(Work.Advance))
         {
             skipped.Add("advance: this hacktree has no `checkout --from`");
         }
 
-        skipped.ForEach(Say);
-        Say($"reading {source}, and making a copy with every {SourceTrees.Step}th file changed");
+        skipped.ForEach(RootRun.Say);
+        RootRun.Say($"reading {source}, and making a copy with every {SourceTrees.Step}th file changed");
         SourceTrees trees = SourceTrees.Prepare(tools, source, scratch);
-        string imageDirectory = parse.GetValue(images) ?? ImageDirectory(parse.GetValue(size)!);
-        Directory.CreateDirectory(imageDirectory);
+        string imageDirectory = RootRun.ImageDirectory(parse.GetValue(images), long.Parse(Shell.Run("numfmt", "--from=iec", parse.GetValue(size)!)));
         var rules = new Rules
         {
             Kind = parse.GetValue(kind)!,
@@ -113,12 +75,12 @@ internal sealed class CompareCommand : Command
                 CanAdvance = canAdvance,
             },
         };
-        var tournament = new Tournament(rules, contestants, new Measurer(tools, scratch, stop), Say);
+        var tournament = new Tournament(rules, contestants, new Measurer(tools, scratch, stop), RootRun.Say);
         tournament.Run();
         Finish(parse, new Results
         {
             Date = DateTimeOffset.UtcNow,
-            Machine = Facts.Machine(),
+            Machine = machine,
             Tree = Facts.Tree(tools, source, source, trees.ChangedFiles),
             Filesystem = new FilesystemFacts(rules.Kind, LoopFilesystem.MkfsVersion(rules.Kind), imageDirectory, rules.Size),
             Contestants = [.. contestants.Select(Facts.Contestant)],
@@ -163,20 +125,4 @@ internal sealed class CompareCommand : Command
             ? throw new BenchException($"there is no '{unknown}'; there are {string.Join(", ", known)}")
             : chosen;
     }
-
-    private static string ImageDirectory(string size)
-    {
-        long wanted = long.Parse(Shell.Run("numfmt", "--from=iec", size));
-        return Directory.Exists("/dev/shm") && new DriveInfo("/dev/shm").AvailableFreeSpace > wanted
-            ? "/dev/shm"
-            : Path.Combine(NativeTools.Repository, "out", "bench");
-    }
-
-    private static PosixSignalRegistration OnSignal(PosixSignal signal, CancellationTokenSource stop) => PosixSignalRegistration.Create(signal, context =>
-    {
-        context.Cancel = true;
-        stop.Cancel();
-    });
-
-    private static void Say(string line) => Console.Error.WriteLine(line);
 }

@@ -12,7 +12,8 @@ internal static class Facts
         Environment.ProcessorCount,
         long.Parse(Field("/proc/meminfo", "MemTotal", ':').Split(' ')[0], CultureInfo.InvariantCulture) * 1024,
         Shell.Run("uname", "-sr").Trim(),
-        File.Exists("/etc/os-release") ? Field("/etc/os-release", "PRETTY_NAME", '=').Trim('"') : "unknown");
+        File.Exists("/etc/os-release") ? Field("/etc/os-release", "PRETTY_NAME", '=').Trim('"') : "unknown",
+        string.Join(' ', File.ReadAllText("/proc/loadavg").Split(' ').Take(3)));
 
     internal static TreeFacts Tree(NativeTools tools, string name, string tree, long changed)
     {

@@ -1,7 +1,7 @@
 namespace HackTree.Bench.Compare;
 
 /// <summary>The C programs of bench/native, compiled for this machine.</summary>
-internal sealed record NativeTools(string Measure, string Floor)
+internal sealed record NativeTools(string Measure, string Floor, string MakeTree)
 {
     /// <summary>The repository that this program was built in.</summary>
     internal static string Repository { get; } = FindRepository();
@@ -15,8 +15,9 @@ internal sealed record NativeTools(string Measure, string Floor)
         }
 
         Directory.CreateDirectory(place);
-        var tools = new NativeTools(Path.Combine(place, "measure"), Path.Combine(place, "floor"));
+        var tools = new NativeTools(Path.Combine(place, "measure"), Path.Combine(place, "floor"), Path.Combine(place, "maketree"));
         _ = Shell.Run("cc", "-O2", "-o", tools.Measure, Path.Combine(sources, "measure.c"));
+        _ = Shell.Run("cc", "-O2", "-o", tools.MakeTree, Path.Combine(sources, "maketree.c"));
         _ = Shell.Run("cc", "-O2", "-pthread", "-o", tools.Floor, Path.Combine(sources, "floor.c"), "-lcrypto");
         return tools;
     }

@@ -10,7 +10,7 @@ internal sealed class Ostree : Contestant
     internal override IReadOnlyList<string> VersionCommand => ["ostree", "--version"];
 
     internal override string How =>
-        "A bare repository, as root, all settings as they come, so commits are synced before the ref is set. Device nodes and fifos, which it refuses, are left out of its tree. "
+        "A bare repository, as root, all settings as they come, so a commit is synced before the ref is set and a checkout is not: the time of a syncfs after it is added. Device nodes and fifos, which it refuses, are left out of its tree. "
         + "It has no advance: there its time is that of another full checkout -H.";
 
     internal override IEnumerable<Step> Steps(Arena arena)

@@ -11,7 +11,7 @@ internal static class MarkdownReport
         MachineFacts machine = results.Machine;
         TreeFacts tree = results.Tree;
         FilesystemFacts filesystem = results.Filesystem;
-        text.AppendLine($"{results.Date:yyyy-MM-dd}, {machine.Processor}, {machine.Cores} cores, {Figures.Bytes(machine.MemoryBytes)}, {machine.Kernel}, {machine.System}.  ");
+        text.AppendLine($"{results.Date:yyyy-MM-dd}, {machine.Processor}, {machine.Cores} cores, {Figures.Bytes(machine.MemoryBytes)}, {machine.Kernel}, {machine.System}; load before: {machine.LoadBefore}.  ");
         text.AppendLine($"Tree: `{tree.Path}`, {Figures.Count(tree.Directories)} directories, {Figures.Count(tree.OtherNames)} other names ({Figures.Count(tree.RegularFiles)} files), {Figures.Bytes(tree.Bytes)}; {Figures.Count(tree.ChangedFiles)} files changed where 1 % is said.  ");
         text.AppendLine($"Filesystem: {filesystem.Kind} ({filesystem.Mkfs}) of {filesystem.ImageSize} on a loop device, its image in `{filesystem.ImageDirectory}`.  ");
         text.AppendLine("Medians. Where a work writes, the time counts until a syncfs after the command is done. \"x hacktree\" above 1 is slower than hacktree.");

@@ -17,8 +17,8 @@ internal sealed record Results
     public IReadOnlyList<Row> Medians => [.. Work.All.SelectMany(work => Summary.Rows(this, work))];
 }
 
-/// <summary>Where it ran.</summary>
-internal sealed record MachineFacts(string Processor, int Cores, long MemoryBytes, string Kernel, string System);
+/// <summary>Where it ran, and how busy it was before (/proc/loadavg): figures of a busy machine are not worth much.</summary>
+internal sealed record MachineFacts(string Processor, int Cores, long MemoryBytes, string Kernel, string System, string LoadBefore);
 
 /// <summary>The source tree, as `floor count` sees it.</summary>
 internal sealed record TreeFacts(string Path, long Directories, long OtherNames, long RegularFiles, long Symlinks, long Bytes, long ChangedFiles);

@@ -38,9 +38,12 @@ internal static class Summary
     }
 
     /// <summary>The rows of a work, fastest first.</summary>
-    internal static IReadOnlyList<Row> Rows(Results results, Work work)
+    internal static IReadOnlyList<Row> Rows(Results results, Work work) => Rows(results.Samples, work);
+
+    /// <inheritdoc cref="Rows(Results, Work)"/>
+    internal static IReadOnlyList<Row> Rows(IReadOnlyList<Sample> samples, Work work)
     {
-        Row[] rows = [.. results.Samples.Where(sample => sample.Work == work.Id).GroupBy(sample => (sample.Contestant, sample.Label)).Select(group => Gather(work, [.. group]))];
+        Row[] rows = [.. samples.Where(sample => sample.Work == work.Id).GroupBy(sample => (sample.Contestant, sample.Label)).Select(group => Gather(work, [.. group]))];
         double? ours = rows.FirstOrDefault(row => row.Contestant == HackTree)?.Counted;
         double? floor = rows.FirstOrDefault(row => row.Contestant == Floor)?.Counted;
         return [.. rows.Select(row => row with { ToHackTree = Ratio(row.Counted, ours), ToFloor = Ratio(row.Counted, floor) }).OrderBy(row => row.Counted)];

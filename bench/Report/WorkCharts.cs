@@ -43,7 +43,7 @@ internal static class WorkCharts
         }
 
         plot.Axes.Bottom.TickGenerator = scale.Ticks();
-        plot.Axes.SetLimits(scale.Start, scale.End, -0.7, bars.Length - (floor is null ? 0.4 : 0.1));
+        plot.Axes.SetLimits(0, scale.End, -0.7, bars.Length - (floor is null ? 0.4 : 0.1));
         plot.Axes.Left.SetTicks([.. bars.Select((_, number) => (double)number)], [.. bars.Select(row => row.Label)]);
         plot.Axes.Left.MajorTickStyle.Length = 0;
         plot.Axes.Left.TickLabelStyle.FontSize = 17;
@@ -67,7 +67,7 @@ internal static class WorkCharts
         {
             Position = number,
             Value = scale.At(row.Counted),
-            ValueBase = scale.Start,
+            ValueBase = 0,
             Orientation = Orientation.Horizontal,
             Size = 0.66,
             LineWidth = 0,
@@ -93,36 +93,49 @@ internal static class WorkCharts
         $"{Path.GetFileName(results.Tree.Path.TrimEnd('/'))}: {Figures.Count(results.Tree.Directories + results.Tree.OtherNames)} names, {Figures.Bytes(results.Tree.Bytes)}; "
         + $"{results.Filesystem.Kind}, {results.Machine.Cores} cores; median{(work.Writes ? ", synced" : "")}{(scale.IsLogarithmic ? "; logarithmic axis" : "")}; x = times hacktree's";
 
-    /// <summary>Seconds to places on the axis.</summary>
+    /// <summary>Seconds to places on the axis, which begins at 0: ScottPlot puts the figure of a bar below zero on its other side.</summary>
     private sealed class Scale(double lowest, double highest)
     {
+        private readonly double start = Math.Log10(lowest) - 0.35;
+
         public bool IsLogarithmic { get; } = highest > LogFrom * lowest;
 
-        public double Start => IsLogarithmic ? Math.Log10(lowest) - 0.35 : 0;
-
         // Room for the figures behind the longest bar.
-        public double End => IsLogarithmic ? Math.Log10(highest) + (0.3 * (Math.Log10(highest) - Start)) : highest * 1.3;
+        public double End => 1.3 * At(highest);
 
-        public double At(double seconds) => IsLogarithmic ? Math.Log10(seconds) : seconds;
+        public double At(double seconds) => IsLogarithmic ? Math.Log10(seconds) - start : seconds;
 
-        public ITickGenerator Ticks()
+        public NumericManual Ticks()
         {
+            var ticks = new NumericManual();
             if (!IsLogarithmic)
             {
-                return new NumericAutomatic { LabelFormatter = seconds => seconds == 0 ? "0" : Short(seconds) };
+                double step = Step(highest / 5);
+                for (int i = 0; i * step <= End; i++)
+                {
+                    ticks.AddMajor(i * step, i == 0 ? "0" : Short(i * step));
+                }
+
+                return ticks;
             }
 
-            var ticks = new NumericManual();
-            for (int power = (int)Math.Floor(Start); power <= End; power++)
+            for (int power = (int)Math.Floor(start); power <= start + End; power++)
             {
-                ticks.AddMajor(power, Short(Math.Pow(10, power)));
+                ticks.AddMajor(power - start, Short(Math.Pow(10, power)));
                 for (int multiple = 2; multiple < 10; multiple++)
                 {
-                    ticks.AddMinor(power + Math.Log10(multiple));
+                    ticks.AddMinor(power + Math.Log10(multiple) - start);
                 }
             }
 
             return ticks;
+        }
+
+        /// <summary>1, 2 or 5 times a power of ten, about as large as asked for.</summary>
+        private static double Step(double about)
+        {
+            double power = Math.Pow(10, Math.Floor(Math.Log10(about)));
+            return (about / power) switch { < 1.5 => 1, < 3.5 => 2, < 7.5 => 5, _ => 10 } * power;
         }
 
         private static string Short(double seconds) => seconds < 0.0995 ? $"{seconds * 1000:0.###} ms" : $"{seconds:0.###} s";
