@@ -1,3 +1,20 @@
+using System.CommandLine;
 using BenchmarkDotNet.Running;
+using HackTree.Bench.Compare;
+using HackTree.Bench.Report;
+using HackTree.Bench.Scale;
 
-BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+string[] own = ["compare", "scale", "report", "--help", "-h"];
+if (args.Length == 0 || !own.Contains(args[0]))
+{
+    _ = BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
+    return 0;
+}
+
+var root = new RootCommand("Measures hacktree: whole commands beside other programs and the floor, by size, and in parts. What is none of these commands goes to BenchmarkDotNet (--filter '*').")
+{
+    new CompareCommand(),
+    new ScaleCommand(),
+    new ReportCommand(),
+};
+return root.Parse(args).Invoke();

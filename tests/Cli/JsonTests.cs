@@ -78,6 +78,17 @@ public sealed class JsonTests : IDisposable
     }
 
     [Fact]
+    public void Bench()
+    {
+        JsonElement bench = Read("bench", "--rounds", "2", "--dir", ".", "tree");
+        Assert.Equal(("tree", 2), (Text(bench, "tree"), bench.GetProperty("rounds").GetInt32()));
+        JsonElement[] works = [.. bench.GetProperty("works").EnumerateArray()];
+        Assert.Contains("checkout", works.Select(work => Text(work, "work")));
+        Assert.All(works, work => Assert.InRange(work.GetProperty("seconds").GetDouble(), work.GetProperty("fastest").GetDouble(), work.GetProperty("slowest").GetDouble()));
+        Assert.Equal(1, works.Single(work => Text(work, "work") == "checkout, bare calls").GetProperty("toFloor").GetDouble());
+    }
+
+    [Fact]
     public void Hash_and_version()
     {
         Assert.Equal(("tree/etc/new", world.Run("hash", "tree/etc/new").Output[7..71]), (Text(Read("hash", "tree/etc/new")[0], "file"), Text(Read("hash", "tree/etc/new")[0], "digest")));

@@ -2,7 +2,7 @@ using System.Security.Cryptography;
 using BenchmarkDotNet.Attributes;
 using HackTree.Model;
 
-namespace HackTree.Bench;
+namespace HackTree.Bench.Parts;
 
 /// <summary>The blob digest of one segment's worth of bytes, against the bare SHA-256 of the same bytes.</summary>
 [MemoryDiagnoser]

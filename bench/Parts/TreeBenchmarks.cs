@@ -2,7 +2,7 @@ using System.Text;
 using BenchmarkDotNet.Attributes;
 using HackTree.Model;
 
-namespace HackTree.Bench;
+namespace HackTree.Bench.Parts;
 
 /// <summary>A directory of 1,000 files: making its tree, checking its bytes, walking it.</summary>
 [MemoryDiagnoser]

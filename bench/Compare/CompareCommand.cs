@@ -1,0 +1,128 @@
+using System.CommandLine;
+using HackTree.Bench.Peers;
+using HackTree.Bench.Report;
+using Spectre.Console;
+
+namespace HackTree.Bench.Compare;
+
+/// <summary>`compare`: whole commands side by side, on a tree that the user names.</summary>
+internal sealed class CompareCommand : Command
+{
+    private readonly Argument<string> tree = new("TREE") { Description = "The tree to work with. Nothing is written to it." };
+    private readonly Option<string> kind = new("--fs") { Description = "The filesystem that each contestant gets afresh.", HelpName = "ext4|xfs|btrfs", DefaultValueFactory = _ => "ext4" };
+    private readonly Option<int> rounds = new("--rounds") { Description = "How often; medians count.", HelpName = "N", DefaultValueFactory = _ => 5 };
+    private readonly Option<string> size = new("--size") { Description = "The filesystem's size; its image is sparse.", HelpName = "SIZE", DefaultValueFactory = _ => "8G" };
+    private readonly Option<string?> images = new("--image-dir") { Description = "Where the images lie. Else /dev/shm if it has the room, else out/bench.", HelpName = "DIR" };
+    private readonly Option<string?> only = new("--only") { Description = $"Only these works: {string.Join(", ", Contestant.EveryWork)}.", HelpName = "WORK,..." };
+    private readonly Option<string?> peers = new("--peers") { Description = $"Only these peers: {string.Join(", ", Contestant.Peers.Select(peer => peer.Name))}.", HelpName = "NAME,..." };
+    private readonly Option<string?> program = new("--hacktree") { Description = "The hacktree to measure. Else out/hacktree.", HelpName = "PATH" };
+    private readonly Option<string?> output = new("-o", "--output") { Description = "Where results.json and the charts go. Else out/bench/compare.", HelpName = "DIR" };
+
+    internal CompareCommand()
+        : base("compare", "Run hacktree, every peer that is installed and the floor, each on a fresh filesystem, in turn. Needs root.")
+    {
+        kind.AcceptOnlyFromAmong([.. LoopFilesystem.Kinds]);
+        Add(tree);
+        foreach (Option option in new Option[] { kind, rounds, size, images, only, peers, program, output })
+        {
+            Add(option);
+        }
+
+        SetAction(parse => RootRun.Run((scratch, stop) => Compete(parse, scratch, stop)));
+    }
+
+    private void Compete(ParseResult parse, string scratch, CancellationToken stop)
+    {
+        string source = Path.GetFullPath(parse.GetValue(tree)!).TrimEnd('/');
+        string ours = RootRun.HackTree(parse.GetValue(program));
+        if (!Directory.Exists(source))
+        {
+            throw new BenchException($"{source} is not there");
+        }
+
+        MachineFacts machine = Facts.Machine();
+        NativeTools tools = NativeTools.Compile();
+        var skipped = new List<string>();
+        List<Contestant> contestants = Contestants(parse, ours, skipped);
+        HashSet<string> works = [.. Chosen(parse.GetValue(only), Contestant.EveryWork)];
+        bool canAdvance = RootRun.CanAdvance(ours);
+        if (!canAdvance && works.Contains(Work.Advance))
+        {
+            skipped.Add("advance: this hacktree has no `checkout --from`");
+        }
+
+        skipped.ForEach(RootRun.Say);
+        RootRun.Say($"reading {source}, and making a copy with every {SourceTrees.Step}th file changed");
+        SourceTrees trees = SourceTrees.Prepare(tools, source, scratch);
+        string imageDirectory = RootRun.ImageDirectory(parse.GetValue(images), long.Parse(Shell.Run("numfmt", "--from=iec", parse.GetValue(size)!)));
+        var rules = new Rules
+        {
+            Kind = parse.GetValue(kind)!,
+            Size = parse.GetValue(size)!,
+            ImageDirectory = imageDirectory,
+            Rounds = parse.GetValue(rounds),
+            Works = works,
+            Arena = new Arena
+            {
+                Tree = trees.Tree,
+                Changed = trees.Changed,
+                Plain = trees.Plain,
+                PlainChanged = trees.PlainChanged,
+                Place = "",
+                HackTree = ours,
+                Floor = tools.Floor,
+                Threads = Environment.ProcessorCount,
+                CanAdvance = canAdvance,
+            },
+        };
+        var tournament = new Tournament(rules, contestants, new Measurer(tools, scratch, stop), RootRun.Say);
+        tournament.Run();
+        Finish(parse, new Results
+        {
+            Date = DateTimeOffset.UtcNow,
+            Machine = machine,
+            Tree = Facts.Tree(tools, source, source, trees.ChangedFiles),
+            Filesystem = new FilesystemFacts(rules.Kind, LoopFilesystem.MkfsVersion(rules.Kind), imageDirectory, rules.Size),
+            Contestants = [.. contestants.Select(Facts.Contestant)],
+            Skipped = [.. skipped, .. tournament.Failures],
+            Samples = tournament.Samples,
+        });
+    }
+
+    private void Finish(ParseResult parse, Results results)
+    {
+        string folder = parse.GetValue(output) ?? Path.Combine(NativeTools.Repository, "out", "bench", "compare");
+        Directory.CreateDirectory(folder);
+        File.WriteAllText(Path.Combine(folder, "results.json"), ResultsFile.Write(results));
+        WorkCharts.Draw(results, folder);
+        TerminalReport.Print(results, AnsiConsole.Console);
+        Console.WriteLine($"{Path.Combine(folder, "results.json")}, and a chart of each work beside it");
+    }
+
+    private List<Contestant> Contestants(ParseResult parse, string ours, List<string> skipped)
+    {
+        var contestants = new List<Contestant> { new HackTreeProgram(ours), new FloorProgram() };
+        string[] names = Chosen(parse.GetValue(peers), [.. Contestant.Peers.Select(peer => peer.Name)]);
+        foreach (Contestant peer in Contestant.Peers.Where(peer => names.Contains(peer.Name)))
+        {
+            if (Shell.Exists(peer.VersionCommand[0]))
+            {
+                contestants.Add(peer);
+            }
+            else
+            {
+                skipped.Add($"{peer.Name}: not installed");
+            }
+        }
+
+        return contestants;
+    }
+
+    private static string[] Chosen(string? list, IReadOnlyList<string> known)
+    {
+        string[] chosen = list?.Split(',', StringSplitOptions.RemoveEmptyEntries) ?? [.. known];
+        return chosen.FirstOrDefault(name => !known.Contains(name)) is { } unknown
+            ? throw new BenchException($"there is no '{unknown}'; there are {string.Join(", ", known)}")
+            : chosen;
+    }
+}

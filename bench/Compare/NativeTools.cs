@@ -1,0 +1,35 @@
+namespace HackTree.Bench.Compare;
+
+/// <summary>The C programs of bench/native, compiled for this machine.</summary>
+internal sealed record NativeTools(string Measure, string Floor, string MakeTree)
+{
+    /// <summary>The repository that this program was built in.</summary>
+    internal static string Repository { get; } = FindRepository();
+
+    internal static NativeTools Compile()
+    {
+        string sources = Path.Combine(Repository, "bench", "native"), place = Path.Combine(Repository, "out", "bench", "native");
+        if (!Shell.Exists("cc"))
+        {
+            throw new BenchException("there is no C compiler (cc), which the floor is compiled with; run `make setup-build`, or install gcc and libssl-dev");
+        }
+
+        Directory.CreateDirectory(place);
+        var tools = new NativeTools(Path.Combine(place, "measure"), Path.Combine(place, "floor"), Path.Combine(place, "maketree"));
+        _ = Shell.Run("cc", "-O2", "-o", tools.Measure, Path.Combine(sources, "measure.c"));
+        _ = Shell.Run("cc", "-O2", "-o", tools.MakeTree, Path.Combine(sources, "maketree.c"));
+        _ = Shell.Run("cc", "-O2", "-pthread", "-o", tools.Floor, Path.Combine(sources, "floor.c"), "-lcrypto");
+        return tools;
+    }
+
+    private static string FindRepository()
+    {
+        var folder = new DirectoryInfo(AppContext.BaseDirectory);
+        while (!File.Exists(Path.Combine(folder.FullName, "HackTree.sln")))
+        {
+            folder = folder.Parent ?? throw new DirectoryNotFoundException($"no HackTree.sln above {AppContext.BaseDirectory}");
+        }
+
+        return folder.FullName;
+    }
+}

@@ -1,0 +1,74 @@
+using System.Runtime.InteropServices;
+using HackTree.Linux;
+
+namespace HackTree.Bench.Compare;
+
+/// <summary>A run that mounts filesystems: as root, with a scratch directory, and tidied up after whatever ends it.</summary>
+internal static class RootRun
+{
+    private const int Failed = 1;
+    private const int Interrupted = 128 + 2;
+
+    /// <summary>Runs it with the path of the scratch directory, on a real disk below out/; answers the exit code.</summary>
+    internal static int Run(Action<string, CancellationToken> run)
+    {
+        using var stop = new CancellationTokenSource();
+        using PosixSignalRegistration interrupt = OnSignal(PosixSignal.SIGINT, stop);
+        using PosixSignalRegistration terminate = OnSignal(PosixSignal.SIGTERM, stop);
+        string scratch = Path.Combine(NativeTools.Repository, "out", "bench", $"scratch-{Environment.ProcessId}");
+        try
+        {
+            if (!Sys.IsRoot)
+            {
+                throw new BenchException("this needs root, to make and mount filesystems; `hacktree bench` does not");
+            }
+
+            Directory.CreateDirectory(scratch);
+            run(scratch, stop.Token);
+            return 0;
+        }
+        catch (BenchException e)
+        {
+            Say($"hacktree-bench: {e.Message}");
+            return Failed;
+        }
+        catch (OperationCanceledException)
+        {
+            Say("hacktree-bench: stopped; what it made is removed");
+            return Interrupted;
+        }
+        finally
+        {
+            if (Directory.Exists(scratch))
+            {
+                _ = Shell.Run("rm", "-rf", scratch);
+            }
+        }
+    }
+
+    internal static void Say(string line) => Console.Error.WriteLine(line);
+
+    /// <summary>/dev/shm where it has this much room, so that the disk's mood does not count; else out/bench.</summary>
+    internal static string ImageDirectory(string? given, long room)
+    {
+        string directory = given
+            ?? (Directory.Exists("/dev/shm") && new DriveInfo("/dev/shm").AvailableFreeSpace > room ? "/dev/shm" : Path.Combine(NativeTools.Repository, "out", "bench"));
+        Directory.CreateDirectory(directory);
+        return directory;
+    }
+
+    /// <summary>The hacktree to measure: the one given, or out/hacktree.</summary>
+    internal static string HackTree(string? given)
+    {
+        string program = Path.GetFullPath(given ?? Path.Combine(NativeTools.Repository, "out", "hacktree"));
+        return File.Exists(program) ? program : throw new BenchException($"{program} is not there; run `make build`");
+    }
+
+    internal static bool CanAdvance(string hacktree) => Shell.Run(hacktree, "checkout", "--help").Contains("--from", StringComparison.Ordinal);
+
+    private static PosixSignalRegistration OnSignal(PosixSignal signal, CancellationTokenSource stop) => PosixSignalRegistration.Create(signal, context =>
+    {
+        context.Cancel = true;
+        stop.Cancel();
+    });
+}

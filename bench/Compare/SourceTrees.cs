@@ -1,0 +1,42 @@
+using System.Globalization;
+
+namespace HackTree.Bench.Compare;
+
+/// <summary>The tree that was named and its changed copy, all read once so that no contestant pays for the disk.</summary>
+/// <param name="Tree">As it was named.</param>
+/// <param name="Changed">A copy with every 100th regular file rewritten.</param>
+/// <param name="Plain">The tree without device nodes, fifos and sockets, which ostree refuses: itself where it has none, else a copy.</param>
+/// <param name="PlainChanged">The changed copy without them.</param>
+/// <param name="ChangedFiles">How many were rewritten.</param>
+internal sealed record SourceTrees(string Tree, string Changed, string Plain, string PlainChanged, long ChangedFiles)
+{
+    internal const int Step = 100;
+
+    private static readonly string[] SpecialFiles = ["!", "-type", "f", "!", "-type", "d", "!", "-type", "l"];
+
+    internal static SourceTrees Prepare(NativeTools tools, string tree, string scratch)
+    {
+        string changed = Path.Combine(scratch, "changed");
+        _ = Shell.Run("cp", "-a", tree, changed);
+        long count = long.Parse(Shell.Run(tools.Floor, "change", changed, Step.ToString(CultureInfo.InvariantCulture)), CultureInfo.InvariantCulture);
+        string plain = WithoutSpecialFiles(tree, Path.Combine(scratch, "plain")), plainChanged = WithoutSpecialFiles(changed, Path.Combine(scratch, "plain-changed"));
+        foreach (string each in new HashSet<string> { tree, changed, plain, plainChanged })
+        {
+            _ = Shell.Run(tools.Floor, "hash", each, Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture));
+        }
+
+        return new SourceTrees(tree, changed, plain, plainChanged, count);
+    }
+
+    private static string WithoutSpecialFiles(string tree, string copy)
+    {
+        if (Shell.Run(["find", tree, .. SpecialFiles, "-print", "-quit"]).Length == 0)
+        {
+            return tree;
+        }
+
+        _ = Shell.Run("cp", "-a", tree, copy);
+        _ = Shell.Run(["find", copy, .. SpecialFiles, "-delete"]);
+        return copy;
+    }
+}

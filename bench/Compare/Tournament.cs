@@ -1,0 +1,97 @@
+using HackTree.Bench.Peers;
+using HackTree.Bench.Report;
+
+namespace HackTree.Bench.Compare;
+
+/// <summary>What a tournament is about.</summary>
+internal sealed record Rules
+{
+    public required string Kind { get; init; }
+    public required string Size { get; init; }
+    public required string ImageDirectory { get; init; }
+    public required int Rounds { get; init; }
+    public required IReadOnlySet<string> Works { get; init; }
+
+    /// <summary>The arena but for its place, which is another one each time.</summary>
+    public required Arena Arena { get; init; }
+}
+
+/// <summary>
+/// Rounds in which each contestant gets a filesystem of its own, does its works there, and leaves. The order moves on by
+/// one each round, so that nobody is always first on a cool processor or last on a full cache.
+/// </summary>
+internal sealed class Tournament(Rules rules, IReadOnlyList<Contestant> contestants, Measurer measurer, Action<string> say)
+{
+    private readonly List<Sample> samples = [];
+    private readonly List<string> failures = [];
+
+    internal IReadOnlyList<Sample> Samples => samples;
+
+    /// <summary>Who failed at what; each said once.</summary>
+    internal IReadOnlyList<string> Failures => failures;
+
+    internal void Run()
+    {
+        for (int round = 0; round < rules.Rounds; round++)
+        {
+            for (int i = 0; i < contestants.Count; i++)
+            {
+                RunOne(contestants[(i + round) % contestants.Count], round);
+            }
+        }
+    }
+
+    private void RunOne(Contestant contestant, int round)
+    {
+        using var filesystem = LoopFilesystem.Make(rules.Kind, rules.Size, rules.ImageDirectory);
+        var missing = new HashSet<string>();
+        foreach (Step step in contestant.Steps(rules.Arena with { Place = filesystem.Place }).Where(step => step.IsWanted(rules.Works)))
+        {
+            if (step.Work is null ? step.NeededFor.All(missing.Contains) : missing.Contains(step.Work))
+            {
+                continue;
+            }
+
+            try
+            {
+                Take(contestant, step, round, measurer.Run(step.Command, filesystem.Place, step.IsSelfTimed, step.Success));
+            }
+            catch (BenchException e)
+            {
+                missing.UnionWith(step.NeededFor);
+                Fail($"{contestant.Name}: {step.Work ?? "preparation"} failed: {e.Message}");
+            }
+        }
+    }
+
+    private void Take(Contestant contestant, Step step, int round, Measurement measured)
+    {
+        if (step.Work is not { } work || !rules.Works.Contains(work))
+        {
+            return;
+        }
+
+        var sample = new Sample
+        {
+            Work = work,
+            Contestant = contestant.Name,
+            Label = step.Label,
+            Round = round + 1,
+            Seconds = measured.Seconds,
+            SyncSeconds = measured.SyncSeconds,
+            CpuSeconds = measured.CpuSeconds,
+            PeakBytes = measured.PeakBytes,
+        };
+        samples.Add(sample);
+        say($"round {sample.Round}  {work,-14} {step.Label,-40} {Figures.Seconds(sample.Seconds),9}  sync {Figures.Seconds(sample.SyncSeconds),9}");
+    }
+
+    private void Fail(string failure)
+    {
+        say(failure);
+        if (!failures.Contains(failure))
+        {
+            failures.Add(failure);
+        }
+    }
+}

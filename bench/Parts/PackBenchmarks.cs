@@ -1,0 +1,93 @@
+using System.Text;
+using BenchmarkDotNet.Attributes;
+using HackTree.Model;
+using HackTree.Store;
+
+namespace HackTree.Bench.Parts;
+
+/// <summary>Looking up and reading trees in a store with one pack of 100,000 of them, in no order.</summary>
+[MemoryDiagnoser]
+public class PackBenchmarks : IDisposable
+{
+    private const int Objects = 100_000;
+    private const int Asked = 1000;
+
+    private readonly TemporaryDirectory place = new();
+    private readonly Digest[] present = new Digest[Asked];
+    private readonly Digest[] absent = new Digest[Asked];
+    private ObjectStore? store;
+
+    [GlobalSetup]
+    public void Fill()
+    {
+        string path = Path.Combine(place.Path, "objects");
+        ObjectStore.Create(path, new StoreFormat { UserMode = true });
+        store = ObjectStore.Open(path);
+        using PackWriter pack = store.Packs.NewPack();
+        var digests = new Digest[Objects];
+        for (int i = 0; i < Objects; i++)
+        {
+            Tree tree = SmallTree(i);
+            digests[i] = Tree.DigestOf(tree.Bytes);
+            _ = pack.Add(PackedKind.Tree, digests[i], tree.Bytes);
+        }
+
+        _ = store.Packs.Publish(pack);
+        var random = new Random(1);
+        for (int i = 0; i < Asked; i++)
+        {
+            present[i] = digests[random.Next(Objects)];
+            absent[i] = Tree.DigestOf(SmallTree(Objects + i).Bytes);
+        }
+    }
+
+    [Benchmark(OperationsPerInvoke = Asked)]
+    public int FindPresent() => Count(present);
+
+    [Benchmark(OperationsPerInvoke = Asked)]
+    public int FindAbsent() => Count(absent);
+
+    /// <summary>With unpacking of its block, for which the next one asked lies elsewhere.</summary>
+    [Benchmark(OperationsPerInvoke = Asked)]
+    public int ReadTree()
+    {
+        int entries = 0;
+        foreach (Digest digest in present)
+        {
+            entries += store!.Packs.ReadTree(digest).Count;
+        }
+
+        return entries;
+    }
+
+    [GlobalCleanup]
+    public void Dispose()
+    {
+        store?.Dispose();
+        place.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    private int Count(Digest[] digests)
+    {
+        int found = 0;
+        foreach (Digest digest in digests)
+        {
+            found += store!.Packs.Contains(digest) ? 1 : 0;
+        }
+
+        return found;
+    }
+
+    /// <summary>A directory of ten files, none like another's.</summary>
+    private static Tree SmallTree(int number)
+    {
+        var builder = new TreeBuilder();
+        for (int i = 0; i < 10; i++)
+        {
+            builder.Add(new TreeEntry { Kind = EntryKind.Regular, Name = Encoding.ASCII.GetBytes($"file-{i}-of-{number}"), Metadata = new FileMetadata(0x1A4, 0, 0, number), Size = i });
+        }
+
+        return builder.Build();
+    }
+}

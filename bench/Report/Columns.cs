@@ -1,0 +1,21 @@
+namespace HackTree.Bench.Report;
+
+/// <summary>The columns of a work's table, the same on the terminal and in Markdown.</summary>
+internal static class Columns
+{
+    internal static IReadOnlyList<string> Headings(Work work) => work.Writes
+        ? ["", "synced", "range", "unsynced", "x hacktree", "x floor", "CPU", "memory"]
+        : ["", "time", "range", "x hacktree", "x floor", "CPU", "memory"];
+
+    internal static IReadOnlyList<string> Cells(Work work, Row row)
+    {
+        bool isFloor = row.Contestant == Summary.Floor;
+        string label = isFloor ? $"floor: {row.Label}" : row.Label;
+        string spread = $"{Figures.Seconds(row.Lowest)} - {Figures.Seconds(row.Highest)}";
+        string[] parts = work.Writes ? [Figures.Seconds(row.Seconds)] : [];
+
+        // Of the floor, they would tell of its preparation too.
+        string[] costs = isFloor ? ["", ""] : [Figures.Seconds(row.CpuSeconds), Figures.Bytes(row.PeakBytes)];
+        return [label, Figures.Seconds(row.Counted), spread, .. parts, Figures.Ratio(row.ToHackTree), Figures.Ratio(row.ToFloor), .. costs];
+    }
+}

@@ -1,0 +1,56 @@
+using System.Text;
+
+namespace HackTree.Bench.Report;
+
+/// <summary>The results as Markdown, for bench/RESULTS.md and README: no figure is typed by hand.</summary>
+internal static class MarkdownReport
+{
+    internal static string Write(Results results)
+    {
+        var text = new StringBuilder();
+        MachineFacts machine = results.Machine;
+        TreeFacts tree = results.Tree;
+        FilesystemFacts filesystem = results.Filesystem;
+        text.AppendLine($"{results.Date:yyyy-MM-dd}, {machine.Processor}, {machine.Cores} cores, {Figures.Bytes(machine.MemoryBytes)}, {machine.Kernel}, {machine.System}; load before: {machine.LoadBefore}.  ");
+        text.AppendLine($"Tree: `{tree.Path}`, {Figures.Count(tree.Directories)} directories, {Figures.Count(tree.OtherNames)} other names ({Figures.Count(tree.RegularFiles)} files), {Figures.Bytes(tree.Bytes)}; {Figures.Count(tree.ChangedFiles)} files changed where 1 % is said.  ");
+        text.AppendLine($"Filesystem: {filesystem.Kind} ({filesystem.Mkfs}) of {filesystem.ImageSize} on a loop device, its image in `{filesystem.ImageDirectory}`.  ");
+        text.AppendLine("Medians. Where a work writes, the time counts until a syncfs after the command is done. \"x hacktree\" above 1 is slower than hacktree.");
+        foreach (Work work in Work.All)
+        {
+            AppendWork(text, results, work);
+        }
+
+        text.AppendLine().AppendLine("How each was run:").AppendLine();
+        foreach (ContestantFacts contestant in results.Contestants)
+        {
+            text.AppendLine($"- **{contestant.Name}** ({contestant.Version}): {contestant.How}");
+        }
+
+        foreach (string skipped in results.Skipped)
+        {
+            text.AppendLine($"- not here: {skipped}");
+        }
+
+        return text.ToString();
+    }
+
+    private static void AppendWork(StringBuilder text, Results results, Work work)
+    {
+        IReadOnlyList<Row> rows = Summary.Rows(results, work);
+        if (rows.Count == 0)
+        {
+            return;
+        }
+
+        text.AppendLine().AppendLine($"### {work.Title}").AppendLine();
+        AppendRow(text, Columns.Headings(work));
+        AppendRow(text, Columns.Headings(work).Select((_, number) => number == 0 ? "---" : "--:"));
+        foreach (Row row in rows)
+        {
+            IEnumerable<string> cells = Columns.Cells(work, row).Select(cell => cell.Replace("|", "\\|", StringComparison.Ordinal));
+            AppendRow(text, row.Contestant == Summary.HackTree ? cells.Select(cell => cell.Length > 0 ? $"**{cell}**" : cell) : cells);
+        }
+    }
+
+    private static void AppendRow(StringBuilder text, IEnumerable<string> cells) => text.AppendLine($"| {string.Join(" | ", cells)} |");
+}

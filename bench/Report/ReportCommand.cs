@@ -1,0 +1,26 @@
+using System.CommandLine;
+
+namespace HackTree.Bench.Report;
+
+/// <summary>`report`: the Markdown of a results.json.</summary>
+internal sealed class ReportCommand : Command
+{
+    private readonly Argument<string> file = new("FILE") { Description = "The results.json of a compare." };
+    private readonly Option<string?> charts = new("--charts") { Description = "Draw the charts again, there.", HelpName = "DIR" };
+
+    internal ReportCommand()
+        : base("report", "Print the Markdown tables of a results.json.")
+    {
+        Add(file);
+        Add(charts);
+        SetAction(parse =>
+        {
+            Results results = ResultsFile.Read<Results>(File.ReadAllText(parse.GetValue(file)!));
+            Console.Write(MarkdownReport.Write(results));
+            if (parse.GetValue(charts) is { } folder)
+            {
+                WorkCharts.Draw(results, folder);
+            }
+        });
+    }
+}

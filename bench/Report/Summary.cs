@@ -1,0 +1,72 @@
+namespace HackTree.Bench.Report;
+
+/// <summary>One way to do a work, over all rounds. Times are medians.</summary>
+/// <param name="Work">The work's id.</param>
+/// <param name="Contestant">Who did it.</param>
+/// <param name="Label">How.</param>
+/// <param name="Rounds">How many samples there are.</param>
+/// <param name="Seconds">The command alone.</param>
+/// <param name="SyncSeconds">The syncfs after it.</param>
+/// <param name="Counted">What is compared: with the sync where the work writes, without where it only reads.</param>
+/// <param name="Lowest">The fastest round, counted alike.</param>
+/// <param name="Highest">The slowest.</param>
+/// <param name="CpuSeconds">User and system.</param>
+/// <param name="PeakBytes">The largest peak of any round.</param>
+/// <param name="ToHackTree">How many times hacktree's time; above 1 is slower than hacktree. Null where hacktree has none.</param>
+/// <param name="ToFloor">How many times the floor's time. Null where there is no floor.</param>
+internal sealed record Row(
+    string Work, string Contestant, string Label, int Rounds, double Seconds, double SyncSeconds, double Counted, double Lowest, double Highest,
+    double CpuSeconds, long PeakBytes, double? ToHackTree, double? ToFloor);
+
+/// <summary>From samples to medians and ratios.</summary>
+internal static class Summary
+{
+    internal const string HackTree = "hacktree";
+    internal const string Floor = "floor";
+
+    /// <summary>The middle value, or the mean of the two in the middle.</summary>
+    internal static double Median(IEnumerable<double> values)
+    {
+        double[] sorted = [.. values.Order()];
+        if (sorted.Length == 0)
+        {
+            throw new ArgumentException("no values have no median", nameof(values));
+        }
+
+        int middle = sorted.Length / 2;
+        return sorted.Length % 2 == 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+    }
+
+    /// <summary>The rows of a work, fastest first.</summary>
+    internal static IReadOnlyList<Row> Rows(Results results, Work work) => Rows(results.Samples, work);
+
+    /// <inheritdoc cref="Rows(Results, Work)"/>
+    internal static IReadOnlyList<Row> Rows(IReadOnlyList<Sample> samples, Work work)
+    {
+        Row[] rows = [.. samples.Where(sample => sample.Work == work.Id).GroupBy(sample => (sample.Contestant, sample.Label)).Select(group => Gather(work, [.. group]))];
+        double? ours = rows.FirstOrDefault(row => row.Contestant == HackTree)?.Counted;
+        double? floor = rows.FirstOrDefault(row => row.Contestant == Floor)?.Counted;
+        return [.. rows.Select(row => row with { ToHackTree = Ratio(row.Counted, ours), ToFloor = Ratio(row.Counted, floor) }).OrderBy(row => row.Counted)];
+    }
+
+    private static Row Gather(Work work, Sample[] samples)
+    {
+        double[] counted = [.. samples.Select(sample => sample.Seconds + (work.Writes ? sample.SyncSeconds : 0))];
+        return new Row(
+            work.Id,
+            samples[0].Contestant,
+            samples[0].Label,
+            samples.Length,
+            Median(samples.Select(sample => sample.Seconds)),
+            Median(samples.Select(sample => sample.SyncSeconds)),
+            Median(counted),
+            counted.Min(),
+            counted.Max(),
+            Median(samples.Select(sample => sample.CpuSeconds)),
+            samples.Max(sample => sample.PeakBytes),
+            null,
+            null);
+    }
+
+    private static double? Ratio(double value, double? unit) => unit > 0 ? value / unit : null;
+}

@@ -1,0 +1,36 @@
+namespace HackTree.Bench.Report;
+
+/// <summary>A thing to do that several programs can do.</summary>
+/// <param name="Id">For --only, and the name of its chart.</param>
+/// <param name="Title">For people.</param>
+/// <param name="Writes">Whether the result is to last, so that the time to sync it counts.</param>
+/// <param name="Floor">What the floor does; empty where there is none.</param>
+internal sealed record Work(string Id, string Title, bool Writes, string Floor)
+{
+    internal const string First = "first";
+    internal const string Recommit = "recommit";
+    internal const string RecommitRoot = "recommit-root";
+    internal const string Checkout = "checkout";
+    internal const string Advance = "advance";
+    internal const string Gc = "gc";
+    internal const string Fsck = "fsck";
+    internal const string Diff = "diff";
+    internal const string Du = "du";
+    internal const string Ls = "ls";
+
+    internal static readonly IReadOnlyList<Work> All =
+    [
+        new(First, "First commit", true, "SHA-256 of every file, on every core"),
+        new(Recommit, "Commit again, nothing changed", true, "find -printf of the tree"),
+        new(RecommitRoot, "Commit an unchanged checkout", true, "find -printf of a root"),
+        new(Checkout, "Checkout by hardlinks (or the nearest thing)", true, "the bare mkdirat, linkat, symlinkat calls"),
+        new(Advance, "Turn an old checkout into a commit with 1 % changed", true, "a stat for each directory, unlinkat and linkat for each change"),
+        new(Gc, "Collect garbage, nothing to free", false, "find of the store's objects"),
+        new(Fsck, "Check everything", false, "SHA-256 of every object, on every core"),
+        new(Diff, "Compare two commits, 1 % changed", false, ""),
+        new(Du, "Say where space goes", false, ""),
+        new(Ls, "List a commit", false, ""),
+    ];
+
+    internal static Work Find(string id) => All.Single(work => work.Id == id);
+}

@@ -1,0 +1,129 @@
+using System.CommandLine;
+using System.Globalization;
+using HackTree.Bench.Compare;
+using HackTree.Bench.Peers;
+using HackTree.Bench.Report;
+
+namespace HackTree.Bench.Scale;
+
+/// <summary>`scale`: every verb on trees of more and more files: time and peak memory.</summary>
+internal sealed class ScaleCommand : Command
+{
+    /// <summary>Bytes of content for each file on average, at most: a million files then fit where a machine has room.</summary>
+    private const double MeanSize = 3000;
+
+    /// <summary>For each file, an object in a block of its own and its share of inodes and journals.</summary>
+    private const long RoomPerFile = 10_000;
+
+    private readonly Option<string> counts = new("--files") { Description = "How many files each tree has.", HelpName = "N,...", DefaultValueFactory = _ => "10000,100000,1000000" };
+    private readonly Option<int> rounds = new("--rounds") { Description = "How often; medians count.", HelpName = "N", DefaultValueFactory = _ => 1 };
+    private readonly Option<string> kind = new("--fs") { Description = "The filesystem.", HelpName = "ext4|xfs|btrfs", DefaultValueFactory = _ => "ext4" };
+    private readonly Option<string> size = new("--size") { Description = "Its size; the image is sparse. ext4 has an inode for each 16 KiB.", HelpName = "SIZE", DefaultValueFactory = _ => "32G" };
+    private readonly Option<string?> images = new("--image-dir") { Description = "Where the image lies. Else /dev/shm if it has the room, else out/bench.", HelpName = "DIR" };
+    private readonly Option<string> sample = new("--sizes-from") { Description = "The tree whose files' sizes are taken, by rank.", HelpName = "DIR", DefaultValueFactory = _ => "/usr/share" };
+    private readonly Option<string?> program = new("--hacktree") { Description = "The hacktree to measure. Else out/hacktree.", HelpName = "PATH" };
+    private readonly Option<string?> output = new("-o", "--output") { Description = "Where scale.json and the charts go. Else out/bench/scale.", HelpName = "DIR" };
+
+    internal ScaleCommand()
+        : base("scale", "Time every verb, and its peak memory, on trees of 10^4 to 10^6 files. Needs root, and for the largest tree 15 GB of disk and 10 GB for the image.")
+    {
+        kind.AcceptOnlyFromAmong([.. LoopFilesystem.Kinds]);
+        foreach (Option option in new Option[] { counts, rounds, kind, size, images, sample, program, output })
+        {
+            Add(option);
+        }
+
+        SetAction(parse => RootRun.Run((scratch, stop) => Measure(parse, scratch, stop)));
+    }
+
+    private void Measure(ParseResult parse, string scratch, CancellationToken stop)
+    {
+        MachineFacts machine = Facts.Machine();
+        var hacktree = new HackTreeProgram(RootRun.HackTree(parse.GetValue(program)));
+        NativeTools tools = NativeTools.Compile();
+        long[] files = [.. parse.GetValue(counts)!.Split(',').Select(count => long.Parse(count, CultureInfo.InvariantCulture)).Order()];
+        string sizes = WriteSizes(parse.GetValue(sample)!, scratch);
+        string imageDirectory = RootRun.ImageDirectory(parse.GetValue(images), files[^1] * RoomPerFile);
+        var points = new List<ScalePoint>();
+        var skipped = new List<string>();
+        foreach (long count in files)
+        {
+            string place = Path.Combine(scratch, $"{count}");
+            Directory.CreateDirectory(place);
+            RootRun.Say($"making a tree of {Figures.Count(count)} files, and a copy with every {SourceTrees.Step}th changed");
+            string tree = Path.Combine(place, "tree");
+            _ = Shell.Run(tools.MakeTree, sizes, $"{count}", tree);
+            SourceTrees trees = SourceTrees.Prepare(tools, tree, place);
+            points.Add(MeasureOne(parse, hacktree, new Measurer(tools, scratch, stop), trees, imageDirectory, tools, skipped));
+            _ = Shell.Run("rm", "-rf", place);
+        }
+
+        Finish(parse, new ScaleResults
+        {
+            Date = DateTimeOffset.UtcNow,
+            Machine = machine,
+            Filesystem = new FilesystemFacts(parse.GetValue(kind)!, LoopFilesystem.MkfsVersion(parse.GetValue(kind)!), imageDirectory, parse.GetValue(size)!),
+            HackTree = Facts.Contestant(hacktree).Version,
+            Points = points,
+            Skipped = skipped,
+        });
+    }
+
+    private ScalePoint MeasureOne(ParseResult parse, HackTreeProgram hacktree, Measurer measurer, SourceTrees trees, string imageDirectory, NativeTools tools, List<string> skipped)
+    {
+        var rules = new Rules
+        {
+            Kind = parse.GetValue(kind)!,
+            Size = parse.GetValue(size)!,
+            ImageDirectory = imageDirectory,
+            Rounds = parse.GetValue(rounds),
+            Works = new HashSet<string>(Contestant.EveryWork),
+            Arena = new Arena
+            {
+                Tree = trees.Tree,
+                Changed = trees.Changed,
+                Plain = trees.Plain,
+                PlainChanged = trees.PlainChanged,
+                Place = "",
+                HackTree = hacktree.VersionCommand[0],
+                Floor = tools.Floor,
+                Threads = Environment.ProcessorCount,
+                CanAdvance = RootRun.CanAdvance(hacktree.VersionCommand[0]),
+            },
+        };
+        var tournament = new Tournament(rules, [hacktree], measurer, RootRun.Say);
+        tournament.Run();
+        TreeFacts facts = Facts.Tree(tools, trees.Tree, trees.Tree, trees.ChangedFiles);
+        skipped.AddRange(tournament.Failures.Select(failure => $"{Figures.Count(facts.RegularFiles)} files: {failure}"));
+        return new ScalePoint(facts.RegularFiles, facts.Directories, facts.Bytes, [.. Work.All.SelectMany(work => Summary.Rows(tournament.Samples, work))]);
+    }
+
+    /// <summary>The sizes of a real tree's files, in order, none above 64 KiB, all made smaller alike where their mean is too large.</summary>
+    private static string WriteSizes(string sample, string scratch)
+    {
+        const long largest = 64 * 1024;
+        long[] sizes = [.. Shell.Run("find", sample, "-xdev", "-type", "f", "-printf", "%s\n").Split('\n', StringSplitOptions.RemoveEmptyEntries)
+            .Select(line => Math.Min(long.Parse(line, CultureInfo.InvariantCulture), largest)).Order()];
+        if (sizes.Length == 0)
+        {
+            throw new BenchException($"{sample}: there are no files to take sizes from");
+        }
+
+        double factor = Math.Min(1, MeanSize / sizes.Average());
+        string path = Path.Combine(scratch, "sizes");
+        File.WriteAllLines(path, sizes.Select(size => ((long)(size * factor)).ToString(CultureInfo.InvariantCulture)));
+        return path;
+    }
+
+    private void Finish(ParseResult parse, ScaleResults results)
+    {
+        string folder = parse.GetValue(output) ?? Path.Combine(NativeTools.Repository, "out", "bench", "scale");
+        Directory.CreateDirectory(folder);
+        File.WriteAllText(Path.Combine(folder, "scale.json"), ResultsFile.Write(results));
+        ScaleCharts.Draw(results, folder);
+        string report = ScaleReport.Write(results);
+        File.WriteAllText(Path.Combine(folder, "scale.md"), report);
+        Console.Write(report);
+        Console.WriteLine($"{Path.Combine(folder, "scale.json")}, the same as scale.md, and two charts beside it");
+    }
+}

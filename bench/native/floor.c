@@ -1,0 +1,338 @@
+/* What the filesystem and the processor ask for at the least: the bare calls of each work, on as many threads, and nothing else.
+ *
+ *   floor checkout TREE PLACE THREADS         directories, links and nodes of TREE as PLACE/root; prints seconds
+ *   floor advance TREE CHANGED PLACE THREADS  PLACE/root becomes PLACE/next, with the files that differ in CHANGED; prints seconds
+ *   floor hash TREE THREADS                   reads every file and takes SHA-256 of each 4 KiB; prints seconds
+ *   floor change TREE STEP                    rewrites every STEP-th regular file of TREE, always alike; prints how many
+ *   floor count TREE                          prints: directories, other names, regular files, symbolic links, bytes
+ *
+ * Before the clock starts, checkout and advance make what a store looks like: PLACE/floor-objects/xx/ with one (empty) object for
+ * each distinct content and metadata, under a name as long as a store's. linkat(2) never looks at content. */
+#include "tree.h"
+
+enum { BLOCK = 4096, CHUNK = 1 << 20 };
+
+static int fan_outs[256];
+
+/* ---- SHA-256 of files, in blocks ---- */
+
+struct hashing {
+    int top;
+    struct tree *tree;
+    atomic_size_t next;
+};
+
+/* A file of many segments is the work of many threads. */
+enum { SEGMENT = 8 << 20 };
+
+struct segment { struct entry *file; off_t offset; };
+static struct segment *segments;
+static size_t segment_count;
+
+static void cut_into_segments(struct tree *tree)
+{
+    segments = NULL;
+    segment_count = 0;
+    for (size_t i = 0; i < tree->regular_count; i++)
+        for (off_t offset = 0; offset < tree->regular[i]->st.st_size; offset += SEGMENT) {
+            segments = grow(segments, segment_count, sizeof *segments);
+            segments[segment_count++] = (struct segment){ tree->regular[i], offset };
+        }
+}
+
+static void *hash_segments(void *argument)
+{
+    struct hashing *job = argument;
+    unsigned char *buffer = malloc(CHUNK), hash[EVP_MAX_MD_SIZE];
+    EVP_MD *sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    for (size_t i; (i = atomic_fetch_add(&job->next, 1)) < segment_count;) {
+        int fd = openat(job->top, segments[i].file->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0)
+            err(1, "%s", segments[i].file->path);
+        off_t end = segments[i].offset + SEGMENT;
+        for (off_t at = segments[i].offset; at < end && at < segments[i].file->st.st_size;) {
+            ssize_t got = pread(fd, buffer, CHUNK, at);
+            if (got <= 0)
+                err(1, "%s", segments[i].file->path);
+            for (ssize_t block = 0; block < got; block += BLOCK) {
+                EVP_DigestInit_ex(context, sha256, NULL);
+                EVP_DigestUpdate(context, buffer + block, got - block < BLOCK ? got - block : BLOCK);
+                EVP_DigestFinal_ex(context, hash, NULL);
+            }
+            at += got;
+        }
+        close(fd);
+    }
+    EVP_MD_CTX_free(context);
+    free(buffer);
+    return NULL;
+}
+
+static double hash_tree(char *top, int threads)
+{
+    struct tree tree = read_tree(top);
+    struct hashing job = { .top = open(top, O_PATH | O_DIRECTORY), .tree = &tree };
+    cut_into_segments(&tree);
+    double start = now();
+    on_threads(threads, hash_segments, &job);
+    return now() - start;
+}
+
+/* ---- something like a store ---- */
+
+static void *name_objects(void *argument)
+{
+    struct hashing *job = argument;
+    char *buffer = malloc(CHUNK);
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    for (size_t i; (i = atomic_fetch_add(&job->next, 1)) < job->tree->regular_count;) {
+        struct entry *file = job->tree->regular[i];
+        int fd = openat(job->top, file->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        if (fd < 0)
+            err(1, "%s", file->path);
+        EVP_DigestInit_ex(context, EVP_sha256(), NULL);
+        for (ssize_t got; (got = read(fd, buffer, CHUNK)) > 0;)
+            EVP_DigestUpdate(context, buffer, got);
+        close(fd);
+        EVP_DigestFinal_ex(context, hash, NULL);
+        char name[160];
+        int length = 0;
+        for (int k = 1; k < 32; k++)
+            length += sprintf(name + length, "%02x", hash[k]);
+        sprintf(name + length, ".%o.%u.%u.%lld", file->st.st_mode & 07777, file->st.st_uid, file->st.st_gid, (long long)file->st.st_mtime);
+        file->fan_out = hash[0];
+        file->object = strdup(name);
+    }
+    EVP_MD_CTX_free(context);
+    free(buffer);
+    return NULL;
+}
+
+static void make_objects(char *top, struct tree *tree, const char *place, int threads)
+{
+    char path[4096];
+    struct hashing job = { .top = open(top, O_PATH | O_DIRECTORY), .tree = tree };
+    on_threads(threads, name_objects, &job);
+    snprintf(path, sizeof path, "%s/floor-objects", place);
+    mkdir(path, 0755);
+    for (int i = 0; i < 256; i++) {
+        snprintf(path, sizeof path, "%s/floor-objects/%02x", place, i);
+        mkdir(path, 0755);
+        if ((fan_outs[i] = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
+            err(1, "%s", path);
+    }
+    for (size_t i = 0; i < tree->regular_count; i++) {
+        int fd = openat(fan_outs[tree->regular[i]->fan_out], tree->regular[i]->object, O_WRONLY | O_CREAT | O_CLOEXEC, 0444);
+        if (fd < 0)
+            err(1, "%s", tree->regular[i]->object);
+        close(fd);
+    }
+}
+
+static void sync_place(const char *place)
+{
+    int fd = open(place, O_RDONLY | O_DIRECTORY);
+    if (fd < 0 || syncfs(fd))
+        err(1, "%s", place);
+    close(fd);
+}
+
+/* ---- checkout ---- */
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t more;
+    struct dir **waiting;
+    size_t count, unfinished;
+    int place;
+} work = { .lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER };
+
+static void release(struct dir *dir)
+{
+    if (dir && atomic_fetch_sub(&dir->users, 1) == 1)
+        close(dir->fd);
+}
+
+static void link_object(struct entry *file, int dir, const char *name)
+{
+    if (linkat(fan_outs[file->fan_out], file->object, dir, name, 0) == 0)
+        return;
+    if (errno != EMLINK)
+        err(1, "linkat %s", file->path);
+    /* ext4 takes 65000 names for an inode: whoever links must make a new one. */
+    int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
+    if (fd < 0)
+        err(1, "%s", file->path);
+    close(fd);
+}
+
+static void make_dir(struct dir *dir)
+{
+    int above = dir->parent ? dir->parent->fd : work.place;
+    const char *name = dir->parent ? dir->self.name : "root";
+    if (mkdirat(above, name, dir->self.st.st_mode & 07777) || (dir->fd = openat(above, name, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
+        err(1, "%s", dir->self.path);
+    release(dir->parent);
+    for (size_t i = 0; i < dir->file_count; i++) {
+        struct entry *file = &dir->files[i];
+        if (S_ISREG(file->st.st_mode))
+            link_object(file, dir->fd, file->name);
+        else if (S_ISLNK(file->st.st_mode) ? symlinkat(file->target, dir->fd, file->name) : mknodat(dir->fd, file->name, file->st.st_mode, file->st.st_rdev))
+            err(1, "%s", file->path);
+    }
+}
+
+static void *make_dirs(void *unused)
+{
+    (void)unused;
+    pthread_mutex_lock(&work.lock);
+    for (;;) {
+        while (work.count == 0 && work.unfinished > 0)
+            pthread_cond_wait(&work.more, &work.lock);
+        if (work.count == 0)
+            break;
+        struct dir *dir = work.waiting[--work.count];
+        pthread_mutex_unlock(&work.lock);
+        make_dir(dir);
+        pthread_mutex_lock(&work.lock);
+        for (size_t i = 0; i < dir->dir_count; i++)
+            work.waiting[work.count++] = dir->dirs[i];
+        if (dir->dir_count > 0 || work.unfinished == 1)
+            pthread_cond_broadcast(&work.more);
+        work.unfinished--;
+        pthread_mutex_unlock(&work.lock);
+        release(dir);
+        pthread_mutex_lock(&work.lock);
+    }
+    pthread_mutex_unlock(&work.lock);
+    return NULL;
+}
+
+static double make_root(struct tree *tree, const char *place, int threads)
+{
+    umask(0);
+    for (size_t i = 0; i < tree->dir_count; i++)
+        tree->dirs[i]->users = (int)tree->dirs[i]->dir_count + 1;
+    work.place = open(place, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    work.waiting = malloc((tree->dir_count + 1) * sizeof *work.waiting);
+    work.waiting[0] = tree->dirs[0];
+    work.count = 1;
+    work.unfinished = tree->dir_count;
+    double start = now();
+    on_threads(threads, make_dirs, NULL);
+    return now() - start;
+}
+
+/* ---- advance ---- */
+
+static struct {
+    struct tree *tree;
+    struct entry **changed;
+    size_t changed_count;
+    int root;
+    atomic_size_t next;
+} advance;
+
+static void *advance_part(void *unused)
+{
+    (void)unused;
+    for (size_t i; (i = atomic_fetch_add(&advance.next, 1)) < advance.tree->dir_count + advance.changed_count;) {
+        struct stat st;
+        if (i < advance.tree->dir_count) {
+            const char *path = advance.tree->dirs[i]->self.path;
+            if (fstatat(advance.root, *path ? path : ".", &st, AT_SYMLINK_NOFOLLOW))
+                err(1, "%s", path);
+            continue;
+        }
+        struct entry *file = advance.changed[i - advance.tree->dir_count];
+        if (unlinkat(advance.root, file->path, 0))
+            err(1, "%s", file->path);
+        link_object(file, advance.root, file->path);
+    }
+    return NULL;
+}
+
+/* PLACE/root exists: `floor checkout` of the same tree made it. */
+static double advance_root(struct tree *old, struct tree *changed, const char *place, int threads)
+{
+    for (size_t o = 0, c = 0; o < old->regular_count && c < changed->regular_count; o++, c++) {
+        if (strcmp(old->regular[o]->path, changed->regular[c]->path))
+            errx(1, "the two trees have different names");
+        if (strcmp(old->regular[o]->object, changed->regular[c]->object) || old->regular[o]->fan_out != changed->regular[c]->fan_out) {
+            advance.changed = grow(advance.changed, advance.changed_count, sizeof *advance.changed);
+            advance.changed[advance.changed_count++] = changed->regular[c];
+        }
+    }
+    advance.tree = old;
+    int dir = open(place, O_PATH | O_DIRECTORY);
+    double start = now();
+    if (renameat(dir, "root", dir, "next") || (advance.root = openat(dir, "next", O_PATH | O_DIRECTORY)) < 0)
+        err(1, "%s/root", place);
+    on_threads(threads, advance_part, NULL);
+    return now() - start;
+}
+
+/* ---- the changed tree ---- */
+
+static void rewrite(int top, struct entry *file)
+{
+    static const char addition[] = "changed by hacktree-bench\n";
+    const struct timespec times[2] = { { .tv_sec = 1767225600 }, { .tv_sec = 1767225600 } };
+    char *content = malloc(file->st.st_size + sizeof addition), *slash = strrchr(file->path, '/');
+    int fd = openat(top, file->path, O_RDONLY | O_NOFOLLOW);
+    ssize_t length = fd < 0 ? -1 : read(fd, content, file->st.st_size);
+    if (length != file->st.st_size)
+        err(1, "%s", file->path);
+    close(fd);
+    memcpy(content + length, addition, sizeof addition - 1);
+    length += sizeof addition - 1;
+    if (unlinkat(top, file->path, 0) || (fd = openat(top, file->path, O_WRONLY | O_CREAT | O_EXCL, 0600)) < 0 || write(fd, content, length) != length
+        || fchown(fd, file->st.st_uid, file->st.st_gid) || fchmod(fd, file->st.st_mode & 07777) || futimens(fd, times))
+        err(1, "%s", file->path);
+    close(fd);
+    free(content);
+    /* As a package manager leaves it: the directory has a new time too, here always the same one. */
+    if (slash)
+        *slash = 0;
+    if (utimensat(top, slash ? file->path : ".", times, 0))
+        err(1, "%s", file->path);
+    if (slash)
+        *slash = '/';
+}
+
+int main(int argc, char **argv)
+{
+    const char *verb = argc > 2 ? argv[1] : "";
+    struct tree tree, changed;
+    if (!strcmp(verb, "checkout") && argc == 5) {
+        tree = read_tree(argv[2]);
+        make_objects(argv[2], &tree, argv[3], atoi(argv[4]));
+        sync_place(argv[3]);
+        printf("%.6f\n", make_root(&tree, argv[3], atoi(argv[4])));
+    } else if (!strcmp(verb, "advance") && argc == 6) {
+        tree = read_tree(argv[2]);
+        changed = read_tree(argv[3]);
+        make_objects(argv[2], &tree, argv[4], atoi(argv[5]));
+        make_objects(argv[3], &changed, argv[4], atoi(argv[5]));
+        sync_place(argv[4]);
+        printf("%.6f\n", advance_root(&tree, &changed, argv[4], atoi(argv[5])));
+    } else if (!strcmp(verb, "hash") && argc == 4) {
+        printf("%.6f\n", hash_tree(argv[2], atoi(argv[3])));
+    } else if (!strcmp(verb, "change") && argc == 4) {
+        tree = read_tree(argv[2]);
+        int top = open(argv[2], O_PATH | O_DIRECTORY);
+        size_t step = (size_t)atoi(argv[3]), count = 0;
+        for (size_t i = step - 1; i < tree.regular_count; i += step, count++)
+            rewrite(top, tree.regular[i]);
+        printf("%zu\n", count);
+    } else if (!strcmp(verb, "count") && argc == 3) {
+        tree = read_tree(argv[2]);
+        printf("%zu %zu %zu %zu %lld\n", tree.dir_count, tree.file_count, tree.regular_count, tree.symlink_count, tree.bytes);
+    } else {
+        fprintf(stderr, "usage: floor checkout TREE PLACE THREADS | advance TREE CHANGED PLACE THREADS | hash TREE THREADS | change TREE STEP | count TREE\n");
+        return 2;
+    }
+    return 0;
+}

@@ -1,0 +1,132 @@
+using System.CommandLine;
+using System.Runtime.InteropServices;
+using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
+
+namespace HackTree.Cli;
+
+internal sealed class BenchCommand : Verb
+{
+    private const int DefaultRounds = 3;
+
+    private static readonly string[] Trees = ["/usr/share/doc", "/usr/share", "/etc"];
+
+    private readonly Argument<string?> tree = new("TREE") { Description = "The directory to work with; it is only read. Else /usr/share/doc or another that is there.", Arity = ArgumentArity.ZeroOrOne };
+    private readonly Option<string> place = new("--dir") { Description = "A directory of the disk to measure: a temporary store and its roots go into it. Else the current one.", HelpName = "DIR", DefaultValueFactory = _ => "." };
+    private readonly Option<int?> rounds;
+    private readonly Option<bool> json;
+
+    internal BenchCommand()
+        : base("bench", "Time this program's verbs on a disk of yours.", "hacktree bench", "hacktree bench --dir /mnt/disk --rounds 5 ./rootfs")
+    {
+        Add(tree);
+        Add(place);
+        rounds = AddNumber($"How often; the median counts. Else {DefaultRounds}.", "--rounds");
+        json = AddJson();
+        Details = "Takes room for TREE as often as there are rounds, and removes all of it at the end. A checkout is held against its floor, the\n"
+            + "same system calls in a bare loop on as many threads, and against `cp -al`; each of the three is synced. The first round\n"
+            + "may read TREE from its disk, the others find it in memory.";
+        Validators.Add(result =>
+        {
+            if (result.GetValue(rounds) == 0)
+            {
+                result.AddError("no round measures nothing; give --rounds 1 or more");
+            }
+        });
+    }
+
+    protected override int Run(Session session)
+    {
+        string source = session.Get(tree) ?? Array.Find(Trees, Directory.Exists) ?? throw new StoreException("none of the usual trees is there; name a directory");
+        if (!Directory.Exists(source))
+        {
+            throw new StoreException($"{source}: no such directory");
+        }
+
+        string directory = Path.GetFullPath(session.Get(place)!);
+        if (!Directory.Exists(directory))
+        {
+            throw new StoreException($"{directory}: no such directory; name one on the disk to measure, with --dir");
+        }
+
+        int count = session.Get(rounds) ?? DefaultRounds;
+        session.Note($"{source}, {HumanText.Count(count, "round")} in {directory}");
+        using var stop = new CancellationTokenSource();
+        using PosixSignalRegistration interrupt = OnSignal(PosixSignal.SIGINT, stop);
+        using PosixSignalRegistration terminate = OnSignal(PosixSignal.SIGTERM, stop);
+        using PosixSignalRegistration hangUp = OnSignal(PosixSignal.SIGHUP, stop);
+        string scratch = Path.Combine(directory, $".hacktree-bench-{Environment.ProcessId}");
+        var bench = new QuickBench(Path.GetFullPath(source), scratch, stop.Token);
+        try
+        {
+            for (int round = 1; round <= count; round++)
+            {
+                bench.RunRound(round);
+            }
+        }
+        catch (OperationCanceledException)
+        {
+            return ExitCode.Interrupted;
+        }
+        finally
+        {
+            TreeRemoval.Remove(Sys.WorkingDirectory, ByteText.FromArgument(scratch), scratch);
+        }
+
+        Report(session, bench.Works, source, directory, count);
+        return ExitCode.Done;
+    }
+
+    private void Report(Session session, IReadOnlyList<BenchWork> works, string source, string directory, int count)
+    {
+        TimeSpan floor = works.Single(work => work.Name == BenchWork.Floor).Median;
+        if (!session.Get(json))
+        {
+            var listing = new Listing("WORK", ">MEDIAN", ">FASTEST", ">SLOWEST", ">x FLOOR");
+            foreach (BenchWork work in works)
+            {
+                listing.Add(work.Name, Text(work.Median), Text(work.Times.Min()), Text(work.Times.Max()), work.HasFloor ? $"{work.Median / floor:0.00}" : "");
+            }
+
+            listing.Print();
+            return;
+        }
+
+        JsonText.Write(writer =>
+        {
+            writer.WriteStartObject();
+            writer.WriteString("tree", source);
+            writer.WriteString("directory", directory);
+            writer.WriteNumber("rounds", count);
+            writer.WriteNumber("threads", Environment.ProcessorCount);
+            writer.WriteStartArray("works");
+            foreach (BenchWork work in works)
+            {
+                writer.WriteStartObject();
+                writer.WriteString("work", work.Name);
+                writer.WriteNumber("seconds", work.Median.TotalSeconds);
+                writer.WriteNumber("fastest", work.Times.Min().TotalSeconds);
+                writer.WriteNumber("slowest", work.Times.Max().TotalSeconds);
+                if (work.HasFloor)
+                {
+                    writer.WriteNumber("toFloor", work.Median / floor);
+                }
+
+                writer.EndItem();
+            }
+
+            writer.WriteEndArray();
+            writer.WriteEndObject();
+        });
+    }
+
+    private static string Text(TimeSpan time) => time.TotalSeconds < 0.0995 ? $"{time.TotalMilliseconds:0.0} ms" : HumanText.Duration(time);
+
+    private static PosixSignalRegistration OnSignal(PosixSignal signal, CancellationTokenSource stop) => PosixSignalRegistration.Create(signal, context =>
+    {
+        // What was made is removed first; then the program ends by itself.
+        context.Cancel = true;
+        stop.Cancel();
+    });
+}
