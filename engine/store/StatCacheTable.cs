@@ -22,7 +22,7 @@ internal sealed class StatCacheTable : IDisposable
 
     private const int PageSize = 256 * 1024;
 
-    // What is kept in memory of the log. The rest is read from the file, at about five times the cost.
+    // What is kept in memory of the log. The rest is read from the file, at five to ten times the cost and with some garbage.
     private const int MemoryPages = 128;
     private const int PreloadedPages = MemoryPages - 16;
     private const long FirstAddress = 64;
