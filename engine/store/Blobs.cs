@@ -18,6 +18,7 @@ public sealed partial class Blobs : IDisposable
     private readonly SafeFileHandle files;
     private readonly SafeFileHandle temporary;
     private readonly SafeFileHandle?[] fanout = new SafeFileHandle?[256];
+    private readonly ListedObjects listed;
     private readonly UnsyncedMark mark;
     private readonly StoreFormat format;
     private readonly string path;
@@ -32,6 +33,7 @@ public sealed partial class Blobs : IDisposable
         this.mark = mark;
         this.format = format;
         this.path = path;
+        listed = new ListedObjects(OpenFan, path);
     }
 
     /// <summary>Objects that were new and got their names from this process.</summary>
@@ -210,6 +212,9 @@ public sealed partial class Blobs : IDisposable
         }
     }
 
+    /// <summary>Forgets which objects there are: some are about to go.</summary>
+    internal void ForgetListed() => listed.Forget();
+
     /// <summary>A fan-out directory opened anew, to be listed.</summary>
     internal SafeFileHandle OpenFan(byte fan)
     {
@@ -268,13 +273,24 @@ public sealed partial class Blobs : IDisposable
         return digest;
     }
 
+    private bool IsListed(in ObjectName name)
+    {
+        Span<byte> text = stackalloc byte[ObjectName.MaxLength];
+        int length = name.Format(text);
+        return listed.Contains(name.Fanout, text[ObjectName.FanoutLength..length]);
+    }
+
     /// <summary>Whether the object is there and a commit may rely on its content.</summary>
     private bool IsWhole(in ObjectName name, long size)
     {
-        bool isThere = Contains(name, size);
-        if (!isThere || !mark.IsInDoubt)
+        if (!mark.IsInDoubt)
         {
-            return isThere;
+            return IsListed(name) || Contains(name, size);
+        }
+
+        if (!Contains(name, size))
+        {
+            return false;
         }
 
         using SafeFileHandle file = Open(name);

@@ -104,6 +104,7 @@ public sealed class Collect
     {
         result.LiveTrees = live.TreeCount;
         result.LiveCommits = live.CommitCount;
+        store.Blobs.ForgetListed();
         SweepRoots();
         SweepPacks(plan);
         SweepObjects();
