@@ -1,8 +1,8 @@
-# build demo test lint bench install clean. Everything made goes below out/.
+# build demo test lint bench bench-parts install clean. Everything made goes below out/.
 
 PREFIX ?= /usr/local
 DESTDIR ?=
-# What to narrow to: make bench FILTER='*Hash*', make test ARGS='-class *.DigestTests'
+# What to narrow to: make bench-parts FILTER='*Hash*', make test ARGS='-class *.DigestTests'
 FILTER ?= *
 ARGS ?=
 
@@ -20,7 +20,7 @@ ALL := $(SOURCES) HackTree.sln $(shell find bench/ tests/ -type d -o -name '*.cs
 # Warnings are errors, so errors are all that is worth a line.
 QUIET := -p:Configuration=Release -nologo -v:quiet '-clp:ErrorsOnly;NoSummary'
 
-.PHONY: build demo test lint bench install clean setup-build setup-test
+.PHONY: build demo test lint bench bench-parts install clean setup-build setup-test setup-bench
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -36,8 +36,12 @@ test: build setup-test out/.linted
 lint: setup-build out/.linted
 	@$(RUN_TESTS) -namespace HackTree.Tests.Tidy
 
-bench: build
-	dotnet run -c Release --project bench -- --filter '$(FILTER)' --artifacts out/bench
+# Whole commands beside the peers that do not take long, in five minutes; bench/RESULTS.md says how to run them all.
+bench: build setup-bench
+	tree=$$(.setup/debian-root) && dotnet run -c Release --project bench -- compare "$$tree" --rounds 3 --peers ostree,cp-al,cp,tar,casync,rsync
+
+bench-parts: build
+	dotnet run -c Release --project bench -- --filter '$(FILTER)' --artifacts out/bench/parts
 
 install: build
 	install -D -m 755 $(PROGRAM) $(DESTDIR)$(PREFIX)/bin/hacktree
@@ -53,6 +57,9 @@ setup-build:
 
 setup-test:
 	@.setup/apt test
+
+setup-bench:
+	@.setup/apt bench
 
 $(PROGRAM): $(SOURCES)
 	@echo 'building $@'

@@ -16,10 +16,19 @@ internal sealed record NativeTools(string Measure, string Floor, string MakeTree
 
         Directory.CreateDirectory(place);
         var tools = new NativeTools(Path.Combine(place, "measure"), Path.Combine(place, "floor"), Path.Combine(place, "maketree"));
-        _ = Shell.Run("cc", "-O2", "-o", tools.Measure, Path.Combine(sources, "measure.c"));
-        _ = Shell.Run("cc", "-O2", "-o", tools.MakeTree, Path.Combine(sources, "maketree.c"));
-        _ = Shell.Run("cc", "-O2", "-pthread", "-o", tools.Floor, Path.Combine(sources, "floor.c"), "-lcrypto");
+        Compile(Path.Combine(sources, "measure.c"), tools.Measure);
+        Compile(Path.Combine(sources, "maketree.c"), tools.MakeTree);
+        Compile(Path.Combine(sources, "floor.c"), tools.Floor, "-pthread", "-lcrypto");
         return tools;
+    }
+
+    private static void Compile(string source, string program, params string[] more)
+    {
+        DateTime changed = Directory.EnumerateFiles(Path.GetDirectoryName(source)!).Max(File.GetLastWriteTimeUtc);
+        if (!File.Exists(program) || File.GetLastWriteTimeUtc(program) < changed)
+        {
+            _ = Shell.Run(["cc", "-O2", "-o", program, source, .. more]);
+        }
     }
 
     private static string FindRepository()

@@ -15,7 +15,7 @@ public sealed class LayeringTests
         ["checkout/HackTree.Checkout.csproj"] = ["HackTree.Store"],
         ["cli/hacktree.csproj"] = ["HackTree.Checkout"],
         ["bench/HackTree.Bench.csproj"] = ["HackTree.Checkout"],
-        ["tests/HackTree.Tests.csproj"] = ["HackTree.Checkout"],
+        ["tests/HackTree.Tests.csproj"] = ["HackTree.Bench", "HackTree.Checkout"],
     };
 
     private static readonly string[] Libraries = ["engine/", "checkout/", "boot/"];
