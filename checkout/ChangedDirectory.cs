@@ -37,16 +37,13 @@ internal sealed class ChangedDirectory
 
     internal byte[] Xattrs { get; }
 
-    /// <summary>Whether mode, owner or attributes are others than those it was made with.</summary>
-    internal bool HasNewMetadata { get; private init; }
-
     /// <summary>Whether its names or metadata were changed since it was made.</summary>
     internal bool IsTouched { get; set; }
 
-    /// <summary>Whether names in it were changed, and with them its time.</summary>
+    /// <summary>Whether its time needs setting: it is to be another, or names in it were changed.</summary>
     internal bool NeedsTime { get; set; }
 
-    /// <summary>Whether it needs all its metadata set at the end.</summary>
+    /// <summary>Whether all its metadata needs setting at the end.</summary>
     internal bool NeedsMetadata { get; set; }
 
     internal SafeFileHandle? Handle { get; set; }
@@ -56,7 +53,8 @@ internal sealed class ChangedDirectory
     {
         Before = before.Digest,
         TimeBefore = before.Metadata.ModifyTime,
-        HasNewMetadata = before.Metadata != after.Metadata || !before.Xattrs.SequenceEqual(after.Xattrs),
+        NeedsTime = before.Metadata.ModifyTime != after.Metadata.ModifyTime,
+        NeedsMetadata = before.Metadata with { ModifyTime = after.Metadata.ModifyTime } != after.Metadata || !before.Xattrs.SequenceEqual(after.Xattrs),
     };
 
     /// <summary>A directory that is there and of which nothing is known.</summary>

@@ -85,7 +85,7 @@ internal sealed class TreeChanger
 
             bool isUnknown = directory.Before.IsNone || (isTouched && directory.Parent is { IsTouched: true });
             directory.IsTouched = isTouched || isUnknown;
-            directory.NeedsMetadata = directory.IsTouched || directory.HasNewMetadata;
+            directory.NeedsMetadata |= directory.IsTouched;
             if (directory.IsTouched)
             {
                 Open(directory);
@@ -96,7 +96,7 @@ internal sealed class TreeChanger
                 Open(directory);
                 Change(directory);
             }
-            else if (status.LinkCount != 2 || directory.NeedsMetadata)
+            else if (status.LinkCount != 2 || directory.NeedsMetadata || directory.NeedsTime)
             {
                 // Two links are its name and its ".": a directory in it would add a "..". btrfs says 1 for all.
                 Open(directory);

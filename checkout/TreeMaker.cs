@@ -49,6 +49,7 @@ internal sealed class TreeMaker
         {
             MakeEntry(parent, name, entry, destination);
             RemoveInheritedAcl(parent, name, entry);
+            Count(1, entry.Size);
             return;
         }
 
@@ -87,6 +88,7 @@ internal sealed class TreeMaker
             MakeDirectory(directory, parent.Handle);
         }
 
+        long made = 0, bytes = 0;
         foreach (TreeEntry entry in store.Packs.ReadTree(directory.Digest))
         {
             if (entry.IsDirectory)
@@ -97,8 +99,12 @@ internal sealed class TreeMaker
             else
             {
                 MakeEntry(directory.Handle, entry.Name, entry, directory);
+                made++;
+                bytes += entry.Size;
             }
         }
+
+        Count(made, bytes);
 
         for (MadeDirectory? done = directory; done is not null && done.FinishOne(); done = done.Parent)
         {
@@ -181,9 +187,12 @@ internal sealed class TreeMaker
         {
             SetMetadata(directory, name, entry, place);
         }
+    }
 
-        Interlocked.Increment(ref files);
-        progress?.Add(entry.Size);
+    private void Count(long made, long bytes)
+    {
+        Interlocked.Add(ref files, made);
+        progress?.Add(made, bytes);
     }
 
     private void MakeFile(SafeFileHandle directory, ReadOnlySpan<byte> name, in TreeEntry entry, object place)

@@ -9,14 +9,19 @@ namespace HackTree.Cli;
 /// </summary>
 internal sealed class Listing
 {
+    private const string Gap = "  ";
+
+    private readonly bool[] areNumbers;
     private readonly Table table = new Table().NoBorder();
+    private readonly List<string[]> rows = [];
 
     internal Listing(params ReadOnlySpan<string> columns)
     {
-        table.ShowHeaders = StandardOutput.IsTerminal;
-        foreach (string column in columns)
+        areNumbers = new bool[columns.Length];
+        for (int i = 0; i < columns.Length; i++)
         {
-            bool isNumber = column.StartsWith('>');
+            string column = columns[i];
+            bool isNumber = areNumbers[i] = column.StartsWith('>');
             table.AddColumn(new TableColumn(new Text(column.TrimStart('>'), new Style(decoration: Decoration.Underline)))
             {
                 NoWrap = true,
@@ -26,15 +31,39 @@ internal sealed class Listing
         }
     }
 
-    internal void Add(params IEnumerable<string> cells) => table.AddRow(cells.Select(cell => new Text(cell)));
+    internal void Add(params IEnumerable<string> cells) => rows.Add([.. cells]);
 
     internal void Print()
     {
+        if (StandardOutput.IsTerminal)
+        {
+            PrintTable();
+        }
+        else
+        {
+            PrintRows();
+        }
+    }
+
+    /// <summary>A program reads it, or a person later: no headings, no fitting; and a thousand rows in no time.</summary>
+    private void PrintRows()
+    {
+        int[] widths = [.. areNumbers.Select((_, i) => rows.Count == 0 ? 0 : rows.Max(row => row[i].Length))];
+        foreach (string[] row in rows)
+        {
+            IEnumerable<string> cells = row.Select((cell, i) => areNumbers[i] ? cell.PadLeft(widths[i]) : cell.PadRight(widths[i]));
+            StandardOutput.Instance.WriteLine(string.Join(Gap, cells).TrimEnd(' '));
+        }
+    }
+
+    private void PrintTable()
+    {
+        rows.ForEach(row => table.AddRow(row.Select(cell => new Text(cell))));
         using var text = new StringWriter { NewLine = "\n" };
-        int width = StandardOutput.IsTerminal ? Sys.TerminalWidth(1) : int.MaxValue / 4;
+        int width = Sys.TerminalWidth(1);
         IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
         {
-            Ansi = StandardOutput.IsTerminal && HasColors ? AnsiSupport.Yes : AnsiSupport.No,
+            Ansi = HasColors ? AnsiSupport.Yes : AnsiSupport.No,
             ColorSystem = ColorSystemSupport.NoColors,
             Interactive = InteractionSupport.No,
             Out = new Place(text, width),
@@ -54,7 +83,7 @@ internal sealed class Listing
     {
         public TextWriter Writer => writer;
 
-        public bool IsTerminal => StandardOutput.IsTerminal;
+        public bool IsTerminal => true;
 
         public int Width => width;
 

@@ -74,114 +74,6 @@ public sealed partial class Blobs : IDisposable
         return file;
     }
 
-    /// <summary>
-    /// Stores a file unless the store has it: reads it once, and writes it only if it is new. Answers the blob's digest.
-    /// </summary>
-    /// <param name="source">The file, open for reading.</param>
-    /// <param name="status">What it was when it was opened; a file that differs after the reading is refused.</param>
-    /// <param name="metadata">What the tree records for it.</param>
-    /// <param name="xattrs">The attributes the tree records for it, canonical.</param>
-    /// <param name="buffer">Scratch space of <see cref="BufferSize"/> bytes.</param>
-    /// <param name="subject">The file's name in messages.</param>
-    public Digest AddFile(SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, byte[] buffer, string subject)
-    {
-        Digest digest = status.Size <= FileContent.SmallFile
-            ? AddSmall(source, status, metadata, xattrs, buffer, subject)
-            : AddLarge(source, status, metadata, xattrs, subject);
-        RequireUnchanged(source, status, subject);
-        return digest;
-    }
-
-    /// <summary>Reads a file and answers its blob's digest, without storing anything.</summary>
-    public static Digest HashFile(SafeFileHandle source, in FileStatus status, string subject)
-    {
-        Digest digest = FileContent.Read(source, status, null, subject);
-        RequireUnchanged(source, status, subject);
-        return digest;
-    }
-
-    /// <summary>Stores content that is in memory.</summary>
-    public Digest AddBytes(ReadOnlySpan<byte> content, FileMetadata metadata, ReadOnlySpan<byte> xattrs, bool leaveHoles = false)
-    {
-        Digest digest = Verity.Compute(content);
-        ObjectName name = NameOf(digest, metadata, xattrs);
-        if (!IsStored(name, content.Length, xattrs))
-        {
-            using SafeFileHandle file = NewFile(metadata);
-            if (leaveHoles)
-            {
-                file.Resize(content.Length, path);
-            }
-
-            FileContent.Write(file, content, 0, leaveHoles, path);
-            Publish(file, name, xattrs, content.Length);
-        }
-
-        return digest;
-    }
-
-    /// <summary>
-    /// Stores content of a known size that comes piece by piece, as from an archive. <paramref name="read"/> fills a span
-    /// from its start, whole but for the end of the content.
-    /// </summary>
-    public Digest AddStream(ContentReader read, long size, FileMetadata metadata, ReadOnlySpan<byte> xattrs)
-    {
-        using SafeFileHandle file = NewFile(metadata);
-        byte[] buffer = GC.AllocateUninitializedArray<byte>((int)Math.Min(size, Verity.SegmentSize));
-        Span<byte> hash = stackalloc byte[Digest.Size];
-        var tree = new VerityTree(size);
-        for (long offset = 0; offset < size; offset += Verity.SegmentSize)
-        {
-            Span<byte> segment = buffer.AsSpan(0, (int)Math.Min(Verity.SegmentSize, size - offset));
-            read(segment);
-            Verity.HashSegment(segment, size, hash);
-            tree.Append(hash);
-            FileContent.Write(file, segment, offset, leaveHoles: false, path);
-        }
-
-        Digest digest = tree.Finish();
-        ObjectName name = NameOf(digest, metadata, xattrs);
-        if (!IsStored(name, size, xattrs))
-        {
-            Publish(file, name, xattrs, size);
-        }
-
-        return digest;
-    }
-
-    /// <summary>
-    /// Makes a source file itself the object, if it is not stored yet: its inode gets the object's metadata and name.
-    /// Answers false, with nothing done, where it is on another filesystem or has other names.
-    /// </summary>
-    public bool TryAdopt(SafeFileHandle source, in FileStatus status, Digest digest, FileMetadata metadata, ReadOnlySpan<byte> xattrs, string subject)
-    {
-        ObjectName name = NameOf(digest, metadata, xattrs);
-        if (status.LinkCount != 1 || status.Device != Device(files) || format.UserMode || IsStored(name, status.Size, xattrs))
-        {
-            return false;
-        }
-
-        // It has the metadata already, but for parts of a second. What changed since it was looked at is copied instead: to set
-        // the owner clears set-id bits and capabilities, and a kill right then would leave the source without them.
-        Sys.Stat(source, out FileStatus now).ThrowIfFailed("statx", subject);
-        if ((now.Mode, now.Uid, now.Gid) != (name.Metadata.Mode, name.Metadata.Uid, name.Metadata.Gid))
-        {
-            return false;
-        }
-
-        try
-        {
-            Sys.SetTime(source, name.Metadata.ModifyTime).ThrowIfFailed("futimens", subject);
-            GiveName(source, name, status.Size);
-            return true;
-        }
-        catch (LinuxException e) when (e.Errno == Errno.EXDEV)
-        {
-            // The same filesystem through another mount: links do not cross it.
-            return false;
-        }
-    }
-
     /// <summary>The object that a tree's record of a regular file means in this store.</summary>
     public ObjectName NameOf(Digest blob, FileMetadata recorded, ReadOnlySpan<byte> recordedXattrs) =>
         ObjectName.Of(blob, format.ObjectMetadata(recorded), format.ObjectXattrs(recordedXattrs));
@@ -233,47 +125,7 @@ public sealed partial class Blobs : IDisposable
         files.Dispose();
     }
 
-    private static ulong Device(SafeFileHandle file) => Sys.Stat(file, out FileStatus status) == Errno.None ? status.Device : 0;
-
-    private static void RequireUnchanged(SafeFileHandle source, in FileStatus before, string subject)
-    {
-        Sys.Stat(source, out FileStatus after).ThrowIfFailed("statx", subject);
-        if (after.Size != before.Size || after.ModifyTime != before.ModifyTime)
-        {
-            throw new StoreException($"{subject}: it changed while it was read; commit a tree that nobody writes to");
-        }
-    }
-
-    private Digest AddSmall(SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, byte[] buffer, string subject)
-    {
-        Sys.ReadAt(source, buffer.AsSpan(0, (int)status.Size), 0, out int count).ThrowIfFailed("pread", subject);
-        return AddBytes(buffer.AsSpan(0, count), metadata, xattrs, FileContent.IsSparse(status));
-    }
-
-    private Digest AddLarge(SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, string subject)
-    {
-        using SafeFileHandle file = NewFile(metadata);
-
-        // A clone cannot change under our hands: it is the clone that is hashed.
-        bool isClone = !cannotClone && Sys.Clone(source, file) == Errno.None;
-        cannotClone = !isClone;
-        if (isClone)
-        {
-            // It may have grown since; that is refused later, but no object may be longer than what its name says.
-            file.Resize(status.Size, subject);
-        }
-
-        Digest digest = isClone ? FileContent.Read(file, status, null, subject) : FileContent.Read(source, status, file, subject);
-        ObjectName name = NameOf(digest, metadata, xattrs);
-        if (!IsStored(name, status.Size, xattrs))
-        {
-            Publish(file, name, xattrs, status.Size);
-        }
-
-        return digest;
-    }
-
-    private bool IsListed(in ObjectName name)
+    private bool? IsListed(in ObjectName name)
     {
         Span<byte> text = stackalloc byte[ObjectName.MaxLength];
         int length = name.Format(text);
@@ -285,7 +137,8 @@ public sealed partial class Blobs : IDisposable
     {
         if (!mark.IsInDoubt)
         {
-            return IsListed(name) || Contains(name, size);
+            // Where the list is out of date, giving the name will tell.
+            return IsListed(name) ?? Contains(name, size);
         }
 
         if (!Contains(name, size))
@@ -319,60 +172,6 @@ public sealed partial class Blobs : IDisposable
         }
 
         return true;
-    }
-
-    /// <summary>A file without a name, with the permissions it will have as far as the umask lets it.</summary>
-    private SafeFileHandle NewFile(FileMetadata recorded)
-    {
-        uint mode = format.ObjectMetadata(recorded).Mode & PermissionMask;
-        Errno errno = Sys.Open(temporary, "."u8, OpenFlags.Temporary | OpenFlags.ReadWrite, out SafeFileHandle file, mode);
-        if (errno is Errno.EOPNOTSUPP or Errno.EISDIR)
-        {
-            throw new StoreException($"{path}: this filesystem has no unnamed temporary files (O_TMPFILE); put the store on ext4, XFS, btrfs or tmpfs");
-        }
-
-        errno.ThrowIfFailed("openat", $"{path}/tmp");
-        return file;
-    }
-
-    /// <summary>Sets an object's metadata and gives it its name.</summary>
-    private void Publish(SafeFileHandle file, in ObjectName name, ReadOnlySpan<byte> recordedXattrs, long size)
-    {
-        ObjectInode.SetMetadata(format, file, name.Metadata, format.ObjectXattrs(recordedXattrs), Subject(name));
-        GiveName(file, name, size);
-    }
-
-    /// <summary>Gives a whole object its name; replaces one that a power cut left without its content.</summary>
-    private void GiveName(SafeFileHandle file, in ObjectName name, long size)
-    {
-        mark.Set();
-        Span<byte> text = stackalloc byte[ObjectName.MaxLength];
-        ReadOnlySpan<byte> objectText = text[ObjectName.FanoutLength..name.Format(text)];
-        Errno errno = Sys.LinkOpenFile(file, Directory(name.Fanout), objectText);
-        if (errno == Errno.EEXIST)
-        {
-            if (IsWhole(name, size))
-            {
-                return;
-            }
-
-            Replace(file, name, objectText);
-        }
-        else
-        {
-            errno.ThrowIfFailed("linkat", Subject(name));
-        }
-
-        Interlocked.Increment(ref added);
-        Interlocked.Add(ref addedBytes, size);
-    }
-
-    /// <summary>Puts an open file in an object's place in one step.</summary>
-    private void Replace(SafeFileHandle file, in ObjectName name, ReadOnlySpan<byte> objectText)
-    {
-        byte[] temporaryName = AtomicFile.TemporaryName();
-        Sys.LinkOpenFile(file, temporary, temporaryName).ThrowIfFailed("linkat", Subject(name));
-        Sys.Rename(temporary, temporaryName, Directory(name.Fanout), objectText).ThrowIfFailed("renameat2", Subject(name));
     }
 
     private void ThrowIfMissing(Errno errno, in ObjectName name)

@@ -6,56 +6,80 @@ namespace HackTree.Store;
 
 /// <summary>
 /// Knows which objects are there, once it pays to know: a fan-out directory in which many names are looked up is listed, and
-/// from then on a name costs no system call. Each name is kept as a hash of 64 bits. Names made since are not
-/// known; none goes while the store's lock is held, but by gc in this process, which calls <see cref="Forget"/>. Thread-safe.
+/// from then on a name costs no system call. Each name is kept as a hash of 64 bits. No name goes while the store's lock is
+/// held, but by gc in this process, which calls <see cref="Forget"/>; those that other processes make are not known. Thread-safe.
 /// </summary>
-internal sealed class ListedObjects(Func<byte, SafeFileHandle> openFan, string path)
+internal sealed class ListedObjects
 {
     // About what a name takes in a directory, and how many names are listed in the time that looking up one takes.
     private const int BytesPerName = 128;
     private const int NamesPerLookUp = 16;
 
-    private readonly long[] waits = new long[256];
-    private readonly ulong[]?[] listed = new ulong[]?[256];
+    private readonly Func<byte, SafeFileHandle> openFan;
+    private readonly string path;
+    private readonly Fan[] fans = [.. Enumerable.Range(0, 256).Select(_ => new Fan())];
 
-    /// <summary>Whether the name is known to be there; false says nothing.</summary>
-    internal bool Contains(byte fan, ReadOnlySpan<byte> name)
+    /// <param name="openFan">Opens a fan-out directory to be listed.</param>
+    /// <param name="path">Where they are, for messages.</param>
+    internal ListedObjects(Func<byte, SafeFileHandle> openFan, string path)
     {
-        ulong[]? hashes = Volatile.Read(ref listed[fan]) ?? ListIfWorthIt(fan);
-        return hashes is not null && Array.BinarySearch(hashes, XxHash3.HashToUInt64(name)) >= 0;
+        this.openFan = openFan;
+        this.path = path;
+    }
+
+    /// <summary>Whether the name is there; null where that is not known. A "no" may be out of date: another process may just have made it.</summary>
+    internal bool? Contains(byte number, ReadOnlySpan<byte> name)
+    {
+        Fan fan = fans[number];
+        lock (fan)
+        {
+            if (fan.Hashes is null && --fan.LookUpsToWait <= 0)
+            {
+                List(number, fan);
+            }
+
+            return fan.Hashes is null ? null : fan.Hashes.BinarySearch(XxHash3.HashToUInt64(name)) >= 0;
+        }
+    }
+
+    /// <summary>To be called when this process has made a name.</summary>
+    internal void Add(byte number, ReadOnlySpan<byte> name)
+    {
+        Fan fan = fans[number];
+        lock (fan)
+        {
+            ulong hash = XxHash3.HashToUInt64(name);
+            if (fan.Hashes?.BinarySearch(hash) is < 0 and int place)
+            {
+                fan.Hashes.Insert(~place, hash);
+            }
+        }
     }
 
     /// <summary>Forgets everything.</summary>
     internal void Forget()
     {
-        Array.Clear(listed);
-        Array.Clear(waits);
+        foreach (Fan fan in fans)
+        {
+            lock (fan)
+            {
+                fan.Hashes = null;
+                fan.LookUpsToWait = 0;
+            }
+        }
     }
 
-    private ulong[]? ListIfWorthIt(byte fan)
+    private void List(byte number, Fan fan)
     {
-        long left = Interlocked.Decrement(ref waits[fan]);
-        if (left > 0)
+        using SafeFileHandle directory = openFan(number);
+        if (fan.LookUpsToWait < 0)
         {
-            return null;
-        }
-
-        using SafeFileHandle directory = openFan(fan);
-        if (left < 0)
-        {
-            // The first to ask: says how many more must.
+            // The first to ask tells how many more must.
             Sys.Stat(directory, out FileStatus status).ThrowIfFailed("statx", path);
-            Interlocked.Exchange(ref waits[fan], Math.Max(status.Size / BytesPerName / NamesPerLookUp, 1));
-            return null;
+            fan.LookUpsToWait = 1 + (status.Size / BytesPerName / NamesPerLookUp);
+            return;
         }
 
-        ulong[] hashes = List(directory);
-        Volatile.Write(ref listed[fan], hashes);
-        return hashes;
-    }
-
-    private ulong[] List(SafeFileHandle directory)
-    {
         var hashes = new List<ulong>();
         var reader = new DirectoryReader();
         reader.Start(directory, path);
@@ -65,6 +89,14 @@ internal sealed class ListedObjects(Func<byte, SafeFileHandle> openFan, string p
         }
 
         hashes.Sort();
-        return [.. hashes];
+        fan.Hashes = hashes;
+    }
+
+    private sealed class Fan
+    {
+        /// <summary>Sorted; null while it has not been listed.</summary>
+        internal List<ulong>? Hashes { get; set; }
+
+        internal long LookUpsToWait { get; set; }
     }
 }

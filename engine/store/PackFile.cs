@@ -13,9 +13,14 @@ namespace HackTree.Store;
 /// </summary>
 internal sealed class PackFile : IDisposable
 {
+    // A pack of up to so many bytes is read at once, kept, and closed: a thousand open files cost the kernel tens of
+    // milliseconds, for their table grows with all threads of the process waiting (expand_fdtable of fs/file.c).
+    private const int ReadWhole = 16 * 1024;
+
     private readonly SafeFileHandle file;
     private readonly string subject;
     private readonly Lazy<Contents> contents;
+    private readonly byte[]? whole;
 
     internal PackFile(SafeFileHandle file, Digest name, string subject)
     {
@@ -23,6 +28,11 @@ internal sealed class PackFile : IDisposable
         Name = name;
         this.subject = subject;
         contents = new Lazy<Contents>(Load);
+        whole = TryReadWhole(file);
+        if (whole is not null)
+        {
+            file.Dispose();
+        }
     }
 
     /// <summary>The digest that names the pack.</summary>
@@ -107,7 +117,7 @@ internal sealed class PackFile : IDisposable
                 return stored.ToArray();
             }
 
-            byte[] raw = new byte[row.RawLength];
+            byte[] raw = GC.AllocateUninitializedArray<byte>(row.RawLength);
             return LZ4Codec.Decode(stored, raw) == raw.Length ? raw : throw Damaged($"block {number} does not unpack");
         }
         finally
@@ -123,7 +133,7 @@ internal sealed class PackFile : IDisposable
         byte[] buffer = new byte[256 * 1024];
         for (long offset = 0; ;)
         {
-            Sys.ReadAt(file, buffer, offset, out int count).ThrowIfFailed("pread", subject);
+            int count = Read(buffer, offset);
             if (count == 0)
             {
                 Span<byte> digest = stackalloc byte[Digest.Size];
@@ -140,25 +150,48 @@ internal sealed class PackFile : IDisposable
 
     internal CorruptException Damaged(string what) => new($"{subject}: {what}; run `hacktree fsck`");
 
+    /// <summary>The bytes of a small pack; null where it is not small, or cannot be read, which the first look-up will tell.</summary>
+    private static byte[]? TryReadWhole(SafeFileHandle file)
+    {
+        if (Sys.Stat(file, out FileStatus status) != Errno.None || status.Size > ReadWhole)
+        {
+            return null;
+        }
+
+        byte[] bytes = new byte[status.Size];
+        return Sys.ReadAt(file, bytes, 0, out int count) == Errno.None && count == bytes.Length ? bytes : null;
+    }
+
+    private long Size()
+    {
+        if (whole is not null)
+        {
+            return whole.Length;
+        }
+
+        Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", subject);
+        return status.Size;
+    }
+
     private Contents Load()
     {
-        Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", subject);
+        long size = Size();
         Span<byte> ends = stackalloc byte[PackLayout.FooterSize];
-        if (status.Size < PackLayout.HeaderSize + PackLayout.FooterSize)
+        if (size < PackLayout.HeaderSize + PackLayout.FooterSize)
         {
             throw Damaged("too short for a pack");
         }
 
         ReadExactly(ends[..PackLayout.HeaderSize], 0);
         bool hasHeader = ends.StartsWith(PackLayout.HeaderMagic) && ends[PackLayout.HeaderMagic.Length..PackLayout.HeaderSize].IndexOfAnyExcept((byte)0) < 0;
-        ReadExactly(ends, status.Size - PackLayout.FooterSize);
-        if (!hasHeader || !PackFooter.TryRead(ends, status.Size, out PackFooter footer))
+        ReadExactly(ends, size - PackLayout.FooterSize);
+        if (!hasHeader || !PackFooter.TryRead(ends, size, out PackFooter footer))
         {
             throw Damaged("header or footer is not a pack's");
         }
 
         // The footer's numbers add up to the file's length, so these are no larger than the file.
-        long rowBytes = status.Size - PackLayout.FooterSize - footer.TableOffset;
+        long rowBytes = size - PackLayout.FooterSize - footer.TableOffset;
         if (rowBytes > Array.MaxLength)
         {
             throw Damaged("more objects than a pack takes");
@@ -216,11 +249,24 @@ internal sealed class PackFile : IDisposable
 
     private void ReadExactly(Span<byte> buffer, long offset)
     {
-        Sys.ReadAt(file, buffer, offset, out int count).ThrowIfFailed("pread", subject);
-        if (count != buffer.Length)
+        if (Read(buffer, offset) != buffer.Length)
         {
             throw Damaged("cut short");
         }
+    }
+
+    private int Read(Span<byte> buffer, long offset)
+    {
+        if (whole is not null)
+        {
+            ReadOnlySpan<byte> rest = whole.AsSpan((int)Math.Min(offset, whole.Length));
+            rest = rest[..Math.Min(rest.Length, buffer.Length)];
+            rest.CopyTo(buffer);
+            return rest.Length;
+        }
+
+        Sys.ReadAt(file, buffer, offset, out int count).ThrowIfFailed("pread", subject);
+        return count;
     }
 
     private sealed record Contents(PackFooter Footer, BlockRow[] Blocks, byte[] Index);

@@ -21,7 +21,7 @@ public sealed class Packs : IDisposable
     private readonly Lock gate = new();
     private readonly CachedBlock?[] cache = new CachedBlock?[CachedBlocks];
     private readonly Dictionary<Digest, PackFile> opened = [];
-    private PackFile[]? files;
+    private PackSet? known;
     private PackFile[] unnamed = [];
 
     internal Packs(SafeFileHandle directory, SafeFileHandle temporary, string path)
@@ -32,13 +32,15 @@ public sealed class Packs : IDisposable
     }
 
     /// <summary>The packs there are, newest look.</summary>
-    internal IReadOnlyList<PackFile> Files
+    internal IReadOnlyList<PackFile> Files => Known.Files;
+
+    private PackSet Known
     {
         get
         {
             lock (gate)
             {
-                return files ??= List();
+                return known ??= new PackSet(List());
             }
         }
     }
@@ -88,8 +90,14 @@ public sealed class Packs : IDisposable
     /// <summary>Whether a pack that was there at the last look holds the object.</summary>
     public bool Contains(Digest digest)
     {
+        PackSet packs = Known;
+        if (packs.FindSmall(digest) is not null)
+        {
+            return true;
+        }
+
         CorruptException? damage = null;
-        foreach (PackFile file in Files)
+        foreach (PackFile file in packs.Others)
         {
             if (TryFind(file, digest, ref damage, out _))
             {
@@ -184,7 +192,7 @@ public sealed class Packs : IDisposable
     {
         lock (gate)
         {
-            files = null;
+            known = null;
         }
     }
 
@@ -227,9 +235,32 @@ public sealed class Packs : IDisposable
 
     private bool TryReadKnown(PackedKind kind, Digest digest, out ReadOnlyMemory<byte> bytes)
     {
-        bytes = default;
+        PackSet packs = Known;
         CorruptException? damage = null;
-        foreach (PackFile file in Files.Concat(unnamed))
+        PackFile[] searched = packs.Others;
+        if (packs.FindSmall(digest) is var (small, smallRow))
+        {
+            if (smallRow.Kind == kind && TryRead(small, smallRow, ref damage, out bytes))
+            {
+                return true;
+            }
+
+            // Another one may have it whole.
+            searched = packs.Files;
+        }
+
+        if (TryRead(searched, kind, digest, ref damage, out bytes) || TryRead(unnamed, kind, digest, ref damage, out bytes))
+        {
+            return true;
+        }
+
+        // A damaged pack is no obstacle to what another holds; but what is found nowhere may have been in it.
+        return damage is null ? false : throw damage;
+    }
+
+    private bool TryRead(PackFile[] searched, PackedKind kind, Digest digest, ref CorruptException? damage, out ReadOnlyMemory<byte> bytes)
+    {
+        foreach (PackFile file in searched)
         {
             if (TryFind(file, digest, ref damage, out IndexRow row) && row.Kind == kind && TryRead(file, row, ref damage, out bytes))
             {
@@ -237,8 +268,8 @@ public sealed class Packs : IDisposable
             }
         }
 
-        // A damaged pack is no obstacle to what another holds; but what is found nowhere may have been in it.
-        return damage is null ? false : throw damage;
+        bytes = default;
+        return false;
     }
 
     private static bool TryFind(PackFile file, Digest digest, ref CorruptException? damage, out IndexRow row)

@@ -21,9 +21,12 @@ public sealed class Progress
     }
 
     /// <summary>Counts one file and its bytes.</summary>
-    public void Add(long fileBytes)
+    public void Add(long fileBytes) => Add(1, fileBytes);
+
+    /// <summary>Counts files and their bytes: once for many, where threads would wait for each other's counting.</summary>
+    public void Add(long moreFiles, long moreBytes)
     {
-        Interlocked.Increment(ref files);
-        Interlocked.Add(ref bytes, fileBytes);
+        Interlocked.Add(ref files, moreFiles);
+        Interlocked.Add(ref bytes, moreBytes);
     }
 }

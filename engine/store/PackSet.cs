@@ -1,0 +1,71 @@
+using HackTree.Model;
+
+namespace HackTree.Store;
+
+/// <summary>
+/// The packs that were there at one look. Where there are many, most are small (each commit makes one, until gc merges them):
+/// the objects of those are found in one dictionary instead of one search for each pack.
+/// </summary>
+internal sealed class PackSet
+{
+    private const int FewPacks = 16;
+    private const int SmallPack = 64;
+
+    private readonly Lazy<(Dictionary<Digest, (PackFile File, IndexRow Row)> Small, PackFile[] Others)> parts;
+
+    internal PackSet(PackFile[] files)
+    {
+        Files = files;
+        parts = new(Divide);
+    }
+
+    /// <summary>All of them.</summary>
+    internal PackFile[] Files { get; }
+
+    /// <summary>One of the small packs that has the object, with its row; null where none has.</summary>
+    internal (PackFile File, IndexRow Row)? FindSmall(Digest digest) =>
+        parts.Value.Small.TryGetValue(digest, out (PackFile, IndexRow) found) ? found : null;
+
+    /// <summary>The packs that <see cref="FindSmall"/> does not know of: large ones, and those that cannot be read.</summary>
+    internal PackFile[] Others => parts.Value.Others;
+
+    private (Dictionary<Digest, (PackFile File, IndexRow Row)> Small, PackFile[] Others) Divide()
+    {
+        var small = new Dictionary<Digest, (PackFile, IndexRow)>();
+        if (Files.Length <= FewPacks)
+        {
+            return (small, Files);
+        }
+
+        var others = new List<PackFile>();
+        foreach (PackFile file in Files)
+        {
+            if (!IsSmall(file))
+            {
+                others.Add(file);
+                continue;
+            }
+
+            for (int i = 0; i < file.Count; i++)
+            {
+                IndexRow row = file.Row(i);
+                small.TryAdd(row.Digest, (file, row));
+            }
+        }
+
+        return (small, [.. others]);
+    }
+
+    private static bool IsSmall(PackFile file)
+    {
+        try
+        {
+            return file.Count <= SmallPack;
+        }
+        catch (CorruptException)
+        {
+            // Whoever looks for something in it will be told.
+            return false;
+        }
+    }
+}
