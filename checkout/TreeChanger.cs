@@ -82,7 +82,6 @@ internal sealed class TreeChanger
         {
             FileStatus status = StatusOf(directory);
             bool isTouched = status.ChangeTime.ToNanoseconds() > changer.sealedAt || status.ModifyTime != new FileTime(directory.TimeBefore, 0);
-
             bool isUnknown = directory.Before.IsNone || (isTouched && directory.Parent is { IsTouched: true });
             directory.IsTouched = isTouched || isUnknown;
             directory.NeedsMetadata |= directory.IsTouched;
