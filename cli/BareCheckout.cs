@@ -46,7 +46,7 @@ internal sealed class BareCheckout : IDisposable
         }
     }
 
-    /// <summary>Makes it as <paramref name="path"/> and syncs, as a checkout does; answers how long that took.</summary>
+    /// <summary>Makes it as <paramref name="path"/> and syncs the filesystem; answers how long that took.</summary>
     internal TimeSpan Run(string path)
     {
         top.Name = ByteText.FromArgument(path);

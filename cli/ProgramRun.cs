@@ -9,20 +9,6 @@ internal static class ProgramRun
     /// <summary>Runs one to its end; fails with its last words unless its exit code is one of <paramref name="success"/>.</summary>
     internal static TimeSpan Time(IReadOnlyList<string> command, IReadOnlyList<int> success, CancellationToken stop)
     {
-        (TimeSpan time, int code, _, string error) = Run(command, stop);
-        string lastLine = error.Split('\n', StringSplitOptions.RemoveEmptyEntries).LastOrDefault("it says nothing");
-        return success.Contains(code) ? time : throw new StoreException($"{string.Join(' ', command)}: exit code {code}: {lastLine}");
-    }
-
-    /// <summary>Runs one to its end and answers what it printed.</summary>
-    internal static string Output(IReadOnlyList<string> command, CancellationToken stop) => Run(command, stop).Output;
-
-    /// <summary>Whether a program of this name can be found.</summary>
-    internal static bool Exists(string name) =>
-        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, name)));
-
-    private static (TimeSpan Time, int Code, string Output, string Error) Run(IReadOnlyList<string> command, CancellationToken stop)
-    {
         stop.ThrowIfCancellationRequested();
         var start = new ProcessStartInfo(command[0], command.Skip(1)) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
         long started = Stopwatch.GetTimestamp();
@@ -30,10 +16,15 @@ internal static class ProgramRun
         using CancellationTokenRegistration killing = stop.Register(process.Kill);
         process.StandardInput.Close();
         Task<string> error = process.StandardError.ReadToEndAsync(CancellationToken.None);
-        string output = process.StandardOutput.ReadToEnd();
+        _ = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         TimeSpan time = Stopwatch.GetElapsedTime(started);
         stop.ThrowIfCancellationRequested();
-        return (time, process.ExitCode, output, error.Result);
+        string lastLine = error.Result.Split('\n', StringSplitOptions.RemoveEmptyEntries).LastOrDefault("it says nothing");
+        return success.Contains(process.ExitCode) ? time : throw new StoreException($"{string.Join(' ', command)}: exit code {process.ExitCode}: {lastLine}");
     }
+
+    /// <summary>Whether a program of this name can be found.</summary>
+    internal static bool Exists(string name) =>
+        (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, name)));
 }

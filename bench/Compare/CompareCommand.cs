@@ -45,12 +45,6 @@ internal sealed class CompareCommand : Command
         var skipped = new List<string>();
         List<Contestant> contestants = Contestants(parse, ours, skipped);
         HashSet<string> works = [.. Chosen(parse.GetValue(only), Contestant.EveryWork)];
-        bool canAdvance = RootRun.CanAdvance(ours);
-        if (!canAdvance && works.Contains(Work.Advance))
-        {
-            skipped.Add("advance: this hacktree has no `checkout --from`");
-        }
-
         skipped.ForEach(RootRun.Say);
         RootRun.Say($"reading {source}, and making a copy with every {SourceTrees.Step}th file changed");
         SourceTrees trees = SourceTrees.Prepare(tools, source, scratch);
@@ -62,18 +56,7 @@ internal sealed class CompareCommand : Command
             ImageDirectory = imageDirectory,
             Rounds = parse.GetValue(rounds),
             Works = works,
-            Arena = new Arena
-            {
-                Tree = trees.Tree,
-                Changed = trees.Changed,
-                Plain = trees.Plain,
-                PlainChanged = trees.PlainChanged,
-                Place = "",
-                HackTree = ours,
-                Floor = tools.Floor,
-                Threads = Environment.ProcessorCount,
-                CanAdvance = canAdvance,
-            },
+            Arena = trees.ArenaFor(ours, tools),
         };
         var tournament = new Tournament(rules, contestants, new Measurer(tools, scratch, stop), RootRun.Say);
         tournament.Run();

@@ -64,8 +64,6 @@ internal static class RootRun
         return File.Exists(program) ? program : throw new BenchException($"{program} is not there; run `make build`");
     }
 
-    internal static bool CanAdvance(string hacktree) => Shell.Run(hacktree, "checkout", "--help").Contains("--from", StringComparison.Ordinal);
-
     private static PosixSignalRegistration OnSignal(PosixSignal signal, CancellationTokenSource stop) => PosixSignalRegistration.Create(signal, context =>
     {
         context.Cancel = true;

@@ -1,4 +1,5 @@
 using System.Globalization;
+using HackTree.Bench.Peers;
 
 namespace HackTree.Bench.Compare;
 
@@ -27,6 +28,19 @@ internal sealed record SourceTrees(string Tree, string Changed, string Plain, st
 
         return new SourceTrees(tree, changed, plain, plainChanged, count);
     }
+
+    /// <summary>What contestants work with, but for the filesystem, which each gets afresh.</summary>
+    internal Arena ArenaFor(string hacktree, NativeTools tools) => new()
+    {
+        Tree = Tree,
+        Changed = Changed,
+        Plain = Plain,
+        PlainChanged = PlainChanged,
+        Place = "",
+        HackTree = hacktree,
+        Floor = tools.Floor,
+        Threads = Environment.ProcessorCount,
+    };
 
     private static string WithoutSpecialFiles(string tree, string copy)
     {

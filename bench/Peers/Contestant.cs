@@ -26,9 +26,6 @@ internal sealed record Arena
 
     public required int Threads { get; init; }
 
-    /// <summary>Whether this hacktree has `checkout --from`.</summary>
-    public required bool CanAdvance { get; init; }
-
     internal string At(string name) => Path.Combine(Place, name);
 }
 

@@ -78,18 +78,7 @@ internal sealed class ScaleCommand : Command
             ImageDirectory = imageDirectory,
             Rounds = parse.GetValue(rounds),
             Works = new HashSet<string>(Contestant.EveryWork),
-            Arena = new Arena
-            {
-                Tree = trees.Tree,
-                Changed = trees.Changed,
-                Plain = trees.Plain,
-                PlainChanged = trees.PlainChanged,
-                Place = "",
-                HackTree = hacktree.VersionCommand[0],
-                Floor = tools.Floor,
-                Threads = Environment.ProcessorCount,
-                CanAdvance = RootRun.CanAdvance(hacktree.VersionCommand[0]),
-            },
+            Arena = trees.ArenaFor(hacktree.VersionCommand[0], tools),
         };
         var tournament = new Tournament(rules, [hacktree], measurer, RootRun.Say);
         tournament.Run();

@@ -108,7 +108,7 @@ public sealed class ReportTests
     [Fact]
     public void Every_step_is_for_a_work_there_is_and_every_peer_says_how_it_is_run()
     {
-        var arena = new Arena { Tree = "/t", Changed = "/c", Plain = "/p", PlainChanged = "/q", Place = "/m", HackTree = "/h", Floor = "/f", Threads = 2, CanAdvance = true };
+        var arena = new Arena { Tree = "/t", Changed = "/c", Plain = "/p", PlainChanged = "/q", Place = "/m", HackTree = "/h", Floor = "/f", Threads = 2 };
         Contestant[] all = [new HackTreeProgram("/h"), new FloorProgram(), .. Contestant.Peers];
         foreach (Contestant contestant in all)
         {
