@@ -7,22 +7,15 @@ namespace HackTree.Checkout;
 /// A directory of a root that becomes another commit: what it was by the record, and what it is to be. Once opened it stays
 /// open until every directory below it is done, because they are opened from it.
 /// </summary>
-internal sealed class ChangedDirectory
+internal sealed class ChangedDirectory : TreeDirectory<ChangedDirectory>
 {
-    private int unfinished = 1;
-
     private ChangedDirectory(ChangedDirectory? parent, in TreeEntry after)
+        : base(parent, after.Name.ToArray())
     {
-        Parent = parent;
-        Name = after.Name.ToArray();
         After = after.Digest;
         Metadata = after.Metadata;
         Xattrs = after.Xattrs.ToArray();
     }
-
-    internal ChangedDirectory? Parent { get; }
-
-    internal byte[] Name { get; }
 
     /// <summary>The tree it was made as; none where that is not known, because it was renamed or is a stranger.</summary>
     internal Digest Before { get; private init; }
@@ -59,8 +52,4 @@ internal sealed class ChangedDirectory
 
     /// <summary>A directory that is there and of which nothing is known.</summary>
     internal static ChangedDirectory Unknown(ChangedDirectory parent, in TreeEntry after) => new(parent, after);
-
-    internal void Expect() => Interlocked.Increment(ref unfinished);
-
-    internal bool FinishOne() => Interlocked.Decrement(ref unfinished) == 0;
 }

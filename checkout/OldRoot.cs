@@ -43,7 +43,7 @@ internal sealed class OldRoot : IDisposable
     {
         RootRecord record = store.Roots.FindByPath(path)
             ?? throw new StoreException($"{path}: the store has no record of a root there; `hacktree roots` lists those it has");
-        RootUse.RequireUnpinned(store, path);
+        RootUse.RequireUnpinned(path, record);
         if (record.Method != CheckoutMethod.Hardlink)
         {
             throw new StoreException($"{path}: its files are copies, which may have been written to; check {record.Revision} out anew");

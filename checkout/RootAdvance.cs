@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
@@ -28,12 +27,12 @@ public static class RootAdvance
     {
         store.RequireWritable();
         Commit commit = store.Packs.ReadCommit(commitDigest);
-        string oldPath = FullPath(from);
-        bool isSamePlace = FullPath(destination) == oldPath;
+        string oldPath = Roots.FullPath(from);
+        bool isSamePlace = Roots.FullPath(destination) == oldPath;
         var plan = new RootPlan(commitDigest, revision, CheckoutMethod.Hardlink, IsWhole: true, options.Force || isSamePlace);
 
         // Who has the turn has the root: what is looked at from here on stays as it is.
-        using IDisposable? turn = isSamePlace ? null : TakeTurn(store, oldPath);
+        using IDisposable? turn = isSamePlace ? null : store.Roots.TakeTurn(store.Roots.NameFor(oldPath), oldPath);
         using RootPlace place = RootPlace.Take(store, destination, plan);
         using OldRoot old = OldRoot.Require(store, oldPath);
         place.Record(old.Status.Inode);
@@ -43,7 +42,7 @@ public static class RootAdvance
         var changer = new TreeChanger(store, maker, place.Path, old.Record.Sealed!.Value, options.Progress);
         try
         {
-            changer.Run(old.Top, old.Status, EntryOf(old.Commit), EntryOf(commit));
+            changer.Run(old.Top, old.Status, old.Commit.RootEntry, commit.RootEntry);
             place.GiveName();
         }
         catch (Exception e) when (e is StoreException or LinuxException)
@@ -63,12 +62,8 @@ public static class RootAdvance
         return new AdvanceResult(place.Path, changer.Changes, commit.Files, maker.Unrestored);
     }
 
-    /// <summary>A root beside <paramref name="destination"/> that may be made into another one: the oldest that nobody uses or pinned.</summary>
-    public static bool TryFindSpare(ObjectStore store, string destination, [NotNullWhen(true)] out string? spare)
-    {
-        spare = OldRoot.FindSpare(store, FullPath(destination));
-        return spare is not null;
-    }
+    /// <summary>A root beside <paramref name="destination"/> that may be made into another one: the oldest that nobody uses or pinned; null for none.</summary>
+    public static string? FindSpare(ObjectStore store, string destination) => OldRoot.FindSpare(store, Roots.FullPath(destination));
 
     /// <summary>Takes the old name away, durably: only then may anything below it change.</summary>
     private static void MoveAway(OldRoot old, RootPlace place)
@@ -84,19 +79,4 @@ public static class RootAdvance
 
         Sys.Sync(old.Parent).ThrowIfFailed("fsync", old.Path);
     }
-
-    private static IDisposable TakeTurn(ObjectStore store, string path) =>
-        store.Roots.TryTakeTurn(store.Roots.NameFor(path), out IDisposable? turn)
-            ? turn
-            : throw new StoreException($"{path}: another process is at work on it; wait for that one");
-
-    private static string FullPath(string path) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
-
-    private static TreeEntry EntryOf(Commit commit) => new()
-    {
-        Kind = EntryKind.Directory,
-        Metadata = commit.RootMetadata,
-        Xattrs = commit.RootXattrs.Span,
-        Digest = commit.Tree,
-    };
 }

@@ -48,9 +48,6 @@ internal sealed class RootPlace : IDisposable
     /// <summary>The name in <see cref="Parent"/> under which it is made.</summary>
     internal byte[] PartialName => NameOf(PartialPath);
 
-    /// <summary>The name of its record.</summary>
-    internal string RecordName => name;
-
     private string PartialPath => Roots.PartialPath(Path);
 
     /// <summary>
@@ -59,7 +56,7 @@ internal sealed class RootPlace : IDisposable
     /// </summary>
     internal static RootPlace Take(ObjectStore store, string destination, RootPlan plan)
     {
-        string path = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(destination));
+        string path = Roots.FullPath(destination);
         if (!Commit.IsLine(path))
         {
             throw new StoreException($"{ByteText.Quote(ByteText.FromArgument(path))}: the path of a root must be UTF-8 text of one line, because records and boot entries hold it");
@@ -83,17 +80,13 @@ internal sealed class RootPlace : IDisposable
     }
 
     /// <summary>Says durably what is being made here, by its inode once it has one.</summary>
-    internal void Record(ulong? inode) => WritePartial(new RootRecord
+    internal void Record(ulong? inode)
     {
-        Path = store.Roots.RecordedPath(Path),
-        Commit = plan.Commit.ToString(),
-        Revision = plan.Revision,
-        Time = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
-        Method = plan.Method,
-        State = RootState.Partial,
-        IsRoot = isRoot,
-        Inode = inode,
-    });
+        if (turn is not null)
+        {
+            store.Roots.Write(Roots.PartialName(name), NewRecord(RootState.Partial) with { IsRoot = isRoot, Inode = inode });
+        }
+    }
 
     /// <summary>Removes what stands under the partial name: an earlier try that was interrupted, or a root that was replaced.</summary>
     internal void Clear() => TreeRemoval.Remove(Parent, PartialName, PartialPath);
@@ -151,17 +144,7 @@ internal sealed class RootPlace : IDisposable
         if (isRoot)
         {
             Sys.Stat(Parent, NameOf(Path), out FileStatus status).ThrowIfFailed("statx", Path);
-            store.Roots.Write(name, new RootRecord
-            {
-                Path = store.Roots.RecordedPath(Path),
-                Commit = plan.Commit.ToString(),
-                Revision = plan.Revision,
-                Time = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
-                Method = plan.Method,
-                State = RootState.Ready,
-                Inode = status.Inode,
-                Sealed = status.ChangeTime.ToNanoseconds(),
-            });
+            store.Roots.Write(name, NewRecord(RootState.Ready) with { Inode = status.Inode, Sealed = status.ChangeTime.ToNanoseconds() });
         }
 
         // The new root is there and recorded: an old one that cannot be removed (something is mounted in it) is left to gc.
@@ -209,7 +192,7 @@ internal sealed class RootPlace : IDisposable
 
         if (exists)
         {
-            RootUse.RequireUnpinned(store, path);
+            RootUse.RequireUnpinned(path, store.Roots.FindByPath(path));
             RootUse.RequireUnused(path, taken);
         }
 
@@ -260,11 +243,13 @@ internal sealed class RootPlace : IDisposable
         }
     }
 
-    private void WritePartial(RootRecord record)
+    private RootRecord NewRecord(RootState state) => new()
     {
-        if (turn is not null)
-        {
-            store.Roots.Write(Roots.PartialName(name), record);
-        }
-    }
+        Path = store.Roots.RecordedPath(Path),
+        Commit = plan.Commit.ToString(),
+        Revision = plan.Revision,
+        Time = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
+        Method = plan.Method,
+        State = state,
+    };
 }

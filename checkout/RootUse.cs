@@ -7,19 +7,19 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Checkout;
 
 /// <summary>Tells whether a root may be taken away: not while a system or a process runs in it, something is mounted in it, or it is pinned.</summary>
-public static class RootUse
+internal static class RootUse
 {
-    /// <summary>Throws <see cref="StoreException"/> where the root at the absolute path <paramref name="path"/> is pinned.</summary>
-    public static void RequireUnpinned(ObjectStore store, string path)
+    /// <summary>Throws <see cref="StoreException"/> where the root at <paramref name="path"/> has a record that says pinned.</summary>
+    internal static void RequireUnpinned(string path, RootRecord? record)
     {
-        if (store.Roots.FindByPath(path) is { State: RootState.Pinned } record)
+        if (record is { State: RootState.Pinned })
         {
             throw new StoreException($"{path}: it is pinned; `hacktree roots unpin {record.Path}` lets it be replaced");
         }
     }
 
     /// <summary>Throws <see cref="StoreException"/> where the root is in use. <paramref name="status"/> is that of its directory.</summary>
-    public static void RequireUnused(string path, in FileStatus status)
+    internal static void RequireUnused(string path, in FileStatus status)
     {
         if (FindUse(path, status) is { } use)
         {
@@ -28,7 +28,7 @@ public static class RootUse
     }
 
     /// <summary>Says what uses a root, and what to do; null where nothing does.</summary>
-    public static string? FindUse(string path, in FileStatus status) =>
+    private static string? FindUse(string path, in FileStatus status) =>
         IsSame(Sys.WorkingDirectory, "/"u8, status) ? "it is the running system's root; boot another one first"
         : FindMount(path) is { } mount ? $"{mount} is mounted there; unmount it first"
         : FindProcess(status) is { } process ? $"process {process} runs in it; end that first"

@@ -59,19 +59,6 @@ internal sealed class TreeChanger
         maker.Run();
     }
 
-    private string Subject(ChangedDirectory directory, ReadOnlySpan<byte> name)
-    {
-        var names = new List<string> { name.IsEmpty ? "" : "/" + ByteText.Quote(name) };
-        for (ChangedDirectory? d = directory; d.Parent is not null; d = d.Parent)
-        {
-            names.Add("/" + ByteText.Quote(d.Name));
-        }
-
-        names.Add(path);
-        names.Reverse();
-        return string.Concat(names);
-    }
-
     /// <summary>What one thread needs for itself.</summary>
     private sealed class Worker(TreeChanger changer)
     {
@@ -218,17 +205,11 @@ internal sealed class TreeChanger
             {
                 Push(directory, old.Exists ? ChangedDirectory.Of(directory, old, entry) : ChangedDirectory.Unknown(directory, entry));
             }
-            else if (!isPresent || entry.Kind != EntryKind.Regular || !IsObject(status, entry))
+            else if (!isPresent || entry.Kind != EntryKind.Regular || !changer.store.Blobs.IsInode(changer.store.Blobs.NameOf(entry), status))
             {
                 Replace(directory, isPresent ? entry.Name : default, entry);
             }
         }
-
-        /// <summary>Whether a file is the very inode of the object that an entry means.</summary>
-        private bool IsObject(in FileStatus status, in TreeEntry entry) =>
-            changer.store.Blobs.TryStat(changer.store.Blobs.NameOf(entry), out FileStatus stored)
-            && stored.Inode == status.Inode
-            && stored.Device == status.Device;
 
         /// <summary>Removes a name, makes an entry, or both.</summary>
         private void Replace(ChangedDirectory directory, ReadOnlySpan<byte> removed, in TreeEntry made)
@@ -258,7 +239,7 @@ internal sealed class TreeChanger
         {
             if (Sys.Unlink(directory.Handle!, name) != Errno.None)
             {
-                TreeRemoval.Remove(directory.Handle!, name, changer.Subject(directory, name));
+                TreeRemoval.Remove(directory.Handle!, name, directory.Subject(changer.path, name));
             }
         }
 
@@ -275,7 +256,7 @@ internal sealed class TreeChanger
         private List<byte[]> List(ChangedDirectory directory)
         {
             var names = new List<byte[]>();
-            reader.Start(directory.Handle!, changer.Subject(directory, default));
+            reader.Start(directory.Handle!, directory.Subject(changer.path, default));
             while (reader.Next())
             {
                 names.Add(reader.Name.ToArray());
@@ -297,7 +278,7 @@ internal sealed class TreeChanger
             using SafeFileHandle? handle = directory.Handle;
             if (handle is not null && directory.NeedsMetadata)
             {
-                SetMetadata(directory, handle, changer.Subject(directory, default));
+                SetMetadata(directory, handle, directory.Subject(changer.path, default));
             }
             else if (handle is not null && directory.NeedsTime)
             {
@@ -307,22 +288,16 @@ internal sealed class TreeChanger
 
         private void SetMetadata(ChangedDirectory directory, SafeFileHandle handle, string subject)
         {
-            StoreFormat format = changer.store.Format;
-            if (!format.UserMode)
-            {
-                Sys.SetOwner(handle, directory.Metadata.Uid, directory.Metadata.Gid).ThrowIfFailed("fchownat", subject);
-            }
-
-            xattrs.Replace(handle, format.ObjectXattrs(directory.Xattrs), subject);
-            Sys.SetMode(handle, directory.Metadata.Mode).ThrowIfFailed("fchmod", subject);
-            Sys.SetTime(handle, directory.Metadata.ModifyTime).ThrowIfFailed("futimens", subject);
+            ReadOnlySpan<byte> attributes = changer.store.Format.ObjectXattrs(directory.Xattrs);
+            xattrs.RemoveOthers(handle, attributes, subject);
+            ObjectInode.SetMetadata(changer.store.Format, handle, directory.Metadata, attributes, subject);
         }
 
         private void Require(Errno errno, string call, ChangedDirectory directory, ReadOnlySpan<byte> name)
         {
             if (errno != Errno.None)
             {
-                throw new LinuxException(errno, call, changer.Subject(directory, name));
+                throw new LinuxException(errno, call, directory.Subject(changer.path, name));
             }
         }
     }

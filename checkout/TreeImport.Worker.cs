@@ -17,7 +17,9 @@ public sealed partial class TreeImport
         private readonly Xattrs xattrs = new();
         private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(Blobs.BufferSize);
         private readonly byte[] target = new byte[4096];
-        private readonly StatCache.Reader cache = import.cache.NewSession();
+
+        // A file that becomes an object gets another change time: nothing that is known of it would be found again.
+        private readonly StatCache.Reader? cache = import.options.Consume ? null : import.cache.NewSession();
         private TreeIndex? checkedOut;
 
         public void Process(ImportDirectory directory)
@@ -51,7 +53,7 @@ public sealed partial class TreeImport
                 case FileType.Directory:
                     AddDirectory(directory, name, status);
                     break;
-                case FileType.Regular when cache.TryFind(status, out CachedFile known) && IsStored(known, status):
+                case FileType.Regular when TryFindStored(status, out CachedFile known):
                     AddFile(directory, name, status, known.Blob, []);
                     break;
                 case FileType.Regular:
@@ -89,7 +91,7 @@ public sealed partial class TreeImport
             var child = new ImportDirectory(directory, name.ToArray(), null) { CheckedOut = before.IsDirectory ? before.Digest : default };
             if (!status.IsMountRoot)
             {
-                directory.Expect(child);
+                directory.Expect();
                 import.work.Push(child);
                 return;
             }
@@ -101,17 +103,20 @@ public sealed partial class TreeImport
 
             // What is mounted there belongs to another filesystem: an empty directory of its looks keeps its place.
             child.Metadata = MetadataOf(status);
-            directory.Expect(child);
+            directory.Expect();
             child.FinishOne();
             Complete(child);
             directory.FinishOne();
         }
 
         /// <summary>Whether a file that has not changed needs no reading. One that has attributes is read: they are not in the cache.</summary>
-        private bool IsStored(in CachedFile known, in FileStatus status) =>
-            !known.HasXattrs
-            && !import.options.Consume
-            && (!import.options.StoreContent || import.store.Blobs.IsStored(import.store.Blobs.NameOf(known.Blob, MetadataOf(status), []), status.Size, []));
+        private bool TryFindStored(in FileStatus status, out CachedFile known)
+        {
+            known = default;
+            return cache?.TryFind(status, out known) == true
+                && !known.HasXattrs
+                && (!import.options.StoreContent || import.store.Blobs.IsStored(import.store.Blobs.NameOf(known.Blob, MetadataOf(status), []), status.Size, []));
+        }
 
         private void ReadFile(ImportDirectory directory, ReadOnlySpan<byte> name)
         {
@@ -131,7 +136,7 @@ public sealed partial class TreeImport
                 if (digest.IsNone)
                 {
                     digest = Store(file, status, MetadataOf(status), attributes, subject);
-                    cache.Add(status, new CachedFile(digest, attributes.Length > 0), taken);
+                    cache?.Add(status, new CachedFile(digest, attributes.Length > 0), taken);
                 }
 
                 AddFile(directory, name, status, digest, attributes);
@@ -148,8 +153,7 @@ public sealed partial class TreeImport
                 && before.Metadata == MetadataOf(status)
                 && status.ModifyTime.Nanoseconds == 0
                 && before.Xattrs.SequenceEqual(attributes)
-                && blobs.TryStat(blobs.NameOf(before), out FileStatus stored)
-                && (stored.Inode, stored.Device) == (status.Inode, status.Device)
+                && blobs.IsInode(blobs.NameOf(before), status)
                 && blobs.IsStored(blobs.NameOf(before), status.Size, attributes) ? before.Digest : default;
         }
 
@@ -273,10 +277,6 @@ public sealed partial class TreeImport
         private StoreException Changed(ImportDirectory directory, ReadOnlySpan<byte> name) =>
             new($"{Subject(directory, name)}: it changed while it was read; commit a tree that nobody writes to");
 
-        private string Subject(ImportDirectory directory, ReadOnlySpan<byte> name)
-        {
-            byte[] path = directory.PathOf(name);
-            return path.Length == 0 ? import.source : $"{import.source.TrimEnd('/')}/{ByteText.Quote(path)}";
-        }
+        private string Subject(ImportDirectory directory, ReadOnlySpan<byte> name) => directory.Subject(import.source, name);
     }
 }

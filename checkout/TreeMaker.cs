@@ -105,7 +105,6 @@ internal sealed class TreeMaker
         }
 
         Count(made, bytes);
-
         for (MadeDirectory? done = directory; done is not null && done.FinishOne(); done = done.Parent)
         {
             Complete(done);
@@ -299,30 +298,16 @@ internal sealed class TreeMaker
         }
     }
 
-    /// <summary>The name of an entry in messages.</summary>
-    private string Subject(object place, ReadOnlySpan<byte> name)
-    {
-        var names = new List<string>();
-        for (var directory = place as MadeDirectory; directory?.Parent is not null; directory = directory.Parent)
-        {
-            names.Add(ByteText.Quote(directory.Name));
-        }
-
-        names.Add(destination);
-        names.Reverse();
-        return string.Join('/', names) + (name.IsEmpty ? "" : "/" + ByteText.Quote(name));
-    }
+    /// <summary>The name of an entry in messages; its place is a directory, or where the destination is.</summary>
+    private string Subject(object place, ReadOnlySpan<byte> name) => place is MadeDirectory directory
+        ? directory.Subject(destination, name)
+        : name.IsEmpty ? destination : $"{destination}/{ByteText.Quote(name)}";
 }
 
 /// <summary>A directory being made; it stays open until every directory below it is done, because they are made in it.</summary>
 internal sealed class MadeDirectory(MadeDirectory? parent, in TreeEntry entry, ReadOnlySpan<byte> name)
+    : TreeDirectory<MadeDirectory>(parent, name.ToArray())
 {
-    private int unfinished = 1;
-
-    public MadeDirectory? Parent { get; } = parent;
-
-    public byte[] Name { get; } = name.ToArray();
-
     public Digest Digest { get; } = entry.Digest;
 
     public FileMetadata Metadata { get; } = entry.Metadata;
@@ -332,8 +317,4 @@ internal sealed class MadeDirectory(MadeDirectory? parent, in TreeEntry entry, R
     public SafeFileHandle Handle { get; set; } = null!;
 
     public uint MadeMode { get; set; }
-
-    public void Expect() => Interlocked.Increment(ref unfinished);
-
-    public bool FinishOne() => Interlocked.Decrement(ref unfinished) == 0;
 }

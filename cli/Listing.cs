@@ -11,25 +11,11 @@ internal sealed class Listing
 {
     private const string Gap = "  ";
 
-    private readonly bool[] areNumbers;
-    private readonly Table table = new Table().NoBorder();
+    // A column of numbers, which stand right, has a '>' before its heading.
+    private readonly string[] columns;
     private readonly List<string[]> rows = [];
 
-    internal Listing(params ReadOnlySpan<string> columns)
-    {
-        areNumbers = new bool[columns.Length];
-        for (int i = 0; i < columns.Length; i++)
-        {
-            string column = columns[i];
-            bool isNumber = areNumbers[i] = column.StartsWith('>');
-            table.AddColumn(new TableColumn(new Text(column.TrimStart('>'), new Style(decoration: Decoration.Underline)))
-            {
-                NoWrap = true,
-                Padding = new Padding(0, 0, 2, 0),
-                Alignment = isNumber ? Justify.Right : Justify.Left,
-            });
-        }
-    }
+    internal Listing(params string[] columns) => this.columns = columns;
 
     internal void Add(params IEnumerable<string> cells) => rows.Add([.. cells]);
 
@@ -48,16 +34,27 @@ internal sealed class Listing
     /// <summary>A program reads it, or a person later: no headings, no fitting; and a thousand rows in no time.</summary>
     private void PrintRows()
     {
-        int[] widths = [.. areNumbers.Select((_, i) => rows.Count == 0 ? 0 : rows.Max(row => row[i].Length))];
+        int[] widths = [.. columns.Select((_, i) => rows.Count == 0 ? 0 : rows.Max(row => row[i].Length))];
         foreach (string[] row in rows)
         {
-            IEnumerable<string> cells = row.Select((cell, i) => areNumbers[i] ? cell.PadLeft(widths[i]) : cell.PadRight(widths[i]));
+            IEnumerable<string> cells = row.Select((cell, i) => IsNumber(columns[i]) ? cell.PadLeft(widths[i]) : cell.PadRight(widths[i]));
             StandardOutput.Instance.WriteLine(string.Join(Gap, cells).TrimEnd(' '));
         }
     }
 
     private void PrintTable()
     {
+        Table table = new Table().NoBorder();
+        foreach (string column in columns)
+        {
+            table.AddColumn(new TableColumn(new Text(column.TrimStart('>'), new Style(decoration: Decoration.Underline)))
+            {
+                NoWrap = true,
+                Padding = new Padding(0, 0, 2, 0),
+                Alignment = IsNumber(column) ? Justify.Right : Justify.Left,
+            });
+        }
+
         rows.ForEach(row => table.AddRow(row.Select(cell => new Text(cell))));
         using var text = new StringWriter { NewLine = "\n" };
         int width = Sys.TerminalWidth(1);
@@ -75,6 +72,8 @@ internal sealed class Listing
             StandardOutput.Instance.WriteLine(line.TrimEnd(' '));
         }
     }
+
+    private static bool IsNumber(string column) => column.StartsWith('>');
 
     private static bool HasColors => string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR")) && Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb");
 

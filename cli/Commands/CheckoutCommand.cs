@@ -63,8 +63,8 @@ internal sealed class CheckoutCommand : Verb
             Force = session.Get(force),
             Progress = new Progress { TotalFiles = part.Length == 0 ? store.Packs.ReadCommit(commit).Files : 0 },
         };
-        string? old = session.Get(from);
-        if (session.Get(reuse) && !RootAdvance.TryFindSpare(store, session.Get(destination), out old))
+        string? old = session.Get(reuse) ? RootAdvance.FindSpare(store, session.Get(destination)) : session.Get(from);
+        if (session.Get(reuse) && old is null)
         {
             session.Note("no root beside it can be reused; checking out anew");
         }

@@ -31,6 +31,16 @@ public sealed unsafe class DirectoryReader
     public FileType Type { get; private set; }
 
     /// <summary>
+    /// Opens a directory that is open anew, to be listed by one reader: the position is the descriptor's, and one opened
+    /// with <see cref="OpenFlags.Path"/> cannot be listed. Throws <see cref="LinuxException"/>.
+    /// </summary>
+    public static SafeFileHandle Reopen(SafeFileHandle directory, string subject)
+    {
+        Sys.Open(directory, "."u8, OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle again).ThrowIfFailed("openat", subject);
+        return again;
+    }
+
+    /// <summary>
     /// Starts at the beginning of a directory opened for reading; the caller keeps owning it. The position is the
     /// descriptor's: two readers of one descriptor disturb each other. <paramref name="subject"/> names it in errors.
     /// </summary>

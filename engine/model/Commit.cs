@@ -26,6 +26,9 @@ public sealed record Commit
     /// <summary>Extended attributes of the root directory, canonical.</summary>
     public ReadOnlyMemory<byte> RootXattrs { get; init; }
 
+    /// <summary>The root directory as an entry without a name.</summary>
+    public TreeEntry RootEntry => new() { Kind = EntryKind.Directory, Metadata = RootMetadata, Xattrs = RootXattrs.Span, Digest = Tree };
+
     /// <summary>The commits this one follows, usually one or none.</summary>
     public ImmutableArray<Digest> Parents { get; init; } = [];
 

@@ -191,7 +191,7 @@ public sealed partial class Blobs
         listed.Add(name.Fanout, objectText);
         if (errno == Errno.EEXIST)
         {
-            if (Contains(name, size) && IsWhole(name, size))
+            if (IsWhole(name, size))
             {
                 return;
             }

@@ -49,6 +49,10 @@ public sealed partial class Blobs : IDisposable
     public bool Contains(in ObjectName name, long size) =>
         TryStat(name, out FileStatus status) && status.Size == size && status.Type == FileType.Regular;
 
+    /// <summary>Whether a file of that status is the very inode of the object: a hardlink of it.</summary>
+    public bool IsInode(in ObjectName name, in FileStatus status) =>
+        TryStat(name, out FileStatus stored) && (stored.Inode, stored.Device) == (status.Inode, status.Device);
+
     /// <summary>What statx(2) tells of an object; false where there is none.</summary>
     public bool TryStat(in ObjectName name, out FileStatus status)
     {
@@ -108,11 +112,7 @@ public sealed partial class Blobs : IDisposable
     internal void ForgetListed() => listed.Forget();
 
     /// <summary>A fan-out directory opened anew, to be listed.</summary>
-    internal SafeFileHandle OpenFan(byte fan)
-    {
-        Sys.Open(Directory(fan), "."u8, OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory).ThrowIfFailed("openat", $"{path}/{fan:x2}");
-        return directory;
-    }
+    internal SafeFileHandle OpenFan(byte fan) => DirectoryReader.Reopen(Directory(fan), $"{path}/{fan:x2}");
 
     /// <summary>Closes the directories.</summary>
     public void Dispose()
@@ -135,15 +135,10 @@ public sealed partial class Blobs : IDisposable
     /// <summary>Whether the object is there and a commit may rely on its content.</summary>
     private bool IsWhole(in ObjectName name, long size)
     {
-        if (!mark.IsInDoubt)
+        bool isThere = Contains(name, size);
+        if (!isThere || !mark.IsInDoubt)
         {
-            // Where the list is out of date, giving the name will tell.
-            return IsListed(name) ?? Contains(name, size);
-        }
-
-        if (!Contains(name, size))
-        {
-            return false;
+            return isThere;
         }
 
         using SafeFileHandle file = Open(name);
@@ -157,7 +152,9 @@ public sealed partial class Blobs : IDisposable
     /// </summary>
     public bool IsStored(in ObjectName name, long size, ReadOnlySpan<byte> recordedXattrs)
     {
-        if (!IsWhole(name, size))
+        // Where the list is out of date, giving the name will tell.
+        bool isThere = mark.IsInDoubt ? IsWhole(name, size) : IsListed(name) ?? Contains(name, size);
+        if (!isThere)
         {
             return false;
         }

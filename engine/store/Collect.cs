@@ -215,20 +215,17 @@ public sealed class Collect
     private void SweepTemporary()
     {
         // With the store held alone, nobody is going to name what waits there.
-        Sys.Open(store.Temporary, "."u8, OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory).ThrowIfFailed("openat", $"{store.Path}/tmp");
-        using (directory)
+        using SafeFileHandle directory = DirectoryReader.Reopen(store.Temporary, $"{store.Path}/tmp");
+        var reader = new DirectoryReader();
+        reader.Start(directory, $"{store.Path}/tmp");
+        while (reader.Next())
         {
-            var reader = new DirectoryReader();
-            reader.Start(directory, $"{store.Path}/tmp");
-            while (reader.Next())
+            string subject = $"tmp/{ByteText.Quote(reader.Name)}";
+            result.LitterRemoved++;
+            options.OnRemove?.Invoke(subject);
+            if (!options.DryRun)
             {
-                string subject = $"tmp/{ByteText.Quote(reader.Name)}";
-                result.LitterRemoved++;
-                options.OnRemove?.Invoke(subject);
-                if (!options.DryRun)
-                {
-                    TreeRemoval.Remove(directory, reader.Name, $"{store.Path}/{subject}");
-                }
+                TreeRemoval.Remove(directory, reader.Name, $"{store.Path}/{subject}");
             }
         }
     }

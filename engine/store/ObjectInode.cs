@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Store;
 
-/// <summary>Gives a new file the metadata of an object, whether it becomes one or stands beside it as a copy.</summary>
+/// <summary>Gives an inode its metadata: a new object, a copy beside it, a directory of a root.</summary>
 public static class ObjectInode
 {
     /// <summary>
@@ -13,7 +13,7 @@ public static class ObjectInode
     /// </summary>
     /// <param name="format">The store's policies; an ordinary user's store cannot give files away.</param>
     /// <param name="file">The file, open.</param>
-    /// <param name="metadata">As <see cref="StoreFormat.ObjectMetadata"/> gives it.</param>
+    /// <param name="metadata">Of an object, as <see cref="StoreFormat.ObjectMetadata"/> gives it.</param>
     /// <param name="xattrs">As <see cref="StoreFormat.ObjectXattrs"/> gives them.</param>
     /// <param name="subject">The file's name in messages.</param>
     public static void SetMetadata(StoreFormat format, SafeFileHandle file, FileMetadata metadata, ReadOnlySpan<byte> xattrs, string subject)

@@ -305,28 +305,25 @@ public sealed class Packs : IDisposable
 
     private PackFile[] List()
     {
-        Sys.Open(directory, "."u8, OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle listing).ThrowIfFailed("openat", path);
-        using (listing)
+        using SafeFileHandle listing = DirectoryReader.Reopen(directory, path);
+        var found = new List<PackFile>();
+        var reader = new DirectoryReader();
+        reader.Start(listing, path);
+        while (reader.Next())
         {
-            var found = new List<PackFile>();
-            var reader = new DirectoryReader();
-            reader.Start(listing, path);
-            while (reader.Next())
+            string name = Encoding.ASCII.GetString(reader.Name);
+            if (name.EndsWith(".pack", StringComparison.Ordinal) && Digest.TryParse(name.AsSpan(0, name.Length - 5), out Digest digest))
             {
-                string name = Encoding.ASCII.GetString(reader.Name);
-                if (name.EndsWith(".pack", StringComparison.Ordinal) && Digest.TryParse(name.AsSpan(0, name.Length - 5), out Digest digest))
+                if (!opened.TryGetValue(digest, out PackFile? file))
                 {
-                    if (!opened.TryGetValue(digest, out PackFile? file))
-                    {
-                        opened.Add(digest, file = PackFile.Open(directory, digest, $"{path}/{name}"));
-                    }
-
-                    found.Add(file);
+                    opened.Add(digest, file = PackFile.Open(directory, digest, $"{path}/{name}"));
                 }
-            }
 
-            return [.. found];
+                found.Add(file);
+            }
         }
+
+        return [.. found];
     }
 
     private sealed record CachedBlock(PackFile File, int Number, byte[] Raw);

@@ -30,7 +30,7 @@ public sealed class Refs : IDisposable
     /// <summary>Takes the writers' turn: hold it from reading a ref to writing it. Ends when disposed.</summary>
     public IDisposable TakeTurn()
     {
-        Sys.Open(refs, "."u8, OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle turn).ThrowIfFailed("openat", path);
+        SafeFileHandle turn = DirectoryReader.Reopen(refs, path);
         Errno errno = Sys.Lock(turn, LockKind.Exclusive, wait: true);
         if (errno != Errno.None)
         {
@@ -191,7 +191,7 @@ public sealed class Refs : IDisposable
 
     private static SafeFileHandle MakeParents(SafeFileHandle top, string name, string subject)
     {
-        Sys.Open(top, "."u8, OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle current).ThrowIfFailed("openat", subject);
+        SafeFileHandle current = DirectoryReader.Reopen(top, subject);
         string[] components = name.Split('/');
         foreach (string component in components[..^1])
         {

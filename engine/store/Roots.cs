@@ -28,24 +28,21 @@ public sealed class Roots : IDisposable
     /// <summary>The names of all records, sorted.</summary>
     public List<string> Names()
     {
-        Sys.Open(directory, "."u8, OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle listing).ThrowIfFailed("openat", path);
-        using (listing)
+        using SafeFileHandle listing = DirectoryReader.Reopen(directory, path);
+        var names = new List<string>();
+        var reader = new DirectoryReader();
+        reader.Start(listing, path);
+        while (reader.Next())
         {
-            var names = new List<string>();
-            var reader = new DirectoryReader();
-            reader.Start(listing, path);
-            while (reader.Next())
+            string name = Encoding.UTF8.GetString(reader.Name);
+            if (name.EndsWith(Suffix, StringComparison.Ordinal))
             {
-                string name = Encoding.UTF8.GetString(reader.Name);
-                if (name.EndsWith(Suffix, StringComparison.Ordinal))
-                {
-                    names.Add(name[..^Suffix.Length]);
-                }
+                names.Add(name[..^Suffix.Length]);
             }
-
-            names.Sort(StringComparer.Ordinal);
-            return names;
         }
+
+        names.Sort(StringComparer.Ordinal);
+        return names;
     }
 
     /// <summary>A record; null where there is none. Throws <see cref="CorruptException"/> for a damaged one.</summary>
@@ -118,6 +115,13 @@ public sealed class Roots : IDisposable
         }
     }
 
+    /// <summary>
+    /// Takes the turn to change a root that is there. Throws <see cref="StoreException"/>, which calls it
+    /// <paramref name="subject"/>, where another process has it.
+    /// </summary>
+    public IDisposable TakeTurn(string name, string subject) =>
+        TryTakeTurn(name, out IDisposable? turn) ? turn : throw new StoreException($"{subject}: another process is at work on it; wait for that one");
+
     /// <summary>Writes a record, durably.</summary>
     public void Write(string name, RootRecord record)
     {
@@ -131,24 +135,17 @@ public sealed class Roots : IDisposable
     /// </summary>
     public void SetState(string nameOrPath, RootState state)
     {
-        string rootPath = System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(nameOrPath));
+        string rootPath = FullPath(nameOrPath);
         string name = FindByPath(rootPath) is not null ? NameFor(rootPath) : nameOrPath;
         if (name.Contains('/', StringComparison.Ordinal) || Find(name) is not { State: not RootState.Partial })
         {
             throw new StoreException($"{nameOrPath}: there is no root of that name; `hacktree roots` lists those there are");
         }
 
-        if (!TryTakeTurn(name, out IDisposable? turn))
+        using IDisposable turn = TakeTurn(name, nameOrPath);
+        if (Find(name) is { State: not RootState.Partial } record)
         {
-            throw new StoreException($"{nameOrPath}: another process is at work on it; wait for that one");
-        }
-
-        using (turn)
-        {
-            if (Find(name) is { State: not RootState.Partial } record)
-            {
-                Write(name, record with { State = state });
-            }
+            Write(name, record with { State = state });
         }
     }
 
@@ -161,6 +158,9 @@ public sealed class Roots : IDisposable
             errno.ThrowIfFailed("unlinkat", Subject(name));
         }
     }
+
+    /// <summary>A path as roots are compared by: absolute, without a slash at its end.</summary>
+    public static string FullPath(string path) => System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
 
     /// <summary>The path to write into a record for the absolute path <paramref name="rootPath"/>.</summary>
     public string RecordedPath(string rootPath)

@@ -77,7 +77,7 @@ internal readonly record struct StatCacheValue
     private static bool TryPack(FileTime time, out long nanoseconds)
     {
         bool fits = time.Seconds is >= -LastSecond and <= LastSecond;
-        nanoseconds = fits ? (time.Seconds * NanosecondsPerSecond) + time.Nanoseconds : 0;
+        nanoseconds = fits ? time.ToNanoseconds() : 0;
         return fits;
     }
 

@@ -49,13 +49,7 @@ public static class TreeWalk
     /// </summary>
     public static bool TryFind(Packs packs, Commit commit, ReadOnlySpan<byte> path, out TreeEntry entry)
     {
-        entry = new TreeEntry
-        {
-            Kind = EntryKind.Directory,
-            Metadata = commit.RootMetadata,
-            Xattrs = commit.RootXattrs.Span,
-            Digest = commit.Tree,
-        };
+        entry = commit.RootEntry;
         while (!path.IsEmpty)
         {
             int slash = path.IndexOf((byte)'/');

@@ -88,7 +88,7 @@ internal sealed class UnsyncedMark
             Sys.Lock(file, LockKind.Exclusive, wait: true).ThrowIfFailed("flock", subject);
             Sys.LinkOpenFile(file, temporary, name).ThrowIfFailed("linkat", subject);
             Sys.Sync(file).ThrowIfFailed("fsync", subject);
-            using SafeFileHandle directory = OpenTemporary();
+            using SafeFileHandle directory = DirectoryReader.Reopen(temporary, subject);
             Sys.Sync(directory).ThrowIfFailed("fsync", subject);
             return new Held(file, name);
         }
@@ -101,7 +101,7 @@ internal sealed class UnsyncedMark
 
     private bool FindAbandoned()
     {
-        using SafeFileHandle directory = OpenTemporary();
+        using SafeFileHandle directory = DirectoryReader.Reopen(temporary, subject);
         var reader = new DirectoryReader();
         reader.Start(directory, subject);
         while (reader.Next())
@@ -132,12 +132,6 @@ internal sealed class UnsyncedMark
                 && Sys.Stat(file, out FileStatus status) == Errno.None
                 && status.LinkCount > 0;
         }
-    }
-
-    private SafeFileHandle OpenTemporary()
-    {
-        Sys.Open(temporary, "."u8, OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory).ThrowIfFailed("openat", subject);
-        return directory;
     }
 
     /// <summary>A mark that this process has set.</summary>

@@ -58,8 +58,8 @@ public sealed class Xattrs
         }
     }
 
-    /// <summary>Gives an open file the attributes of a canonical set, and no others.</summary>
-    public void Replace(SafeFileHandle file, ReadOnlySpan<byte> canonical, string subject)
+    /// <summary>Takes away the attributes of an open file that a canonical set has not.</summary>
+    public void RemoveOthers(SafeFileHandle file, ReadOnlySpan<byte> canonical, string subject)
     {
         ReadOnlySpan<byte> present = Read(file, subject);
         while (XattrSet.Next(ref present, out ReadOnlySpan<byte> name, out _))
@@ -69,8 +69,6 @@ public sealed class Xattrs
                 RequireRemoved(Sys.RemoveXattr(file, name), subject);
             }
         }
-
-        Set(file, canonical, subject);
     }
 
     /// <summary>Sets every attribute of a canonical set on a name in a directory, not followed.</summary>
