@@ -35,7 +35,7 @@ public sealed record ImportResult(
     long ContentBytes,
     IReadOnlyList<string> Notes)
 {
-    /// <summary>When the reading began: what has changed since may not be what was committed.</summary>
+    /// <summary>When the reading began, by the clock that dates files: what has changed since may not be what was committed.</summary>
     public FileTime Started { get; init; }
 
     /// <summary>The root directory as an entry without a name.</summary>

@@ -57,7 +57,7 @@ public sealed partial class TreeImport
         errno.ThrowIfFailed("openat", path);
         using StatCache cache = store.OpenStatCache();
         var import = new TreeImport(store, pack, path, options, cache);
-        FileTime started = FileTime.Now;
+        FileTime started = Sys.EarliestFileTime();
         var root = new ImportDirectory(null, [], directory) { CheckedOut = import.CheckedOutTree(directory) };
         try
         {

@@ -80,6 +80,9 @@ internal static unsafe partial class Native
     [LibraryImport(LibC, EntryPoint = "futimens", SetLastError = true)]
     internal static partial int FUTimeNs(SafeFileHandle file, TimeSpec* times);
 
+    [LibraryImport(LibC, EntryPoint = "clock_gettime", SetLastError = true)]
+    internal static partial int ClockGetTime(int clock, TimeSpec* time);
+
     [LibraryImport(LibC, EntryPoint = "ftruncate", SetLastError = true)]
     internal static partial int FTruncate(SafeFileHandle file, long length);
 

@@ -60,6 +60,17 @@ public static unsafe partial class Sys
         }
     }
 
+    /// <summary>
+    /// The time that a file changed now would get at the least: the kernel dates files by its coarse clock, up to 10 ms
+    /// behind <see cref="FileTime.Now"/> (clock_gettime(2), CLOCK_REALTIME_COARSE).
+    /// </summary>
+    public static FileTime EarliestFileTime()
+    {
+        TimeSpec time;
+        Result(Native.ClockGetTime(ClockRealtimeCoarse, &time)).ThrowIfFailed("clock_gettime", "CLOCK_REALTIME_COARSE");
+        return new FileTime(time.Seconds, (uint)time.Nanoseconds);
+    }
+
     /// <summary>Sets modification and access time of an open file (futimens(3)).</summary>
     public static Errno SetTime(SafeFileHandle file, long seconds)
     {

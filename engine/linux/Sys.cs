@@ -11,6 +11,7 @@ namespace HackTree.Linux;
 /// </summary>
 public static unsafe partial class Sys
 {
+    internal const int ClockRealtimeCoarse = 5;
     internal const int AtSymlinkNoFollow = 0x100;
     internal const int AtRemoveDirectory = 0x200;
     internal const int AtSymlinkFollow = 0x400;

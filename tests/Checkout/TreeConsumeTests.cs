@@ -18,6 +18,7 @@ public sealed class TreeConsumeTests
         string rewritten = Path.Combine(tree, "below", "rewritten"), settled = Path.Combine(tree, "settled");
         File.WriteAllText(rewritten, "old!");
         File.WriteAllText(settled, "text");
+        Thread.Sleep(20); // more than a step of the clock that dates files: what was written in the same step as the commit began stays
         using PackWriter pack = store.Packs.NewPack();
         ImportResult imported = TreeImport.Run(store, pack, tree, new ImportOptions { Consume = true });
 

@@ -47,6 +47,7 @@ public sealed class HeaderConstantTests
         ("EXT4_SUPER_MAGIC", (long)FilesystemType.Ext4),
         ("XFS_SUPER_MAGIC", (long)FilesystemType.Xfs),
         ("TMPFS_MAGIC", (long)FilesystemType.Tmpfs),
+        ("CLOCK_REALTIME_COARSE", Sys.ClockRealtimeCoarse),
         ("POSIX_FADV_SEQUENTIAL", Sys.AdviceSequential),
         ("SEEK_DATA", Sys.SeekData),
         ("SEEK_HOLE", Sys.SeekHole),

@@ -140,4 +140,17 @@ public sealed class MetadataTests : IDisposable
         $"{status.Size} {status.AllocatedBytes / 512} {Describe(status.ModifyTime)} {Describe(status.ChangeTime)} {status.DeviceMajor} {status.DeviceMinor}");
 
     private static string Describe(FileTime time) => string.Create(CultureInfo.InvariantCulture, $"{time.Seconds}.{time.Nanoseconds:D9}");
+
+    [Fact]
+    public void No_file_is_dated_before_the_earliest_time_asked_for_before_it_was_written()
+    {
+        using var directory = new TempDirectory();
+        for (int i = 0; i < 2000; i++)
+        {
+            FileTime earliest = Sys.EarliestFileTime();
+            File.WriteAllText(directory.At("f"), "x");
+            Sys.Stat(Sys.WorkingDirectory, System.Text.Encoding.UTF8.GetBytes(directory.At("f")), out FileStatus status).ThrowIfFailed("statx", "f");
+            Assert.False(status.ModifyTime < earliest, $"{status.ModifyTime} < {earliest}");
+        }
+    }
 }

@@ -13,15 +13,29 @@ internal static partial class Repository
     /// <summary>Paths below the root, with '/', of files that end so; nothing that was built, nothing hidden.</summary>
     public static IEnumerable<string> Files(string folder, params string[] endings)
     {
-        var top = Path.Combine(Root, folder);
-        if (!Directory.Exists(top))
-            return [];
-
-        return Directory.EnumerateFiles(top, "*", SearchOption.AllDirectories)
+        var top = new DirectoryInfo(Path.Combine(Root, folder));
+        return !top.Exists ? [] : Below(top)
             .Select(path => Path.GetRelativePath(Root, path))
             .Where(path => endings.Any(ending => path.EndsWith(ending, StringComparison.Ordinal)))
-            .Where(path => !path.Split('/').Any(part => part is "bin" or "obj" or "out" || part.StartsWith('.')))
             .Order(StringComparer.Ordinal);
+    }
+
+    /// <summary>A link is not walked through, and out/ not walked at all: trees lie there whose links lead anywhere, /dev/fd among them.</summary>
+    private static IEnumerable<string> Below(DirectoryInfo directory)
+    {
+        foreach (FileSystemInfo entry in directory.EnumerateFileSystemInfos())
+        {
+            if (entry.Name.StartsWith('.') || entry.LinkTarget != null)
+                continue;
+
+            if (entry is not DirectoryInfo below)
+                yield return entry.FullName;
+            else if (entry.Name is not ("bin" or "obj" or "out"))
+            {
+                foreach (string path in Below(below))
+                    yield return path;
+            }
+        }
     }
 
     public static string Read(string path) => File.ReadAllText(Path.Combine(Root, path));
