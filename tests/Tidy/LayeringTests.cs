@@ -13,9 +13,10 @@ public sealed class LayeringTests
         ["engine/model/HackTree.Model.csproj"] = [],
         ["engine/store/HackTree.Store.csproj"] = ["HackTree.Linux", "HackTree.Model"],
         ["checkout/HackTree.Checkout.csproj"] = ["HackTree.Store"],
-        ["cli/hacktree.csproj"] = ["HackTree.Checkout"],
+        ["boot/HackTree.Boot.csproj"] = ["HackTree.Checkout"],
+        ["cli/hacktree.csproj"] = ["HackTree.Boot"],
         ["bench/HackTree.Bench.csproj"] = ["HackTree.Checkout"],
-        ["tests/HackTree.Tests.csproj"] = ["HackTree.Bench", "HackTree.Checkout"],
+        ["tests/HackTree.Tests.csproj"] = ["HackTree.Bench", "HackTree.Boot", "HackTree.Checkout"],
     };
 
     private static readonly string[] Libraries = ["engine/", "checkout/", "boot/"];
