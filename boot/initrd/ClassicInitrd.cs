@@ -1,0 +1,102 @@
+using System.Buffers.Binary;
+using System.IO.Compression;
+using HackTree.Linux;
+
+namespace HackTree.Boot;
+
+/// <summary>
+/// Patches an initrd of initramfs-tools for the classic chain (boot/patches): unpacks it, puts the patched init and switch_root in, and
+/// packs it again. What is in front for the microcode stays byte for byte; all else becomes one archive, packed with gzip.
+/// </summary>
+public static class ClassicInitrd
+{
+    private const string Builder = "boot/patches/build.sh makes one";
+
+    /// <summary>Patches. Input and output may be one file.</summary>
+    /// <param name="input">The initrd.</param>
+    /// <param name="output">Where the patched one goes.</param>
+    /// <param name="init">The init of initramfs-tools that knows subroot=.</param>
+    /// <param name="switchRoot">A static switch_root that knows --subroot.</param>
+    /// <exception cref="InitrdException">The initrd, or one of the two programs, is not what is needed here.</exception>
+    /// <exception cref="LinuxException">A file cannot be read or written.</exception>
+    public static void Patch(string input, string output, string init, string switchRoot)
+    {
+        byte[] initContent = ReadInit(init), switchRootContent = ReadSwitchRoot(switchRoot);
+        long early = ClassicRepack.EarlyEnd(input);
+        var packed = new MemoryStream();
+        using (var reader = InitrdReader.Open(input))
+        using (var gzip = new GZipStream(packed, CompressionLevel.Optimal, leaveOpen: true))
+        {
+            var repack = new ClassicRepack(reader, new CpioWriter(gzip), input);
+            repack.CopyFrom(early);
+            repack.Add("init", initContent);
+            repack.Add($"{repack.ProgramFolder}/switch_root", switchRootContent);
+            repack.End();
+        }
+
+        Write(input, output, early, packed);
+    }
+
+    private static void Write(string input, string output, long early, MemoryStream packed)
+    {
+        using FileStream file = InitrdReader.OpenFile(input);
+        Sys.Stat(file.SafeFileHandle, out FileStatus status).ThrowIfFailed("statx", input);
+        byte[] front = new byte[early + CpioHeader.Padding(early)];
+        file.ReadExactly(front.AsSpan(0, (int)early));
+        NewFile.Write(output, status.Mode, target =>
+        {
+            target.SetOwner(status.Uid, status.Gid);
+            target.Append(front);
+            target.Append(packed.GetBuffer().AsSpan(0, (int)packed.Length));
+        });
+    }
+
+    private static byte[] ReadInit(string path)
+    {
+        byte[] content = Read(path);
+        return content.AsSpan().StartsWith("#!"u8) && content.AsSpan().IndexOf("switch_root --subroot"u8) >= 0 ? content
+            : throw new InitrdException($"{path}: this is no init of initramfs-tools that knows subroot=; {Builder}");
+    }
+
+    private static byte[] ReadSwitchRoot(string path)
+    {
+        byte[] content = Read(path);
+        if (!content.AsSpan().StartsWith("\u007fELF"u8) || content.AsSpan().IndexOf("subroot"u8) < 0)
+        {
+            throw new InitrdException($"{path}: this is no switch_root that knows --subroot; {Builder}");
+        }
+
+        return !NeedsLoader(content) ? content
+            : throw new InitrdException($"{path}: this switch_root needs shared libraries, which the initrd may lack; a static one is wanted, {Builder}");
+    }
+
+    private static byte[] Read(string path)
+    {
+        using FileStream file = InitrdReader.OpenFile(path);
+        byte[] content = new byte[file.Length];
+        file.ReadExactly(content);
+        return content;
+    }
+
+    /// <summary>Whether a 64-bit little-endian ELF file has a program header PT_INTERP: the loader of shared libraries.</summary>
+    private static bool NeedsLoader(ReadOnlySpan<byte> elf)
+    {
+        const int HeaderLength = 64, ProgramHeaderLength = 56, TableOffset = 32, TableCount = 56, Interpreter = 3;
+        if (elf.Length < HeaderLength)
+        {
+            return false;
+        }
+
+        ulong table = BinaryPrimitives.ReadUInt64LittleEndian(elf[TableOffset..]);
+        int count = BinaryPrimitives.ReadUInt16LittleEndian(elf[TableCount..]);
+        for (int i = 0; i < count && table + (ulong)((i + 1) * ProgramHeaderLength) <= (ulong)elf.Length; i++)
+        {
+            if (BinaryPrimitives.ReadUInt32LittleEndian(elf[((int)table + (i * ProgramHeaderLength))..]) == Interpreter)
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
+}
