@@ -7,18 +7,43 @@ internal sealed class InitrdPatchCommand : Verb
 {
     private readonly Argument<string> input = new("IN") { Description = "The initrd." };
     private readonly Argument<string> output = new("OUT") { Description = "The file to write; may be IN itself." };
+    private readonly Option<bool> classic = new("--classic") { Description = "Unpack it, put a patched init and switch_root in, and pack it again." };
+    private readonly Option<string?> init = new("--init") { Description = "With --classic: the init of initramfs-tools that knows subroot=.", HelpName = "FILE" };
+    private readonly Option<string?> switchRoot = new("--switch-root") { Description = "With --classic: a static switch_root that knows --subroot.", HelpName = "FILE" };
 
     internal InitrdPatchCommand()
-        : base("patch", "Append to an initrd what boots a root by name (subroot=).", "hacktree initrd patch /boot/initrd.img-6.1.0-56-amd64 /boot/initrd.img-6.1.0-56-amd64")
+        : base(
+            "patch",
+            "Append to an initrd what boots a root by name (subroot=).",
+            "hacktree initrd patch /boot/initrd.img-6.1.0-56-amd64 /boot/initrd.img-6.1.0-56-amd64",
+            "hacktree initrd patch --classic --init out/classic/init --switch-root out/classic/switch_root /boot/initrd.img-6.1.0-56-amd64 classic.img")
     {
         Add(input);
         Add(output);
-        Details = "The initrd's own bytes stay as they are, and `unpatch` gives them back. To patch again changes nothing, unless another version of this program did it before.";
+        Add(classic);
+        Add(init);
+        Add(switchRoot);
+        Validators.Add(result =>
+        {
+            int given = (result.GetValue(init) == null ? 0 : 1) + (result.GetValue(switchRoot) == null ? 0 : 1);
+            if (given != (result.GetValue(classic) ? 2 : 0))
+            {
+                result.AddError("--classic, --init and --switch-root go together; boot/patches/build.sh makes the two files");
+            }
+        });
+        Details = "The initrd's own bytes stay as they are, and `unpatch` gives them back. To patch again changes nothing, unless another version of this program did it before. With --classic there is no way back but to keep IN.";
     }
 
     protected override int Run(Session session)
     {
         string place = session.Get(output);
+        if (session.Get(classic))
+        {
+            ClassicInitrd.Patch(session.Get(input), place, session.Get(init)!, session.Get(switchRoot)!);
+            session.Note($"{place}: packed anew, with the classic chain in it");
+            return ExitCode.Done;
+        }
+
         session.Note(InitrdPatch.Patch(session.Get(input), place) switch
         {
             PatchResult.Unchanged => $"{place}: it was patched already",

@@ -1,4 +1,4 @@
-using HackTree.Boot;
+using HackTree.Tests.Crash;
 using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Boot;
@@ -7,7 +7,7 @@ namespace HackTree.Tests.Boot;
 [Collection(BootCollection.Name)]
 public sealed class ClassicBootTests(BootDisk disk)
 {
-    /// <summary>What the manual of this chain says: nothing but fstab tells what the roots share.</summary>
+    /// <summary>A root's fstab as README tells it: the classic chain mounts nothing but the root itself.</summary>
     private const string Fstab =
         """
         /dev/vda      /sysroot ext4 defaults 0 0
@@ -18,36 +18,49 @@ public sealed class ClassicBootTests(BootDisk disk)
         """;
 
     [Fact]
-    public void A_root_runs_knows_where_it_is_and_reaches_the_physical_root()
+    public void A_root_runs_and_shares_what_its_fstab_says()
     {
         using var directory = new TempDirectory();
-        string initrd = Patched(directory);
-        disk.Ok("checkout", "--copy", "debian", "/c0");
-        disk.Change(at =>
-        {
-            Directory.CreateDirectory(at("c0/sysroot"));
-            File.WriteAllText(at("c0/etc/fstab"), Fstab);
-        });
+        disk.Ok("checkout", "--copy", "--boot", "debian", "/c0");
+        disk.Change(at => File.WriteAllText(at("c0/etc/fstab"), Fstab));
 
-        BootResult result = disk.Boot("classic", initrd, "ro subroot=c0", """
-            say source "$(findmnt -n -o SOURCE /)"
-            say init "$(tr '\0' ' ' < /proc/1/cmdline)"
-            say private "$(systemd-run --quiet --pipe -p PrivateTmp=yes ls -A /tmp)"
-            say written "$(touch /written && cat /sysroot/c0/written && echo yes)"
-            say linked "$(ln /sysroot/c0/written /sysroot/objects/tmp/linked && stat -c %h /written; rm -f /sysroot/objects/tmp/linked)"
-            say shared "$(findmnt -n -o SOURCE /boot /home /var)"
-            say objects "$(hacktree --store /sysroot/objects refs)"
+        BootResult result = disk.Boot("classic", Patched(directory), "ro subroot=c0", """
+            say root "$(findmnt -n -o SOURCE,VFS-OPTIONS /)"
+            say shared "$(findmnt -n -o SOURCE /boot; findmnt -n -o SOURCE /home; findmnt -n -o SOURCE /var)"
+            say private "$(systemd-run -q --wait -p PrivateTmp=yes true && echo works)"
+            say written "$(touch /written && ls /sysroot/c0/written)"
+            say linked "$(ln /sysroot/c0/written /sysroot/linked && stat -c %h /written)"
             """);
         result.RequireRunning();
-        Assert.Equal("/dev/vda[/c0]", result["source"]);
-        Assert.Equal("", result["private"]);
-        Assert.Equal("yes", result["written"]);
+        Assert.Equal("/dev/vda[/c0] rw,relatime", result["root"]);
+        Assert.Equal("/dev/vda[/boot];/dev/vda[/home];/dev/vda[/var]", result["shared"]);
+        Assert.Equal("works", result["private"]);
+        Assert.Equal("/sysroot/c0/written", result["written"]);
         Assert.Equal("2", result["linked"]);
-        Assert.Contains("debian", result["objects"], StringComparison.Ordinal);
     }
 
     [Fact]
-    public void A_root_that_is_missing_is_named_and_the_machine_does_not_go_on()
+    public void A_root_with_the_fstab_of_an_installer_runs_and_hacktree_in_it_finds_the_physical_root()
+    {
+        using var directory = new TempDirectory();
+        disk.Ok("checkout", "--copy", "debian", "/c1");
+        disk.Change(at => File.WriteAllText(at("c1/check.sh"), "mkdir -p /run/disk && mount /dev/vda /run/disk && exec sh /run/disk/check.sh\n"));
+
+        BootResult result = disk.Boot("classic-fstab", Patched(directory), "ro subroot=c1", """
+            say root "$(findmnt -n -o SOURCE,VFS-OPTIONS /)"
+            say refs "$(hacktree refs | grep -c debian)"
+            say checkout "$(hacktree checkout debian /sysroot/c2 2>&1 >/dev/null; echo $?)"
+            say linked "$(stat -c %h /run/disk/c2/bin/bash)"
+            """);
+        result.RequireRunning();
+        Assert.Equal("/dev/vda[/c1] rw,relatime", result["root"]);
+        Assert.NotEqual("0", result["refs"]);
+        Assert.EndsWith("0", result["checkout"], StringComparison.Ordinal);
+        Assert.NotEqual("1", result["linked"]);
+    }
+
+    [Fact]
+    public void A_root_that_is_missing_is_named_and_nothing_else_boots()
     {
         using var directory = new TempDirectory();
         BootResult result = disk.Boot("classic-missing", Patched(directory), "subroot=c9", "");
@@ -58,7 +71,7 @@ public sealed class ClassicBootTests(BootDisk disk)
     private static string Patched(TempDirectory directory)
     {
         string output = directory.At("initrd");
-        ClassicInitrd.Patch(BootRoot.Initrd, output, ClassicBuild.Init, ClassicBuild.SwitchRoot);
+        Hacktree.Run("initrd", "patch", "--classic", "--init", ClassicBuild.Init, "--switch-root", ClassicBuild.SwitchRoot, BootRoot.Initrd, output).Succeeded();
         return output;
     }
 }

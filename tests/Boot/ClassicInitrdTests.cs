@@ -89,7 +89,7 @@ public sealed class ClassicInitrdTests : IDisposable
         Assert.Contains("no switch_root that knows --subroot", Message(init, init), StringComparison.Ordinal);
 
         // A program header at byte 64 that names a loader.
-        byte[] dynamic = [.. program, .. new byte[64]];
+        byte[] dynamic = [.. program[..64], .. new byte[56], .. "subroot"u8];
         dynamic[32] = 64;
         dynamic[56] = 1;
         dynamic[64] = 3;
