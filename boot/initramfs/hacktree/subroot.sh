@@ -231,8 +231,11 @@ subroot_enter()
 {
 	subroot_root=$(subroot_choose "$1" "$2") || return 1
 	mkdir -p "$subroot_keep"
-	# A mount below a shared one cannot be moved; then the root goes on top of it.
-	mount -o move "$1" "$subroot_keep" 2> /dev/null || mount -o bind "$1" "$subroot_keep" || return 1
+	# systemd in dracut's initramfs shares all mounts. Such a one cannot be moved; then the root goes on top of it, which
+	# must not be passed on to the other.
+	if ! mount -o move "$1" "$subroot_keep" 2> /dev/null; then
+		mount -o bind "$1" "$subroot_keep" && mount --make-private "$subroot_keep" || return 1
+	fi
 	mount -o remount,rw none "$subroot_keep" || subroot_say 3 "the physical root stays read-only"
 	mount -o bind "$subroot_keep/$subroot_root" "$1" || return 1
 	for subroot_point in dev proc sys run sysroot; do
