@@ -16,7 +16,7 @@ mkdir -p "$1"
 cd "$1"
 exec 9> lock
 flock 9
-made=$(cat "$patches"/* | sha256sum)
+made=$(cat "$patches"/*.patch "$patches/build.sh" | sha256sum)
 [ "$(cat made 2> /dev/null)" != "$made" ] || exit 0
 rm -rf made build.log util-linux initramfs-tools switch_root init new
 mkdir -p new/apt/lists/partial new/apt/cache/archives/partial
