@@ -31,7 +31,7 @@ internal sealed class NewFile : IDisposable
     /// <summary>Writes a file at a path; a symbolic link there stays, and what it leads to is replaced.</summary>
     internal static void Write(string path, uint permissions, Action<NewFile> content)
     {
-        string place = File.ResolveLinkTarget(path, returnFinalTarget: true)?.FullName ?? path;
+        string place = new FileInfo(path).LinkTarget == null ? path : File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName;
         if (Path.Exists(place) && (File.GetAttributes(place) & (FileAttributes.Directory | FileAttributes.Device)) != 0)
         {
             throw new StoreException($"{path}: not a regular file; give the file to write");
