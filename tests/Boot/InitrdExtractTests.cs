@@ -28,7 +28,10 @@ public sealed class InitrdExtractTests : IDisposable
         directory.Write("micro.cpio", InitrdSamples.Get("microcode"));
         directory.Write("none.cpio", InitrdSamples.Get("none"));
         Tools.Run("sh", "-c", $"cd {directory.Path} && mkdir theirs && cd theirs && cpio -idm --quiet < ../micro.cpio && cpio -idmu --quiet < ../none.cpio").Succeeded();
-        Comparison.Same(directory.At("theirs"), directory.At("ours"));
+
+        // cpio does not keep the times of directories that it fills.
+        Comparison.Same(directory.At("theirs"), directory.At("ours"), "--without", "mtime");
+        Assert.Equal(File.GetLastWriteTimeUtc(directory.At("theirs/usr/bin/tool")), File.GetLastWriteTimeUtc(directory.At("ours/usr/bin/tool")));
         Assert.Equal("2\n", Tools.Run("stat", "-c", "%h", directory.At("ours/usr/bin/tool")).Succeeded());
     }
 
