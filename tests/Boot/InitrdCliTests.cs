@@ -79,7 +79,7 @@ public sealed class InitrdCliTests : IDisposable
     [InlineData(1, "unknown compression: it begins with 72 6f 6f 74 3a 78; known are", "patch", "tree/etc/passwd", "out")]
     [InlineData(1, "there is nothing in it", "ls", "tree/usr/share/empty")]
     [InlineData(1, "not a regular file; give the file to write", "patch", "good", "tree")]
-    [InlineData(1, "not a regular file; give the file to write", "patch", "good", "/dev/null")]
+    [InlineData(1, "not a regular file; give the file to write", "patch", "good", "tree/usr/share/pipe")]
     [InlineData(1, "no such file or directory", "patch", "good", "no/where")]
     [InlineData(1, "'etc/nothing' is not in good", "cat", "good", "etc/nothing")]
     [InlineData(1, "'bin' is no file; it is a symbolic link to usr/bin", "cat", "good", "bin")]
@@ -99,7 +99,6 @@ public sealed class InitrdCliTests : IDisposable
         Assert.Contains(sentence, line);
         Assert.DoesNotContain("internal error", line);
         Assert.Equal(before, world.Listing());
-        Assert.True((File.GetAttributes("/dev/null") & FileAttributes.Device) != 0);
     }
 
     [Theory]
