@@ -24,7 +24,7 @@ public sealed class InitrdCliTests : IDisposable
             code=0; $H initrd verify in > said || code=$?; [ $code = 3 ]; grep -q 'carries nothing of HackTree' said
             $H initrd patch in out
             $H initrd verify out
-            $H initrd cat out usr/bin/tool | cmp - <(seq 20000)
+            $H initrd cat out usr/bin/tool2 | cmp - <(seq 20000)
             $H initrd cat out /etc/fstab | cmp - /dev/null
             $H initrd extract out dir
             cmp dir/usr/bin/tool2 <(seq 20000)
