@@ -6,7 +6,7 @@ namespace HackTree.Boot;
 /// <summary>The unpacked bytes of one segment, buffered, with a count of them. What a decoder says is wrong becomes a sentence here.</summary>
 internal sealed class ByteInput(Decoder decoder, string subject)
 {
-    /// <summary>No machine could unpack more into memory at its start; it is less than what a small bomb would.</summary>
+    /// <summary>More than any machine unpacks into memory at its start. A few megabytes can be packed that would go on for hours.</summary>
     private const long MaxLength = 8L * 1024 * 1024 * 1024;
 
     private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(64 * 1024);

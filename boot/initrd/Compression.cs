@@ -73,5 +73,5 @@ internal static class Compressions
     };
 
     private static SharpCompress.Compressors.BZip2.BZip2Stream Bzip2(Stream file) => SharpCompress.Compressors.BZip2.BZip2Stream.Create(
-        file, SharpCompress.Compressors.CompressionMode.Decompress, decompressConcatenated: false, leaveOpen: true, tolerateTruncatedStream: false);
+        PartStream.Rest(file), SharpCompress.Compressors.CompressionMode.Decompress, decompressConcatenated: false, leaveOpen: true, tolerateTruncatedStream: false);
 }

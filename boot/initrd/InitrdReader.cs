@@ -97,8 +97,8 @@ public sealed class InitrdReader : IDisposable
             archive = null;
             if (segment.Compression == Compression.None)
             {
-                // What comes next may be packed: found in the file, not here.
-                EndSegment(segment.Offset + input.Position);
+                // What comes next may be packed: found in the file, not here. The zeros that align the end are the archive's own.
+                EndSegment(Math.Min(file.Length, segment.Offset + input.Position + CpioHeader.Padding(input.Position)));
             }
             else
             {

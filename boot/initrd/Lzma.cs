@@ -24,7 +24,7 @@ internal static class Lzma
             throw new InvalidDataException();
         }
 
-        return LzmaStream.Create(header[..PropertiesLength].ToArray(), file, -1, size, leaveOpen: true);
+        return LzmaStream.Create(header[..PropertiesLength].ToArray(), PartStream.Rest(file), -1, size, leaveOpen: true);
     }
 
     /// <summary>LZMA2 up to its end mark.</summary>
@@ -32,6 +32,6 @@ internal static class Lzma
     {
         // Sizes are 2 or 3 times a power of two: section 5.3.1 of the xz format.
         ulong dictionary = dictionarySize > 40 ? ulong.MaxValue : (2UL | (dictionarySize & 1u)) << ((dictionarySize / 2) + 11);
-        return dictionary <= MaxDictionary ? LzmaStream.Create([dictionarySize], file, -1, -1, null, isLzma2: true, leaveOpen: true) : throw new InvalidDataException();
+        return dictionary <= MaxDictionary ? LzmaStream.Create([dictionarySize], PartStream.Rest(file), -1, -1, null, isLzma2: true, leaveOpen: true) : throw new InvalidDataException();
     }
 }

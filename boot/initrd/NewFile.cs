@@ -13,6 +13,7 @@ internal sealed class NewFile : IDisposable
     private readonly byte[] name;
     private readonly byte[] temporaryName;
     private readonly string subject;
+    private readonly uint permissions;
     private readonly SafeFileHandle file;
     private long length;
     private bool isPlaced;
@@ -25,23 +26,27 @@ internal sealed class NewFile : IDisposable
         this.subject = subject;
         temporaryName = [.. name, .. Encoding.ASCII.GetBytes($".{Environment.ProcessId}.partial")];
         Check(Sys.Open(directory, temporaryName, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, out file, permissions), "openat");
-        Check(Sys.SetMode(file, permissions), "fchmod");
+        this.permissions = permissions;
     }
 
     /// <summary>Writes a file at a path; a symbolic link there stays, and what it leads to is replaced.</summary>
     internal static void Write(string path, uint permissions, Action<NewFile> content)
     {
         string place = new FileInfo(path).LinkTarget == null ? path : File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName;
-        if (Path.Exists(place) && (File.GetAttributes(place) & (FileAttributes.Directory | FileAttributes.Device)) != 0)
-        {
-            throw new StoreException($"{path}: not a regular file; give the file to write");
-        }
-
         string folder = Path.GetDirectoryName(place) is { Length: > 0 } given ? given : place.StartsWith('/') ? "/" : ".";
         Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(folder), OpenFlags.Directory, out SafeFileHandle directory).ThrowIfFailed("openat", folder);
         using (directory)
-        using (var file = new NewFile(directory, ByteText.FromArgument(Path.GetFileName(place)), path, permissions))
         {
+            // To rename over a device would take it from everybody.
+            FileStatus status = default;
+            byte[] name = ByteText.FromArgument(Path.GetFileName(place));
+            Errno errno = name.Length == 0 ? Errno.EISDIR : Sys.Stat(directory, name, out status);
+            if (errno == Errno.EISDIR || (errno == Errno.None && status.Type != FileType.Regular))
+            {
+                throw new StoreException($"{path}: not a regular file; give the file to write");
+            }
+
+            using var file = new NewFile(directory, name, path, permissions);
             content(file);
             file.Place();
         }
@@ -67,10 +72,11 @@ internal sealed class NewFile : IDisposable
     /// <summary>Makes it durable and gives it its name.</summary>
     internal void Place()
     {
+        Check(Sys.SetMode(file, permissions), "fchmod");
         Check(Sys.Sync(file), "fsync");
         Check(Sys.Rename(directory, temporaryName, directory, name), "renameat2");
         isPlaced = true;
-        Check(Sys.Sync(directory), "fsync");
+        Sys.Sync(directory).ThrowIfFailed("fsync", subject);
     }
 
     public void Dispose()

@@ -22,7 +22,7 @@ internal static class ZstdFrame
         file.Position = start;
 
         // Its own limit for the window, 128 MiB, is that of `zstd` and of the kernel.
-        return new ZstdDecoder(file, new DecompressionStream(new Part(file, end - start), leaveOpen: true), end);
+        return new ZstdDecoder(file, new DecompressionStream(new PartStream(file, end - start), leaveOpen: true), end);
     }
 
     private static void SkipFrame(Stream file)
@@ -75,44 +75,5 @@ internal static class ZstdFrame
             stream.Dispose();
             base.Dispose();
         }
-    }
-
-    /// <summary>The next bytes of a file, as if it ended there.</summary>
-    private sealed class Part(Stream file, long length) : Stream
-    {
-        private long remaining = length;
-
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
-
-        public override int Read(Span<byte> buffer)
-        {
-            int count = file.Read(buffer[..(int)Math.Min(buffer.Length, remaining)]);
-            remaining -= count;
-            return count;
-        }
-
-        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-        public override void Flush()
-        {
-        }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
     }
 }

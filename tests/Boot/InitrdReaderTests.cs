@@ -60,11 +60,16 @@ public sealed class InitrdReaderTests
         }
     }
 
+    /// <summary>Those that have a checksum, or one that the kernel compares too.</summary>
     [Theory]
-    [MemberData(nameof(EachWay))]
+    [InlineData("crc")]
+    [InlineData("gzip")]
+    [InlineData("named")]
+    [InlineData("bzip2")]
+    [InlineData("xz")]
+    [InlineData("zstd")]
     public void A_damaged_segment_is_refused(string way)
     {
-        Assert.SkipWhen(way is "none" or "lz4" or "lzma" or "double" or "xz64", "nothing there tells that content is damaged");
         byte[] sample = [.. InitrdSamples.Get(way)];
         sample[sample.Length / 2] ^= 0x10;
         Assert.Throws<InitrdException>(() => InitrdSamples.Read(sample));

@@ -74,7 +74,6 @@ internal static class InitrdSamples
         return lines;
     }
 
-    /// <summary>Another program's archive of one tree, bare.</summary>
     private static Dictionary<string, byte[]> MakeAll()
     {
         using var directory = new TempDirectory();

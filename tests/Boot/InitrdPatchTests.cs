@@ -1,0 +1,172 @@
+using HackTree.Boot;
+using HackTree.Store;
+using HackTree.Tests.Support;
+
+namespace HackTree.Tests.Boot;
+
+/// <summary>Our segment goes on and comes off, and the initrd's own bytes never change.</summary>
+public sealed class InitrdPatchTests : IDisposable
+{
+    private readonly TempDirectory directory = new();
+
+    public static TheoryData<string> EachWay => InitrdSamples.EachWay;
+
+    public void Dispose() => directory.Dispose();
+
+    [Theory]
+    [MemberData(nameof(EachWay))]
+    public void A_patched_initrd_has_our_files_and_gives_the_original_back(string way)
+    {
+        byte[] sample = InitrdSamples.Get(way);
+        byte[] microcode = InitrdSamples.Get("microcode");
+        for (int zeros = 0; zeros < 6; zeros++)
+        {
+            // Zeros at the end are the original's own, and so are those that align it.
+            byte[] original = [.. microcode, .. sample, .. new byte[zeros]];
+            string input = directory.Write("in", original);
+            string output = directory.At("out");
+            Assert.Equal(PatchResult.Changed, InitrdPatch.Patch(input, output));
+            byte[] patched = File.ReadAllBytes(output);
+            Assert.Equal(original, patched[..original.Length]);
+            Assert.InRange(patched.Length - original.Length - BootSegment.Make(0).Length, 0, BootSegment.MaxPadding);
+            Assert.Equal(0, patched.Length % 4);
+            Assert.Equal(InitrdSamples.Read(original).Count + InitrdSamples.Read(BootSegment.Make(0)).Count, InitrdSamples.Read(patched).Count);
+            Assert.Empty(InitrdVerify.Run(output).Problems);
+
+            // Without zeros lz4 would take the segment for a block.
+            Assert.True(way != "lz4" || patched.AsSpan(original.Length - zeros).StartsWith((ReadOnlySpan<byte>)[0, 0, 0, 0]));
+
+            Assert.Equal(PatchResult.Unchanged, InitrdPatch.Patch(output, directory.At("again")));
+            Assert.Equal(patched, File.ReadAllBytes(directory.At("again")));
+            Assert.Equal(PatchResult.Changed, InitrdPatch.Unpatch(output, directory.At("back")));
+            Assert.Equal(original, File.ReadAllBytes(directory.At("back")));
+            Assert.Equal(original, File.ReadAllBytes(input));
+        }
+    }
+
+    [Fact]
+    public void One_file_is_patched_and_unpatched_in_its_place()
+    {
+        byte[] original = InitrdSamples.Get("zstd");
+        string path = directory.Write("initrd.img", original);
+        Tools.Run("chmod", "600", path).Succeeded();
+        File.CreateSymbolicLink(directory.At("link"), "initrd.img");
+        Assert.Equal(PatchResult.Changed, InitrdPatch.Patch(path, directory.At("link")));
+        Assert.NotNull(new FileInfo(directory.At("link")).LinkTarget);
+        Assert.Equal("600\n", Tools.Run("stat", "-c", "%a", path).Succeeded());
+        DateTime time = File.GetLastWriteTimeUtc(path);
+        Assert.Equal(PatchResult.Unchanged, InitrdPatch.Patch(path, path));
+        Assert.Equal(time, File.GetLastWriteTimeUtc(path));
+        Assert.Equal(PatchResult.Changed, InitrdPatch.Unpatch(path, path));
+        Assert.Equal(original, File.ReadAllBytes(path));
+        Assert.Equal(PatchResult.Unchanged, InitrdPatch.Unpatch(path, path));
+        Assert.Equal(2, Directory.GetFileSystemEntries(directory.Path).Length);
+    }
+
+    [Fact]
+    public void What_another_version_appended_is_replaced()
+    {
+        byte[] original = InitrdSamples.Get("gzip");
+        int padding = -original.Length & 3;
+        byte[] older = CpioTests.Write(writer =>
+        {
+            writer.Write("hacktree"u8, new CpioHeader { Mode = 0x41ED, LinkCount = 2 }, []);
+            writer.Write("hacktree/version"u8, new CpioHeader { Mode = 0x81A4, LinkCount = 1 }, System.Text.Encoding.ASCII.GetBytes($"0.0.1\npadding {padding}\n"));
+            writer.Write("hacktree/bind-ro"u8, new CpioHeader { Mode = 0x81ED, LinkCount = 1 }, "old"u8);
+        });
+        string path = directory.Write("old", [.. original, .. new byte[padding], .. older]);
+        IReadOnlyList<string> problems = InitrdVerify.Run(path).Problems;
+        Assert.Contains($"{path}: hacktree/bind-ro is not the one of this program; run `hacktree initrd patch` on it again", problems);
+        Assert.Equal(PatchResult.Replaced, InitrdPatch.Patch(path, path));
+        Assert.Equal([.. original, .. new byte[padding], .. BootSegment.Make(padding)], File.ReadAllBytes(path));
+        Assert.Empty(InitrdVerify.Run(path).Problems);
+    }
+
+    [Fact]
+    public void A_segment_put_behind_with_cat_is_found_and_what_others_appended_stays()
+    {
+        byte[] original = InitrdSamples.Get("xz");
+        string path = directory.Write("cat", [.. original, .. BootSegment.MakePacked()]);
+        Assert.Empty(InitrdVerify.Run(path).Problems);
+        InitrdPatch.Unpatch(path, path);
+        Assert.Equal(original, File.ReadAllBytes(path));
+        InitrdPatch.Patch(path, path);
+        byte[] more = [.. File.ReadAllBytes(path), .. InitrdSamples.Get("none")];
+        File.WriteAllBytes(path, more);
+        Assert.Empty(InitrdVerify.Run(path).Problems);
+        InitrdPatch.Unpatch(path, path);
+        Assert.Equal([.. InitrdSamples.Aligned(original), .. InitrdSamples.Get("none")], File.ReadAllBytes(path));
+    }
+
+    [Theory]
+    [InlineData("padding 9\n")]
+    [InlineData("padding -1\n")]
+    [InlineData("padding 3\n")]
+    public void A_version_that_says_what_cannot_be_is_refused(string line)
+    {
+        byte[] forged = CpioTests.Write(writer =>
+        {
+            writer.Write("hacktree"u8, new CpioHeader { Mode = 0x41ED, LinkCount = 2 }, []);
+            writer.Write("hacktree/version"u8, new CpioHeader { Mode = 0x81A4, LinkCount = 1 }, System.Text.Encoding.ASCII.GetBytes($"0.0.1\n{line}"));
+        });
+
+        // In front of it nothing but the original: no zeros.
+        byte[] original = CpioTests.Write(writer => writer.Write("a"u8, new CpioHeader { Mode = 0x41ED, LinkCount = 2 }, []));
+        byte[] packed = Pack(original);
+        string path = directory.Write("forged", [.. packed, .. Pack(forged)]);
+        Assert.Contains("does not say how many zeros", Assert.Throws<InitrdException>(() => InitrdPatch.Unpatch(path, path)).Message);
+        Assert.Contains("does not say how many zeros", Assert.Single(InitrdVerify.Run(path).Problems));
+    }
+
+    [Fact]
+    public void The_segment_alone_is_no_initrd()
+    {
+        string path = directory.Write("alone", BootSegment.MakePacked());
+        Assert.Contains("nothing but HackTree's segment", Assert.Throws<InitrdException>(() => InitrdPatch.Patch(path, path)).Message);
+        Assert.Contains("nothing but HackTree's segment", Assert.Throws<InitrdException>(() => InitrdPatch.Unpatch(path, path)).Message);
+        Assert.Empty(InitrdVerify.Run(path).Problems);
+    }
+
+    [Fact]
+    public void The_segment_never_has_a_directory_that_is_a_symbolic_link_in_an_initramfs()
+    {
+        byte[] segment = BootSegment.Make(0);
+        Assert.Equal(segment, BootSegment.Make(0));
+        Assert.Equal(BootSegment.MakePacked(), BootSegment.MakePacked());
+        using var reader = new InitrdReader(new MemoryStream(segment), "segment");
+        Assert.True(reader.NextSegment());
+        uint inode = 0;
+        while (reader.NextEntry())
+        {
+            Assert.Equal((++inode, 0u, 0u, 0u), (reader.Header.Inode, reader.Header.Uid, reader.Header.Gid, reader.Header.ModifyTime));
+            Assert.DoesNotContain(InitrdReader.Show(reader.Name), new[] { "bin", "sbin", "lib", "lib64", "usr", "etc", "." });
+        }
+
+        Assert.Equal(BootFiles.Read("native/bind-ro"), BootSegment.Files.Single(file => file.Path == "hacktree/bind-ro").Content);
+        Assert.Equal(BootFiles.Under("initramfs").Count + 1, BootSegment.Files.Count);
+    }
+
+    [Fact]
+    public void A_full_disk_is_one_sentence_and_nothing_is_lost()
+    {
+        using var disk = new LoopFilesystem("ext4", 8, "-m", "0");
+        byte[] original = [.. InitrdSamples.Get("none"), .. new byte[4 * 1024 * 1024]];
+        File.WriteAllBytes(disk.At("initrd"), original);
+        Tools.Run("sync", "-f", disk.Path).Succeeded();
+        string sentence = Assert.Throws<StoreException>(() => InitrdPatch.Patch(disk.At("initrd"), disk.At("initrd"))).Message;
+        Assert.Equal($"{disk.At("initrd")}: no space left on the filesystem; nothing was changed: make room, where it is /boot by removing an old kernel, and try again", sentence);
+        Assert.Equal(original, File.ReadAllBytes(disk.At("initrd")));
+        Assert.Equal(["initrd", "lost+found"], Directory.GetFileSystemEntries(disk.Path).Select(Path.GetFileName).Order());
+    }
+
+    private static byte[] Pack(byte[] bytes)
+    {
+        var packed = new MemoryStream();
+        using (var gzip = new System.IO.Compression.GZipStream(packed, System.IO.Compression.CompressionLevel.Fastest, leaveOpen: true))
+        {
+            gzip.Write(bytes);
+        }
+
+        return packed.ToArray();
+    }
+}
