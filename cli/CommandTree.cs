@@ -85,6 +85,7 @@ internal static class CommandTree
             new FsckCommand(),
             new DuCommand(),
             new HashCommand(),
+            new ImageCommand(),
             new BenchCommand(),
             new VersionCommand(),
             new CompletionCommand(),
