@@ -15,7 +15,7 @@ PROGRAM := out/hacktree
 RUN_TESTS := out/build/bin/HackTree.Tests/release/HackTree.Tests -noLogo -noColor -noAutoReporters -reporter quiet
 # Folders too: a file that went away changes its folder's time.
 HOUSE := Makefile global.json .editorconfig $(wildcard Directory.*)
-SOURCES := $(HOUSE) $(shell find engine checkout boot cli -type d -o -name '*.cs' -o -name '*.csproj' -o -name '*.xml' 2> /dev/null)
+SOURCES := $(HOUSE) $(shell find engine checkout cli -type d -o -name '*.cs' -o -name '*.csproj' -o -name '*.xml' 2> /dev/null) $(shell find boot -type f)
 ALL := $(SOURCES) HackTree.sln $(shell find bench/ tests/ -type d -o -name '*.cs' -o -name '*.csproj')
 # Warnings are errors, so errors are all that is worth a line.
 QUIET := -p:Configuration=Release -nologo -v:quiet '-clp:ErrorsOnly;NoSummary'

@@ -49,6 +49,11 @@ internal sealed class OldRoot : IDisposable
             throw new StoreException($"{path}: its files are copies, which may have been written to; check {record.Revision} out anew");
         }
 
+        if (record.Boot == true)
+        {
+            throw new StoreException($"{path}: it was made with --boot, and its /etc may have been changed since; check {record.Revision} out anew");
+        }
+
         if (record.Sealed is null || record.Inode is null)
         {
             throw new StoreException($"{path}: its checkout was interrupted at the end, so what was touched since cannot be told; check {record.Revision} out anew");

@@ -16,6 +16,12 @@ public sealed record CheckoutOptions
     /// <summary>Whether to put it in the place of what is there.</summary>
     public bool Force { get; init; }
 
+    /// <summary>
+    /// Whether it is to be booted with its root read-only: files below /etc become copies, which share extents where the
+    /// filesystem can, and the mount points that the tree lacks are made.
+    /// </summary>
+    public bool Boot { get; init; }
+
     /// <summary>Counts files and bytes as they are done.</summary>
     public Progress? Progress { get; init; }
 }
@@ -47,9 +53,9 @@ public static class RootBuilder
             throw new StoreException($"'{options.Subpath}' is not in {revision}; `hacktree ls {revision}` shows what is");
         }
 
-        var plan = new RootPlan(commitDigest, revision, options.Method, IsWhole: options.Subpath.Length == 0, options.Force);
+        var plan = new RootPlan(commitDigest, revision, options.Method, IsWhole: options.Subpath.Length == 0, options.Force, options.Boot);
         using RootPlace place = RootPlace.Take(store, destination, plan);
-        var maker = new TreeMaker(store, options.Method, place.Path, options.Progress);
+        var maker = new TreeMaker(store, options.Method, place.Path, options.Progress) { CopiesEtc = options.Boot };
         try
         {
             place.Record(inode: null);
@@ -58,6 +64,11 @@ public static class RootBuilder
             Sys.Stat(place.Parent, place.PartialName, out FileStatus status).ThrowIfFailed("statx", place.Path);
             place.Record(status.Inode);
             maker.Run();
+            if (options.Boot)
+            {
+                MountPoints.Make(place.Parent, place.PartialName, entry.Metadata.ModifyTime, place.Path);
+            }
+
             place.GiveName();
         }
         catch

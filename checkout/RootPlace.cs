@@ -11,7 +11,8 @@ namespace HackTree.Checkout;
 /// <param name="Method">How its files are made.</param>
 /// <param name="IsWhole">Whether it is the whole tree; a part of one is no root.</param>
 /// <param name="Force">Whether it may replace what is there.</param>
-internal sealed record RootPlan(Digest Commit, string Revision, CheckoutMethod Method, bool IsWhole, bool Force);
+/// <param name="Boot">Whether it is made to be booted: with an /etc of its own.</param>
+internal sealed record RootPlan(Digest Commit, string Revision, CheckoutMethod Method, bool IsWhole, bool Force, bool Boot = false);
 
 /// <summary>
 /// A place where a root is made. Order of steps, so that a root of that name is always whole and its record true: write a
@@ -117,7 +118,7 @@ internal sealed class RootPlace : IDisposable
     /// <summary>Gives what was made its final name.</summary>
     internal void GiveName()
     {
-        if (plan.Method != CheckoutMethod.Hardlink || !JournalsNames())
+        if (plan.Method != CheckoutMethod.Hardlink || plan.Boot || !JournalsNames())
         {
             Sys.SyncFilesystem(Parent).ThrowIfFailed("syncfs", Path);
         }
@@ -251,5 +252,6 @@ internal sealed class RootPlace : IDisposable
         Time = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
         Method = plan.Method,
         State = state,
+        Boot = plan.Boot ? true : null,
     };
 }

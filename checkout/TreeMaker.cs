@@ -36,6 +36,9 @@ internal sealed class TreeMaker
         restoresOwners = !store.Format.UserMode;
     }
 
+    /// <summary>Whether files below the top's "etc" are copies, whatever the method.</summary>
+    internal bool CopiesEtc { get; init; }
+
     /// <summary>What could not be restored.</summary>
     internal Unrestored Unrestored { get; } = new();
 
@@ -47,13 +50,13 @@ internal sealed class TreeMaker
     {
         if (!entry.IsDirectory)
         {
-            MakeEntry(parent, name, entry, destination);
+            MakeEntry(parent, name, entry, destination, method);
             RemoveInheritedAcl(parent, name, entry);
             Count(1, entry.Size);
             return;
         }
 
-        var top = new MadeDirectory(null, entry, name);
+        var top = new MadeDirectory(null, entry, name, method);
         MakeDirectory(top, parent);
 
         // What the place hands down (default ACLs, the set-gid bit and its group) would reach every directory below.
@@ -94,11 +97,11 @@ internal sealed class TreeMaker
             if (entry.IsDirectory)
             {
                 directory.Expect();
-                work.Push(new MadeDirectory(directory, entry, entry.Name));
+                work.Push(new MadeDirectory(directory, entry, entry.Name, MethodBelow(directory, entry.Name)));
             }
             else
             {
-                MakeEntry(directory.Handle, entry.Name, entry, directory);
+                MakeEntry(directory.Handle, entry.Name, entry, directory, directory.Method);
                 made++;
                 bytes += entry.Size;
             }
@@ -110,6 +113,11 @@ internal sealed class TreeMaker
             Complete(done);
         }
     }
+
+    private CheckoutMethod MethodBelow(MadeDirectory directory, ReadOnlySpan<byte> name) =>
+        CopiesEtc && directory.Parent is null && directory.Method == CheckoutMethod.Hardlink && name.SequenceEqual("etc"u8)
+            ? CheckoutMethod.Copy
+            : directory.Method;
 
     /// <summary>A file or node that was made right in the destination's place has an ACL from there, unless it has its own.</summary>
     private void RemoveInheritedAcl(SafeFileHandle parent, ReadOnlySpan<byte> name, in TreeEntry entry)
@@ -166,13 +174,13 @@ internal sealed class TreeMaker
         handle.Dispose();
     }
 
-    private void MakeEntry(SafeFileHandle directory, ReadOnlySpan<byte> name, in TreeEntry entry, object place)
+    private void MakeEntry(SafeFileHandle directory, ReadOnlySpan<byte> name, in TreeEntry entry, object place, CheckoutMethod fileMethod)
     {
         bool isMade = true;
         switch (entry.Kind)
         {
             case EntryKind.Regular:
-                MakeFile(directory, name, entry, place);
+                MakeFile(directory, name, entry, place, fileMethod);
                 break;
             case EntryKind.Symlink:
                 Require(Sys.Symlink(entry.Target, directory, name), "symlinkat", place, name);
@@ -194,16 +202,16 @@ internal sealed class TreeMaker
         progress?.Add(made, bytes);
     }
 
-    private void MakeFile(SafeFileHandle directory, ReadOnlySpan<byte> name, in TreeEntry entry, object place)
+    private void MakeFile(SafeFileHandle directory, ReadOnlySpan<byte> name, in TreeEntry entry, object place, CheckoutMethod fileMethod)
     {
         if (!restoresOwners)
         {
             CountUnrestored(entry);
         }
 
-        if (method != CheckoutMethod.Hardlink)
+        if (fileMethod != CheckoutMethod.Hardlink)
         {
-            FileCopy.Make(store, method, entry, directory, name, Subject(place, name));
+            FileCopy.Make(store, fileMethod, entry, directory, name, Subject(place, name));
             return;
         }
 
@@ -305,7 +313,7 @@ internal sealed class TreeMaker
 }
 
 /// <summary>A directory being made; it stays open until every directory below it is done, because they are made in it.</summary>
-internal sealed class MadeDirectory(MadeDirectory? parent, in TreeEntry entry, ReadOnlySpan<byte> name)
+internal sealed class MadeDirectory(MadeDirectory? parent, in TreeEntry entry, ReadOnlySpan<byte> name, CheckoutMethod method)
     : TreeDirectory<MadeDirectory>(parent, name.ToArray())
 {
     public Digest Digest { get; } = entry.Digest;
@@ -313,6 +321,9 @@ internal sealed class MadeDirectory(MadeDirectory? parent, in TreeEntry entry, R
     public FileMetadata Metadata { get; } = entry.Metadata;
 
     public byte[] Xattrs { get; } = entry.Xattrs.ToArray();
+
+    /// <summary>How its files are made.</summary>
+    public CheckoutMethod Method { get; } = method;
 
     public SafeFileHandle Handle { get; set; } = null!;
 

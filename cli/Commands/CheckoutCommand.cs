@@ -13,18 +13,20 @@ internal sealed class CheckoutCommand : Verb
     private readonly Option<string?> subpath = new("--subpath") { Description = "Only this part of the tree.", HelpName = "PATH" };
     private readonly Option<bool> copy = new("--copy") { Description = "Files of their own, on any filesystem: for a tree that will be written to." };
     private readonly Option<bool> reflink = new("--reflink") { Description = "Files of their own that share space with the store until written to (XFS, btrfs)." };
+    private readonly Option<bool> boot = new("--boot") { Description = "To be booted with / read-only: files below /etc are copies, and mount points that are missing are made." };
     private readonly Option<string?> from = new("--from") { Description = "Turn this root, which is gone then, into DEST: costs only what differs.", HelpName = "ROOT" };
     private readonly Option<bool> reuse = new("--reuse") { Description = "Turn the oldest root beside DEST that is not in use or pinned into it, if there is one." };
     private readonly Option<bool> force = new("--force") { Description = "Replace what is at DEST, in one step." };
 
     internal CheckoutCommand()
-        : base("checkout", "Turn a commit into a root, a directory of hardlinks to the store's objects.", "hacktree checkout debian/bookworm /r1", "hacktree checkout --from /r0 debian/bookworm /r2", "hacktree checkout --copy --subpath etc debian/bookworm^ /tmp/old-etc")
+        : base("checkout", "Turn a commit into a root, a directory of hardlinks to the store's objects.", "hacktree checkout debian/bookworm /r1", "hacktree checkout --boot debian/bookworm /r1", "hacktree checkout --from /r0 debian/bookworm /r2", "hacktree checkout --copy --subpath etc debian/bookworm^ /tmp/old-etc")
     {
         revision = AddRevision("COMMIT", "The commit: a ref, REF^, REF~3, or an id or its beginning.");
         Add(destination);
         Add(subpath);
         Add(copy);
         Add(reflink);
+        Add(boot);
         Add(from);
         Add(reuse);
         Add(force);
@@ -38,6 +40,11 @@ internal sealed class CheckoutCommand : Verb
             }
 
             bool isAdvance = result.GetValue(from) is not null || result.GetValue(reuse);
+            if (result.GetValue(boot) && (isAdvance || result.GetValue(subpath) is not null))
+            {
+                result.AddError("--boot makes a whole root anew: leave --from, --reuse and --subpath out");
+            }
+
             if (isAdvance && (result.GetValue(copy) || result.GetValue(reflink) || result.GetValue(subpath) is not null))
             {
                 result.AddError("--from and --reuse make whole roots of hardlinks: leave --copy, --reflink and --subpath out");
@@ -61,6 +68,7 @@ internal sealed class CheckoutCommand : Verb
             Method = session.Get(copy) ? CheckoutMethod.Copy : session.Get(reflink) ? CheckoutMethod.Reflink : CheckoutMethod.Hardlink,
             Subpath = part,
             Force = session.Get(force),
+            Boot = session.Get(boot),
             Progress = new Progress { TotalFiles = part.Length == 0 ? store.Packs.ReadCommit(commit).Files : 0 },
         };
         string? old = session.Get(reuse) ? RootAdvance.FindSpare(store, session.Get(destination)) : session.Get(from);

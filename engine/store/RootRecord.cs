@@ -60,6 +60,9 @@ public sealed record RootRecord
     /// </summary>
     public long? Sealed { get; init; }
 
+    /// <summary>True where the root was made to be booted: files below its /etc are its own, whatever the method. Else absent.</summary>
+    public bool? Boot { get; init; }
+
     /// <summary>In a partial record: whether a root is being built, or only a part of a tree or a copy elsewhere.</summary>
     public bool? IsRoot { get; init; }
 

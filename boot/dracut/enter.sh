@@ -1,0 +1,8 @@
+#!/bin/sh
+# dracut's pre-pivot hook: the physical root is mounted at $NEWROOT, and what is there when this ends becomes the root.
+
+. /hacktree/subroot.sh
+if [ -n "$(subroot_argument subroot)" ]; then
+    subroot_enter "$NEWROOT" "$(subroot_argument init || echo /sbin/init)" \
+        || die "hacktree: no root could be entered; boot with another subroot=, or without it to start the physical root"
+fi

@@ -1,0 +1,17 @@
+#!/bin/bash
+# dracut's module for roots that hacktree made: dracut --add hacktree, or by itself where it is installed.
+
+check() {
+    return 0
+}
+
+depends() {
+    return 0
+}
+
+install() {
+    inst_multiple cat ln ls mkdir mount readlink
+    inst_simple "$moddir/subroot.sh" /hacktree/subroot.sh
+    inst_simple "$moddir/bind-ro" /hacktree/bind-ro
+    inst_hook pre-pivot 50 "$moddir/enter.sh"
+}

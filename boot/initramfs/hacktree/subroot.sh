@@ -1,0 +1,253 @@
+# hacktree: makes a root /rN of the physical filesystem the root that the initramfs hands over to.	-*- shell-script -*-
+#
+# Sourced, by scripts/subroot of initramfs-tools and by dracut's hook. The kernel command line says:
+#   subroot=rN            the root, below the top of the physical filesystem; subroot=/some/path too
+#   subroot.fallback=rM   what to boot where that one cannot be; else the newest root that can
+#   subroot.rw            a writable root: only for one made with --copy or --reflink, or with subroot.rw=force
+#
+# The files of a hardlinked root are the store's objects and every other root's files, so nothing may be written into
+# them: / becomes read-only, and what must be writable is mounted over it. The physical root is seen at /sysroot.
+#
+# klibc's programs must be enough: sh, cat, ln, ls, mkdir, mount, readlink; bind-ro comes along.
+
+# Where the physical root is kept meanwhile.
+subroot_keep=/hacktree/physical
+
+# PRIORITY TEXT: on the console and in the journal. 3 is an error, which "quiet" lets through; 6 is information.
+subroot_say()
+{
+	echo "<$1>hacktree: $2" > /dev/kmsg 2> /dev/null || echo "hacktree: $2"
+}
+
+# NAME: prints what the command line says for NAME=; fails where it does not.
+subroot_argument()
+{
+	for subroot_word in $(cat /proc/cmdline); do
+		case $subroot_word in
+		"$1"=*) echo "${subroot_word#*=}"; return 0 ;;
+		"$1") return 0 ;;
+		esac
+	done
+	return 1
+}
+
+# FILE KEY: prints the value of a property of a root record; FORMAT.md, section 9.
+subroot_property()
+{
+	while read -r subroot_line; do
+		case $subroot_line in
+		"\"$2\": "*)
+			subroot_value=${subroot_line#*: }
+			subroot_value=${subroot_value%,}
+			subroot_value=${subroot_value#\"}
+			echo "${subroot_value%\"}"
+			return 0
+			;;
+		esac
+	done < "$1"
+	return 1
+}
+
+# PHYSICAL ROOT: prints the path of the root's record; fails where it has none.
+subroot_record()
+{
+	for subroot_file in "$1"/objects/roots/*.json; do
+		case $subroot_file in
+		*.partial.json) continue ;;
+		esac
+		if [ -f "$subroot_file" ] && [ "$(subroot_property "$subroot_file" path)" = "$2" ]; then
+			echo "$subroot_file"
+			return 0
+		fi
+	done
+	return 1
+}
+
+# DIRECTORY INIT: whether INIT is a program there, as one would see it who has DIRECTORY as root.
+subroot_has_init()
+{
+	subroot_path=$2
+	for subroot_try in 1 2 3 4 5 6 7 8; do
+		[ -L "$1$subroot_path" ] || break
+		subroot_target=$(readlink "$1$subroot_path")
+		case $subroot_target in
+		/*) subroot_path=$subroot_target ;;
+		*) subroot_path=${subroot_path%/*}/$subroot_target ;;
+		esac
+	done
+	[ -f "$1$subroot_path" ] && [ -x "$1$subroot_path" ]
+}
+
+# PHYSICAL ROOT INIT: prints why it cannot be booted; nothing where it can.
+subroot_fault()
+{
+	case /$2/ in
+	*/../* | */./* | *//*) echo "'$2' is not the name of a root" ; return ;;
+	esac
+	if [ -L "$1/$2" ]; then
+		echo "/$2 is a symbolic link, not a root"
+	elif [ ! -d "$1/$2" ]; then
+		subroot_partial="${2%"${2##*/}"}.${2##*/}.partial"
+		if [ -d "$1/$subroot_partial" ]; then
+			echo "/$2 is not whole: its checkout was interrupted"
+		else
+			echo "there is no /$2"
+		fi
+	elif ! subroot_has_init "$1/$2" "$3"; then
+		echo "/$2 has no $3"
+	fi
+}
+
+# PHYSICAL INIT: prints the newest root that can be booted, going by the records; fails where there is none.
+subroot_newest()
+{
+	subroot_best=
+	subroot_best_time=-1
+	for subroot_file in "$1"/objects/roots/*.json; do
+		case $subroot_file in
+		*.partial.json) continue ;;
+		esac
+		[ -f "$subroot_file" ] || continue
+		subroot_name=$(subroot_property "$subroot_file" path)
+		subroot_time=$(subroot_property "$subroot_file" time)
+		case $subroot_name in
+		"" | /*) continue ;;
+		esac
+		if [ "${subroot_time:-0}" -gt "$subroot_best_time" ] && [ -z "$(subroot_fault "$1" "$subroot_name" "$2")" ]; then
+			subroot_best=$subroot_name
+			subroot_best_time=$subroot_time
+		fi
+	done
+	echo "$subroot_best"
+	[ -n "$subroot_best" ]
+}
+
+# PHYSICAL INIT: prints the root to boot, and says on the console where it is not the one that was asked for.
+subroot_choose()
+{
+	subroot_wanted=$(subroot_argument subroot)
+	subroot_wanted=${subroot_wanted#/}
+	subroot_why=$(subroot_fault "$1" "$subroot_wanted" "$2")
+	if [ -z "$subroot_why" ]; then
+		echo "$subroot_wanted"
+		return 0
+	fi
+	if subroot_other=$(subroot_argument subroot.fallback); then
+		subroot_other=${subroot_other#/}
+		subroot_second=$(subroot_fault "$1" "$subroot_other" "$2")
+		if [ -n "$subroot_second" ]; then
+			subroot_why="$subroot_why, and of the fallback: $subroot_second"
+			subroot_other=
+		fi
+	fi
+	if [ -z "$subroot_other" ] && ! subroot_other=$(subroot_newest "$1" "$2"); then
+		subroot_say 3 "subroot=$subroot_wanted cannot be booted: $subroot_why; and no other root can be"
+		return 1
+	fi
+	subroot_say 3 "subroot=$subroot_wanted cannot be booted: $subroot_why; booting $subroot_other instead"
+	echo "$subroot_other"
+}
+
+# ROOT RECORD: whether the root may be written to, as subroot.rw asks.
+subroot_is_writable()
+{
+	subroot_rw=$(subroot_argument subroot.rw) || return 1
+	case $(subroot_property "${2:-/dev/null}" method) in
+	Copy | Reflink) return 0 ;;
+	esac
+	if [ "$subroot_rw" = force ]; then
+		subroot_say 3 "subroot.rw=force: what is written into a file of /$1 is written into the store and other roots"
+		return 0
+	fi
+	subroot_say 3 "subroot.rw is refused: files of /$1 are hardlinks into the store; make the root with --copy, or say subroot.rw=force"
+	return 1
+}
+
+# RECORD: whether the files below /etc are the root's own.
+subroot_owns_etc()
+{
+	[ -n "$1" ] || return 1
+	[ "$(subroot_property "$1" boot)" = true ] && return 0
+	case $(subroot_property "$1" method) in
+	Copy | Reflink) return 0 ;;
+	esac
+	return 1
+}
+
+# SOURCE DIRECTORY: shows SOURCE at DIRECTORY too, which is made where it is missing.
+subroot_bind()
+{
+	[ -d "$2" ] || mkdir -p "$2"
+	mount -o bind "$1" "$2"
+}
+
+# NEWROOT ROOT: /var, /home and /boot are the physical root's; what the package manager knows belongs to the root.
+subroot_share()
+{
+	if [ ! -d "$subroot_keep/var" ]; then
+		mkdir -p "$subroot_keep/var/lib" "$subroot_keep/var/cache" "$subroot_keep/var/log" "$subroot_keep/var/spool"
+		mkdir -m 1777 "$subroot_keep/var/tmp"
+		ln -s /run "$subroot_keep/var/run"
+		ln -s /run/lock "$subroot_keep/var/lock"
+	fi
+	[ -d "$subroot_keep/home" ] || mkdir "$subroot_keep/home"
+	subroot_bind "$subroot_keep/var" "$1/var"
+	subroot_bind "$subroot_keep/home" "$1/home"
+	[ ! -d "$subroot_keep/boot" ] || subroot_bind "$subroot_keep/boot" "$1/boot"
+	if [ -d "$subroot_keep/$2/var/lib/dpkg" ]; then
+		subroot_bind "$subroot_keep/$2/var/lib/dpkg" "$1/var/lib/dpkg"
+	fi
+}
+
+# NEWROOT ROOT RECORD: / read-only, with what must be writable mounted over it.
+subroot_protect()
+{
+	if subroot_owns_etc "$3"; then
+		subroot_bind "$subroot_keep/$2/etc" "$1/etc"
+	else
+		subroot_say 3 "/etc is read-only: its files are hardlinks into the store; a root made with checkout --boot has its own"
+	fi
+	[ -e "$1/etc/machine-id" ] || : > "$1/etc/machine-id"
+	[ -d "$subroot_keep/var/roothome" ] || mkdir -m 700 "$subroot_keep/var/roothome"
+	subroot_bind "$subroot_keep/var/roothome" "$1/root"
+	[ -d "$1/tmp" ] || mkdir "$1/tmp"
+	mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs "$1/tmp"
+	/hacktree/bind-ro "$1" || return 1
+	[ ! -d "$subroot_keep/$2/var/lib/dpkg" ] || /hacktree/bind-ro "$1/var/lib/dpkg"
+}
+
+# A line for / in the root's fstab is about the physical root, which is mounted and checked: what systemd would do of it
+# is to make / writable, or to check a filesystem in use.
+subroot_mask()
+{
+	mkdir -p /run/systemd/system
+	for subroot_unit in systemd-remount-fs.service systemd-fsck-root.service; do
+		ln -s /dev/null "/run/systemd/system/$subroot_unit"
+	done
+}
+
+# NEWROOT INIT: NEWROOT, where the physical filesystem is mounted, becomes the root that subroot= names.
+subroot_enter()
+{
+	subroot_root=$(subroot_choose "$1" "$2") || return 1
+	mkdir -p "$subroot_keep"
+	# A mount below a shared one cannot be moved; then the root goes on top of it.
+	mount -o move "$1" "$subroot_keep" 2> /dev/null || mount -o bind "$1" "$subroot_keep" || return 1
+	mount -o remount,rw none "$subroot_keep" || subroot_say 3 "the physical root stays read-only"
+	mount -o bind "$subroot_keep/$subroot_root" "$1" || return 1
+	for subroot_point in dev proc sys run sysroot; do
+		[ -d "$1/$subroot_point" ] || mkdir "$1/$subroot_point"
+	done
+	subroot_file=$(subroot_record "$subroot_keep" "$subroot_root")
+	subroot_share "$1" "$subroot_root"
+	if subroot_is_writable "$subroot_root" "$subroot_file"; then
+		subroot_say 6 "/$subroot_root is the root, writable"
+	elif subroot_protect "$1" "$subroot_root" "$subroot_file"; then
+		subroot_say 6 "/$subroot_root is the root, read-only"
+	else
+		subroot_say 3 "/$subroot_root could not be made read-only"
+		return 1
+	fi
+	subroot_mask
+	mount -o move "$subroot_keep" "$1/sysroot" 2> /dev/null || mount -o bind "$subroot_keep" "$1/sysroot"
+}

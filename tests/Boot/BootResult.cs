@@ -1,0 +1,41 @@
+using System.Text.RegularExpressions;
+
+namespace HackTree.Tests.Boot;
+
+/// <summary>What a machine said while it was up.</summary>
+/// <param name="logPath">Its console, which stays for people to read.</param>
+/// <param name="checks">What the check script wrote.</param>
+internal sealed partial class BootResult(string logPath, string checks)
+{
+    /// <summary>The console, without colours.</summary>
+    public string Log { get; } = Escape().Replace(File.Exists(logPath) ? File.ReadAllText(logPath) : "", "");
+
+    /// <summary>A fact that the check script told; fails, with the first wrong line, where it did not come so far.</summary>
+    public string this[string name]
+    {
+        get
+        {
+            string start = $"CHECK {name}=";
+            string? line = checks.Split('\n').FirstOrDefault(line => line.StartsWith(start, StringComparison.Ordinal));
+            Assert.True(line is not null, $"the guest did not tell '{name}'; {WhatWentWrong}\nits checks: {checks}");
+            return line[start.Length..].TrimEnd('\r');
+        }
+    }
+
+    /// <summary>The first line of the console that looks wrong, and where the rest is.</summary>
+    public string WhatWentWrong =>
+        $"first wrong line: {Log.Split('\n').FirstOrDefault(line => Wrong().IsMatch(line))?.Trim() ?? "none"}; last line: {Log.TrimEnd().Split('\n')[^1].Trim()}; console in {logPath}";
+
+    /// <summary>The boot was a good one: the system came up whole, and nothing in it failed.</summary>
+    public void RequireRunning()
+    {
+        Assert.True(this["state"] == "running", $"the system is {this["state"]}, failed: {this["failed"]}; {WhatWentWrong}");
+        Assert.Equal("", this["failed"]);
+    }
+
+    [GeneratedRegex(@"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[()][A-Z0-9]")]
+    private static partial Regex Escape();
+
+    [GeneratedRegex(@"FAILED|[Pp]anic|hacktree: .*(cannot|refused|no )|emergency|Oops|not found|No such file|ALERT|Failed to|Gave up")]
+    private static partial Regex Wrong();
+}
