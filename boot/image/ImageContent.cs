@@ -46,11 +46,11 @@ internal sealed class ImageContent(string path)
         Directory.CreateDirectory(database);
     }
 
-    /// <summary>Checks a root out of the commit, as hardlinks.</summary>
+    /// <summary>Checks a root out of the commit, as hardlinks but for /etc.</summary>
     internal void AddRoot(string name, string refName, Progress? progress)
     {
         using ObjectStore store = ObjectStore.Open(StorePath);
-        var options = new CheckoutOptions { Method = CheckoutMethod.Hardlink, Progress = progress };
+        var options = new CheckoutOptions { Method = CheckoutMethod.Hardlink, Boot = true, Progress = progress };
         _ = RootBuilder.Run(store, Revision.Resolve(store, refName), refName, At(name), options);
     }
 

@@ -17,7 +17,7 @@ public static class QemuMachine
         string program = Emulator.Path;
         DiskFormat format = DiskFormats.OfContent(request.Image);
         using ImageLock held = request.Snapshot ? ImageLock.TakeShared(request.Image) : ImageLock.Take(request.Image);
-        using Process process = Tool.Start(new ProcessStartInfo(program, Arguments(request, format)));
+        using Process process = Tool.Start(new ProcessStartInfo(program, Arguments(request, format, IsKvmUsable())));
         using CancellationTokenRegistration killing = stop.Register(process.Kill);
         if (!process.WaitForExit(limit ?? Timeout.InfiniteTimeSpan))
         {
@@ -30,12 +30,11 @@ public static class QemuMachine
     }
 
     /// <summary>QEMU's command line.</summary>
-    internal static List<string> Arguments(QemuRequest request, DiskFormat format)
+    internal static List<string> Arguments(QemuRequest request, DiskFormat format, bool hasKvm)
     {
-        // The first that works: a processor that can, or emulation.
         List<string> arguments =
         [
-            "-name", "hacktree", "-accel", "kvm", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", $"{request.Megabytes}",
+            "-name", "hacktree", "-accel", hasKvm ? "kvm" : "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", $"{request.Megabytes}",
             "-nographic", "-no-reboot",
             "-drive", $"file={Escape(request.Image)},format={(format == DiskFormat.Qcow2 ? "qcow2" : "raw")},if=virtio,discard=unmap{(request.Snapshot ? ",snapshot=on" : "")}",
         ];
@@ -66,6 +65,10 @@ public static class QemuMachine
 
         return arguments;
     }
+
+    /// <summary>Inside another virtual machine /dev/kvm may be there and QEMU end in the moment it starts a processor: try.</summary>
+    private static bool IsKvmUsable() =>
+        File.Exists("/dev/kvm") && Emulator.TryRun(["-accel", "kvm", "-cpu", "max", "-S", "-display", "none", "-nodefaults", "-monitor", "stdio"], out _, out _, input: "quit\n");
 
     private static void RequireFirmware()
     {

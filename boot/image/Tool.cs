@@ -31,7 +31,7 @@ internal sealed record Tool(string Name, string Package)
         TryRun(arguments, out string output, out string error) ? output : throw new StoreException($"{Name} failed: {LastWords(error)}");
 
     /// <summary>Runs it to its end; answers whether it succeeded.</summary>
-    internal bool TryRun(IReadOnlyList<string> arguments, out string output, out string error)
+    internal bool TryRun(IReadOnlyList<string> arguments, out string output, out string error, string input = "")
     {
         var start = new ProcessStartInfo(Path, arguments)
         {
@@ -42,8 +42,17 @@ internal sealed record Tool(string Name, string Package)
         };
         start.Environment["LC_ALL"] = "C";
         using Process process = Start(start);
-        process.StandardInput.Close();
         Task<string> errors = process.StandardError.ReadToEndAsync();
+        try
+        {
+            process.StandardInput.Write(input);
+            process.StandardInput.Close();
+        }
+        catch (IOException)
+        {
+            // It has ended already: its exit code says enough.
+        }
+
         output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         error = errors.GetAwaiter().GetResult();

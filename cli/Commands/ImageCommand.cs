@@ -7,6 +7,8 @@ internal sealed class ImageCommand : Verb
         : base("image", "Make, convert, change and boot disk images.", "hacktree image create --tree ./rootfs -o debian.qcow2", "hacktree image run debian.qcow2")
     {
         Add(new ImageCreateCommand());
+        Add(new ImageConvertCommand());
+        Add(new ImageEditCommand());
         Add(new ImageRunCommand());
     }
 
