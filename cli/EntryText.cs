@@ -13,7 +13,7 @@ internal static class EntryText
         bool isDevice = entry.Kind is EntryKind.CharacterDevice or EntryKind.BlockDevice;
         string size = isDevice ? $"{entry.DeviceMajor}, {entry.DeviceMinor}" : entry.Size.ToString(CultureInfo.InvariantCulture);
         FileMetadata metadata = entry.Metadata;
-        return string.Create(CultureInfo.InvariantCulture, $"{Mode(entry.Kind, metadata.Mode)}{(entry.Xattrs.IsEmpty ? ' ' : '+')} {metadata.Uid,5} {metadata.Gid,5} {size,10} {HumanText.ShortDate(metadata.ModifyTime)} ");
+        return string.Create(CultureInfo.InvariantCulture, $"{Mode("?-dlcbp"[(int)entry.Kind], metadata.Mode)}{(entry.Xattrs.IsEmpty ? ' ' : '+')} {metadata.Uid,5} {metadata.Gid,5} {size,10} {HumanText.ShortDate(metadata.ModifyTime)} ");
     }
 
     /// <summary>One entry as a JSON object.</summary>
@@ -79,10 +79,11 @@ internal static class EntryText
         writer.WriteEndArray();
     }
 
-    private static string Mode(EntryKind kind, ushort mode)
+    /// <summary>"drwxr-xr-x", for a letter that stands for the type.</summary>
+    internal static string Mode(char type, ushort mode)
     {
         Span<char> text = stackalloc char[10];
-        "?-dlcbp".AsSpan((int)kind, 1).CopyTo(text);
+        text[0] = type;
         for (int i = 0; i < 9; i++)
         {
             text[i + 1] = (mode & (0x100 >> i)) != 0 ? "rwx"[i % 3] : '-';

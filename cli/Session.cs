@@ -1,4 +1,5 @@
 using System.CommandLine;
+using HackTree.Boot;
 using HackTree.Model;
 using HackTree.Store;
 
@@ -60,7 +61,7 @@ internal sealed class Session(ParseResult parse)
         }
     }
 
-    private static string FindStore()
+    private string FindStore()
     {
         // A file called "format" may lie in any directory.
         if (ObjectStore.IsStore(".") && Directory.Exists("packs"))
@@ -68,8 +69,18 @@ internal sealed class Session(ParseResult parse)
             return ".";
         }
 
-        return Array.Find(Places, ObjectStore.IsStore)
-            ?? throw new StoreException("there is no store in ./, ./objects, /objects or /sysroot/objects; make one with `hacktree init`, or name one with --store");
+        if (Array.Find(Places, ObjectStore.IsStore) is { } found)
+        {
+            return found;
+        }
+
+        if (PhysicalRoot.TryMount())
+        {
+            Note($"mounted the physical root at {PhysicalRoot.Place}");
+            return $"{PhysicalRoot.Place}/objects";
+        }
+
+        throw new StoreException("there is no store in ./, ./objects, /objects or /sysroot/objects; make one with `hacktree init`, or name one with --store");
     }
 
     /// <summary>A path inside a tree as the library takes it: without slashes at its ends.</summary>

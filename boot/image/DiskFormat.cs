@@ -1,4 +1,7 @@
+using HackTree.Linux;
+using HackTree.Model;
 using HackTree.Store;
+using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Boot;
 
@@ -24,6 +27,13 @@ public static class DiskFormats
         _ => null,
     };
 
+    /// <summary>Opens a disk. .NET's own way of opening locks a file, against the lock that this process may hold.</summary>
+    internal static FileStream OpenToRead(string path)
+    {
+        Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.ReadOnly, out SafeFileHandle file).ThrowIfFailed("openat", path);
+        return new FileStream(file, FileAccess.Read);
+    }
+
     /// <summary>The format that a file's content has. Throws <see cref="StoreException"/> where there is no such file.</summary>
     internal static DiskFormat OfContent(string path)
     {
@@ -32,7 +42,7 @@ public static class DiskFormats
             throw new StoreException(Directory.Exists(path) ? $"{path}: it is a directory, not a disk image" : $"{path}: no such image");
         }
 
-        using FileStream file = File.Open(path, new FileStreamOptions { Share = FileShare.ReadWrite });
+        using FileStream file = OpenToRead(path);
         Span<byte> beginning = stackalloc byte[4];
         int count = file.ReadAtLeast(beginning, beginning.Length, throwOnEndOfStream: false);
         return count == beginning.Length && beginning.SequenceEqual(Qcow2Magic) ? DiskFormat.Qcow2 : DiskFormat.Raw;

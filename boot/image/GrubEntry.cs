@@ -15,7 +15,7 @@ internal static partial class GrubEntry
     internal const string CustomFile = "custom.cfg";
 
     /// <summary>The file with this program's part of the initrd, for a boot loader that takes two.</summary>
-    internal const string Segment = "hacktree.cpio";
+    internal const string Segment = "hacktree.cpio.gz";
 
     private const string Begin = "# hacktree: begin";
     private const string End = "# hacktree: end";

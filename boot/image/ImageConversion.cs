@@ -69,7 +69,7 @@ internal sealed class ImageConversion : IDisposable
         }
 
         using SafeFileHandle boot = Open(topHandle, "boot"u8, "boot");
-        Step("write the segment for the initrd", () => DurableFile.Replace(boot, Encoding.ASCII.GetBytes(GrubEntry.Segment), BootSegment.Bytes(), 0x1A4, $"{image}: /boot"));
+        Step("write the segment for the initrd", () => DurableFile.Replace(boot, Encoding.ASCII.GetBytes(GrubEntry.Segment), InitrdPatch.Segment(), 0x1A4, $"{image}: /boot"));
         Step("add the menu entry", () => WriteGrub(journal.MenuFile, GrubEntry.Add(ReadGrub(journal.MenuFile) ?? [], entry)));
         Step("complete the journal", () => (journal with { State = ConversionState.Done }).Write(topHandle, image));
         return true;

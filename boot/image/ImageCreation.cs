@@ -71,7 +71,8 @@ public sealed class ImageCreation : IDisposable
         stop.ThrowIfCancellationRequested();
         content.AddShared(refName);
         BootMenu menu = MakeMenu(Guid.NewGuid(), out Guid filesystem);
-        BootSegment.AppendTo(Path.Combine(content.At(ImageLayout.Boot), menu.Initrd));
+        string initrd = Path.Combine(content.At(ImageLayout.Boot), menu.Initrd);
+        _ = InitrdPatch.Patch(initrd, initrd);
         foreach (string root in request.Roots)
         {
             stop.ThrowIfCancellationRequested();

@@ -99,8 +99,7 @@ internal sealed class MountedImage
 
     private static List<(Partition Partition, string Uuid)> Find(string image, string disk)
     {
-        // Any other sharing makes .NET lock the file, against the lock that this process holds.
-        using FileStream file = File.Open(disk, new FileStreamOptions { Share = FileShare.ReadWrite });
+        using FileStream file = DiskFormats.OpenToRead(disk);
         if (!PartitionTable.TryRead(file, out List<Partition>? partitions, out string? error))
         {
             throw new StoreException($"{image}: {error}");

@@ -98,7 +98,13 @@ internal sealed class CommitCommand : Verb
         using ProgressLine? line = session.Show("committing", options.Progress!);
         if (session.Get(tar) is not { } archive)
         {
-            return TreeImport.Run(store, pack, session.Get(tree)!, options);
+            string place = RunningRoot.Find(store, session.Get(tree)!);
+            if (place != session.Get(tree))
+            {
+                session.Note($"{session.Get(tree)} is {place}, and is committed as it is there: without what is mounted over it");
+            }
+
+            return TreeImport.Run(store, pack, place, options);
         }
 
         using Stream input = Streams.OpenInput(archive);

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using HackTree.Checkout;
 using HackTree.Model;
 using HackTree.Store;
 
@@ -9,11 +10,12 @@ internal sealed class RootsCommand : Verb
     private readonly Option<bool> json;
 
     internal RootsCommand()
-        : base("roots", "List the roots that were checked out, and what each holds.", "hacktree roots", "hacktree roots pin r1")
+        : base("roots", "List the roots that were checked out, and what each holds.", "hacktree roots", "hacktree roots pin r1", "hacktree roots rm r1")
     {
         json = AddJson();
         Add(new Pin("pin", "Keep a root from being replaced or turned into another one.", RootState.Pinned));
         Add(new Pin("unpin", "Let a pinned root be replaced again.", RootState.Ready));
+        Add(new Remove());
     }
 
     protected override int Run(Session session)
@@ -104,6 +106,26 @@ internal sealed class RootsCommand : Verb
         {
             using ObjectStore store = session.OpenStoreToWrite();
             store.Roots.SetState(session.Get(name), state);
+            return ExitCode.Done;
+        }
+    }
+
+    private sealed class Remove : Verb
+    {
+        private readonly Argument<string[]> names = new("ROOT") { Description = "The root's name or path.", Arity = ArgumentArity.OneOrMore };
+
+        internal Remove()
+            : base("rm", "Remove a root that is not running, in use or pinned; gc then frees what it alone needed.", "hacktree roots rm r1") =>
+            Add(names);
+
+        protected override int Run(Session session)
+        {
+            using ObjectStore store = session.OpenStoreToWrite();
+            foreach (string name in session.Get(names))
+            {
+                RootRemoval.Run(store, name);
+            }
+
             return ExitCode.Done;
         }
     }

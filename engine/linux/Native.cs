@@ -95,6 +95,12 @@ internal static unsafe partial class Native
     [LibraryImport(LibC, EntryPoint = "fstatfs", SetLastError = true)]
     internal static partial int FStatFs(SafeFileHandle file, RawStatfs* buffer);
 
+    [LibraryImport(LibC, EntryPoint = "mount", SetLastError = true)]
+    internal static partial int Mount(byte* source, byte* target, byte* type, nuint flags, byte* data);
+
+    [LibraryImport(LibC, EntryPoint = "umount2", SetLastError = true)]
+    internal static partial int Unmount(byte* target, int flags);
+
     [LibraryImport(LibC, EntryPoint = "flock", SetLastError = true)]
     internal static partial int FLock(SafeFileHandle file, int operation);
 

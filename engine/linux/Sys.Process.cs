@@ -91,6 +91,28 @@ public static unsafe partial class Sys
     /// </summary>
     public static Errno UnshareMounts() => Result(Native.Unshare(CloneNewNamespace));
 
+    /// <summary>mount(2): shows the filesystem of type <paramref name="type"/> on the device <paramref name="source"/> at <paramref name="target"/>.</summary>
+    public static Errno Mount(ReadOnlySpan<byte> source, ReadOnlySpan<byte> target, ReadOnlySpan<byte> type)
+    {
+        var from = new NativeName(source, stackalloc byte[NativeName.StackBytes]);
+        var at = new NativeName(target, stackalloc byte[NativeName.StackBytes]);
+        var kind = new NativeName(type, stackalloc byte[NativeName.StackBytes]);
+        fixed (byte* s = from, t = at, k = kind)
+        {
+            return Result(Native.Mount(s, t, k, 0, null));
+        }
+    }
+
+    /// <summary>umount2(2), without flags.</summary>
+    public static Errno Unmount(ReadOnlySpan<byte> target)
+    {
+        var at = new NativeName(target, stackalloc byte[NativeName.StackBytes]);
+        fixed (byte* t = at)
+        {
+            return Result(Native.Unmount(t, 0));
+        }
+    }
+
     /// <summary>Raises the soft limit of open files to the hard one: a walk holds one directory open per level.</summary>
     public static void RaiseOpenFileLimit()
     {

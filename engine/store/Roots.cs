@@ -130,18 +130,25 @@ public sealed class Roots : IDisposable
     }
 
     /// <summary>
+    /// The name under which a finished root is recorded that somebody calls by that name, or by its path. Throws
+    /// <see cref="StoreException"/> where there is no such root.
+    /// </summary>
+    public string Require(string nameOrPath)
+    {
+        string rootPath = FullPath(nameOrPath);
+        string name = FindByPath(rootPath) is not null ? NameFor(rootPath) : nameOrPath;
+        return !name.Contains('/', StringComparison.Ordinal) && Find(name) is { State: not RootState.Partial }
+            ? name
+            : throw new StoreException($"{nameOrPath}: there is no root of that name; `hacktree roots` lists those there are");
+    }
+
+    /// <summary>
     /// Pins a finished root, or unpins it. <paramref name="nameOrPath"/> is a record's name or the root's path. Throws
     /// <see cref="StoreException"/> where there is no such root.
     /// </summary>
     public void SetState(string nameOrPath, RootState state)
     {
-        string rootPath = FullPath(nameOrPath);
-        string name = FindByPath(rootPath) is not null ? NameFor(rootPath) : nameOrPath;
-        if (name.Contains('/', StringComparison.Ordinal) || Find(name) is not { State: not RootState.Partial })
-        {
-            throw new StoreException($"{nameOrPath}: there is no root of that name; `hacktree roots` lists those there are");
-        }
-
+        string name = Require(nameOrPath);
         using IDisposable turn = TakeTurn(name, nameOrPath);
         if (Find(name) is { State: not RootState.Partial } record)
         {

@@ -1,0 +1,96 @@
+using System.Diagnostics.CodeAnalysis;
+using HackTree.Linux;
+
+namespace HackTree.Boot;
+
+/// <summary>The unpacked bytes of one segment, buffered, with a count of them. What a decoder says is wrong becomes a sentence here.</summary>
+internal sealed class ByteInput(Decoder decoder, string subject)
+{
+    /// <summary>No machine could unpack more into memory at its start; it is less than what a small bomb would.</summary>
+    private const long MaxLength = 8L * 1024 * 1024 * 1024;
+
+    private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(64 * 1024);
+    private int at;
+    private int end;
+
+    /// <summary>How many bytes were taken.</summary>
+    internal long Position { get; private set; }
+
+    /// <summary>Reads until the span is full or the segment ends.</summary>
+    internal int Read(Span<byte> bytes)
+    {
+        int done = 0;
+        while (done < bytes.Length && Fill())
+        {
+            int count = Math.Min(bytes.Length - done, end - at);
+            buffer.AsSpan(at, count).CopyTo(bytes[done..]);
+            Take(count);
+            done += count;
+        }
+
+        return done;
+    }
+
+    /// <summary>Passes over bytes, up to the end.</summary>
+    internal void Skip(long count)
+    {
+        while (count > 0 && Fill())
+        {
+            int part = (int)Math.Min(count, end - at);
+            Take(part);
+            count -= part;
+        }
+    }
+
+    /// <summary>Passes over zeros; answers the byte that follows, which stays, or -1 at the end.</summary>
+    internal int SkipZeros()
+    {
+        while (Fill())
+        {
+            int zeros = buffer.AsSpan(at, end - at).IndexOfAnyExcept((byte)0);
+            if (zeros >= 0)
+            {
+                Take(zeros);
+                return buffer[at];
+            }
+
+            Take(end - at);
+        }
+
+        return -1;
+    }
+
+    /// <summary>An exception about a place in the segment.</summary>
+    internal InitrdException Fault(long offset, string fault) => new($"{subject}: {fault} (at its byte {offset})");
+
+    private void Take(int count)
+    {
+        at += count;
+        Position += count;
+    }
+
+    private bool Fill()
+    {
+        if (at < end)
+        {
+            return true;
+        }
+
+        at = 0;
+        end = Decode();
+        return end == 0 || Position <= MaxLength ? end > 0 : throw Fault(Position, "it unpacks to more than 8 GiB, which is no initrd");
+    }
+
+    [SuppressMessage("Design", "CA1031", Justification = "The decoders of the packages throw whatever comes, down to IndexOutOfRangeException, where their input is damaged.")]
+    private int Decode()
+    {
+        try
+        {
+            return decoder.Read(buffer);
+        }
+        catch (Exception e) when (e is not (InitrdException or LinuxException or OutOfMemoryException) and (EndOfStreamException or not IOException))
+        {
+            throw Fault(Position, "the compressed data cannot be read: it is damaged, cut short, or packed in an unusual way");
+        }
+    }
+}

@@ -1,0 +1,77 @@
+namespace HackTree.Boot;
+
+/// <summary>How a segment of an initrd is packed; those that the kernel takes (lib/decompress.c), but lzo, which nobody uses.</summary>
+public enum Compression
+{
+    /// <summary>A bare cpio archive.</summary>
+    None,
+    /// <summary>gzip.</summary>
+    Gzip,
+    /// <summary>bzip2.</summary>
+    Bzip2,
+    /// <summary>The format of `lzma` ("alone").</summary>
+    Lzma,
+    /// <summary>xz.</summary>
+    Xz,
+    /// <summary>The legacy frame of lz4 (`lz4 -l`).</summary>
+    Lz4,
+    /// <summary>zstd.</summary>
+    Zstd,
+}
+
+/// <summary>Recognizes compressions by their first bytes, and opens their decoders.</summary>
+internal static class Compressions
+{
+    /// <summary>As many bytes as <see cref="Detect"/> looks at.</summary>
+    internal const int MagicLength = 6;
+
+    private const string Known = "a bare newc cpio, gzip, bzip2, lzma, xz, lz4 (legacy frame) and zstd";
+
+    /// <summary>The compression that begins with these bytes, looking at as many of them as the kernel does; else null and a sentence's end.</summary>
+    internal static Compression? Detect(ReadOnlySpan<byte> magic, out string fault)
+    {
+        fault = "";
+        switch (magic)
+        {
+            case [(byte)'0', ..]:
+                return Compression.None;
+            case [0x1F, 0x8B or 0x9E, ..]:
+                return Compression.Gzip;
+            case [(byte)'B', (byte)'Z', ..]:
+                return Compression.Bzip2;
+            case [0x5D, 0x00, ..]:
+                return Compression.Lzma;
+            case [0xFD, (byte)'7', ..]:
+                return Compression.Xz;
+            case [0x02, 0x21, ..]:
+                return Compression.Lz4;
+            case [0x28, 0xB5, ..]:
+                return Compression.Zstd;
+            case [0x89, (byte)'L', ..]:
+                fault = $"the compression is lzo, which is not known here; make the initrd again with another one (known are {Known})";
+                return null;
+            case [0x04, 0x22, 0x4D, 0x18, ..]:
+                fault = "this is an lz4 frame that the kernel does not take; make it with `lz4 -l`";
+                return null;
+            default:
+                fault = $"unknown compression: it begins with {BitConverter.ToString(magic.ToArray()).Replace('-', ' ').ToLowerInvariant()}; known are {Known}";
+                return null;
+        }
+    }
+
+    /// <summary>The decoder of what begins where the file stands.</summary>
+    internal static Decoder Open(Compression compression, Stream file) => compression switch
+    {
+        Compression.None => new StreamDecoder(file),
+        Compression.Gzip => new GzipDecoder(file),
+        Compression.Bzip2 => new StreamDecoder(Bzip2(file)),
+        Compression.Lzma => new StreamDecoder(Lzma.OpenAlone(file)),
+        Compression.Xz => new XzDecoder(file),
+        Compression.Lz4 => new Lz4Decoder(file),
+        Compression.Zstd => ZstdFrame.Open(file),
+        _ => throw new ArgumentOutOfRangeException(nameof(compression)),
+    };
+
+    private static SharpCompress.Compressors.BZip2.BZip2Stream Bzip2(Stream file) => SharpCompress.Compressors.BZip2.BZip2Stream.Create(
+        file, SharpCompress.Compressors.CompressionMode.Decompress, decompressConcatenated: false, leaveOpen: true, tolerateTruncatedStream: false);
+}

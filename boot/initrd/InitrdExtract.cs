@@ -1,0 +1,218 @@
+using HackTree.Linux;
+using HackTree.Model;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Boot;
+
+/// <summary>
+/// Unpacks an initrd as the kernel does: later entries take the place of earlier ones, names of one file become hard links.
+/// Goes by directory descriptors: no name leads out of the directory, and no symbolic link is followed.
+/// </summary>
+public sealed class InitrdExtract
+{
+    private const uint OwnerOnly = 0x1C0;
+
+    private readonly InitrdReader reader;
+    private readonly ExtractPlace place;
+    private readonly Dictionary<(uint Major, uint Minor, uint Inode, FileType Type), byte[]> names = [];
+    private readonly Dictionary<string, (byte[] Path, CpioHeader Header)> directories = [];
+    private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(256 * 1024);
+    private (int Segment, int Archive) current;
+
+    private InitrdExtract(InitrdReader reader, ExtractPlace place)
+    {
+        this.reader = reader;
+        this.place = place;
+    }
+
+    /// <summary>Device nodes that were left out, because only root can make them.</summary>
+    public int SkippedDevices { get; private set; }
+
+    /// <summary>How many entries there were.</summary>
+    public int Entries { get; private set; }
+
+    /// <summary>Unpacks all segments into a directory, which is made; one that is there must be empty.</summary>
+    /// <exception cref="InitrdException">Something in the initrd cannot be unpacked.</exception>
+    public static InitrdExtract Run(InitrdReader reader, string directory)
+    {
+        using var place = ExtractPlace.Open(directory);
+        var extract = new InitrdExtract(reader, place);
+        while (reader.NextSegment())
+        {
+            while (reader.NextEntry())
+            {
+                extract.Take();
+            }
+        }
+
+        extract.CompleteDirectories();
+        return extract;
+    }
+
+    private void Take()
+    {
+        if (current != (reader.Segment.Number, reader.ArchiveNumber))
+        {
+            current = (reader.Segment.Number, reader.ArchiveNumber);
+            names.Clear();
+        }
+
+        Entries++;
+        byte[] path = ExtractPlace.Normalize(reader);
+        if (path.Length == 0)
+        {
+            RequireDirectory();
+            directories[ByteText.ToArgument(path)] = (path, reader.Header);
+            return;
+        }
+
+        SafeFileHandle parent = place.Parent(reader, path, out byte[] name);
+        RemoveOther(parent, name);
+        switch (reader.Header.Type)
+        {
+            case FileType.Directory:
+                Errno errno = Sys.MakeDirectory(parent, name, OwnerOnly);
+                place.Require(errno == Errno.EEXIST ? Errno.None : errno, "mkdirat", path);
+                directories[ByteText.ToArgument(path)] = (path, reader.Header);
+                break;
+            case FileType.Regular:
+                MakeFile(parent, name, path);
+                break;
+            case FileType.Symlink:
+                place.Require(Sys.Symlink(reader.Target, parent, name), "symlinkat", path);
+                SetOwnerAndTime(parent, name, path);
+                break;
+            case FileType.Fifo or FileType.Socket or FileType.CharacterDevice or FileType.BlockDevice:
+                MakeNode(parent, name, path);
+                break;
+            default:
+                throw reader.Fault($"an entry of unknown type, mode {Convert.ToString(reader.Header.Mode, 8)}");
+        }
+    }
+
+    private void RequireDirectory()
+    {
+        if (reader.Header.Type != FileType.Directory)
+        {
+            throw reader.Fault("this names the top directory, but is none");
+        }
+    }
+
+    /// <summary>What stands in the way goes, as in the kernel: anything of another type, and any symbolic link.</summary>
+    private void RemoveOther(SafeFileHandle parent, byte[] name)
+    {
+        if (Sys.Stat(parent, name, out FileStatus status) != Errno.None || (status.Type == reader.Header.Type && status.Type != FileType.Symlink))
+        {
+            return;
+        }
+
+        bool isDirectory = status.Type == FileType.Directory;
+        if (isDirectory)
+        {
+            place.Forget();
+        }
+
+        Errno errno = isDirectory ? Sys.RemoveDirectory(parent, name) : Sys.Unlink(parent, name);
+        if (errno != Errno.None)
+        {
+            throw reader.Fault($"it stands where an earlier entry made a directory that cannot be taken away ({LinuxException.Describe(errno)})");
+        }
+    }
+
+    private void MakeFile(SafeFileHandle parent, byte[] name, byte[] path)
+    {
+        // A later name without content must not empty the file.
+        bool isLinked = TryLink(parent, name, path);
+        OpenFlags flags = OpenFlags.WriteOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking | OpenFlags.Create | (isLinked ? 0 : OpenFlags.Truncate);
+        place.Require(Sys.Open(parent, name, flags, out SafeFileHandle file, OwnerOnly), "openat", path);
+        using (file)
+        {
+            CpioHeader header = reader.Header;
+            place.Require(Sys.IsRoot ? Sys.SetOwner(file, header.Uid, header.Gid) : Errno.None, "fchownat", path);
+            long length = 0;
+            while (reader.ReadContent(buffer) is var count and > 0)
+            {
+                place.Require(Sys.WriteAt(file, buffer.AsSpan(0, count), length), "pwrite", path);
+                length += count;
+            }
+
+            place.Require(length > 0 ? Sys.Truncate(file, length) : Errno.None, "ftruncate", path);
+            place.Require(Sys.SetMode(file, header.Permissions), "fchmod", path);
+            place.Require(Sys.SetTime(file, header.ModifyTime), "futimens", path);
+        }
+    }
+
+    private void MakeNode(SafeFileHandle parent, byte[] name, byte[] path)
+    {
+        CpioHeader header = reader.Header;
+        if (TryLink(parent, name, path))
+        {
+            return;
+        }
+
+        Errno errno = Sys.MakeNode(parent, name, header.Type, OwnerOnly, header.DeviceMajor, header.DeviceMinor);
+        if (errno == Errno.EPERM && !Sys.IsRoot)
+        {
+            SkippedDevices++;
+            return;
+        }
+
+        place.Require(errno == Errno.EEXIST ? Errno.None : errno, "mknodat", path);
+        SetOwnerAndTime(parent, name, path);
+        place.Require(Sys.SetMode(parent, name, header.Permissions), "fchmodat", path);
+    }
+
+    /// <summary>Makes another name of a file that the same archive has already.</summary>
+    private bool TryLink(SafeFileHandle parent, byte[] name, byte[] path)
+    {
+        CpioHeader header = reader.Header;
+        if (header.LinkCount < 2)
+        {
+            return false;
+        }
+
+        (uint, uint, uint, FileType) key = (header.Major, header.Minor, header.Inode, header.Type);
+        if (!names.TryGetValue(key, out byte[]? first))
+        {
+            names.Add(key, path);
+            return false;
+        }
+
+        if (first.AsSpan().SequenceEqual(path))
+        {
+            return true;
+        }
+
+        Errno errno = Sys.Unlink(parent, name);
+        place.Require(errno == Errno.ENOENT ? Errno.None : errno, "unlinkat", path);
+        using SafeFileHandle folder = place.OpenFolder(ExtractPlace.FolderOf(first), reader);
+        place.Require(Sys.Link(folder, ExtractPlace.NameOf(first), parent, name), "linkat", path);
+        return true;
+    }
+
+    private void SetOwnerAndTime(SafeFileHandle parent, byte[] name, byte[] path)
+    {
+        place.Require(Sys.IsRoot ? Sys.SetOwner(parent, name, reader.Header.Uid, reader.Header.Gid) : Errno.None, "fchownat", path);
+        place.Require(Sys.SetTime(parent, name, reader.Header.ModifyTime), "utimensat", path);
+    }
+
+    /// <summary>Last, and from the bottom up: what is made in a directory changes its time, and needs its permissions.</summary>
+    private void CompleteDirectories()
+    {
+        foreach ((byte[] path, CpioHeader header) in directories.Values.OrderByDescending(made => made.Path.Length))
+        {
+            if (!place.TryOpenDirectory(path, out SafeFileHandle directory))
+            {
+                // A later entry took its place.
+                continue;
+            }
+
+            using (directory)
+            {
+                place.Require(Sys.IsRoot ? Sys.SetOwner(directory, header.Uid, header.Gid) : Errno.None, "fchownat", path);
+                place.Require(Sys.SetMode(directory, header.Permissions), "fchmod", path);
+                place.Require(Sys.SetTime(directory, header.ModifyTime), "futimens", path);
+            }
+        }
+    }
+}

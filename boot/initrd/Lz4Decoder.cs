@@ -1,0 +1,88 @@
+using System.Buffers.Binary;
+using K4os.Compression.LZ4;
+
+namespace HackTree.Boot;
+
+/// <summary>
+/// The legacy frame of lz4, as `lz4 -l` writes it: the magic number, then blocks with their size before them, each of 8 MiB
+/// unpacked but the last. It has no end mark: the kernel takes all up to the end of the initrd or a size of 0, and another magic
+/// number between blocks.
+/// </summary>
+internal sealed class Lz4Decoder : Decoder
+{
+    /// <summary>So many zeros end the frame for the kernel (since 5.14); without them it takes what follows for a block.</summary>
+    internal const int EndLength = sizeof(uint);
+
+    private const uint Magic = 0x184C2102;
+    private const int MaxBlock = 8 * 1024 * 1024;
+
+    private readonly Stream file;
+    private byte[] packed = [];
+    private byte[] block = [];
+    private int at;
+    private int end;
+
+    internal Lz4Decoder(Stream file)
+    {
+        this.file = file;
+        Require(TryReadNumber(out uint magic) && magic == Magic);
+    }
+
+    internal override int Read(Span<byte> buffer)
+    {
+        while (at == end)
+        {
+            if (!ReadBlock())
+            {
+                return 0;
+            }
+        }
+
+        int count = Math.Min(buffer.Length, end - at);
+        block.AsSpan(at, count).CopyTo(buffer);
+        at += count;
+        return count;
+    }
+
+    private bool ReadBlock()
+    {
+        uint size;
+        do
+        {
+            if (!TryReadNumber(out size))
+            {
+                return false;
+            }
+        }
+        while (size == Magic);
+
+        if (size == 0)
+        {
+            file.Position -= EndLength;
+            return false;
+        }
+
+        // What is not there needs no memory.
+        Require(size <= LZ4Codec.MaximumOutputSize(MaxBlock) && size <= file.Length - file.Position);
+        packed = packed.Length >= size ? packed : new byte[size];
+        file.ReadExactly(packed, 0, (int)size);
+
+        // One byte of a block stands for 255 at most.
+        int room = (int)Math.Min(MaxBlock, size * 255L);
+        block = block.Length >= room ? block : new byte[room];
+        at = 0;
+        end = LZ4Codec.Decode(packed.AsSpan(0, (int)size), block.AsSpan(0, room));
+        Require(end >= 0);
+        return true;
+    }
+
+    /// <summary>False where the file has fewer than four bytes left, which then stay.</summary>
+    private bool TryReadNumber(out uint number)
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(uint)];
+        int count = file.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+        number = BinaryPrimitives.ReadUInt32LittleEndian(bytes);
+        file.Position -= count == bytes.Length ? 0 : count;
+        return count == bytes.Length;
+    }
+}

@@ -1,0 +1,165 @@
+using System.Buffers.Binary;
+using System.IO.Hashing;
+
+namespace HackTree.Boot;
+
+/// <summary>
+/// One xz stream (The .xz File Format 1.1): header, blocks, index, footer. As in the kernel only CRC32 is compared, and
+/// the only filter is LZMA2: what `xz --check=crc32` makes. SharpCompress has an xz reader too, but it allocates whatever dictionary the
+/// header claims.
+/// </summary>
+internal sealed class XzDecoder : Decoder
+{
+    private const int HeaderLength = 12;
+    private const int FooterLength = 12;
+    private const int CheckType = 7;
+    private const int Alignment = 4;
+    private const int HasTwoFilters = 0x03, HasPackedSize = 0x40, HasSize = 0x80;
+    private const byte Lzma2 = 0x21;
+    private const int Crc32Check = 1;
+
+    private readonly Stream file;
+    private readonly byte check;
+    private readonly Crc32 sum = new();
+    private Stream? block;
+    private long blockStart;
+    private ulong blocks;
+    private bool hasEnded;
+
+    internal XzDecoder(Stream file)
+    {
+        this.file = file;
+        Span<byte> header = stackalloc byte[HeaderLength];
+        file.ReadExactly(header);
+        Require(header.StartsWith((ReadOnlySpan<byte>)[0xFD, (byte)'7', (byte)'z', (byte)'X', (byte)'Z', 0, 0]));
+        Require(Crc32.HashToUInt32(header[6..8]) == BinaryPrimitives.ReadUInt32LittleEndian(header[8..]));
+        check = header[CheckType];
+        Require(check < 16);
+    }
+
+    internal override int Read(Span<byte> buffer)
+    {
+        while (!hasEnded)
+        {
+            if (block == null && !OpenBlock())
+            {
+                ReadIndexAndFooter();
+                hasEnded = true;
+                break;
+            }
+
+            int count = block!.Read(buffer);
+            if (count > 0)
+            {
+                sum.Append(buffer[..count]);
+                return count;
+            }
+
+            CloseBlock();
+        }
+
+        return 0;
+    }
+
+    private bool OpenBlock()
+    {
+        long start = file.Position;
+        int first = file.ReadByte();
+        Require(first >= 0);
+        if (first == 0)
+        {
+            return false;
+        }
+
+        byte[] header = new byte[(first + 1) * Alignment];
+        header[0] = (byte)first;
+        file.ReadExactly(header, 1, header.Length - 1);
+        ReadOnlySpan<byte> fields = header.AsSpan(0, header.Length - sizeof(uint));
+        Require(Crc32.HashToUInt32(fields) == BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(fields.Length)));
+        int flags = fields[1];
+        Require((flags & HasTwoFilters) == 0);
+        fields = fields[2..];
+        _ = (flags & HasPackedSize) != 0 ? TakeNumber(ref fields) : 0;
+        _ = (flags & HasSize) != 0 ? TakeNumber(ref fields) : 0;
+        Require(TakeNumber(ref fields) == Lzma2 && TakeNumber(ref fields) == 1);
+        block = Lzma.OpenSecond(file, fields[0]);
+        blockStart = start;
+        blocks++;
+        return true;
+    }
+
+    private void CloseBlock()
+    {
+        block = null;
+        SkipPadding(file.Position - blockStart);
+        Span<byte> stored = stackalloc byte[64];
+        stored = stored[..(check == 0 ? 0 : Alignment << ((check - 1) / 3))];
+        file.ReadExactly(stored);
+        Span<byte> own = stackalloc byte[sizeof(uint)];
+        _ = sum.GetHashAndReset(own);
+        Require(check != Crc32Check || own.SequenceEqual(stored));
+    }
+
+    /// <summary>The index repeats the blocks' sizes; its first byte, 0, was read.</summary>
+    private void ReadIndexAndFooter()
+    {
+        long start = file.Position - 1;
+        Require(ReadNumber() == blocks);
+        for (ulong i = 0; i < blocks; i++)
+        {
+            _ = ReadNumber();
+            _ = ReadNumber();
+        }
+
+        SkipPadding(file.Position - start);
+        file.Position += sizeof(uint);
+        long length = file.Position - start;
+        Span<byte> footer = stackalloc byte[FooterLength];
+        file.ReadExactly(footer);
+        Require(footer.EndsWith("YZ"u8) && footer[9] == check);
+        Require(Crc32.HashToUInt32(footer[4..10]) == BinaryPrimitives.ReadUInt32LittleEndian(footer));
+        Require((BinaryPrimitives.ReadUInt32LittleEndian(footer[4..]) + 1L) * Alignment == length);
+    }
+
+    private void SkipPadding(long length)
+    {
+        while (length++ % Alignment != 0)
+        {
+            Require(file.ReadByte() == 0);
+        }
+    }
+
+    /// <summary>A number of the format: seven bits in each byte, the lowest first.</summary>
+    private ulong ReadNumber()
+    {
+        ulong number = 0;
+        for (int shift = 0; shift < 63; shift += 7)
+        {
+            int b = file.ReadByte();
+            Require(b >= 0);
+            number |= (ulong)(b & 0x7F) << shift;
+            if (b < 0x80)
+            {
+                return number;
+            }
+        }
+
+        throw new InvalidDataException();
+    }
+
+    private static ulong TakeNumber(ref ReadOnlySpan<byte> bytes)
+    {
+        ulong number = 0;
+        for (int i = 0; i < 9; i++)
+        {
+            number |= (ulong)(bytes[i] & 0x7F) << (7 * i);
+            if (bytes[i] < 0x80)
+            {
+                bytes = bytes[(i + 1)..];
+                return number;
+            }
+        }
+
+        throw new InvalidDataException();
+    }
+}

@@ -1,0 +1,118 @@
+using System.Buffers.Binary;
+using ZstdSharp;
+
+namespace HackTree.Boot;
+
+/// <summary>
+/// Finds the end of a zstd frame from its headers (RFC 8878), for the decoder reads ahead. Like the kernel, one frame is one segment.
+/// </summary>
+internal static class ZstdFrame
+{
+    private const uint Magic = 0xFD2FB528;
+    private const int BlockHeaderLength = 3;
+    private const int LastBlock = 1;
+    private const int RepeatedByte = 1;
+    private const int HasSum = 0x04, Reserved = 0x08, IsSingleSegment = 0x20;
+
+    internal static Decoder Open(Stream file)
+    {
+        long start = file.Position;
+        SkipFrame(file);
+        long end = file.Position;
+        file.Position = start;
+
+        // Its own limit for the window, 128 MiB, is that of `zstd` and of the kernel.
+        return new ZstdDecoder(file, new DecompressionStream(new Part(file, end - start), leaveOpen: true), end);
+    }
+
+    private static void SkipFrame(Stream file)
+    {
+        Span<byte> bytes = stackalloc byte[sizeof(uint)];
+        file.ReadExactly(bytes);
+        int descriptor = file.ReadByte();
+        if (BinaryPrimitives.ReadUInt32LittleEndian(bytes) != Magic || descriptor < 0 || (descriptor & Reserved) != 0)
+        {
+            throw new InvalidDataException();
+        }
+
+        bool isSingle = (descriptor & IsSingleSegment) != 0;
+        int sizeLength = (descriptor >> 6) switch { 0 => isSingle ? 1 : 0, 1 => 2, 2 => 4, _ => 8 };
+        int dictionaryLength = (descriptor & 3) == 3 ? 4 : descriptor & 3;
+        Skip(file, (isSingle ? 0 : 1) + dictionaryLength + sizeLength);
+        int header;
+        do
+        {
+            file.ReadExactly(bytes[..BlockHeaderLength]);
+            header = bytes[0] | (bytes[1] << 8) | (bytes[2] << 16);
+            Skip(file, ((header >> 1) & 3) == RepeatedByte ? 1 : header >> 3);
+        }
+        while ((header & LastBlock) == 0);
+
+        Skip(file, (descriptor & HasSum) != 0 ? sizeof(uint) : 0);
+    }
+
+    private static void Skip(Stream file, int count)
+    {
+        if (file.Length - file.Position < count)
+        {
+            throw new EndOfStreamException();
+        }
+
+        file.Position += count;
+    }
+
+    private sealed class ZstdDecoder(Stream file, DecompressionStream stream, long end) : Decoder
+    {
+        internal override int Read(Span<byte> buffer)
+        {
+            int count = stream.Read(buffer);
+            file.Position = count == 0 ? end : file.Position;
+            return count;
+        }
+
+        public override void Dispose()
+        {
+            stream.Dispose();
+            base.Dispose();
+        }
+    }
+
+    /// <summary>The next bytes of a file, as if it ended there.</summary>
+    private sealed class Part(Stream file, long length) : Stream
+    {
+        private long remaining = length;
+
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => false;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
+
+        public override int Read(Span<byte> buffer)
+        {
+            int count = file.Read(buffer[..(int)Math.Min(buffer.Length, remaining)]);
+            remaining -= count;
+            return count;
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
+
+        public override void Flush()
+        {
+        }
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    }
+}

@@ -1,0 +1,31 @@
+using System.CommandLine;
+using HackTree.Boot;
+
+namespace HackTree.Cli;
+
+internal sealed class InitrdExtractCommand : Verb
+{
+    private readonly Argument<string> input = InitrdCommand.Input();
+    private readonly Argument<string> directory = new("DIR") { Description = "The directory to make; one that is there must be empty." };
+
+    internal InitrdExtractCommand()
+        : base("extract", "Unpack an initrd into a directory, as the kernel would.", "hacktree initrd extract /boot/initrd.img-6.1.0-56-amd64 initramfs")
+    {
+        Add(input);
+        Add(directory);
+        Details = "Later segments overwrite earlier ones. Nothing is written outside the directory.";
+    }
+
+    protected override int Run(Session session)
+    {
+        using InitrdReader reader = InitrdReader.Open(session.Get(input));
+        InitrdExtract extract = InitrdExtract.Run(reader, session.Get(directory));
+        if (extract.SkippedDevices > 0)
+        {
+            session.Note($"{HumanText.Count(extract.SkippedDevices, "device node")} left out: only root can make them");
+        }
+
+        session.Note($"{session.Get(directory)}: {HumanText.Count(extract.Entries)} entries of {HumanText.Count(reader.Segment.Number, "segment")}");
+        return ExitCode.Done;
+    }
+}

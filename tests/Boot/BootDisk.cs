@@ -1,0 +1,106 @@
+using HackTree.Tests.Crash;
+using HackTree.Tests.Support;
+
+namespace HackTree.Tests.Boot;
+
+/// <summary>
+/// A disk as somebody has it who installed Debian and hacktree on it: an ext4 filesystem with the system in it, a store, and
+/// roots checked out from a commit of the system. Made once for all boots, which come one after the other.
+/// </summary>
+public sealed class BootDisk : IDisposable
+{
+    private const int Megabytes = 3000;
+
+    private const string CheckUnit =
+        """
+        [Unit]
+        Description=checks of a boot test
+
+        [Service]
+        ExecStart=/bin/sh -c 'for f in /sysroot/check.sh /check.sh; do [ ! -e $f ] || exec sh $f; done'
+
+        [Install]
+        WantedBy=multi-user.target
+        """;
+
+    private readonly Lazy<LoopFilesystem> filesystem = new(Make);
+
+    /// <summary>Where the filesystem is mounted while no machine runs.</summary>
+    private LoopFilesystem Disk => filesystem.Value;
+
+    /// <summary>Runs hacktree on the disk's store, from outside.</summary>
+    internal void Ok(params IEnumerable<string> arguments) => Change(at => Hacktree.Run(["--store", at("objects"), .. arguments.Select(word => word.StartsWith('/') ? at(word[1..]) : word)]).Succeeded());
+
+    /// <summary>Changes what is on the disk, which is mounted meanwhile.</summary>
+    internal void Change(Action<Func<string, string>> change)
+    {
+        Disk.Mount();
+        try
+        {
+            change(Disk.At);
+        }
+        finally
+        {
+            Disk.Unmount();
+        }
+    }
+
+    /// <summary>Boots with a kernel command line, runs a script in the guest, and switches it off.</summary>
+    /// <param name="name">What the log is called.</param>
+    /// <param name="initrd">The initrd's path.</param>
+    /// <param name="commandLine">More for the kernel, such as subroot=r0.</param>
+    /// <param name="script">Shell commands that tell facts with <c>say</c>; state and failed units are told before.</param>
+    internal BootResult Boot(string name, string initrd, string commandLine, string script)
+    {
+        Qemu.Require();
+        const string State = "say state \"$(systemctl is-system-running --wait)\"; say failed \"$(systemctl --failed --plain --no-legend)\"\n";
+        Change(at => File.WriteAllText(at("check.sh"), $"{Qemu.ScriptHead}{State}{script}\nsay end reached\nsystemctl poweroff\n"));
+        return Qemu.Run(
+            name,
+            "-drive", $"file={Disk.Image},if=virtio,format=raw,cache=unsafe", "-kernel", BootRoot.Kernel, "-initrd", initrd,
+            "-append", $"console=ttyS0 root=/dev/vda panic=-1 {commandLine}");
+    }
+
+    public void Dispose()
+    {
+        if (filesystem.IsValueCreated)
+        {
+            filesystem.Value.Dispose();
+        }
+    }
+
+    private static LoopFilesystem Make()
+    {
+        string debian = BootRoot.Path;
+        Hacktree.Require();
+        var disk = new LoopFilesystem("ext4", Megabytes, "-O", "verity", "-I", "256");
+        try
+        {
+            Tools.Run("cp", "-a", $"{debian}/.", disk.Path).Succeeded();
+            File.Copy(Hacktree.Path, disk.At("usr/bin/hacktree"));
+            File.WriteAllText(disk.At("etc/systemd/system/check.service"), CheckUnit);
+            Directory.CreateDirectory(disk.At("etc/systemd/system/multi-user.target.wants"));
+            File.CreateSymbolicLink(disk.At("etc/systemd/system/multi-user.target.wants/check.service"), "../check.service");
+
+            // As an installer writes it; with subroot= it must do no harm.
+            File.WriteAllText(disk.At("etc/fstab"), "/dev/vda / ext4 rw,errors=remount-ro 0 1\n");
+            string store = disk.At("objects");
+            Hacktree.Run("init", "--store", store).Succeeded();
+            Hacktree.Run("--store", store, "commit", "-b", "debian", disk.Path).Succeeded();
+            disk.Unmount();
+            return disk;
+        }
+        catch
+        {
+            disk.Dispose();
+            throw;
+        }
+    }
+}
+
+/// <summary>Boots are slow and take every core: one after the other.</summary>
+[CollectionDefinition(Name)]
+public sealed class BootCollection : ICollectionFixture<BootDisk>
+{
+    public const string Name = "boots";
+}
