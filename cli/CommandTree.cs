@@ -85,11 +85,8 @@ internal static class CommandTree
             new FsckCommand(),
             new DuCommand(),
             new HashCommand(),
-<<<<<<< HEAD
             new ImageCommand(),
-=======
             new InitrdCommand(),
->>>>>>> main
             new BenchCommand(),
             new VersionCommand(),
             new CompletionCommand(),
