@@ -126,18 +126,24 @@ internal sealed class MountedImage
     {
         // What a command left running may need a moment to end.
         long started = System.Diagnostics.Stopwatch.GetTimestamp();
-        string error;
-        while (!Tool.Unmount.TryRun(["--recursive", point], out _, out error))
+        string error = "";
+        while (!Below(point).All(mount => Tool.Unmount.TryRun([mount], out _, out error)))
         {
             if (System.Diagnostics.Stopwatch.GetElapsedTime(started) > Patience)
             {
-                _ = Tool.Unmount.TryRun(["--lazy", point], out _, out _);
+                _ = Tool.Unmount.TryRun(["--lazy", "--recursive", point], out _, out _);
                 throw new StoreException($"{image}: something still runs in it, and the image is in use until that ends ({Tool.LastWords(error)})");
             }
 
             Thread.Sleep(100);
         }
     }
+
+    /// <summary>The mounts at and below a path in this thread's namespace, the last one first: a path may have several, one on top of the other.</summary>
+    private static IEnumerable<string> Below(string point) => File.ReadAllLines("/proc/thread-self/mountinfo")
+        .Select(line => line.Split(' ')[4])
+        .Where(mount => mount == point || mount.StartsWith(point + "/", StringComparison.Ordinal))
+        .Reverse();
 
     private static void TryRemove(string directory) => _ = Sys.RemoveDirectory(Sys.WorkingDirectory, ByteText.FromArgument(directory));
 }
