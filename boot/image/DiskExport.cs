@@ -31,7 +31,6 @@ internal sealed class DiskExport : IDisposable
     {
         if (DiskFormats.OfContent(image) == DiskFormat.Raw)
         {
-            RequireNoQemu(image);
             return new DiskExport(image);
         }
 
@@ -88,17 +87,6 @@ internal sealed class DiskExport : IDisposable
             "--chardev", "stdio,id=control", "--monitor", "chardev=control",
         ];
         return new ProcessStartInfo(Tool.SetDeathSignal.Path, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
-    }
-
-    private static void RequireNoQemu(string image)
-    {
-        // Without qemu-img there is hardly a QEMU that could have it open.
-        if (Tool.Find(Tool.DiskImage.Name) is not null
-            && !Tool.DiskImage.TryRun(["info", "-f", "raw", image], out _, out string error)
-            && IsLockComplaint(error))
-        {
-            throw ImageLock.InUseByQemu(image);
-        }
     }
 
     private static bool IsLockComplaint(string error) => error.Contains("lock", StringComparison.Ordinal) && error.Contains("another process", StringComparison.Ordinal);

@@ -35,10 +35,35 @@ internal static class EfiPartition
             File.WriteAllText(Place(staging, path), text);
         }
 
-        const int kibibyte = 1024;
-        Tool.MakeFat.Run("-F", "32", "-n", "ESP", $"--offset={partition.Offset / PartitionTable.SectorSize}", disk, $"{partition.Length / kibibyte}");
-        Tool.CopyToFat.Run(["-i", $"{disk}@@{partition.Offset}", "-s", .. Directory.EnumerateFileSystemEntries(staging), "::/"]);
+        // In a file of its own: mtools cannot read the FAT of one that begins inside a large file.
+        string file = Path.Combine(scratch, "esp");
+        using (FileStream image = File.Create(file))
+        {
+            image.SetLength(partition.Length);
+        }
+
+        Tool.MakeFat.Run("-F", "32", "-n", "ESP", file);
+        Tool.CopyToFat.Run(["-i", file, "-s", .. Directory.EnumerateFileSystemEntries(staging), "::/"]);
+        CopyData(file, disk, partition.Offset);
+        File.Delete(file);
         Directory.Delete(staging, recursive: true);
+    }
+
+    /// <summary>Copies what is not zeros; the disk is new, and has holes there.</summary>
+    private static void CopyData(string file, string disk, long offset)
+    {
+        using FileStream source = File.OpenRead(file);
+        using FileStream target = File.OpenWrite(disk);
+        byte[] piece = new byte[ImageLayout.MiB];
+        int count;
+        for (long at = offset; (count = source.ReadAtLeast(piece, piece.Length, throwOnEndOfStream: false)) > 0; at += count)
+        {
+            if (piece.AsSpan(0, count).ContainsAnyExcept((byte)0))
+            {
+                target.Position = at;
+                target.Write(piece, 0, count);
+            }
+        }
     }
 
     private static void Write(string staging, string path, string source) => File.Copy(source, Place(staging, path));

@@ -16,9 +16,7 @@ internal static partial class Ext4
     // GRUB 2.06 cannot read a filesystem with metadata_csum_seed, and older kernels none with orphan_file. verity is off by default.
     private const string Features = "verity,^metadata_csum_seed,^orphan_file";
 
-    /// <summary>
-    /// Makes one from a directory: mkfs keeps hardlinks, owners, modes, attributes and devices. Under fakeroot, those that fakeroot tells of.
-    /// </summary>
+    /// <summary>Makes one from a directory: mkfs keeps hardlinks, owners, modes, attributes and devices, and of times the seconds.</summary>
     internal static void Make(string disk, Partition partition, string directory, Guid uuid)
     {
         const int kibibyte = 1024;

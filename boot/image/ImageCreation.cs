@@ -158,7 +158,7 @@ public sealed class ImageCreation : IDisposable
     {
         if (!Sys.IsRoot)
         {
-            throw new StoreException("only root can give the files of an image their owners; run it as root, or under fakeroot: `fakeroot hacktree image create ...`");
+            throw new StoreException("only root can give the files of an image their owners; run it as root (it mounts nothing, so root in a container will do)");
         }
 
         if (Path.Exists(output))

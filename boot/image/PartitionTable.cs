@@ -202,6 +202,11 @@ internal static class PartitionTable
 
     private static bool TryReadSectors(Stream disk, long sector, byte[] buffer)
     {
+        if (sector > disk.Length / SectorSize)
+        {
+            return false;
+        }
+
         disk.Position = sector * SectorSize;
         return disk.ReadAtLeast(buffer, buffer.Length, throwOnEndOfStream: false) == buffer.Length;
     }

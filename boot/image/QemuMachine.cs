@@ -16,7 +16,7 @@ public static class QemuMachine
     {
         string program = Emulator.Path;
         DiskFormat format = DiskFormats.OfContent(request.Image);
-        using ImageLock held = request.Snapshot ? ImageLock.TakeShared(request.Image) : ImageLock.Take(request.Image);
+        using ImageLock held = ImageLock.Take(request.Image);
         using Process process = Tool.Start(new ProcessStartInfo(program, Arguments(request, format, IsKvmUsable())));
         using CancellationTokenRegistration killing = stop.Register(process.Kill);
         if (!process.WaitForExit(limit ?? Timeout.InfiniteTimeSpan))

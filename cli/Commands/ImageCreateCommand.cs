@@ -23,10 +23,10 @@ internal sealed class ImageCreateCommand : Verb
             "create",
             "Make a disk that boots from a tree: a store, roots of hardlinks, a boot loader.",
             "hacktree image create --tree ./rootfs -o debian.qcow2 --roots r0,r1",
-            "fakeroot hacktree image create --tree debian/bookworm -o disk.img --size 8G --uefi")
+            "hacktree image create --tree debian/bookworm -o disk.img --size 8G --uefi")
     {
-        Details = "Mounts nothing. Who is not root needs fakeroot, so that files keep their owners. The tree must have a kernel and an\n"
-            + "initrd of initramfs-tools in /boot.";
+        Details = "Only root can, but without the right to mount, as in a container. The tree must have a kernel and an initrd of initramfs-tools\n"
+            + "in /boot.";
         format.AcceptOnlyFromAmong("raw", "qcow2");
         tree.CompletionSources.Add(Completions.Refs);
         foreach (Option option in new Option[] { tree, output, size, roots, defaultRoot, format, uefi, append })
