@@ -1,44 +1,38 @@
-using System.Diagnostics;
+using System.Text.Json;
+using HackTree.Linux;
+using HackTree.Model;
 using HackTree.Store;
 
 namespace HackTree.Boot;
 
 /// <summary>
-/// A disk image as a file of raw bytes: the image itself, or for qcow2 a file that qemu-storage-daemon shows by FUSE while this exists.
-/// What is written goes into the image at once; nothing is converted or copied.
+/// A disk image as a file of raw bytes: the image itself, or for qcow2 a copy that takes the image's place when the work is done. (A FUSE
+/// export by qemu-storage-daemon would save the copy, but with the daemon killed under a mounted filesystem the kernel can hang.)
 /// </summary>
 internal sealed class DiskExport : IDisposable
 {
-    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(20);
+    private readonly string image;
 
-    private readonly Process? daemon;
-    private readonly Task<string>? complaints;
-
-    private DiskExport(string path) => Path = path;
-
-    private DiskExport(string path, Process daemon)
-        : this(path)
-    {
-        this.daemon = daemon;
-        complaints = daemon.StandardError.ReadToEndAsync();
-    }
+    private DiskExport(string image, string path) => (this.image, Path) = (image, path);
 
     /// <summary>The file of raw bytes.</summary>
     internal string Path { get; }
 
-    /// <summary>Opens an image whose lock the caller holds. <paramref name="place"/> is a file name to use where one is needed.</summary>
-    internal static DiskExport Open(string image, string place)
+    private bool IsCopy => Path != image;
+
+    /// <summary>Opens an image whose lock the caller holds.</summary>
+    internal static DiskExport Open(string image)
     {
         if (DiskFormats.OfContent(image) == DiskFormat.Raw)
         {
-            return new DiskExport(image);
+            return new DiskExport(image, image);
         }
 
-        File.WriteAllBytes(place, []);
-        var export = new DiskExport(place, Tool.Start(DaemonCommand(image, place)));
+        RequirePlain(image);
+        var export = new DiskExport(image, $"{image}.{Environment.ProcessId}.raw.partial");
         try
         {
-            export.WaitUntilShown(image);
+            Tool.DiskImage.Run("convert", "-f", "qcow2", "-O", "raw", image, export.Path);
             return export;
         }
         catch
@@ -48,66 +42,50 @@ internal sealed class DiskExport : IDisposable
         }
     }
 
-    /// <summary>Ends the daemon, which writes what it holds. Unmount what is mounted of the file before.</summary>
-    public void Dispose()
+    /// <summary>Puts what was written into the image. Unmount before; without this, an image that is not raw stays as it was.</summary>
+    internal void Complete()
     {
-        if (daemon is null)
+        if (!IsCopy)
         {
             return;
         }
 
+        string changed = $"{image}.{Environment.ProcessId}.qcow2.partial";
         try
         {
-            daemon.StandardInput.Write("{\"execute\":\"qmp_capabilities\"}\n{\"execute\":\"quit\"}\n");
-            daemon.StandardInput.Close();
-        }
-        catch (IOException)
-        {
-            // It has ended by itself.
-        }
-
-        if (!daemon.WaitForExit(Patience))
-        {
-            daemon.Kill();
-            daemon.WaitForExit();
-        }
-
-        daemon.Dispose();
-        File.Delete(Path);
-    }
-
-    private static ProcessStartInfo DaemonCommand(string image, string place)
-    {
-        // It must not outlive this program: a daemon that nobody ends keeps the image for itself.
-        string[] arguments =
-        [
-            "--pdeathsig", "KILL", Tool.DiskExport.Path,
-            "--blockdev", $"driver=qcow2,node-name=disk,discard=unmap,file.driver=file,file.discard=unmap,file.filename={image.Replace(",", ",,", StringComparison.Ordinal)}",
-            "--export", $"type=fuse,id=disk,node-name=disk,mountpoint={place},writable=on",
-            "--chardev", "stdio,id=control", "--monitor", "chardev=control",
-        ];
-        return new ProcessStartInfo(Tool.SetDeathSignal.Path, arguments) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
-    }
-
-    private static bool IsLockComplaint(string error) => error.Contains("lock", StringComparison.Ordinal) && error.Contains("another process", StringComparison.Ordinal);
-
-    private void WaitUntilShown(string image)
-    {
-        long started = Stopwatch.GetTimestamp();
-        while (new FileInfo(Path).Length == 0)
-        {
-            if (daemon!.HasExited)
+            Tool.DiskImage.Run("convert", "-f", "raw", "-O", "qcow2", Path, changed);
+            using (FileStream file = File.Open(changed, FileMode.Open, FileAccess.ReadWrite))
             {
-                string error = complaints!.GetAwaiter().GetResult();
-                throw IsLockComplaint(error) ? ImageLock.InUseByQemu(image) : new StoreException($"{image}: qemu-storage-daemon failed: {Tool.LastWords(error)}");
+                Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(image), out FileStatus status).ThrowIfFailed("statx", image);
+                Sys.SetOwner(file.SafeFileHandle, status.Uid, status.Gid).ThrowIfFailed("fchown", changed);
+                Sys.SetMode(file.SafeFileHandle, status.Mode & 0xFFFu).ThrowIfFailed("fchmod", changed);
+                file.Flush(flushToDisk: true);
             }
 
-            if (Stopwatch.GetElapsedTime(started) > Patience)
-            {
-                throw new StoreException($"{image}: qemu-storage-daemon does not show it; is FUSE there (/dev/fuse)? `qemu-img convert -O raw` makes an image that needs neither");
-            }
+            File.Move(changed, image, overwrite: true);
+        }
+        finally
+        {
+            File.Delete(changed);
+        }
+    }
 
-            Thread.Sleep(20);
+    /// <summary>Removes the copy.</summary>
+    public void Dispose()
+    {
+        if (IsCopy)
+        {
+            File.Delete(Path);
+        }
+    }
+
+    /// <summary>Snapshots and a backing file would be lost on the way.</summary>
+    private static void RequirePlain(string image)
+    {
+        using JsonDocument facts = JsonDocument.Parse(Tool.DiskImage.Run("info", "--output=json", "-f", "qcow2", image));
+        if (facts.RootElement.TryGetProperty("backing-filename", out _) || facts.RootElement.TryGetProperty("snapshots", out _))
+        {
+            throw new StoreException($"{image}: it has snapshots or a backing file, which this program would lose; make a plain one with `qemu-img convert -O qcow2`");
         }
     }
 }

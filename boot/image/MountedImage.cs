@@ -57,18 +57,22 @@ internal sealed class MountedImage
         string scratch = Directory.CreateTempSubdirectory("hacktree-image-").FullName;
         try
         {
-            using DiskExport export = DiskExport.Open(System.IO.Path.GetFullPath(image), System.IO.Path.Combine(scratch, "disk"));
+            using DiskExport export = DiskExport.Open(System.IO.Path.GetFullPath(image));
             string point = System.IO.Path.Combine(scratch, "root");
             Directory.CreateDirectory(point);
             string uuid = Mount(image, export.Path, point);
+            T result;
             try
             {
-                return work(new MountedImage(point, uuid));
+                result = work(new MountedImage(point, uuid));
             }
             finally
             {
                 Unmount(image, point);
             }
+
+            export.Complete();
+            return result;
         }
         finally
         {

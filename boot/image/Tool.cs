@@ -14,11 +14,9 @@ internal sealed record Tool(string Name, string Package)
     internal static readonly Tool CopyToFat = new("mcopy", "mtools");
     internal static readonly Tool GrubImage = new("grub-mkimage", "grub-common");
     internal static readonly Tool DiskImage = new("qemu-img", "qemu-utils");
-    internal static readonly Tool DiskExport = new("qemu-storage-daemon", "qemu-system-common");
     internal static readonly Tool Mount = new("mount", "mount");
     internal static readonly Tool Unmount = new("umount", "mount");
     internal static readonly Tool ChangeRoot = new("chroot", "coreutils");
-    internal static readonly Tool SetDeathSignal = new("setpriv", "util-linux");
 
     // mkfs.* and debugfs live where an ordinary user's path may not lead.
     private static readonly string[] MoreFolders = ["/usr/local/sbin", "/usr/sbin", "/sbin"];

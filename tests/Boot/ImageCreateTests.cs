@@ -77,7 +77,7 @@ public sealed class ImageCreateTests : IDisposable
 
     private static void Require() => ImageWorld.Require();
 
-    private static string Refusal(params string[] arguments) => Hacktree.Refused(ImageWorld.Image(["create", .. arguments]));
+    private static string Refusal(params string[] arguments) => Hacktree.Refused(ImageWorld.Image(["create", "-q", .. arguments]));
 
     private string Store()
     {
