@@ -85,6 +85,7 @@ internal static class CommandTree
             new FsckCommand(),
             new DuCommand(),
             new HashCommand(),
+            new ImageCommand(),
             new InitrdCommand(),
             new BenchCommand(),
             new VersionCommand(),

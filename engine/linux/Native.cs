@@ -137,6 +137,9 @@ internal static unsafe partial class Native
     [LibraryImport(LibC, EntryPoint = "lremovexattr", SetLastError = true)]
     internal static partial int LRemoveXattr(byte* path, byte* name);
 
+    [LibraryImport(LibC, EntryPoint = "unshare", SetLastError = true)]
+    internal static partial int Unshare(int flags);
+
     [LibraryImport(LibC, EntryPoint = "geteuid")]
     internal static partial uint GetEUid();
 

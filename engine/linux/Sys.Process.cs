@@ -17,6 +17,7 @@ public static unsafe partial class Sys
     internal const int LockNonBlocking = 4;
     internal const nuint GetWindowSize = 0x5413;
     internal const int LimitOpenFiles = 7;
+    internal const int CloneNewNamespace = 0x20000;
 
     /// <summary>geteuid(2).</summary>
     public static uint EffectiveUid => Native.GetEUid();
@@ -83,6 +84,12 @@ public static unsafe partial class Sys
 
         return errno;
     }
+
+    /// <summary>
+    /// unshare(2): gives the calling thread, and the programs it starts, a mount namespace of its own, which goes away with the last of them. Only root
+    /// can. Mounts still travel to and from other namespaces until / is made private or a slave.
+    /// </summary>
+    public static Errno UnshareMounts() => Result(Native.Unshare(CloneNewNamespace));
 
     /// <summary>mount(2): shows the filesystem of type <paramref name="type"/> on the device <paramref name="source"/> at <paramref name="target"/>.</summary>
     public static Errno Mount(ReadOnlySpan<byte> source, ReadOnlySpan<byte> target, ReadOnlySpan<byte> type)

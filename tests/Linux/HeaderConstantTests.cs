@@ -16,6 +16,7 @@ public sealed class HeaderConstantTests
         #include <linux/fs.h>
         #include <linux/magic.h>
         #include <linux/openat2.h>
+        #include <sched.h>
         #include <stddef.h>
         #include <stdio.h>
         #include <sys/file.h>
@@ -56,6 +57,7 @@ public sealed class HeaderConstantTests
         ("LOCK_EX", (long)LockKind.Exclusive),
         ("LOCK_NB", Sys.LockNonBlocking),
         ("RLIMIT_NOFILE", Sys.LimitOpenFiles),
+        ("CLONE_NEWNS", Sys.CloneNewNamespace),
         ("O_RDONLY", (long)OpenFlags.ReadOnly),
         ("O_WRONLY", (long)OpenFlags.WriteOnly),
         ("O_RDWR", (long)OpenFlags.ReadWrite),

@@ -148,13 +148,21 @@ subroot_choose()
 	echo "$subroot_other"
 }
 
+# ROOT RECORD: whether all files are the root's own: those of a copy are, and those of a system that `image convert` made a root.
+subroot_owns_files()
+{
+	case $(subroot_property "${2:-/dev/null}" method) in
+	Copy | Reflink) return 0 ;;
+	esac
+	subroot_file=$subroot_keep/hacktree-convert.json
+	[ -z "$2" ] && [ -f "$subroot_file" ] && [ "$(subroot_property "$subroot_file" root)" = "$1" ]
+}
+
 # ROOT RECORD: whether the root may be written to, as subroot.rw asks.
 subroot_is_writable()
 {
 	subroot_rw=$(subroot_argument subroot.rw) || return 1
-	case $(subroot_property "${2:-/dev/null}" method) in
-	Copy | Reflink) return 0 ;;
-	esac
+	! subroot_owns_files "$1" "$2" || return 0
 	if [ "$subroot_rw" = force ]; then
 		subroot_say 3 "subroot.rw=force: what is written into a file of /$1 is written into the store and other roots"
 		return 0
@@ -163,15 +171,10 @@ subroot_is_writable()
 	return 1
 }
 
-# RECORD: whether the files below /etc are the root's own.
+# ROOT RECORD: whether the files below /etc are the root's own.
 subroot_owns_etc()
 {
-	[ -n "$1" ] || return 1
-	[ "$(subroot_property "$1" boot)" = true ] && return 0
-	case $(subroot_property "$1" method) in
-	Copy | Reflink) return 0 ;;
-	esac
-	return 1
+	[ "$(subroot_property "${2:-/dev/null}" boot)" = true ] || subroot_owns_files "$1" "$2"
 }
 
 # SOURCE DIRECTORY: shows SOURCE at DIRECTORY too, which is made where it is missing.
@@ -202,7 +205,7 @@ subroot_share()
 # NEWROOT ROOT RECORD: / read-only, with what must be writable mounted over it.
 subroot_protect()
 {
-	if subroot_owns_etc "$3"; then
+	if subroot_owns_etc "$2" "$3"; then
 		subroot_bind "$subroot_keep/$2/etc" "$1/etc"
 	else
 		subroot_say 3 "/etc is read-only: its files are hardlinks into the store; a root made with checkout --boot has its own"

@@ -1,0 +1,77 @@
+using HackTree.Store;
+
+namespace HackTree.Boot;
+
+/// <summary>An EFI system partition with systemd-boot, the kernel, the initrd and an entry for each root. FAT keeps no links: these are copies.</summary>
+internal static class EfiPartition
+{
+    private const string Loader = "/usr/lib/systemd/boot/efi/systemd-bootx64.efi";
+    private const long Smallest = 64 * ImageLayout.MiB;
+
+    /// <summary>How large one must be for a kernel and initrd, and for those of an upgrade beside them.</summary>
+    internal static long LengthFor(string boot, BootMenu menu)
+    {
+        long files = new FileInfo(Path.Combine(boot, menu.Kernel)).Length + new FileInfo(Path.Combine(boot, menu.Initrd)).Length;
+        long wanted = (3 * files) + (16 * ImageLayout.MiB);
+        return Math.Max(Smallest, (wanted + ImageLayout.MiB - 1) / ImageLayout.MiB * ImageLayout.MiB);
+    }
+
+    /// <summary>Makes one in a disk.</summary>
+    internal static void Make(string disk, Partition partition, string boot, BootMenu menu, string scratch)
+    {
+        if (!File.Exists(Loader))
+        {
+            throw new StoreException($"{Loader} is not there; install the package systemd-boot-efi (apt install systemd-boot-efi), or leave --uefi out for an image that boots by BIOS");
+        }
+
+        // Gathered first: mcopy copies a folder with all that is below it.
+        string staging = Path.Combine(scratch, "efi");
+        Write(staging, "EFI/BOOT/BOOTX64.EFI", Loader);
+        Write(staging, "EFI/systemd/systemd-bootx64.efi", Loader);
+        Write(staging, menu.Kernel, Path.Combine(boot, menu.Kernel));
+        Write(staging, menu.Initrd, Path.Combine(boot, menu.Initrd));
+        foreach ((string path, string text) in menu.LoaderFiles())
+        {
+            File.WriteAllText(Place(staging, path), text);
+        }
+
+        // In a file of its own: mtools cannot read the FAT of one that begins inside a large file.
+        string file = Path.Combine(scratch, "esp");
+        using (FileStream image = File.Create(file))
+        {
+            image.SetLength(partition.Length);
+        }
+
+        Tool.MakeFat.Run("-F", "32", "-n", "ESP", file);
+        Tool.CopyToFat.Run(["-i", file, "-s", .. Directory.EnumerateFileSystemEntries(staging), "::/"]);
+        CopyData(file, disk, partition.Offset);
+        File.Delete(file);
+        Directory.Delete(staging, recursive: true);
+    }
+
+    /// <summary>Copies what is not zeros; the disk is new, and has holes there.</summary>
+    private static void CopyData(string file, string disk, long offset)
+    {
+        using FileStream source = File.OpenRead(file);
+        using FileStream target = File.OpenWrite(disk);
+        byte[] piece = new byte[ImageLayout.MiB];
+        int count;
+        for (long at = offset; (count = source.ReadAtLeast(piece, piece.Length, throwOnEndOfStream: false)) > 0; at += count)
+        {
+            if (piece.AsSpan(0, count).ContainsAnyExcept((byte)0))
+            {
+                target.Position = at;
+                target.Write(piece, 0, count);
+            }
+        }
+    }
+
+    private static void Write(string staging, string path, string source) => File.Copy(source, Place(staging, path));
+
+    private static string Place(string staging, string path)
+    {
+        string place = Path.Combine(staging, path);
+        Directory.CreateDirectory(Path.GetDirectoryName(place)!);
+        return place;
+    }
+}

@@ -1,0 +1,260 @@
+using System.Text;
+using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Boot;
+
+/// <summary>
+/// Turns an installed Debian, mounted somewhere, into the root /rN of its own filesystem, and back. Everything is moved by rename, nothing
+/// is copied. Each step looks at what is where and does what is left to do, so that a conversion that was interrupted anywhere goes on, or
+/// back, from there; ext4 makes renames durable in the order they were made.
+/// </summary>
+internal sealed class ImageConversion : IDisposable
+{
+    private const uint Public = 0x1ED;
+
+    private readonly string top;
+    private readonly string image;
+    private readonly string uuid;
+    private readonly SafeFileHandle topHandle;
+
+    /// <summary>Begins with what is at <paramref name="top"/>, the mounted filesystem of <paramref name="image"/>.</summary>
+    internal ImageConversion(string top, string uuid, string image)
+    {
+        (this.top, this.uuid, this.image) = (top, uuid, image);
+        topHandle = Open(Sys.WorkingDirectory, ByteText.FromArgument(top), top);
+    }
+
+    /// <summary>Called before each change, with what it is; one that throws stands for a power cut.</summary>
+    internal Action<string>? OnStep { get; init; }
+
+    /// <summary>Converts, or goes on with a conversion; answers whether there was anything to do.</summary>
+    internal bool Run(string root)
+    {
+        ConversionJournal? journal = ConversionJournal.Read(top, image);
+        if (journal is { State: ConversionState.Done })
+        {
+            return false;
+        }
+
+        if (journal is not null && journal.Root != root)
+        {
+            throw new StoreException($"{image}: a conversion to /{journal.Root} was interrupted; go on with --root {journal.Root}, or take it back with --undo");
+        }
+
+        if (journal is null)
+        {
+            StockSystem.Require(top, root, image);
+        }
+
+        string entry = GrubEntry.Make(Encoding.Latin1.GetString(ReadGrub(GrubEntry.MainFile)!), root, uuid, image);
+        journal = (journal ?? Plan(root)) with { State = ConversionState.Converting };
+        Step("write the journal", () => journal.Write(topHandle, image));
+        Step($"make /{root}", () => Make(topHandle, root));
+        using SafeFileHandle rootHandle = Open(topHandle, ByteText.FromArgument(root), root);
+        foreach (byte[] name in Names(topHandle))
+        {
+            if (!IsKept(name, root))
+            {
+                Step($"move {ByteText.Quote(name)}", () => Move(topHandle, name, rootHandle, name));
+            }
+        }
+
+        ShareVar(rootHandle);
+        foreach (string name in new[] { ImageLayout.Boot, ImageLayout.Home, ImageLayout.PhysicalRoot })
+        {
+            Step($"make the mount point {name}", () => Make(rootHandle, name));
+        }
+
+        using SafeFileHandle boot = Open(topHandle, "boot"u8, "boot");
+        Step("write the segment for the initrd", () => DurableFile.Replace(boot, Encoding.ASCII.GetBytes(GrubEntry.Segment), InitrdPatch.Segment(), 0x1A4, $"{image}: /boot"));
+        Step("add the menu entry", () => WriteGrub(journal.MenuFile, GrubEntry.Add(ReadGrub(journal.MenuFile) ?? [], entry)));
+        Step("complete the journal", () => (journal with { State = ConversionState.Done }).Write(topHandle, image));
+        return true;
+    }
+
+    /// <summary>Takes a conversion back, from however far it came; answers whether there was one.</summary>
+    internal bool Undo()
+    {
+        if (ConversionJournal.Read(top, image) is not { } journal)
+        {
+            return false;
+        }
+
+        Step("write the journal", () => (journal with { State = ConversionState.Undoing }).Write(topHandle, image));
+        Step("remove the menu entry", () => RemoveEntry(journal));
+        using SafeFileHandle boot = Open(topHandle, "boot"u8, "boot");
+        Step("remove the segment", () => IgnoreMissing(Sys.Unlink(boot, Encoding.ASCII.GetBytes(GrubEntry.Segment)), "unlinkat"));
+        if (Sys.Open(topHandle, ByteText.FromArgument(journal.Root), OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle root) == Errno.None)
+        {
+            using (root)
+            {
+                Empty(root, journal);
+            }
+
+            Step($"remove /{journal.Root}", () => Sys.RemoveDirectory(topHandle, ByteText.FromArgument(journal.Root)).ThrowIfFailed("rmdir", $"{image}: /{journal.Root}"));
+        }
+
+        Step("remove the journal", () => IgnoreMissing(Sys.Unlink(topHandle, ByteText.FromArgument(ConversionJournal.FileName)), "unlinkat"));
+        Sys.Sync(topHandle).ThrowIfFailed("fsync", image);
+        return true;
+    }
+
+    public void Dispose() => topHandle.Dispose();
+
+    private ConversionJournal Plan(string root)
+    {
+        string file = GrubEntry.FileFor(Encoding.Latin1.GetString(ReadGrub(GrubEntry.MainFile)!));
+        return new ConversionJournal
+        {
+            Root = root,
+            State = ConversionState.Converting,
+            MenuFile = file,
+            IsMenuFileNew = ReadGrub(file) is null,
+            IsPhysicalRootNew = Sys.Stat(topHandle, ByteText.FromArgument(ImageLayout.PhysicalRoot), out _) != Errno.None,
+        };
+    }
+
+    /// <summary>/var stays, and the package database goes from it into the root, with mount points where each is missing now.</summary>
+    private void ShareVar(SafeFileHandle root)
+    {
+        byte[] database = ByteText.FromArgument(ImageLayout.PackageDatabase);
+        Step("make the mount point var", () => Make(root, ImageLayout.Var));
+        Step("make var/lib in the root", () => Make(root, "var/lib"));
+        if (Sys.Stat(root, database, out _) == Errno.ENOENT)
+        {
+            Step("move the package database", () => Move(topHandle, database, root, database));
+        }
+
+        Step("make the mount point var/lib/dpkg", () => Make(topHandle, ImageLayout.PackageDatabase));
+    }
+
+    /// <summary>Moves all that is in the root back to the top.</summary>
+    private void Empty(SafeFileHandle root, ConversionJournal journal)
+    {
+        byte[] database = ByteText.FromArgument(ImageLayout.PackageDatabase);
+        if (Sys.Stat(root, database, out _) == Errno.None)
+        {
+            Step("remove the mount point var/lib/dpkg", () => RemoveEmpty(topHandle, ImageLayout.PackageDatabase));
+            Step("move the package database back", () => Move(root, database, topHandle, database));
+        }
+
+        string[] points = ["var/lib", ImageLayout.Var, ImageLayout.Home, ImageLayout.Boot, .. journal.IsPhysicalRootNew ? [ImageLayout.PhysicalRoot] : (string[])[]];
+        foreach (string point in points)
+        {
+            Step($"remove the mount point {point}", () => RemoveEmpty(root, point));
+        }
+
+        foreach (byte[] name in Names(root))
+        {
+            Step($"move {ByteText.Quote(name)} back", () => Move(root, name, topHandle, name));
+        }
+    }
+
+    private static bool IsKept(byte[] name, string root)
+    {
+        string text = Encoding.Latin1.GetString(name);
+        return text == root
+            || ImageLayout.Shared.Contains(text)
+            || text is ImageLayout.Store or ImageLayout.FilesystemRoot or ConversionJournal.FileName or ConversionJournal.FileName + ".hacktree-new";
+    }
+
+    private void RemoveEntry(ConversionJournal journal)
+    {
+        byte[] bytes = GrubEntry.Remove(ReadGrub(journal.MenuFile) ?? []);
+        if (bytes.Length == 0 && journal.IsMenuFileNew)
+        {
+            using SafeFileHandle folder = OpenGrub();
+            IgnoreMissing(Sys.Unlink(folder, ByteText.FromArgument(journal.MenuFile)), "unlinkat");
+        }
+        else
+        {
+            WriteGrub(journal.MenuFile, bytes);
+        }
+    }
+
+    private void Step(string what, Action change)
+    {
+        OnStep?.Invoke(what);
+        change();
+    }
+
+    private byte[]? ReadGrub(string name)
+    {
+        string path = Path.Combine(top, GrubEntry.Folder, name);
+        return File.Exists(path) ? File.ReadAllBytes(path) : null;
+    }
+
+    private void WriteGrub(string name, byte[] bytes)
+    {
+        using SafeFileHandle folder = OpenGrub();
+        byte[] fileName = ByteText.FromArgument(name);
+        uint mode = Sys.Stat(folder, fileName, out FileStatus status) == Errno.None ? status.Mode & 0xFFFu : 0x1A4u;
+        DurableFile.Replace(folder, fileName, bytes, mode, $"{image}: /{GrubEntry.Folder}/{name}");
+    }
+
+    private SafeFileHandle OpenGrub() => Open(topHandle, ByteText.FromArgument(GrubEntry.Folder), GrubEntry.Folder);
+
+    private SafeFileHandle Open(SafeFileHandle from, ReadOnlySpan<byte> path, string subject)
+    {
+        Sys.Open(from, path, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle handle).ThrowIfFailed("openat", $"{image}: {subject}");
+        return handle;
+    }
+
+    private void Make(SafeFileHandle directory, string path)
+    {
+        Errno errno = Sys.MakeDirectory(directory, ByteText.FromArgument(path), Public);
+        if (errno != Errno.EEXIST)
+        {
+            errno.ThrowIfFailed("mkdirat", $"{image}: {path}");
+            Sys.SetMode(directory, ByteText.FromArgument(path), Public).ThrowIfFailed("fchmodat", $"{image}: {path}");
+        }
+    }
+
+    private void RemoveEmpty(SafeFileHandle directory, string path)
+    {
+        Errno errno = Sys.RemoveDirectory(directory, ByteText.FromArgument(path));
+        if (errno == Errno.ENOTEMPTY)
+        {
+            throw new StoreException($"{image}: the mount point {path} is not empty; move what is in it elsewhere with `hacktree image edit`, and go on with --undo");
+        }
+
+        IgnoreMissing(errno, "rmdir");
+    }
+
+    private void Move(SafeFileHandle from, byte[] name, SafeFileHandle to, byte[] newName)
+    {
+        Errno errno = Sys.RenameNew(from, name, to, newName);
+        if (errno == Errno.EEXIST)
+        {
+            throw new StoreException($"{image}: {ByteText.Quote(name)} is both at the top and in the root; remove or rename one of the two with `hacktree image edit`, and try again");
+        }
+
+        errno.ThrowIfFailed("renameat2", $"{image}: {ByteText.Quote(name)}");
+    }
+
+    private void IgnoreMissing(Errno errno, string call)
+    {
+        if (errno != Errno.ENOENT)
+        {
+            errno.ThrowIfFailed(call, image);
+        }
+    }
+
+    private List<byte[]> Names(SafeFileHandle directory)
+    {
+        using SafeFileHandle listing = DirectoryReader.Reopen(directory, image);
+        var reader = new DirectoryReader();
+        reader.Start(listing, image);
+        var names = new List<byte[]>();
+        while (reader.Next())
+        {
+            names.Add(reader.Name.ToArray());
+        }
+
+        names.Sort((a, b) => a.AsSpan().SequenceCompareTo(b));
+        return names;
+    }
+}

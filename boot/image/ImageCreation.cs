@@ -1,0 +1,228 @@
+using HackTree.Checkout;
+using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
+
+namespace HackTree.Boot;
+
+/// <summary>
+/// Makes a disk that boots from a tree, without mounting anything: a directory is filled, mkfs makes the filesystem of it right
+/// in the disk file, and the boot loader is written beside it. The file has its name when it is whole.
+/// </summary>
+public sealed class ImageCreation : IDisposable
+{
+    private const string FallbackRef = "image";
+
+    private readonly ImageRequest request;
+    private readonly string scratch;
+    private readonly ImageContent content;
+    private readonly CancellationToken stop;
+
+    /// <summary>Checks what was asked for, before anything is made. Throws <see cref="StoreException"/> where it cannot be.</summary>
+    public ImageCreation(ImageRequest request, CancellationToken stop)
+    {
+        this.request = request;
+        this.stop = stop;
+        string output = Path.GetFullPath(request.Output);
+        string folder = Path.GetDirectoryName(output) ?? "/";
+        scratch = Path.Combine(folder, $".{Path.GetFileName(output)}.{Environment.ProcessId}.partial");
+        content = new ImageContent(Path.Combine(scratch, "root"));
+        Require(output, folder);
+    }
+
+    /// <summary>Called with what is done next, in words; may be null.</summary>
+    public Action<string>? OnStep { get; init; }
+
+    /// <summary>Counts files as they are taken into the image's store and checked out.</summary>
+    public Progress? Progress { get; init; }
+
+    /// <summary>Makes it from a directory.</summary>
+    public void RunTree(string tree)
+    {
+        if (!Directory.Exists(tree))
+        {
+            throw new StoreException($"{tree}: no such directory");
+        }
+
+        string refName = RefFor(tree);
+        Run(refName, store =>
+        {
+            using PackWriter pack = store.Packs.NewPack();
+            ImportResult result = TreeImport.Run(store, pack, tree, new ImportOptions { Progress = Progress });
+            var commit = new CommitRequest { Ref = refName, Subject = $"image of {Path.GetFileName(Path.GetFullPath(tree))}", Time = DateTimeOffset.UtcNow.ToUnixTimeSeconds() };
+            _ = Committer.Run(store, pack, result, commit);
+        });
+    }
+
+    /// <summary>Makes it from a commit of a store. <paramref name="revision"/> is the commit as the user named it: a ref keeps its name.</summary>
+    public void RunCommit(ObjectStore source, Digest commit, string revision)
+    {
+        string refName = RefName.IsValid(revision) && source.Refs.Find(revision) == commit ? revision : FallbackRef;
+        Run(refName, store => new StoreTransfer(source, store, Progress).Run(commit, refName));
+    }
+
+    /// <summary>Removes what was not finished.</summary>
+    public void Dispose() => TreeRemoval.Remove(Sys.WorkingDirectory, ByteText.FromArgument(scratch), scratch);
+
+    private void Run(string refName, Action<ObjectStore> fill)
+    {
+        Step("taking the tree into the image's store");
+        content.Begin(fill);
+        stop.ThrowIfCancellationRequested();
+        content.AddShared(refName);
+        BootMenu menu = MakeMenu(Guid.NewGuid(), out Guid filesystem);
+        string initrd = Path.Combine(content.At(ImageLayout.Boot), menu.Initrd);
+        _ = InitrdPatch.Patch(initrd, initrd);
+        foreach (string root in request.Roots)
+        {
+            stop.ThrowIfCancellationRequested();
+            Step($"checking out {root}");
+            content.AddRoot(root, refName, Progress);
+        }
+
+        string disk = Path.Combine(scratch, "disk");
+        using (FileStream file = File.Create(disk))
+        {
+            file.SetLength(request.Size);
+        }
+
+        Step("making the filesystem");
+        Partition linux = request.Uefi ? AddEfi(disk, menu) : AddGrub(disk, menu);
+        Ext4.Make(disk, linux, content.At(""), filesystem);
+        stop.ThrowIfCancellationRequested();
+        Ext4.Replace(disk, linux, content.CorrectRecords(request.Roots, path => Ext4.InodeOf(disk, linux, path)), scratch);
+        stop.ThrowIfCancellationRequested();
+        Finish(disk);
+    }
+
+    private BootMenu MakeMenu(Guid uuid, out Guid filesystem)
+    {
+        filesystem = uuid;
+        string version = KernelVersion.FindNewest(content.At(ImageLayout.Boot))
+            ?? throw new StoreException("the tree has no kernel with an initrd (/boot/vmlinuz-VERSION and /boot/initrd.img-VERSION); install linux-image-amd64 and initramfs-tools in it");
+        string more = request.KernelOptions.Length > 0 ? $" {request.KernelOptions}" : "";
+        return new BootMenu(version, request.Roots, request.DefaultRoot ?? request.Roots[0], $"root=UUID={filesystem} ro console=tty0 console=ttyS0,115200{more}", request.MenuSeconds);
+    }
+
+    private Partition AddGrub(string disk, BootMenu menu)
+    {
+        string folder = Path.Combine(content.At(ImageLayout.Boot), "grub");
+        Directory.CreateDirectory(folder);
+        File.WriteAllText(Path.Combine(folder, "grub.cfg"), menu.GrubConfig());
+        (byte[] bootCode, byte[] core) = GrubImage.Make(scratch);
+        Partition linux = ImageLayout.Linux(request.Size);
+        using FileStream file = File.OpenWrite(disk);
+        file.Write(PartitionTable.Mbr(bootCode, (uint)Random.Shared.Next(), linux));
+        file.Write(core);
+        return linux;
+    }
+
+    private Partition AddEfi(string disk, BootMenu menu)
+    {
+        string boot = content.At(ImageLayout.Boot);
+        (Partition efi, Partition linux) = ImageLayout.WithEfi(request.Size, EfiPartition.LengthFor(boot, menu));
+        if (linux.Length < Smallest)
+        {
+            throw new StoreException($"{request.Size / ImageLayout.MiB} MiB leave no room for a root beside the EFI system partition; give more with --size");
+        }
+
+        EfiPartition.Make(disk, efi, boot, menu, scratch);
+        (byte[] beginning, byte[] end) = PartitionTable.Gpt(request.Size, efi, linux);
+        using FileStream file = File.OpenWrite(disk);
+        file.Write(beginning);
+        file.Position = request.Size - end.Length;
+        file.Write(end);
+        return linux;
+    }
+
+    private void Finish(string disk)
+    {
+        string result = disk;
+        if (request.Format == DiskFormat.Qcow2)
+        {
+            Step("converting to qcow2");
+            result = Path.Combine(scratch, "disk.qcow2");
+            Tool.DiskImage.Run("convert", "-f", "raw", "-O", "qcow2", disk, result);
+        }
+
+        stop.ThrowIfCancellationRequested();
+        using (FileStream file = File.Open(result, FileMode.Open, FileAccess.ReadWrite))
+        {
+            file.Flush(flushToDisk: true);
+        }
+
+        File.Move(result, request.Output, overwrite: false);
+    }
+
+    private void Require(string output, string folder)
+    {
+        if (!Sys.IsRoot)
+        {
+            throw new StoreException("only root can give the files of an image their owners; run it as root (it mounts nothing, so root in a container will do)");
+        }
+
+        if (Path.Exists(output))
+        {
+            throw new StoreException($"{output}: it exists already; choose another name, or remove it first");
+        }
+
+        if (!Directory.Exists(folder))
+        {
+            throw new StoreException($"{folder}: no such directory");
+        }
+
+        if (request.Size < Smallest || request.Size % ImageLayout.MiB != 0)
+        {
+            throw new StoreException($"an image must have at least {Smallest / ImageLayout.MiB} MiB, and whole ones; give more with --size");
+        }
+
+        RequireRoots();
+
+        // Before minutes are spent.
+        Tool[] needed = [Tool.MakeExt4, Tool.DebugExt4, .. request.Uefi ? [Tool.MakeFat, Tool.CopyToFat] : (Tool[])[Tool.GrubImage], .. request.Format == DiskFormat.Qcow2 ? [Tool.DiskImage] : (Tool[])[]];
+        foreach (Tool tool in needed)
+        {
+            _ = tool.Path;
+        }
+    }
+
+    private void RequireRoots()
+    {
+        if (request.Roots.FirstOrDefault(name => !ImageLayout.IsRootName(name)) is { } bad)
+        {
+            throw new StoreException($"'{bad}' cannot name a root; use letters, digits, '-', '_' and '.', such as r0, and none of objects, boot, home, var and sysroot");
+        }
+
+        if (request.Roots.Count == 0 || request.Roots.Distinct().Count() != request.Roots.Count)
+        {
+            throw new StoreException("each root needs a name of its own; give for example --roots r0,r1");
+        }
+
+        if (request.DefaultRoot is { } name && !request.Roots.Contains(name))
+        {
+            throw new StoreException($"{name} is not among the roots {string.Join(", ", request.Roots)}; name one of them with --default");
+        }
+    }
+
+    private void Step(string what) => OnStep?.Invoke(what);
+
+    /// <summary>The ref of a tree that is committed for the image: what its system calls itself.</summary>
+    private static string RefFor(string tree)
+    {
+        string file = Path.Combine(tree, "usr/lib/os-release");
+        if (!File.Exists(file))
+        {
+            return FallbackRef;
+        }
+
+        var values = File.ReadLines(file)
+            .Select(line => line.Split('=', 2))
+            .Where(pair => pair.Length == 2)
+            .GroupBy(pair => pair[0])
+            .ToDictionary(group => group.Key, group => group.Last()[1].Trim('"'));
+        string name = $"{values.GetValueOrDefault("ID")}/{values.GetValueOrDefault("VERSION_CODENAME")}";
+        return RefName.IsValid(name) ? name : FallbackRef;
+    }
+
+    private const long Smallest = 64 * ImageLayout.MiB;
+}

@@ -1,0 +1,117 @@
+using System.Diagnostics;
+using System.Globalization;
+using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Boot;
+
+/// <summary>
+/// The right to use an image: a lock among processes of this program, taken where no loop device is on the image and no QEMU has
+/// it open.
+/// </summary>
+internal sealed class ImageLock : IDisposable
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
+    private readonly SafeFileHandle file;
+
+    private ImageLock(SafeFileHandle file) => this.file = file;
+
+    public void Dispose() => file.Dispose();
+
+    /// <summary>What is said of an image that QEMU has open.</summary>
+    internal static StoreException InUseByQemu(string path) =>
+        new($"{path}: a QEMU has it open; switch that machine off first");
+
+    /// <summary>Takes it. Throws <see cref="StoreException"/> where somebody uses the image.</summary>
+    internal static ImageLock Take(string path)
+    {
+        Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.ReadOnly, out SafeFileHandle file).ThrowIfFailed("openat", path);
+        try
+        {
+            Errno errno = Sys.Lock(file, LockKind.Exclusive, wait: false);
+            if (errno == Errno.EAGAIN)
+            {
+                throw new StoreException($"{path}: another `hacktree image` uses it; wait for that one to end");
+            }
+
+            errno.ThrowIfFailed("flock", path);
+            Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", path);
+
+            // What a process that was killed had, the kernel takes away a moment later.
+            long started = Stopwatch.GetTimestamp();
+            while (FindUse(path, status) is { } use)
+            {
+                if (Stopwatch.GetElapsedTime(started) > Patience)
+                {
+                    throw use;
+                }
+
+                Thread.Sleep(50);
+            }
+
+            return new ImageLock(file);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
+    private static StoreException? FindUse(string path, in FileStatus status)
+    {
+        if (FindLoop(path) is { } device)
+        {
+            // A mount that was made by hand: two who write to one filesystem destroy it.
+            return new StoreException($"{path}: it is attached to {device}; unmount that (`findmnt {device}` says where) or detach it with `losetup -d {device}` first");
+        }
+
+        return IsLockedByQemu(status) ? InUseByQemu(path) : null;
+    }
+
+    private static string? FindLoop(string path)
+    {
+        string real = RealPath(path);
+        foreach (string device in Directory.Exists("/sys/block") ? Directory.EnumerateDirectories("/sys/block", "loop*") : [])
+        {
+            string backing = Path.Combine(device, "loop/backing_file");
+            try
+            {
+                if (File.Exists(backing) && File.ReadAllText(backing).TrimEnd('\n') == real)
+                {
+                    return $"/dev/{Path.GetFileName(device)}";
+                }
+            }
+            catch (IOException)
+            {
+                // Detached since it was listed.
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>QEMU marks what it does to an image by locks on its bytes 100 to 299. A line of /proc/locks: 1: OFDLCK ADVISORY READ -1 fe:00:5407312 100 101.</summary>
+    private static bool IsLockedByQemu(in FileStatus status)
+    {
+        if (!File.Exists("/proc/locks"))
+        {
+            return false;
+        }
+
+        string inode = string.Create(CultureInfo.InvariantCulture, $":{status.Inode}");
+        return File.ReadAllLines("/proc/locks")
+            .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
+            .Any(fields => fields.Length > 6 && fields[1] == "OFDLCK" && fields[5].EndsWith(inode, StringComparison.Ordinal)
+                && int.TryParse(fields[6], NumberStyles.None, CultureInfo.InvariantCulture, out int first) && first is >= 100 and < 300);
+    }
+
+    private static string RealPath(string path)
+    {
+        string full = Path.GetFullPath(path);
+        return File.ResolveLinkTarget(full, returnFinalTarget: true)?.FullName ?? full;
+    }
+}

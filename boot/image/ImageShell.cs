@@ -1,0 +1,107 @@
+using System.Diagnostics;
+using System.Runtime.InteropServices;
+using HackTree.Store;
+
+namespace HackTree.Boot;
+
+/// <summary>Runs a command inside an image, which is mounted meanwhile.</summary>
+public static class ImageShell
+{
+    /// <summary>
+    /// Runs it with the mount point as working directory, or in the root <paramref name="chroot"/> as it would be booted; answers its exit code. Without a command, a shell. What Ctrl-C stops is the command; the image is unmounted in any case.
+    /// </summary>
+    public static int Run(string image, IReadOnlyList<string> command, string? chroot) => MountedImage.Run(image, mounted =>
+    {
+        string directory = mounted.Path;
+        if (chroot is not null)
+        {
+            directory = Path.Combine(mounted.Path, chroot);
+            Prepare(image, mounted.Path, chroot);
+        }
+
+        string shell = chroot is null && Environment.GetEnvironmentVariable("SHELL") is { Length: > 0 } own && File.Exists(own) ? own : "/bin/sh";
+        IReadOnlyList<string> words = command.Count > 0 ? command : [shell];
+        return RunHere(chroot is null ? words : [Tool.ChangeRoot.Path, directory, .. words], directory, mounted.Path);
+    });
+
+    private static int RunHere(IReadOnlyList<string> words, string directory, string mount)
+    {
+        var start = new ProcessStartInfo(words[0], words.Skip(1)) { WorkingDirectory = directory };
+        start.Environment["HACKTREE_IMAGE"] = mount;
+
+        // The terminal sends these to the command too, which ends by them; then it is unmounted.
+        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => context.Cancel = true);
+        using PosixSignalRegistration quit = PosixSignalRegistration.Create(PosixSignal.SIGQUIT, context => context.Cancel = true);
+        using Process process = Tool.Start(start);
+        using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => End(context, process));
+        using PosixSignalRegistration hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context => End(context, process));
+        process.WaitForExit();
+        return process.ExitCode;
+    }
+
+    private static void End(PosixSignalContext context, Process process)
+    {
+        context.Cancel = true;
+        process.Kill(entireProcessTree: true);
+    }
+
+    private static void Prepare(string image, string top, string chroot)
+    {
+        string root = Path.Combine(top, chroot);
+        if (!ImageLayout.IsRootName(chroot) || new DirectoryInfo(root) is not { Exists: true, LinkTarget: null })
+        {
+            throw new StoreException($"{image}: there is no root /{chroot} in it; `hacktree image edit {image} -- ls` shows what is");
+        }
+
+        // Before /var is shown in the root: its own database goes with it.
+        Bind(Path.Combine(root, ImageLayout.PackageDatabase), Path.Combine(top, ImageLayout.PackageDatabase));
+        RootRecord? record = FindRecord(top, root);
+        if (record is { Method: CheckoutMethod.Hardlink })
+        {
+            Protect(root, ownsEtc: record.Boot == true);
+        }
+
+        foreach (string name in ImageLayout.Shared)
+        {
+            Bind(Path.Combine(top, name), Path.Combine(root, name));
+        }
+
+        foreach (string name in new[] { "proc", "sys", "dev" })
+        {
+            Bind($"/{name}", Path.Combine(root, name));
+        }
+    }
+
+    /// <summary>As at boot: nothing may be written into files that are the store's and every other root's too.</summary>
+    private static void Protect(string root, bool ownsEtc)
+    {
+        if (ownsEtc)
+        {
+            Bind(Path.Combine(root, "etc"), Path.Combine(root, "etc"));
+        }
+
+        Bind(root, root);
+        Tool.Mount.Run("-o", "remount,bind,ro", root);
+        Tool.Mount.Run("-t", "tmpfs", "tmpfs", Path.Combine(root, "tmp"));
+    }
+
+    private static RootRecord? FindRecord(string top, string root)
+    {
+        string path = Path.Combine(top, ImageLayout.Store);
+        if (!ObjectStore.IsStore(path))
+        {
+            return null;
+        }
+
+        using ObjectStore store = ObjectStore.Open(path);
+        return store.Roots.FindByPath(root);
+    }
+
+    private static void Bind(string source, string target)
+    {
+        if (Directory.Exists(source) && Directory.Exists(target))
+        {
+            Tool.Mount.Run("--rbind", source, target);
+        }
+    }
+}

@@ -1,0 +1,58 @@
+namespace HackTree.Boot;
+
+/// <summary>Versions of kernels, as in vmlinuz-6.1.0-56-amd64.</summary>
+internal static class KernelVersion
+{
+    private const string Prefix = "vmlinuz-";
+
+    /// <summary>The newest kernel in a /boot that has an initrd there; null for none.</summary>
+    internal static string? FindNewest(string boot) =>
+        Directory.Exists(boot)
+            ? Directory.EnumerateFiles(boot, Prefix + "*")
+                .Select(path => Path.GetFileName(path)[Prefix.Length..])
+                .Where(version => File.Exists(Path.Combine(boot, $"initrd.img-{version}")))
+                .MaxBy(version => version, Comparer<string>.Create(Compare))
+            : null;
+
+    /// <summary>Compares as people do: runs of digits as numbers.</summary>
+    internal static int Compare(string a, string b)
+    {
+        int i = 0;
+        int j = 0;
+        while (i < a.Length && j < b.Length)
+        {
+            if (char.IsAsciiDigit(a[i]) && char.IsAsciiDigit(b[j]))
+            {
+                ReadOnlySpan<char> left = Digits(a, ref i);
+                ReadOnlySpan<char> right = Digits(b, ref j);
+                int order = left.Length != right.Length ? left.Length - right.Length : left.SequenceCompareTo(right);
+                if (order != 0)
+                {
+                    return order;
+                }
+            }
+            else if (a[i] != b[j])
+            {
+                return a[i] - b[j];
+            }
+            else
+            {
+                i++;
+                j++;
+            }
+        }
+
+        return (a.Length - i) - (b.Length - j);
+    }
+
+    private static ReadOnlySpan<char> Digits(string text, ref int at)
+    {
+        int start = at;
+        while (at < text.Length && char.IsAsciiDigit(text[at]))
+        {
+            at++;
+        }
+
+        return text.AsSpan(start, at - start).TrimStart('0');
+    }
+}

@@ -1,0 +1,153 @@
+using System.Runtime.ExceptionServices;
+using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
+
+namespace HackTree.Boot;
+
+/// <summary>
+/// The Linux filesystem of an image, mounted for one piece of work. The mount is in a namespace of the thread that works, so nobody else sees
+/// it, and it goes away with that thread and its programs even where this process is killed.
+/// </summary>
+internal sealed class MountedImage
+{
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(5);
+
+    private MountedImage(string path, string uuid) => (Path, Uuid) = (path, uuid);
+
+    /// <summary>Where it is mounted.</summary>
+    internal string Path { get; }
+
+    /// <summary>The filesystem's UUID.</summary>
+    internal string Uuid { get; }
+
+    /// <summary>Mounts, works, unmounts. Throws <see cref="StoreException"/> for an image that is in use or has no Linux filesystem.</summary>
+    internal static T Run<T>(string image, Func<MountedImage, T> work)
+    {
+        if (!Sys.IsRoot)
+        {
+            throw new StoreException($"{image}: only root can mount what is in an image; run it as root");
+        }
+
+        _ = DiskFormats.OfContent(image);
+        using ImageLock held = ImageLock.Take(image);
+        T? result = default;
+        ExceptionDispatchInfo? failure = null;
+        var thread = new Thread(() =>
+        {
+            try
+            {
+                result = RunHere(image, work);
+            }
+            catch (Exception e)
+            {
+                failure = ExceptionDispatchInfo.Capture(e);
+            }
+        });
+        thread.Start();
+        thread.Join();
+        failure?.Throw();
+        return result!;
+    }
+
+    private static T RunHere<T>(string image, Func<MountedImage, T> work)
+    {
+        Sys.UnshareMounts().ThrowIfFailed("unshare", image);
+        Tool.Mount.Run("--make-rslave", "/");
+        string scratch = Directory.CreateTempSubdirectory("hacktree-image-").FullName;
+        try
+        {
+            using DiskExport export = DiskExport.Open(System.IO.Path.GetFullPath(image));
+            string point = System.IO.Path.Combine(scratch, "root");
+            Directory.CreateDirectory(point);
+            string uuid = Mount(image, export.Path, point);
+            T result;
+            try
+            {
+                result = work(new MountedImage(point, uuid));
+            }
+            finally
+            {
+                Unmount(image, point);
+            }
+
+            export.Complete();
+            return result;
+        }
+        finally
+        {
+            // Not what is below: something may still be mounted there.
+            TryRemove(System.IO.Path.Combine(scratch, "root"));
+            TryRemove(scratch);
+        }
+    }
+
+    /// <summary>Mounts the partition that holds a system, or the only one that holds anything; answers its UUID.</summary>
+    private static string Mount(string image, string disk, string point)
+    {
+        List<(Partition Partition, string Uuid)> found = Find(image, disk);
+        foreach ((Partition partition, string uuid) in found)
+        {
+            // A loop device with no offset of its own: kernels in virtual machines do not read partition tables.
+            Tool.Mount.Run("-t", "ext4", "-o", $"loop,offset={partition.Offset},sizelimit={partition.Length}", disk, point);
+            if (found.Count == 1 || IsSystem(point))
+            {
+                return uuid;
+            }
+
+            Unmount(image, point);
+        }
+
+        throw new StoreException($"{image}: none of its {found.Count} ext4 filesystems holds a system; this program takes one with / in it");
+    }
+
+    private static List<(Partition Partition, string Uuid)> Find(string image, string disk)
+    {
+        using FileStream file = DiskFormats.OpenToRead(disk);
+        if (!PartitionTable.TryRead(file, out List<Partition>? partitions, out string? error))
+        {
+            throw new StoreException($"{image}: {error}");
+        }
+
+        List<(Partition, string)> found = [];
+        foreach (Partition partition in partitions)
+        {
+            if (Ext4.UuidOf(file, partition) is { } uuid)
+            {
+                found.Add((partition, uuid));
+            }
+        }
+
+        return found.Count > 0 ? found : throw new StoreException($"{image}: it has no ext4 filesystem; `fdisk -l` tells what is in it, and this program takes disks with / on ext4");
+    }
+
+    private static bool IsSystem(string point) =>
+        File.Exists(System.IO.Path.Combine(point, "etc/debian_version"))
+        || File.Exists(System.IO.Path.Combine(point, ConversionJournal.FileName))
+        || ObjectStore.IsStore(System.IO.Path.Combine(point, ImageLayout.Store));
+
+    private static void Unmount(string image, string point)
+    {
+        // What a command left running may need a moment to end.
+        long started = System.Diagnostics.Stopwatch.GetTimestamp();
+        string error = "";
+        while (!Below(point).All(mount => Tool.Unmount.TryRun([mount], out _, out error)))
+        {
+            if (System.Diagnostics.Stopwatch.GetElapsedTime(started) > Patience)
+            {
+                _ = Tool.Unmount.TryRun(["--lazy", "--recursive", point], out _, out _);
+                throw new StoreException($"{image}: something still runs in it, and the image is in use until that ends ({Tool.LastWords(error)})");
+            }
+
+            Thread.Sleep(100);
+        }
+    }
+
+    /// <summary>The mounts at and below a path in this thread's namespace, the last one first: a path may have several, one on top of the other.</summary>
+    private static IEnumerable<string> Below(string point) => File.ReadAllLines("/proc/thread-self/mountinfo")
+        .Select(line => line.Split(' ')[4])
+        .Where(mount => mount == point || mount.StartsWith(point + "/", StringComparison.Ordinal))
+        .Reverse();
+
+    private static void TryRemove(string directory) => _ = Sys.RemoveDirectory(Sys.WorkingDirectory, ByteText.FromArgument(directory));
+}

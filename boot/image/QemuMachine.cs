@@ -1,0 +1,83 @@
+using System.Diagnostics;
+using HackTree.Store;
+
+namespace HackTree.Boot;
+
+/// <summary>Boots an image in QEMU, with the machine's serial port on the terminal.</summary>
+public static class QemuMachine
+{
+    private const string Firmware = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+    private const string Variables = "/usr/share/OVMF/OVMF_VARS_4M.fd";
+
+    private static readonly Tool Emulator = new("qemu-system-x86_64", "qemu-system-x86");
+
+    /// <summary>Runs it until the machine is switched off, <paramref name="stop"/> or the time is over; answers QEMU's exit code, null where it was stopped.</summary>
+    public static int? Run(QemuRequest request, TimeSpan? limit, CancellationToken stop)
+    {
+        string program = Emulator.Path;
+        DiskFormat format = DiskFormats.OfContent(request.Image);
+        using ImageLock held = ImageLock.Take(request.Image);
+        using Process process = Tool.Start(new ProcessStartInfo(program, Arguments(request, format, IsKvmUsable())));
+        using CancellationTokenRegistration killing = stop.Register(process.Kill);
+        if (!process.WaitForExit(limit ?? Timeout.InfiniteTimeSpan))
+        {
+            process.Kill();
+            process.WaitForExit();
+            throw new StoreException($"{request.Image}: the machine was still up after {limit!.Value.TotalSeconds} s, and was switched off; give it more with --timeout");
+        }
+
+        return stop.IsCancellationRequested ? null : process.ExitCode;
+    }
+
+    /// <summary>QEMU's command line.</summary>
+    internal static List<string> Arguments(QemuRequest request, DiskFormat format, bool hasKvm)
+    {
+        List<string> arguments =
+        [
+            "-name", "hacktree", "-accel", hasKvm ? "kvm" : "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", $"{request.Megabytes}",
+            "-nographic", "-no-reboot",
+            "-drive", $"file={Escape(request.Image)},format={(format == DiskFormat.Qcow2 ? "qcow2" : "raw")},if=virtio,discard=unmap{(request.Snapshot ? ",snapshot=on" : "")}",
+        ];
+        if (request.Uefi)
+        {
+            RequireFirmware();
+            arguments.AddRange(["-drive", $"if=pflash,unit=0,format=raw,readonly=on,file={Firmware}", "-drive", $"if=pflash,unit=1,format=raw,snapshot=on,file={Variables}"]);
+        }
+
+        if (request.Kernel is not null)
+        {
+            string subroot = request.Subroot is null ? "" : $" subroot={request.Subroot}";
+            arguments.AddRange(["-kernel", request.Kernel, "-append", $"console=ttyS0{subroot} {request.Append}".TrimEnd()]);
+            if (request.Initrd is not null)
+            {
+                arguments.AddRange(["-initrd", request.Initrd]);
+            }
+        }
+        else if (request.Subroot is not null || request.Append.Length > 0)
+        {
+            if (request.Uefi)
+            {
+                throw new StoreException("systemd-boot takes no choice from outside: choose in its menu (a key stops the countdown, e edits), or give --kernel and --initrd");
+            }
+
+            arguments.AddRange(["-smbios", $"type=11,value={Escape(BootMenu.SmbiosText(request.Subroot, request.Append))}"]);
+        }
+
+        return arguments;
+    }
+
+    /// <summary>Inside another virtual machine /dev/kvm may be there and QEMU end in the moment it starts a processor: try.</summary>
+    private static bool IsKvmUsable() =>
+        File.Exists("/dev/kvm") && Emulator.TryRun(["-accel", "kvm", "-cpu", "max", "-S", "-display", "none", "-nodefaults", "-monitor", "stdio"], out _, out _, input: "quit\n");
+
+    private static void RequireFirmware()
+    {
+        if (!File.Exists(Firmware) || !File.Exists(Variables))
+        {
+            throw new StoreException($"{Firmware} is not there; install the package ovmf (apt install ovmf)");
+        }
+    }
+
+    /// <summary>In QEMU's option lists a comma ends a value, and two stand for one.</summary>
+    private static string Escape(string value) => value.Replace(",", ",,", StringComparison.Ordinal);
+}

@@ -1,0 +1,52 @@
+using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
+
+namespace HackTree.Boot;
+
+/// <summary>Refuses what is not an installed Debian that can be converted, before anything is changed.</summary>
+internal static class StockSystem
+{
+    // What must be there, and what is said where it is not.
+    private static readonly (string Path, string Meaning)[] Needed =
+    [
+        ("etc/debian_version", "it is no Debian root"),
+        ("sbin/init", "it has no init"),
+        ("var/lib/dpkg/status", "the package database is not on the filesystem with /, and a separate /var is not supported"),
+        ($"{GrubEntry.Folder}/{GrubEntry.MainFile}", "it has no GRUB; a separate /boot is not supported"),
+        ("usr/share/initramfs-tools", "it has no initramfs-tools; install that package in it"),
+    ];
+
+    /// <summary>Throws <see cref="StoreException"/>, with the reason.</summary>
+    internal static void Require(string top, string root, string image)
+    {
+        foreach ((string path, string meaning) in Needed)
+        {
+            if (!Exists(top, path))
+            {
+                throw new StoreException($"{image}: {meaning} (/{path} is missing)");
+            }
+        }
+
+        foreach (string name in new[] { root, ImageLayout.Store })
+        {
+            if (Exists(top, name))
+            {
+                throw new StoreException($"{image}: there is a /{name} already; this looks like a disk with roots, or name another root with --root");
+            }
+        }
+
+        foreach (string name in ImageLayout.Shared)
+        {
+            string path = Path.Combine(top, name);
+            if (new FileInfo(path).LinkTarget is not null || !Directory.Exists(path))
+            {
+                throw new StoreException($"{image}: /{name} is not a directory, which it must be to be shared by roots");
+            }
+        }
+    }
+
+    /// <summary>Whether a name is there. A link counts: it leads, from where it is now, anywhere.</summary>
+    private static bool Exists(string top, string path) =>
+        Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(Path.Combine(top, path)), out _) == Errno.None;
+}

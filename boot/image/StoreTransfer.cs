@@ -1,0 +1,62 @@
+using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Boot;
+
+/// <summary>Takes one commit, with its trees and objects but without its history, from a store into another, where it has the same id.</summary>
+internal sealed class StoreTransfer(ObjectStore source, ObjectStore target, Progress? progress)
+{
+    private readonly byte[] buffer = new byte[Blobs.BufferSize];
+
+    /// <summary>Does it, durably, and lets a ref name it.</summary>
+    internal void Run(Digest digest, string refName)
+    {
+        Commit commit = source.Packs.ReadCommit(digest);
+        using PackWriter pack = target.Packs.NewPack();
+        var rest = new Stack<Digest>();
+        rest.Push(commit.Tree);
+        while (rest.TryPop(out Digest next))
+        {
+            if (pack.Contains(next))
+            {
+                continue;
+            }
+
+            Tree tree = source.Packs.ReadTree(next);
+            foreach (TreeEntry entry in tree)
+            {
+                if (entry.IsDirectory)
+                {
+                    rest.Push(entry.Digest);
+                }
+                else if (entry.Kind == EntryKind.Regular)
+                {
+                    Take(entry);
+                }
+            }
+
+            _ = pack.Add(PackedKind.Tree, next, tree.Bytes);
+        }
+
+        _ = pack.Add(PackedKind.Commit, digest, commit.Encode());
+        _ = target.Packs.Publish(pack);
+        target.Sync();
+        using IDisposable turn = target.Refs.TakeTurn();
+        target.Refs.Set(refName, digest, $"image: {commit.Subject}");
+    }
+
+    private void Take(in TreeEntry entry)
+    {
+        string subject = ByteText.Quote(entry.Name);
+        using SafeFileHandle file = source.Blobs.Open(source.Blobs.NameOf(entry));
+        Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", subject);
+        if (target.Blobs.AddFile(file, status, entry.Metadata, entry.Xattrs, buffer, subject) != entry.Digest)
+        {
+            throw new CorruptException($"{subject}: its object in {source.Path} is damaged; run `hacktree fsck`");
+        }
+
+        progress?.Add(entry.Size);
+    }
+}

@@ -1,0 +1,56 @@
+using System.CommandLine;
+using HackTree.Boot;
+
+namespace HackTree.Cli;
+
+internal sealed class ImageConvertCommand : Verb
+{
+    private readonly Argument<string> image = new("IMAGE") { Description = "The image of an installed Debian: / on one ext4, GRUB, initramfs-tools." };
+    private readonly Option<string?> output = new("-o", "--output") { Description = "Convert a copy, and leave IMAGE alone.", HelpName = "FILE" };
+    private readonly Option<string> root = new("--root") { Description = "What the root will be called.", HelpName = "NAME", DefaultValueFactory = _ => "r0" };
+    private readonly Option<bool> undo = new("--undo") { Description = "Take a conversion back, a whole one or one that was interrupted." };
+
+    internal ImageConvertCommand()
+        : base("convert", "Turn the installed Debian in an image into the root /r0 of its own disk.", "hacktree image convert stock.qcow2 -o roots.qcow2", "hacktree image convert --undo stock.qcow2")
+    {
+        Details = "Moves everything but /boot, /home and /var into /r0, and the package database from /var into it; copies nothing. The boot menu\n"
+            + "gets an entry for /r0, the default from then on. One that was interrupted goes on where it stopped. Only root can.";
+        Add(image);
+        Add(output);
+        Add(root);
+        Add(undo);
+        Validators.Add(result =>
+        {
+            if (result.GetValue(undo) && result.GetValue(output) is not null)
+            {
+                result.AddError("--undo works on IMAGE itself: leave -o out");
+            }
+        });
+    }
+
+    protected override int Run(Session session)
+    {
+        string path = session.Get(image);
+        string name = session.Get(root)!;
+        if (session.Get(undo))
+        {
+            session.Note(StockImage.Undo(path) ? $"{path}: as it was before" : $"{path}: nothing was converted in it");
+            return ExitCode.Done;
+        }
+
+        if (session.Get(output) is { } copy)
+        {
+            DiskFormat format = DiskFormats.OfName(copy) ?? throw new UsageException($"{copy}: its name does not tell the format; end it in .qcow2 or .img");
+            StockImage.ConvertCopy(path, copy, format, name);
+            path = copy;
+        }
+        else if (!StockImage.Convert(path, name))
+        {
+            session.Note($"{path}: it is converted already; --undo takes that back");
+            return ExitCode.Done;
+        }
+
+        session.Note($"{path}: the system is /{name} now; boot it with `hacktree image run {path}`");
+        return ExitCode.Done;
+    }
+}

@@ -1,0 +1,97 @@
+using System.CommandLine;
+using System.Diagnostics;
+using HackTree.Boot;
+using HackTree.Model;
+using HackTree.Store;
+
+namespace HackTree.Cli;
+
+internal sealed class ImageCreateCommand : Verb
+{
+    private readonly Option<string> tree = new("--tree") { Description = "What the roots are made of: a directory, or a commit.", HelpName = "TREE|COMMIT", Required = true };
+    private readonly Option<string> output = new("-o", "--output") { Description = "The image to make.", HelpName = "FILE", Required = true };
+    private readonly Option<long> size = new("--size") { Description = "Size of the disk, such as 4G.", HelpName = "SIZE", CustomParser = SizeText.Parse, DefaultValueFactory = _ => 4L << 30 };
+    private readonly Option<string> roots = new("--roots") { Description = "Names of the roots, each a checkout of the tree.", HelpName = "r0,r1", DefaultValueFactory = _ => "r0" };
+    private readonly Option<string?> defaultRoot = new("--default") { Description = "The root that boots when nobody chooses; else the first.", HelpName = "ROOT" };
+    private readonly Option<string?> format = new("--format") { Description = "raw or qcow2; else as the name of FILE ends.", HelpName = "raw|qcow2" };
+    private readonly Option<bool> uefi = new("--uefi") { Description = "Boot by UEFI (GPT, systemd-boot) in place of BIOS (MBR, GRUB)." };
+    private readonly Option<string?> append = new("--append") { Description = "More options for the kernel.", HelpName = "OPTIONS" };
+    private readonly Option<int?> wait;
+
+    internal ImageCreateCommand()
+        : base(
+            "create",
+            "Make a disk that boots from a tree: a store, roots of hardlinks, a boot loader.",
+            "hacktree image create --tree ./rootfs -o debian.qcow2 --roots r0,r1",
+            "hacktree image create --tree debian/bookworm -o disk.img --size 8G --uefi")
+    {
+        Details = "Only root can, but without the right to mount, as in a container. The tree must have a kernel and an initrd of initramfs-tools\n"
+            + "in /boot.";
+        format.AcceptOnlyFromAmong("raw", "qcow2");
+        tree.CompletionSources.Add(Completions.Refs);
+        foreach (Option option in new Option[] { tree, output, size, roots, defaultRoot, format, uefi, append })
+        {
+            Add(option);
+        }
+
+        wait = AddNumber("How long the boot menu waits, in seconds. Else 3.", "--menu");
+    }
+
+    protected override int Run(Session session)
+    {
+        long started = Stopwatch.GetTimestamp();
+        using var interruption = new Interruption();
+        var request = new ImageRequest
+        {
+            Output = session.Get(output)!,
+            Format = Format(session),
+            Size = session.Get(size),
+            Roots = session.Get(roots)!.Split(','),
+            DefaultRoot = session.Get(defaultRoot),
+            Uefi = session.Get(uefi),
+            KernelOptions = KernelOptions(session.Get(append)),
+            MenuSeconds = session.Get(wait) ?? 3,
+        };
+        using var creation = new ImageCreation(request, interruption.Token) { OnStep = session.Note };
+        try
+        {
+            Make(session, creation, session.Get(tree)!);
+        }
+        catch (Exception) when (interruption.Token.IsCancellationRequested)
+        {
+            // The programs it ran were stopped too, and complained.
+            return ExitCode.Interrupted;
+        }
+
+        session.Note($"{request.Output}: {HumanText.Bytes(new FileInfo(request.Output).Length)}; {HumanText.Duration(Stopwatch.GetElapsedTime(started))}; boot it with `hacktree image run {request.Output}{(request.Uefi ? " --uefi" : "")}`");
+        return ExitCode.Done;
+    }
+
+    /// <summary>A directory of that name is meant where there is one.</summary>
+    private static void Make(Session session, ImageCreation creation, string name)
+    {
+        if (Directory.Exists(name))
+        {
+            creation.RunTree(name);
+            return;
+        }
+
+        using ObjectStore store = session.OpenStore();
+        Digest commit = Revision.Resolve(store, name);
+        creation.RunCommit(store, commit, name);
+    }
+
+    private DiskFormat Format(Session session)
+    {
+        string file = session.Get(output)!;
+        return session.Get(format) switch
+        {
+            "raw" => DiskFormat.Raw,
+            "qcow2" => DiskFormat.Qcow2,
+            _ => DiskFormats.OfName(file) ?? throw new UsageException($"{file}: its name does not tell the format; end it in .qcow2 or .img, or give --format"),
+        };
+    }
+
+    private static string KernelOptions(string? given) =>
+        given is null || Commit.IsLine(given) ? given ?? "" : throw new UsageException("the kernel's options must be one line of text");
+}

@@ -1,0 +1,23 @@
+using System.CommandLine;
+using HackTree.Boot;
+
+namespace HackTree.Cli;
+
+internal sealed class ImageEditCommand : Verb
+{
+    private readonly Argument<string> image = new("IMAGE") { Description = "The image." };
+    private readonly Argument<string[]> command = new("COMMAND") { Description = "What to run, after --; else a shell.", Arity = ArgumentArity.ZeroOrMore };
+    private readonly Option<string?> chroot = new("--chroot") { Description = "Run it in this root, as if that were booted.", HelpName = "ROOT" };
+
+    internal ImageEditCommand()
+        : base("edit", "Run a command, or a shell, inside an image.", "hacktree image edit debian.qcow2", "hacktree image edit debian.qcow2 --chroot r1 -- passwd root")
+    {
+        Details = "The working directory is the top of the image's filesystem, which $HACKTREE_IMAGE names, and which nobody else sees. It is\n"
+            + "unmounted afterwards in any case. The exit code is the command's. Only root can.";
+        Add(image);
+        Add(command);
+        Add(chroot);
+    }
+
+    protected override int Run(Session session) => ImageShell.Run(session.Get(image), session.Get(command), session.Get(chroot));
+}

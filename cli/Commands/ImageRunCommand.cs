@@ -1,0 +1,71 @@
+using System.CommandLine;
+using HackTree.Boot;
+using HackTree.Model;
+using HackTree.Store;
+
+namespace HackTree.Cli;
+
+internal sealed class ImageRunCommand : Verb
+{
+    private readonly Argument<string> image = new("IMAGE") { Description = "The image." };
+    private readonly Option<string?> subroot = new("--subroot") { Description = "The root to boot; else what the boot menu says.", HelpName = "ROOT" };
+    private readonly Option<bool> uefi = new("--uefi") { Description = "A machine with UEFI in place of a BIOS." };
+    private readonly Option<string?> append = new("--append") { Description = "More options for the kernel.", HelpName = "OPTIONS" };
+    private readonly Option<bool> snapshot = new("--snapshot") { Description = "Forget what the machine writes." };
+    private readonly Option<string?> kernel = new("--kernel") { Description = "Boot this kernel in place of the one on the disk; --append must say root=.", HelpName = "FILE" };
+    private readonly Option<string?> initrd = new("--initrd") { Description = "The initrd of --kernel.", HelpName = "FILE" };
+    private readonly Option<int?> memory;
+    private readonly Option<int?> timeout;
+
+    internal ImageRunCommand()
+        : base("run", "Boot an image in QEMU, with its serial port on the terminal.", "hacktree image run debian.qcow2", "hacktree image run debian.qcow2 --subroot r1 --snapshot")
+    {
+        Details = "Ctrl-A X switches the machine off. --subroot and --append reach GRUB on disks that this program made or converted.";
+        Add(image);
+        foreach (Option option in new Option[] { subroot, uefi, append, snapshot, kernel, initrd })
+        {
+            Add(option);
+        }
+
+        memory = AddNumber("Memory in MiB. Else 1024.", "--memory");
+        timeout = AddNumber("Switch it off after so many seconds, and fail.", "--timeout");
+        Validators.Add(result =>
+        {
+            if (result.GetValue(initrd) is not null && result.GetValue(kernel) is null)
+            {
+                result.AddError("--initrd goes with --kernel");
+            }
+        });
+    }
+
+    protected override int Run(Session session)
+    {
+        string more = session.Get(append) ?? "";
+        if (!Commit.IsLine(more) || !Commit.IsLine(session.Get(subroot) ?? ""))
+        {
+            throw new UsageException("the kernel's options must be one line of text");
+        }
+
+        var request = new QemuRequest
+        {
+            Image = session.Get(image),
+            Subroot = session.Get(subroot),
+            Uefi = session.Get(uefi),
+            Append = more,
+            Megabytes = session.Get(memory) ?? 1024,
+            Kernel = session.Get(kernel),
+            Initrd = session.Get(initrd),
+            Snapshot = session.Get(snapshot),
+        };
+        TimeSpan? limit = session.Get(timeout) is { } seconds ? TimeSpan.FromSeconds(seconds) : null;
+        using var interruption = new Interruption();
+        session.Note("Ctrl-A X switches the machine off");
+        int? code = QemuMachine.Run(request, limit, interruption.Token);
+        return code switch
+        {
+            null => ExitCode.Interrupted,
+            0 => ExitCode.Done,
+            _ => throw new StoreException($"{request.Image}: QEMU ended with exit code {code}; what it says is above"),
+        };
+    }
+}

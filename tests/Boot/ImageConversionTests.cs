@@ -1,0 +1,149 @@
+using HackTree.Boot;
+using HackTree.Store;
+using HackTree.Tests.Support;
+
+namespace HackTree.Tests.Boot;
+
+/// <summary>A conversion on a plain directory, interrupted before each of its steps.</summary>
+public sealed class ImageConversionTests : IDisposable
+{
+    private const string Uuid = "0a1b2c3d-0000-4000-8000-000000000001";
+
+    private readonly ImageWorld world = new();
+    private readonly string top;
+
+    public ImageConversionTests()
+    {
+        Tools.Require("cpio");
+        top = world.MakeSmallTree();
+        File.WriteAllText(Path.Combine(top, "boot/grub/grub.cfg"), StockDisk.GrubConfig("6.1.0-10-test"));
+    }
+
+    public void Dispose() => world.Dispose();
+
+    [Fact]
+    public void A_system_is_moved_and_nothing_is_copied()
+    {
+        string[] before = Listing();
+        Assert.True(Convert());
+        string[] after = Listing();
+        Assert.Equal(["boot", "hacktree-convert.json", "home", "r0", "var"], Directory.EnumerateFileSystemEntries(top).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+
+        // Each line ends in the inode.
+        static string Inode(string line) => line[(line.LastIndexOf(' ') + 1)..];
+        Assert.Empty(before.Select(Inode).Except(after.Select(Inode)));
+        Assert.Contains(after, line => line.StartsWith("r0/var/lib/dpkg/status ", StringComparison.Ordinal));
+        Assert.Contains(after, line => line.StartsWith("var/log/log ", StringComparison.Ordinal));
+        Assert.Contains(after, line => line.StartsWith("r0/sysroot ", StringComparison.Ordinal));
+        Assert.DoesNotContain(after, line => line.StartsWith("var/lib/dpkg/status ", StringComparison.Ordinal));
+        string entry = File.ReadAllText(Path.Combine(top, "boot/grub/custom.cfg"));
+        Assert.Contains($"linux /boot/vmlinuz-6.1.0-10-test root=UUID={Uuid} ro console=ttyS0 quiet subroot=r0 subroot.rw", entry, StringComparison.Ordinal);
+        Assert.Contains("initrd /boot/initrd.img-6.1.0-10-test /boot/hacktree.cpio.gz", entry, StringComparison.Ordinal);
+        Assert.False(Convert());
+        Assert.True(Undo());
+        Assert.Equal(before, Listing());
+    }
+
+    [Fact]
+    public void A_conversion_interrupted_at_any_step_goes_on_or_back()
+    {
+        string[] before = Listing();
+        Convert();
+        string[] converted = Names();
+        Undo();
+        int steps = 0;
+        for (bool isInterrupted = true; isInterrupted; steps++)
+        {
+            isInterrupted = Interrupted(steps, conversion => conversion.Run("r0"));
+            Undo();
+            Assert.Equal(before, Listing());
+            Interrupted(steps, conversion => conversion.Run("r0"));
+            Convert();
+            Assert.Equal(converted, Names());
+
+            // The way back may stop too, and turn again.
+            Interrupted(steps, conversion => conversion.Undo());
+            Undo();
+            Assert.Equal(before, Listing());
+            Convert();
+            Interrupted(steps, conversion => conversion.Undo());
+            Convert();
+            Assert.Equal(converted, Names());
+            Undo();
+        }
+
+        Assert.True(steps > 15, $"{steps} steps");
+    }
+
+    [Fact]
+    public void Where_grub_cfg_reads_no_other_file_the_entry_stands_in_it_and_goes_again()
+    {
+        string file = Path.Combine(top, "boot/grub/grub.cfg");
+        string[] lines = File.ReadAllLines(file);
+        File.WriteAllLines(file, lines.TakeWhile(line => !line.StartsWith("if [ -f", StringComparison.Ordinal)));
+        byte[] before = File.ReadAllBytes(file);
+        Convert();
+        Assert.StartsWith(File.ReadAllText(file)[..before.Length], System.Text.Encoding.UTF8.GetString(before), StringComparison.Ordinal);
+        Assert.Contains("subroot=r0", File.ReadAllText(file), StringComparison.Ordinal);
+        Undo();
+        Assert.Equal(before, File.ReadAllBytes(file));
+    }
+
+    [Theory]
+    [InlineData("var/lib/dpkg/status", "package database")]
+    [InlineData("boot/grub/grub.cfg", "no GRUB")]
+    [InlineData("usr/share/initramfs-tools", "initramfs-tools")]
+    [InlineData("usr/sbin/init", "no init")]
+    public void A_system_that_lacks_something_is_refused_unchanged(string path, string reason)
+    {
+        Tools.Run("rm", "-r", Path.Combine(top, path)).Succeeded();
+        string[] before = Listing();
+        Assert.Contains(reason, Assert.Throws<StoreException>(() => Convert()).Message, StringComparison.Ordinal);
+        Assert.Equal(before, Listing());
+    }
+
+    [Fact]
+    public void A_damaged_journal_is_refused()
+    {
+        Convert();
+        File.WriteAllText(Path.Combine(top, "hacktree-convert.json"), """{ "version": 1, "root": "../..", "state": "Done", "menuFile": "custom.cfg", "isMenuFileNew": true, "isPhysicalRootNew": true }""");
+        Assert.Contains("damaged", Assert.Throws<StoreException>(() => Undo()).Message, StringComparison.Ordinal);
+    }
+
+    private bool Convert()
+    {
+        using var conversion = new ImageConversion(top, Uuid, "image");
+        return conversion.Run("r0");
+    }
+
+    private bool Undo()
+    {
+        using var conversion = new ImageConversion(top, Uuid, "image");
+        return conversion.Undo();
+    }
+
+    /// <summary>Stops before the step after <paramref name="steps"/> ones; answers whether there was one.</summary>
+    private bool Interrupted(int steps, Func<ImageConversion, bool> run)
+    {
+        int left = steps;
+        using var conversion = new ImageConversion(top, Uuid, "image") { OnStep = what => _ = left-- == 0 ? throw new PowerCutException(what) : 0 };
+        try
+        {
+            _ = run(conversion);
+            return false;
+        }
+        catch (PowerCutException)
+        {
+            return true;
+        }
+    }
+
+    private string[] Listing() => Find("%P %y %m %s %l %i\\n");
+
+    private string[] Names() => Find("%P %y %m\\n");
+
+    private string[] Find(string format) =>
+        [.. Tools.Run("find", top, "-mindepth", "1", "-printf", format).Succeeded().Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal)];
+
+    private sealed class PowerCutException(string step) : Exception(step);
+}

@@ -1,0 +1,162 @@
+using System.Diagnostics;
+using HackTree.Linux;
+using HackTree.Tests.Crash;
+using HackTree.Tests.Support;
+
+namespace HackTree.Tests.Boot;
+
+/// <summary>`hacktree image convert` on images, killed, resumed, undone and booted.</summary>
+[Collection(BootCollection.Name)]
+public sealed class ImageConvertTests : IDisposable
+{
+    private readonly ImageWorld world = new();
+
+    public void Dispose() => world.Dispose();
+
+    [Fact]
+    public void A_stock_system_killed_while_it_is_converted_comes_back_and_converted_boots_as_r0()
+    {
+        RequireMounting();
+        Tools.Require("strace");
+        string tree = world.MakeTree(), stock = world.At("stock.img");
+        StockDisk.Make(stock, tree, Path.GetFileName(BootRoot.Kernel)["vmlinuz-".Length..], 1500L * 1024 * 1024, world.At(""));
+        string before = StockDisk.Listing(stock);
+
+        Kill(stock, 7);
+        Assert.Contains("\nr0/bin ", "\n" + StockDisk.Listing(stock), StringComparison.Ordinal);
+        ImageWorld.Image("convert", "--undo", stock).Succeeded();
+        Assert.Equal(before, StockDisk.Listing(stock));
+
+        Kill(stock, 12);
+        ImageWorld.Image("convert", stock).Succeeded();
+        BootResult boot = ImageWorld.Run("image-converted", stock);
+        boot.RequireRunning();
+        Assert.Equal("/dev/vda1[/r0] rw,relatime", boot["root"]);
+        Assert.Equal(("yes", "yes", "yes"), (boot["/usr/written"], boot["/etc/written"], boot["/boot/written"]));
+        Assert.Equal("systemd", boot["packages"]);
+        Assert.Contains("quiet subroot=r0 subroot.rw", boot["commandline"], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_copy_is_converted_and_the_image_left_alone()
+    {
+        RequireMounting();
+        string stock = MakeSmallStock();
+        byte[] before = File.ReadAllBytes(stock);
+        string copy = world.At("copy.qcow2");
+        ImageWorld.Image("convert", stock, "-o", copy, "--root", "debian").Succeeded();
+        Assert.Equal(before, File.ReadAllBytes(stock));
+        Assert.Contains("debian/var/lib/dpkg/status", StockDisk.Listing(copy), StringComparison.Ordinal);
+        Assert.Contains("converted already", ImageWorld.Image("convert", copy).Error, StringComparison.Ordinal);
+        Assert.Contains("nothing was converted", ImageWorld.Image("convert", "--undo", stock).Error, StringComparison.Ordinal);
+        Assert.Contains("exists already", Hacktree.Refused(ImageWorld.Image("convert", stock, "-o", copy)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_cannot_be_converted_or_edited_is_refused_in_one_sentence()
+    {
+        RequireMounting();
+        string stock = MakeSmallStock(), none = world.At("none.img");
+        File.WriteAllBytes(none, new byte[1024 * 1024]);
+        Assert.Contains("no ext4", Hacktree.Refused(ImageWorld.Image("convert", none)), StringComparison.Ordinal);
+        Assert.Contains("no such image", Hacktree.Refused(ImageWorld.Image("convert", world.At("missing.img"))), StringComparison.Ordinal);
+        Assert.Contains("cannot name a root", Hacktree.Refused(ImageWorld.Image("convert", stock, "--root", "../x")), StringComparison.Ordinal);
+
+        ImageWorld.Image("edit", stock, "--", "mv", "etc/debian_version", "etc/other").Succeeded();
+        Assert.Contains("no Debian root", Hacktree.Refused(ImageWorld.Image("convert", stock)), StringComparison.Ordinal);
+        Assert.Contains("no root /r0", Hacktree.Refused(ImageWorld.Image("edit", stock, "--chroot", "r0")), StringComparison.Ordinal);
+
+        string cut = world.At("cut.img");
+        Tools.Run("dd", $"if={stock}", $"of={cut}", "bs=1M", "count=20", "status=none").Succeeded();
+        Assert.Contains("beyond its end", Hacktree.Refused(ImageWorld.Image("edit", cut)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_command_in_an_image_gives_its_exit_code_and_an_image_in_use_is_refused()
+    {
+        RequireMounting();
+        string stock = MakeSmallStock(), other = world.At("other.qcow2");
+        Tools.Run("qemu-img", "convert", "-O", "qcow2", stock, other).Succeeded();
+        foreach (string image in new[] { stock, other })
+        {
+            ToolResult result = ImageWorld.Image("edit", image, "--", "sh", "-c", "echo kept > home/kept; pwd; exit 7");
+            Assert.Equal(7, result.ExitCode);
+            Assert.False(Directory.Exists(result.Output.Trim()), $"{result.Output.Trim()} is still there");
+            Assert.Equal("kept\n", ImageWorld.Image("edit", image, "--", "cat", "home/kept").Succeeded());
+            Assert.Contains("cannot be run", Hacktree.Refused(ImageWorld.Image("edit", image, "--", "/no/such/program")), StringComparison.Ordinal);
+
+            using (Process holder = Hold(image, "edit", image, "--", "sh", "-c", "echo ready; exec sleep 60"))
+            {
+                try
+                {
+                    Assert.Contains("another `hacktree image`", Hacktree.Refused(ImageWorld.Image("edit", image, "--", "true")), StringComparison.Ordinal);
+                }
+                finally
+                {
+                    holder.Kill(entireProcessTree: true);
+                    holder.WaitForExit();
+                }
+            }
+
+            // Its mount goes with the one that was killed.
+            ImageWorld.Image("edit", image, "--", "true").Succeeded();
+            using Process machine = StartMachine(image);
+            try
+            {
+                Assert.Contains("a QEMU has it open", Hacktree.Refused(ImageWorld.Image("edit", image, "--", "true")), StringComparison.Ordinal);
+            }
+            finally
+            {
+                machine.Kill();
+                machine.WaitForExit();
+            }
+        }
+
+        string device = Tools.Run("losetup", "--find", "--show", stock).Succeeded().Trim();
+        try
+        {
+            Assert.Contains($"attached to {device}", Hacktree.Refused(ImageWorld.Image("convert", stock)), StringComparison.Ordinal);
+        }
+        finally
+        {
+            Tools.Run("losetup", "-d", device);
+        }
+    }
+
+    private static void RequireMounting()
+    {
+        ImageWorld.Require();
+        Assert.SkipUnless(Sys.IsRoot, "only root can mount what is in an image");
+    }
+
+    private string MakeSmallStock()
+    {
+        string disk = world.At("small.img");
+        StockDisk.Make(disk, world.MakeSmallTree(), "6.1.0-10-test", 64L * 1024 * 1024, world.At(""));
+        return disk;
+    }
+
+    /// <summary>Ends a conversion by kill -9 as it is about to rename something for the n-th time.</summary>
+    private static void Kill(string image, int rename)
+    {
+        ToolResult result = Tools.Run("strace", "-f", "-o", "/dev/null", "-e", "trace=renameat2", "-e", $"inject=renameat2:signal=KILL:when={rename}", Hacktree.Path, "image", "convert", image);
+        Assert.NotEqual(0, result.ExitCode);
+    }
+
+    private static Process Hold(string image, params string[] arguments)
+    {
+        Process process = Process.Start(new ProcessStartInfo(Hacktree.Path, ["image", .. arguments]) { RedirectStandardOutput = true })!;
+        Assert.True(process.StandardOutput.ReadLine() == "ready", $"{image} could not be held");
+        return process;
+    }
+
+    /// <summary>A machine that has the image open and waits.</summary>
+    private static Process StartMachine(string image)
+    {
+        string format = image.EndsWith("qcow2", StringComparison.Ordinal) ? "qcow2" : "raw";
+        string[] arguments = ["-S", "-accel", "tcg", "-display", "none", "-nodefaults", "-qmp", "stdio", "-drive", $"file={image},format={format},if=virtio"];
+        Process process = Process.Start(new ProcessStartInfo("qemu-system-x86_64", arguments) { RedirectStandardOutput = true, RedirectStandardInput = true })!;
+        Assert.Contains("QMP", process.StandardOutput.ReadLine(), StringComparison.Ordinal);
+        return process;
+    }
+}

@@ -1,0 +1,87 @@
+using HackTree.Linux;
+using HackTree.Tests.Crash;
+using HackTree.Tests.Support;
+
+namespace HackTree.Tests.Boot;
+
+/// <summary>What `hacktree image create` makes and refuses, without booting it.</summary>
+public sealed class ImageCreateTests : IDisposable
+{
+    private readonly ImageWorld world = new();
+
+    public void Dispose() => world.Dispose();
+
+    [Fact]
+    public void An_image_is_made_without_the_right_to_mount()
+    {
+        Require();
+        Tools.Require("setpriv", "cpio");
+        Assert.SkipUnless(Sys.IsRoot, "only root can keep owners");
+        string tree = world.MakeSmallTree(), disk = world.At("disk.img");
+        Tools.Run("chown", "12:34", Path.Combine(tree, "usr/bin/x")).Succeeded();
+        string[] create = [Hacktree.Path, "image", "create", "--tree", tree, "-o", disk, "--size", "64M"];
+        string[] unable = ["--bounding-set=-sys_admin", "--inh-caps=-sys_admin"];
+        Assert.NotEqual(0, Tools.Run("setpriv", [.. unable, "mount", "-t", "tmpfs", "tmpfs", world.At("small")]).ExitCode);
+        Tools.Run("setpriv", [.. unable, .. create]).Succeeded();
+
+        // The newest kernel that has an initrd is the one in the menu; the package database is the root's alone.
+        const string script = "stat -c '%u %g %h %n' r0/usr/bin/x r0/var/lib/dpkg/status home objects; ls var/lib/dpkg; grep -c 'vmlinuz-6.1.0-10-test.*subroot=r0' boot/grub/grub.cfg";
+        string[] facts = ImageWorld.Image("edit", disk, "--", "sh", "-c", script).Succeeded().Split('\n');
+        Assert.Equal(["12 34 3 r0/usr/bin/x", "0 0 2 r0/var/lib/dpkg/status", "0 0 2 home", "0 0 9 objects", "1"], facts[..5]);
+    }
+
+    [Fact]
+    public void What_cannot_be_made_is_refused_in_one_sentence_and_leaves_nothing()
+    {
+        Require();
+        Assert.SkipUnless(Sys.IsRoot, "who is not root is refused before");
+        string tree = world.MakeSmallTree(), disk = world.At("disk.img");
+        Assert.Contains("'missing' is no ref and no commit", Refusal("--tree", "missing", "-o", disk, "--store", Store()), StringComparison.Ordinal);
+        Assert.Contains("at least 64 MiB", Refusal("--tree", tree, "-o", disk, "--size", "1M"), StringComparison.Ordinal);
+        Assert.Contains("cannot name a root", Refusal("--tree", tree, "-o", disk, "--roots", "r0,../x"), StringComparison.Ordinal);
+        Assert.Contains("a name of its own", Refusal("--tree", tree, "-o", disk, "--roots", "r0,r0"), StringComparison.Ordinal);
+        Assert.Contains("not among the roots r0", Refusal("--tree", tree, "-o", disk, "--default", "r1"), StringComparison.Ordinal);
+        Assert.Contains("no such directory", Refusal("--tree", tree, "-o", world.At("no/disk.img")), StringComparison.Ordinal);
+        Assert.Contains("exists already", Refusal("--tree", tree, "-o", world.At("small"), "--format", "raw"), StringComparison.Ordinal);
+        Assert.Equal(2, ImageWorld.Image("create", "--tree", tree, "-o", world.At("disk")).ExitCode);
+        Assert.Equal(2, ImageWorld.Image("create", "--tree", tree, "-o", disk, "--size", "many").ExitCode);
+
+        using (FileStream large = File.Create(Path.Combine(tree, "large")))
+        {
+            byte[] piece = new byte[1024 * 1024];
+            Random.Shared.NextBytes(piece);
+            for (int i = 0; i < 70; i++)
+            {
+                large.Write(piece);
+            }
+        }
+
+        Assert.Contains("does not fit", Refusal("--tree", tree, "-o", disk, "--size", "64M"), StringComparison.Ordinal);
+        Directory.Delete(Path.Combine(tree, "boot"), recursive: true);
+        Assert.Contains("no kernel", Refusal("--tree", tree, "-o", disk), StringComparison.Ordinal);
+        Assert.Equal(["small", "store"], Directory.EnumerateFileSystemEntries(world.At("")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void A_missing_program_is_named_with_its_package()
+    {
+        Require();
+        Assert.SkipUnless(Sys.IsRoot, "who is not root is refused before");
+        string tree = world.MakeSmallTree();
+
+        // In a namespace where the programs are hidden.
+        static string Hidden(string program, params string[] arguments) => Hacktree.Refused(Tools.Run(
+            "unshare", ["--mount", "sh", "-c", $"mount -t tmpfs tmpfs {Path.GetDirectoryName(Tools.Find(program))} && exec \"$@\"", "sh", Hacktree.Path, "image", .. arguments]));
+        Assert.Contains("mkfs.ext4 is not installed; install the package e2fsprogs", Hidden("mkfs.ext4", "create", "--tree", tree, "-o", world.At("a.img")), StringComparison.Ordinal);
+    }
+
+    private static void Require() => ImageWorld.Require();
+
+    private static string Refusal(params string[] arguments) => Hacktree.Refused(ImageWorld.Image(["create", "-q", .. arguments]));
+
+    private string Store()
+    {
+        Hacktree.Run("init", "--store", world.At("store")).Succeeded();
+        return world.At("store");
+    }
+}

@@ -1,0 +1,64 @@
+using HackTree.Tests.Crash;
+using HackTree.Tests.Support;
+
+namespace HackTree.Tests.Boot;
+
+/// <summary>Disks that `hacktree image create` makes, booted by their own boot loaders.</summary>
+[Collection(BootCollection.Name)]
+public sealed class ImageTests : IDisposable
+{
+    private readonly ImageWorld world = new();
+
+    public void Dispose() => world.Dispose();
+
+    [Fact]
+    public void A_disk_with_two_roots_boots_by_GRUB_the_default_and_the_one_that_was_chosen()
+    {
+        ImageWorld.Require();
+        string disk = world.At("disk.img");
+        ImageWorld.Image("create", "--tree", world.MakeTree(), "-o", disk, "--roots", "r0,r1", "--default", "r1", "--size", "2G", "--menu", "1").Succeeded();
+        BootResult first = Qemu.Run("image-grub", "-drive", $"file={disk},if=virtio,format=raw,cache=unsafe");
+        RequireHardlinkedRoot(first, "/dev/vda1", "r1");
+        Assert.Equal("bios", first["firmware"]);
+
+        // The store inside is whole, and knows its roots by their inodes.
+        string script = "stat -c '%n %i' r0 r1; grep -h inode objects/roots/*.json; $H --store objects fsck -q; echo fsck $?; ls var/lib/dpkg | wc -l; stat -c %h r1/usr/bin/dpkg";
+        string[] facts = ImageWorld.Image("edit", disk, "--", "env", $"H={Hacktree.Path}", "sh", "-c", script).Succeeded().Split('\n');
+        Assert.Equal(facts[0].Split(' ')[1], string.Concat(facts[2].Where(char.IsAsciiDigit)));
+        Assert.Equal(facts[1].Split(' ')[1], string.Concat(facts[3].Where(char.IsAsciiDigit)));
+        Assert.Equal(["fsck 0", "0", "3"], facts[4..7]);
+
+        BootResult second = ImageWorld.Run("image-grub-chosen", disk, "--subroot", "r0", "--append", "chosen=here");
+        RequireHardlinkedRoot(second, "/dev/vda1", "r0");
+        Assert.EndsWith("subroot=r0 chosen=here", second["commandline"], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_commit_becomes_a_qcow2_that_boots_by_UEFI()
+    {
+        ImageWorld.Require();
+        Tools.Require("mkfs.vfat", "mcopy");
+        Assert.SkipUnless(File.Exists("/usr/share/OVMF/OVMF_CODE_4M.fd"), "the package ovmf is not installed");
+        string store = world.At("store"), disk = world.At("disk.qcow2");
+        Hacktree.Run("init", "--store", store).Succeeded();
+        string commit = Hacktree.Run("--store", store, "commit", "-b", "debian/test", world.MakeTree()).Succeeded().Trim();
+        Hacktree.Run("--store", store, "image", "create", "--tree", "debian/test", "-o", disk, "--uefi", "--menu", "1").Succeeded();
+        BootResult boot = ImageWorld.Run("image-uefi", disk, "--uefi");
+        RequireHardlinkedRoot(boot, "/dev/vda2", "r0");
+        Assert.Equal("uefi", boot["firmware"]);
+
+        // The same commit, by the same name; only of qcow2 can a mount tell it.
+        Assert.Equal(commit, ImageWorld.Image("edit", disk, "--", Hacktree.Path, "--store", "objects", "log", "-q", "--json", "debian/test").Succeeded().Split('"').First(word => word.Length == 64));
+    }
+
+    private static void RequireHardlinkedRoot(BootResult boot, string device, string root)
+    {
+        boot.RequireRunning();
+        Assert.Equal($"{device}[/{root}] ro,relatime", boot["root"]);
+        Assert.Contains("objects ", boot["sysroot"], StringComparison.Ordinal);
+        Assert.Equal("systemd", boot["packages"]);
+        Assert.Equal(("no", "yes", "yes"), (boot["/usr/written"], boot["/etc/written"], boot["/var/written"]));
+        Assert.Equal(("yes", "yes"), (boot["/home/written"], boot["/boot/written"]));
+        Assert.Contains($"/{root} is the root, read-only", boot["said"], StringComparison.Ordinal);
+    }
+}

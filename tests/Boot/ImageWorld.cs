@@ -1,0 +1,104 @@
+using HackTree.Tests.Crash;
+using HackTree.Tests.Support;
+using HackTree.Tests.Tidy;
+
+namespace HackTree.Tests.Boot;
+
+/// <summary>A directory for images, and a Debian tree with a unit that tells facts on the second serial port, or on the console where there is one only, and switches off.</summary>
+internal sealed class ImageWorld : IDisposable
+{
+    private const string CheckUnit =
+        """
+        [Unit]
+        Description=checks of an image test
+
+        [Service]
+        ExecStart=/bin/sh /usr/lib/check.sh
+
+        [Install]
+        WantedBy=multi-user.target
+        """;
+
+    private const string CheckScript =
+        """
+        out=/dev/ttyS1
+        (echo > $out) 2> /dev/null || out=/dev/console
+        exec > $out 2>&1
+        say() { echo "CHECK $1=$(printf %s "$2" | tr '\n' ';')"; }
+        say state "$(systemctl is-system-running --wait)"
+        say failed "$(systemctl --failed --plain --no-legend)"
+        say root "$(findmnt -n -o SOURCE,VFS-OPTIONS /)"
+        say commandline "$(cat /proc/cmdline)"
+        say firmware "$([ -d /sys/firmware/efi ] && echo uefi || echo bios)"
+        say sysroot "$(ls /sysroot | tr '\n' ' ')"
+        say packages "$(dpkg-query -W systemd | cut -f 1)"
+        for f in /usr/written /etc/written /var/written /home/written /boot/written; do
+            if touch $f; then say $f yes; else say $f no; fi
+        done
+        say said "$(dmesg | grep -o 'hacktree: .*')"
+        say end reached
+        systemctl poweroff
+        """;
+
+    private readonly TempDirectory directory = new();
+
+    public string At(string name) => directory.At(name);
+
+    /// <summary>Makes the Debian tree, and answers its path.</summary>
+    public string MakeTree()
+    {
+        string tree = At("tree");
+        Tools.Run("cp", "-a", "--reflink=auto", BootRoot.Path, tree).Succeeded();
+        File.WriteAllText(Path.Combine(tree, "etc/systemd/system/check.service"), CheckUnit);
+        Directory.CreateDirectory(Path.Combine(tree, "etc/systemd/system/multi-user.target.wants"));
+        File.CreateSymbolicLink(Path.Combine(tree, "etc/systemd/system/multi-user.target.wants/check.service"), "../check.service");
+        File.WriteAllText(Path.Combine(tree, "usr/lib/check.sh"), CheckScript);
+        return tree;
+    }
+
+    /// <summary>A tree that can become an image, but cannot boot: small.</summary>
+    public string MakeSmallTree()
+    {
+        string script =
+            $"""
+            set -e; mkdir -p {At("small")}; cd {At("small")}
+            mkdir -p boot etc home usr/bin usr/sbin usr/share/initramfs-tools var/lib/dpkg var/log boot/grub
+            ln -s usr/sbin sbin; ln -s usr/bin bin
+            echo kernel > boot/vmlinuz-6.1.0-9-test; echo test > boot/vmlinuz-6.1.0-10-test
+            mkdir made && (cd made && echo init > init && find . | cpio -o -H newc --quiet) | gzip > boot/initrd.img-6.1.0-10-test; rm -r made
+            cp boot/initrd.img-6.1.0-10-test boot/initrd.img-6.1.0-9-test
+            echo 12.5 > etc/debian_version; echo root:x:0:0::/: > etc/passwd; echo x > usr/bin/x; chmod 755 usr/bin/x; ln usr/bin/x usr/bin/y
+            echo init > usr/sbin/init; chmod 755 usr/sbin/init; echo status > var/lib/dpkg/status; echo log > var/log/log; touch "$(printf 'odd\377name')"
+            printf 'ID=debian\nVERSION_CODENAME=bookworm\n' > usr/lib-release; mkdir usr/lib; mv usr/lib-release usr/lib/os-release
+            """;
+        Tools.Run("bash", "-c", script).Succeeded();
+        return At("small");
+    }
+
+    public static ToolResult Image(params IEnumerable<string> arguments) => Hacktree.Run(["image", .. arguments]);
+
+    /// <summary>Boots with `hacktree image run`, whose standard output is the console.</summary>
+    public static BootResult Run(string name, params IEnumerable<string> arguments)
+    {
+        Qemu.Require();
+        string log = Path.Combine(Repository.Root, "out", "boot-logs", $"{name}.log");
+        Directory.CreateDirectory(Path.GetDirectoryName(log)!);
+        ToolResult result = Image(["run", "--timeout", "400", .. arguments]);
+        File.WriteAllText(log, result.Output.Replace("\r", "", StringComparison.Ordinal));
+
+        // A login prompt may stand before a fact.
+        IEnumerable<string> facts = File.ReadLines(log).Select(line => line.IndexOf("CHECK ", StringComparison.Ordinal) is var at and >= 0 ? line[at..] : "");
+        var boot = new BootResult(log, string.Join('\n', facts));
+        Assert.True(result.ExitCode == 0, $"{result.Error}; {boot.WhatWentWrong}");
+        return boot;
+    }
+
+    /// <summary>Skips the test where the programs that make images are not installed.</summary>
+    public static void Require()
+    {
+        Hacktree.Require();
+        Tools.Require("mkfs.ext4", "debugfs", "grub-mkimage", "qemu-img");
+    }
+
+    public void Dispose() => directory.Dispose();
+}
