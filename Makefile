@@ -1,4 +1,4 @@
-# build demo test lint bench bench-parts install clean. Everything made goes below out/.
+# build demo demo-boot test lint bench bench-parts install clean. Everything made goes below out/.
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -20,7 +20,7 @@ ALL := $(SOURCES) HackTree.sln $(shell find bench/ tests/ -type d -o -name '*.cs
 # Warnings are errors, so errors are all that is worth a line.
 QUIET := -p:Configuration=Release -nologo -v:quiet '-clp:ErrorsOnly;NoSummary'
 
-.PHONY: build demo test lint bench bench-parts install clean setup-build setup-test setup-bench
+.PHONY: build demo demo-boot test lint bench bench-parts install clean setup-build setup-test setup-bench
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -28,6 +28,9 @@ build: setup-build $(PROGRAM)
 
 demo: build setup-test
 	cli/demo.sh
+
+demo-boot: build setup-test
+	boot/demo.sh
 
 test: build setup-test out/.linted
 	@rm -f out/tests.xml

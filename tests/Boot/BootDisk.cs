@@ -9,7 +9,7 @@ namespace HackTree.Tests.Boot;
 /// </summary>
 public sealed class BootDisk : IDisposable
 {
-    private const int Megabytes = 3000;
+    private const int Megabytes = 5000;
 
     private const string CheckUnit =
         """

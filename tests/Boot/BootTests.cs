@@ -124,6 +124,23 @@ public sealed class BootTests(BootDisk disk) : IDisposable
         Assert.Equal(("", "", "yes"), (boot["said"], boot["sysroot"], boot["/usr/written"]));
     }
 
+    [Fact]
+    public void A_root_boots_from_an_initrd_that_dracut_made()
+    {
+        Tools.Require("unshare");
+        string debian = directory.At("debian");
+        Tools.Run("cp", "-a", "--reflink=auto", BootRoot.Path, debian).Succeeded();
+        Crash.Hacktree.Run("initrd", "install", "--dracut", "--root", debian).Succeeded();
+        string make = $"mount -t proc proc {debian}/proc && mount --bind /dev {debian}/dev && exec chroot {debian} dracut --quiet --no-hostonly --force /initrd $(ls {debian}/lib/modules)";
+        Tools.Run("unshare", "-m", "sh", "-c", make).Succeeded();
+        disk.Ok("checkout", "--boot", "debian", "/dracut");
+        BootResult boot = disk.Boot("dracut", $"{debian}/initrd", "subroot=dracut", LookAround);
+        boot.RequireRunning();
+        RequireReadOnlyRoot(boot, "dracut");
+        Assert.Equal("yes", boot["/etc/written"]);
+        disk.Ok("roots", "rm", "/dracut");
+    }
+
     private static void RequireReadOnlyRoot(BootResult boot, string root)
     {
         Assert.Equal($"/dev/vda[/{root}] ro,relatime", boot["root"]);
