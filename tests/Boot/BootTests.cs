@@ -38,12 +38,14 @@ public sealed class BootTests(BootDisk disk) : IDisposable
             say commit "$(hacktree commit -b inside / 2>&1 >/dev/null | head -1)"
             say checkout "$(hacktree checkout --boot inside /sysroot/r5 2>&1 >/dev/null; echo $?)"
             say linked "$(stat -c %i /bin/bash) $(stat -c %i /sysroot/r5/bin/bash)"
-            object=$(find /sysroot/objects/files -type f -size +8k -links +2 | head -1)
+            object=$(find /sysroot/objects/files -type f -size +8k -links +2 -print -quit)
+            time=$(stat -c %Y $object)
             say enable "$(fsverity enable $object && echo done)"
+            touch -d @$time $object # ext4 dates the file anew when it enables fs-verity
             say measured "$(fsverity measure $object | cut -d ' ' -f 1 | cut -d : -f 2)"
             say named "$(echo $object | sed 's,.*/files/,,; s,/,,' | cut -c 1-64)"
             say written "$( (echo x >> $object) 2>&1 | grep -o 'Operation not permitted')"
-            say fsck "$(hacktree fsck > /dev/null 2>&1; echo $?)"
+            say fsck "$(hacktree fsck 2>&1; echo $?)"
             say busy "$(hacktree roots rm r0 2>&1)"
             """);
         first.RequireRunning();
@@ -56,7 +58,7 @@ public sealed class BootTests(BootDisk disk) : IDisposable
         Assert.Equal("done", first["enable"]);
         Assert.Equal(first["named"], first["measured"]);
         Assert.Equal("Operation not permitted", first["written"]);
-        Assert.Equal("0", first["fsck"]);
+        Assert.EndsWith(";0", first["fsck"], StringComparison.Ordinal);
         Assert.Contains("running system's root", first["busy"], StringComparison.Ordinal);
 
         BootResult second = disk.Boot("r5", initrd, "subroot=r5", LookAround +
@@ -64,13 +66,14 @@ public sealed class BootTests(BootDisk disk) : IDisposable
 
             say hosts "$(grep -c r0 /etc/hosts)"
             say remove "$(hacktree roots rm r0 2>&1; hacktree gc > /dev/null 2>&1; echo $?)"
-            say fsck "$(hacktree fsck > /dev/null 2>&1; echo $?)"
+            say fsck "$(hacktree fsck 2>&1; echo $?)"
             say roots "$(hacktree roots | grep -c /r0)"
             say left "$(ls /sysroot | grep r0)"
             """);
         second.RequireRunning();
         RequireReadOnlyRoot(second, "r5");
-        Assert.Equal(("1", "0", "0", "0", ""), (second["hosts"], second["remove"], second["fsck"], second["roots"], second["left"]));
+        Assert.EndsWith(";0", second["fsck"], StringComparison.Ordinal);
+        Assert.Equal(("1", "0", "0", ""), (second["hosts"], second["remove"], second["roots"], second["left"]));
     }
 
     [Fact]
