@@ -103,6 +103,7 @@ public sealed class BootTests(BootDisk disk) : IDisposable
         RequireReadOnlyRoot(boot, "good");
         Assert.Contains("/broken has no /sbin/init; booting good instead", boot["said"], StringComparison.Ordinal);
         Assert.Contains("subroot.rw is refused", boot["said"], StringComparison.Ordinal);
+        Assert.Equal("yes", boot["/etc/written"]);
         disk.Ok("roots", "rm", "/good", "/broken", "/newer");
     }
 

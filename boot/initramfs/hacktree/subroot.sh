@@ -154,8 +154,8 @@ subroot_owns_files()
 	case $(subroot_property "${2:-/dev/null}" method) in
 	Copy | Reflink) return 0 ;;
 	esac
-	subroot_file=$subroot_keep/hacktree-convert.json
-	[ -z "$2" ] && [ -f "$subroot_file" ] && [ "$(subroot_property "$subroot_file" root)" = "$1" ]
+	subroot_conversion=$subroot_keep/hacktree-convert.json
+	[ -z "$2" ] && [ -f "$subroot_conversion" ] && [ "$(subroot_property "$subroot_conversion" root)" = "$1" ]
 }
 
 # ROOT RECORD: whether the root may be written to, as subroot.rw asks.
@@ -244,11 +244,11 @@ subroot_enter()
 	for subroot_point in dev proc sys run sysroot; do
 		[ -d "$1/$subroot_point" ] || mkdir "$1/$subroot_point"
 	done
-	subroot_file=$(subroot_record "$subroot_keep" "$subroot_root")
+	subroot_found=$(subroot_record "$subroot_keep" "$subroot_root")
 	subroot_share "$1" "$subroot_root"
-	if subroot_is_writable "$subroot_root" "$subroot_file"; then
+	if subroot_is_writable "$subroot_root" "$subroot_found"; then
 		subroot_say 6 "/$subroot_root is the root, writable"
-	elif subroot_protect "$1" "$subroot_root" "$subroot_file"; then
+	elif subroot_protect "$1" "$subroot_root" "$subroot_found"; then
 		subroot_say 6 "/$subroot_root is the root, read-only"
 	else
 		subroot_say 3 "/$subroot_root could not be made read-only"
