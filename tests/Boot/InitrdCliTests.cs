@@ -87,7 +87,7 @@ public sealed class InitrdCliTests : IDisposable
     [InlineData(1, "there is neither initramfs-tools nor dracut", "install", "--root", "tree")]
     [InlineData(2, "required command was not provided; see `hacktree initrd --help`")]
     [InlineData(2, "required argument 'OUT' missing", "patch", "good")]
-    [InlineData(2, "option '-o' is required", "segment")]
+    [InlineData(2, "option '--output' is required", "segment")]
     public void What_cannot_be_done_is_one_sentence(int code, string sentence, params string[] arguments)
     {
         File.WriteAllBytes(world.At("good"), InitrdSamples.Get("gzip"));

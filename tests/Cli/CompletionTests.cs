@@ -46,7 +46,7 @@ public sealed class CompletionTests : IDisposable
     [Fact]
     public void Every_verb_is_offered() =>
         Assert.Equal(
-            "bench cat checkout commit completion diff du export fsck gc hash init log ls refs roots show version",
+            "bench cat checkout commit completion diff du export fsck gc hash image init initrd log ls refs roots show version",
             string.Join(' ', world.Run("__complete", "").Succeeded().Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal)));
 
     [Theory]
