@@ -33,7 +33,7 @@ internal sealed record ConversionJournal
 
     public required ConversionState State { get; init; }
 
-    /// <summary>The file of GRUB's that got the entry, below /boot/grub.</summary>
+    /// <summary>The file of GRUB's that got the menu, below /boot/grub.</summary>
     public required string MenuFile { get; init; }
 
     /// <summary>Whether that file was made for it.</summary>
@@ -54,7 +54,7 @@ internal sealed record ConversionJournal
         try
         {
             ConversionJournal? journal = JsonSerializer.Deserialize(File.ReadAllBytes(path), ConversionJson.Default.ConversionJournal);
-            if (journal is { Version: CurrentVersion, MenuFile: GrubEntry.CustomFile or GrubEntry.MainFile } && ImageLayout.IsRootName(journal.Root))
+            if (journal is { Version: CurrentVersion, MenuFile: InstalledGrub.CustomFile or InstalledGrub.MainFile } && ImageLayout.IsRootName(journal.Root))
             {
                 return journal;
             }

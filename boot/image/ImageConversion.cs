@@ -49,7 +49,7 @@ internal sealed class ImageConversion : IDisposable
             StockSystem.Require(top, root, image);
         }
 
-        string entry = GrubEntry.Make(Encoding.Latin1.GetString(ReadGrub(GrubEntry.MainFile)!), root, uuid, image);
+        string menu = InstalledGrub.Make(Encoding.Latin1.GetString(ReadGrub(InstalledGrub.MainFile)!), root, uuid, image);
         journal = (journal ?? Plan(root)) with { State = ConversionState.Converting };
         Step("write the journal", () => journal.Write(topHandle, image));
         Step($"make /{root}", () => Make(topHandle, root));
@@ -69,8 +69,8 @@ internal sealed class ImageConversion : IDisposable
         }
 
         using SafeFileHandle boot = Open(topHandle, "boot"u8, "boot");
-        Step("write the segment for the initrd", () => DurableFile.Replace(boot, Encoding.ASCII.GetBytes(GrubEntry.Segment), InitrdPatch.Segment(), 0x1A4, $"{image}: /boot"));
-        Step("add the menu entry", () => WriteGrub(journal.MenuFile, GrubEntry.Add(ReadGrub(journal.MenuFile) ?? [], entry)));
+        Step("write the segment for the initrd", () => DurableFile.Replace(boot, Encoding.ASCII.GetBytes(GrubMenu.Segment), InitrdPatch.Segment(), 0x1A4, $"{image}: /boot"));
+        Step("add the menu", () => WriteGrub(journal.MenuFile, InstalledGrub.Add(ReadGrub(journal.MenuFile) ?? [], menu)));
         Step("complete the journal", () => (journal with { State = ConversionState.Done }).Write(topHandle, image));
         return true;
     }
@@ -84,9 +84,9 @@ internal sealed class ImageConversion : IDisposable
         }
 
         Step("write the journal", () => (journal with { State = ConversionState.Undoing }).Write(topHandle, image));
-        Step("remove the menu entry", () => RemoveEntry(journal));
+        Step("remove the menu", () => RemoveMenu(journal));
         using SafeFileHandle boot = Open(topHandle, "boot"u8, "boot");
-        Step("remove the segment", () => IgnoreMissing(Sys.Unlink(boot, Encoding.ASCII.GetBytes(GrubEntry.Segment)), "unlinkat"));
+        Step("remove the segment", () => IgnoreMissing(Sys.Unlink(boot, Encoding.ASCII.GetBytes(GrubMenu.Segment)), "unlinkat"));
         if (Sys.Open(topHandle, ByteText.FromArgument(journal.Root), OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle root) == Errno.None)
         {
             using (root)
@@ -106,7 +106,7 @@ internal sealed class ImageConversion : IDisposable
 
     private ConversionJournal Plan(string root)
     {
-        string file = GrubEntry.FileFor(Encoding.Latin1.GetString(ReadGrub(GrubEntry.MainFile)!));
+        string file = InstalledGrub.FileFor(Encoding.Latin1.GetString(ReadGrub(InstalledGrub.MainFile)!));
         return new ConversionJournal
         {
             Root = root,
@@ -161,9 +161,9 @@ internal sealed class ImageConversion : IDisposable
             || text is ImageLayout.Store or ImageLayout.FilesystemRoot or ConversionJournal.FileName or ConversionJournal.FileName + ".hacktree-new";
     }
 
-    private void RemoveEntry(ConversionJournal journal)
+    private void RemoveMenu(ConversionJournal journal)
     {
-        byte[] bytes = GrubEntry.Remove(ReadGrub(journal.MenuFile) ?? []);
+        byte[] bytes = InstalledGrub.Remove(ReadGrub(journal.MenuFile) ?? []);
         if (bytes.Length == 0 && journal.IsMenuFileNew)
         {
             using SafeFileHandle folder = OpenGrub();
@@ -183,7 +183,7 @@ internal sealed class ImageConversion : IDisposable
 
     private byte[]? ReadGrub(string name)
     {
-        string path = Path.Combine(top, GrubEntry.Folder, name);
+        string path = Path.Combine(top, InstalledGrub.Folder, name);
         return File.Exists(path) ? File.ReadAllBytes(path) : null;
     }
 
@@ -192,10 +192,10 @@ internal sealed class ImageConversion : IDisposable
         using SafeFileHandle folder = OpenGrub();
         byte[] fileName = ByteText.FromArgument(name);
         uint mode = Sys.Stat(folder, fileName, out FileStatus status) == Errno.None ? status.Mode & 0xFFFu : 0x1A4u;
-        DurableFile.Replace(folder, fileName, bytes, mode, $"{image}: /{GrubEntry.Folder}/{name}");
+        DurableFile.Replace(folder, fileName, bytes, mode, $"{image}: /{InstalledGrub.Folder}/{name}");
     }
 
-    private SafeFileHandle OpenGrub() => Open(topHandle, ByteText.FromArgument(GrubEntry.Folder), GrubEntry.Folder);
+    private SafeFileHandle OpenGrub() => Open(topHandle, ByteText.FromArgument(InstalledGrub.Folder), InstalledGrub.Folder);
 
     private SafeFileHandle Open(SafeFileHandle from, ReadOnlySpan<byte> path, string subject)
     {

@@ -71,8 +71,6 @@ public sealed class ImageCreation : IDisposable
         stop.ThrowIfCancellationRequested();
         content.AddShared(refName);
         BootMenu menu = MakeMenu(Guid.NewGuid(), out Guid filesystem);
-        string initrd = Path.Combine(content.At(ImageLayout.Boot), menu.Initrd);
-        _ = InitrdPatch.Patch(initrd, initrd);
         foreach (string root in request.Roots)
         {
             stop.ThrowIfCancellationRequested();
@@ -109,6 +107,7 @@ public sealed class ImageCreation : IDisposable
         string folder = Path.Combine(content.At(ImageLayout.Boot), "grub");
         Directory.CreateDirectory(folder);
         File.WriteAllText(Path.Combine(folder, "grub.cfg"), menu.GrubConfig());
+        File.WriteAllBytes(Path.Combine(content.At(ImageLayout.Boot), GrubMenu.Segment), InitrdPatch.Segment());
         (byte[] bootCode, byte[] core) = GrubImage.Make(scratch);
         Partition linux = ImageLayout.Linux(request.Size);
         using FileStream file = File.OpenWrite(disk);
@@ -126,6 +125,8 @@ public sealed class ImageCreation : IDisposable
             throw new StoreException($"{request.Size / ImageLayout.MiB} MiB leave no room for a root beside the EFI system partition; give more with --size");
         }
 
+        string initrd = Path.Combine(boot, menu.Initrd);
+        _ = InitrdPatch.Patch(initrd, initrd);
         EfiPartition.Make(disk, efi, boot, menu, scratch);
         (byte[] beginning, byte[] end) = PartitionTable.Gpt(request.Size, efi, linux);
         using FileStream file = File.OpenWrite(disk);

@@ -60,7 +60,7 @@ public static class QemuMachine
                 throw new StoreException("systemd-boot takes no choice from outside: choose in its menu (a key stops the countdown, e edits), or give --kernel and --initrd");
             }
 
-            arguments.AddRange(["-smbios", $"type=11,value={Escape(BootMenu.SmbiosText(request.Subroot, request.Append))}"]);
+            arguments.AddRange(["-smbios", $"type=11,value={Escape(GrubMenu.SmbiosText(request.Subroot, request.Append))}"]);
         }
 
         return arguments;

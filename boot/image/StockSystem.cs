@@ -13,7 +13,7 @@ internal static class StockSystem
         ("etc/debian_version", "it is no Debian root"),
         ("sbin/init", "it has no init"),
         ("var/lib/dpkg/status", "the package database is not on the filesystem with /, and a separate /var is not supported"),
-        ($"{GrubEntry.Folder}/{GrubEntry.MainFile}", "it has no GRUB; a separate /boot is not supported"),
+        ($"{InstalledGrub.Folder}/{InstalledGrub.MainFile}", "it has no GRUB; a separate /boot is not supported"),
         ("usr/share/initramfs-tools", "it has no initramfs-tools; install that package in it"),
     ];
 

@@ -28,9 +28,15 @@ public sealed class ImageTests : IDisposable
         Assert.Equal(facts[1].Split(' ')[1], string.Concat(facts[3].Where(char.IsAsciiDigit)));
         Assert.Equal(["fsck 0", "0", "3"], facts[4..7]);
 
-        BootResult second = ImageWorld.Run("image-grub-chosen", disk, "--subroot", "r0", "--append", "chosen=here");
-        RequireHardlinkedRoot(second, "/dev/vda1", "r0");
-        Assert.EndsWith("subroot=r0 chosen=here", second["commandline"], StringComparison.Ordinal);
+        // What comes later needs no new configuration: a root; and kernels, of which GRUB must take the newest that has an initrd. These others cannot boot.
+        string later = "$H --store objects checkout -q --boot debian/bookworm r2; for v in 6.1.0-9-cloud-amd64 6.0.999; do echo no > boot/vmlinuz-$v; echo no > boot/initrd.img-$v; done; echo no > boot/vmlinuz-7";
+        ImageWorld.Image("edit", disk, "--", "env", $"H={Hacktree.Path}", "sh", "-ec", later).Succeeded();
+        BootResult second = ImageWorld.Run("image-grub-chosen", disk, "--subroot", "r2", "--append", "chosen=here");
+        RequireHardlinkedRoot(second, "/dev/vda1", "r2");
+        Assert.EndsWith("subroot=r2 chosen=here", second["commandline"], StringComparison.Ordinal);
+        string menu = second.Log[..second.Log.IndexOf("Linux version", StringComparison.Ordinal)];
+        Assert.All([" r0   ", " r1   ", "*r2   "], entry => Assert.Contains(entry, menu, StringComparison.Ordinal));
+        Assert.DoesNotContain("error:", menu, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,24 +1,33 @@
 using HackTree.Boot;
+using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Boot;
 
-/// <summary>Makes the disk that an installer leaves: one partition, / on ext4, GRUB with a configuration as Debian's update-grub writes it.</summary>
+/// <summary>
+/// Makes the disk that an installer leaves: one partition, / on ext4, GRUB as grub-install leaves it (a small core, and modules that are loaded when
+/// they are needed) with a configuration as Debian's update-grub writes it.
+/// </summary>
 internal static class StockDisk
 {
+    private const string GrubModules = "/usr/lib/grub/i386-pc";
+
     private static readonly Guid Uuid = new("0a1b2c3d-0000-4000-8000-000000000001");
 
     public static void Make(string disk, string tree, string version, long size, string scratch)
     {
         Directory.CreateDirectory(Path.Combine(tree, "boot/grub"));
+        Tools.Run("cp", "-r", GrubModules, Path.Combine(tree, "boot/grub/i386-pc")).Succeeded();
+        string core = Path.Combine(scratch, "core.img");
+        Tools.Run("grub-mkimage", "-O", "i386-pc", "-d", GrubModules, "-p", "(hd0,msdos1)/boot/grub", "-o", core, "biosdisk", "part_msdos", "ext2").Succeeded();
         File.WriteAllText(Path.Combine(tree, "boot/grub/grub.cfg"), GrubConfig(version));
         File.WriteAllText(Path.Combine(tree, "etc/fstab"), $"UUID={Uuid} / ext4 errors=remount-ro 0 1\n");
         Partition linux = ImageLayout.Linux(size);
         using (FileStream file = File.Create(disk))
         {
             file.SetLength(size);
-            (byte[] bootCode, byte[] core) = GrubImage.Make(scratch);
+            byte[] bootCode = File.ReadAllBytes(Path.Combine(GrubModules, "boot.img"))[..PartitionTable.BootCodeSize];
             file.Write(PartitionTable.Mbr(bootCode, 0x12345678, linux));
-            file.Write(core);
+            file.Write(File.ReadAllBytes(core));
         }
 
         Ext4.Make(disk, linux, tree, Uuid);

@@ -1,0 +1,62 @@
+namespace HackTree.Boot;
+
+/// <summary>
+/// GRUB commands that make a menu of the roots when the machine starts: what was made, removed or upgraded since then needs no new
+/// configuration. Loops, conditions and the functions of https://www.gnu.org/software/grub/manual/grub/grub.html, chapter 16;
+/// they need the modules regexp, which must be there before the
+/// first pattern, smbios and test.
+/// </summary>
+internal static class GrubMenu
+{
+    /// <summary>The file in /boot with this program's part of the initrd, which each entry adds to the system's own.</summary>
+    internal const string Segment = "hacktree.cpio.gz";
+
+    /// <summary>
+    /// The commands: an entry for each directory with a usr/ in it, all with the newest kernel of /boot that has an initrd; and one for the root that
+    /// <see cref="SmbiosText"/> tells, where there is none by that name: the initrd then says so. GRUB prints a line where a machine has no such string, and goes on.
+    /// </summary>
+    /// <param name="root">The root that boots when nobody chooses.</param>
+    /// <param name="options">The kernel's options but subroot=.</param>
+    /// <param name="ownOptions">More of them, for that root only.</param>
+    internal static string Commands(string root, string options, string ownOptions = "") =>
+        $$"""
+        insmod regexp
+        for hacktree_file in /boot/vmlinuz-*; do
+            if regexp --set 1:hacktree_name '/vmlinuz-([^/]*)$' "$hacktree_file"; then
+                if [ -f "/boot/initrd.img-$hacktree_name" ]; then
+                    if [ -z "$hacktree_version" ]; then
+                        set hacktree_version="$hacktree_name"
+                    elif [ "$hacktree_name" -pgt "$hacktree_version" ]; then
+                        set hacktree_version="$hacktree_name"
+                    fi
+                fi
+            fi
+        done
+        function hacktree_boot {
+            if [ "$1" = {{root}} ]; then set hacktree_own="{{ownOptions}}"; else set hacktree_own=; fi
+            linux "/boot/vmlinuz-$hacktree_version" {{options}} subroot=$1 $hacktree_own $hacktree_more
+            initrd "/boot/initrd.img-$hacktree_version" /boot/{{Segment}}
+        }
+        set default={{root}}
+        for hacktree_file in /*; do
+            if regexp --set 1:hacktree_name '/([^./][^/]*)$' "$hacktree_file"; then
+                if [ -d "$hacktree_file/usr" ]; then
+                    menuentry "$hacktree_name" --id "$hacktree_name" { hacktree_boot "$1" }
+                fi
+            fi
+        done
+        if smbios --type 11 --get-string 4 --set hacktree_string; then
+            if regexp --set 1:hacktree_name --set 2:hacktree_more '^hacktree:([^:]*):(.*)$' "$hacktree_string"; then
+                if [ -n "$hacktree_name" ]; then
+                    set default="$hacktree_name"
+                    if [ ! -d "/$hacktree_name/usr" ]; then
+                        menuentry "$hacktree_name" --id "$hacktree_name" { hacktree_boot "$1" }
+                    fi
+                fi
+            fi
+        fi
+        """;
+
+    /// <summary>What an OEM string of the SMBIOS, the last one of type 11, tells the menu: which root to boot (null: the usual one) and more options for the kernel.</summary>
+    internal static string SmbiosText(string? root, string more) => $"hacktree:{root}:{more}";
+}
