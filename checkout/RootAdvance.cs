@@ -42,7 +42,7 @@ public static class RootAdvance
         var changer = new TreeChanger(store, maker, place.Path, old.Record.Sealed!.Value, options.Progress);
         try
         {
-            changer.Run(old.Top, old.Status, old.Commit.RootEntry, commit.RootEntry);
+            changer.Run(old.Top, old.Status, old.Commit.RootEntry(), commit.RootEntry());
             place.GiveName();
         }
         catch (Exception e) when (e is StoreException or LinuxException)

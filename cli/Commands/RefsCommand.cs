@@ -6,6 +6,9 @@ namespace HackTree.Cli;
 
 internal sealed class RefsCommand : Verb
 {
+    // A thread costs as much as reading some refs.
+    private const int FewRefs = 32;
+
     private readonly Option<bool> json;
 
     internal RefsCommand()
@@ -19,7 +22,12 @@ internal sealed class RefsCommand : Verb
     protected override int Run(Session session)
     {
         using ObjectStore store = session.OpenStore();
-        List<NamedCommit> refs = [.. store.Refs.List().Select(name => Read(store, name, session))];
+        NamedCommit[] refs = Read(store);
+        foreach (NamedCommit damaged in refs.Where(named => named.Damage is not null))
+        {
+            session.Note(damaged.Damage!);
+        }
+
         if (session.Get(json))
         {
             JsonText.Write(writer =>
@@ -49,25 +57,38 @@ internal sealed class RefsCommand : Verb
             listing.Print();
         }
 
-        return refs.Exists(named => named.Read is null) ? ExitCode.Failed : ExitCode.Done;
+        return refs.Any(named => named.Damage is not null) ? ExitCode.Failed : ExitCode.Done;
+    }
+
+    private static NamedCommit[] Read(ObjectStore store)
+    {
+        List<string> names = store.Refs.List();
+        var refs = new NamedCommit[names.Count];
+        var work = new WorkStack<int>();
+        for (int i = 0; i < names.Count; i++)
+        {
+            work.Push(i);
+        }
+
+        work.Run(names.Count < FewRefs ? 1 : Environment.ProcessorCount, () => i => refs[i] = Read(store, names[i]));
+        return refs;
     }
 
     /// <summary>One damaged ref must not hide the others.</summary>
-    private static NamedCommit Read(ObjectStore store, string name, Session session)
+    private static NamedCommit Read(ObjectStore store, string name)
     {
         try
         {
             Digest commit = store.Refs.Find(name);
-            return new NamedCommit(name, commit, store.Packs.ReadCommit(commit));
+            return new NamedCommit(name, commit, store.Packs.ReadCommit(commit), Damage: null);
         }
         catch (CorruptException e)
         {
-            session.Note(e.Message);
-            return new NamedCommit(name, default, null);
+            return new NamedCommit(name, default, Read: null, e.Message);
         }
     }
 
-    private sealed record NamedCommit(string Name, Digest Commit, Commit? Read);
+    private sealed record NamedCommit(string Name, Digest Commit, Commit? Read, string? Damage);
 
     private sealed class SetRef : Verb
     {

@@ -26,8 +26,8 @@ public sealed record Commit
     /// <summary>Extended attributes of the root directory, canonical.</summary>
     public ReadOnlyMemory<byte> RootXattrs { get; init; }
 
-    /// <summary>The root directory as an entry without a name.</summary>
-    public TreeEntry RootEntry => new() { Kind = EntryKind.Directory, Metadata = RootMetadata, Xattrs = RootXattrs.Span, Digest = Tree };
+    /// <summary>The root directory as an entry without a name. No property: a record prints those, and a ref struct cannot be boxed.</summary>
+    public TreeEntry RootEntry() => new() { Kind = EntryKind.Directory, Metadata = RootMetadata, Xattrs = RootXattrs.Span, Digest = Tree };
 
     /// <summary>The commits this one follows, usually one or none.</summary>
     public ImmutableArray<Digest> Parents { get; init; } = [];

@@ -13,6 +13,7 @@ namespace HackTree.Store;
 public sealed class Packs : IDisposable
 {
     private const int CachedBlocks = 128;
+    private const int FewPacks = 32;
     private const int LargestCachedBlock = 4 * PackLayout.BlockTarget;
 
     private readonly SafeFileHandle directory;
@@ -306,7 +307,7 @@ public sealed class Packs : IDisposable
     private PackFile[] List()
     {
         using SafeFileHandle listing = DirectoryReader.Reopen(directory, path);
-        var found = new List<PackFile>();
+        var names = new List<Digest>();
         var reader = new DirectoryReader();
         reader.Start(listing, path);
         while (reader.Next())
@@ -314,16 +315,30 @@ public sealed class Packs : IDisposable
             string name = Encoding.ASCII.GetString(reader.Name);
             if (name.EndsWith(".pack", StringComparison.Ordinal) && Digest.TryParse(name.AsSpan(0, name.Length - 5), out Digest digest))
             {
-                if (!opened.TryGetValue(digest, out PackFile? file))
-                {
-                    opened.Add(digest, file = PackFile.Open(directory, digest, $"{path}/{name}"));
-                }
-
-                found.Add(file);
+                names.Add(digest);
             }
         }
 
-        return [.. found];
+        foreach (PackFile file in Open([.. names.Where(name => !opened.ContainsKey(name))]))
+        {
+            opened.Add(file.Name, file);
+        }
+
+        return [.. names.Select(name => opened[name])];
+    }
+
+    /// <summary>Opens packs, many on all cores.</summary>
+    private PackFile[] Open(Digest[] names)
+    {
+        var files = new PackFile[names.Length];
+        var work = new WorkStack<int>();
+        for (int i = 0; i < names.Length; i++)
+        {
+            work.Push(i);
+        }
+
+        work.Run(names.Length < FewPacks ? 1 : Environment.ProcessorCount, () => i => files[i] = PackFile.Open(directory, names[i], $"{path}/{names[i]}.pack"));
+        return files;
     }
 
     private sealed record CachedBlock(PackFile File, int Number, byte[] Raw);

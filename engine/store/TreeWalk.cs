@@ -49,7 +49,7 @@ public static class TreeWalk
     /// </summary>
     public static bool TryFind(Packs packs, Commit commit, ReadOnlySpan<byte> path, out TreeEntry entry)
     {
-        entry = commit.RootEntry;
+        entry = commit.RootEntry();
         while (!path.IsEmpty)
         {
             int slash = path.IndexOf((byte)'/');

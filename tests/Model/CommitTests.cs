@@ -30,6 +30,7 @@ public sealed class CommitTests
         Assert.Equal(commit.Subject, decoded.Subject);
         Assert.Equal(commit.Body, decoded.Body);
         Assert.Equal(commit.Annotations.AsEnumerable(), decoded.Annotations);
+        Assert.Contains(decoded.Tree.ToString(), decoded.ToString(), StringComparison.Ordinal);
         Assert.Equal(bytes, decoded.Encode());
         Assert.Equal(Digest.Of(bytes), Commit.DigestOf(bytes));
     });
