@@ -125,7 +125,7 @@ public sealed class Roots : IDisposable
     /// <summary>Writes a record, durably.</summary>
     public void Write(string name, RootRecord record)
     {
-        byte[] bytes = CheckedJson.Encode(record with { Check = CheckedJson.NoCheck }, StoreJson.Default.RootRecord);
+        byte[] bytes = CheckedJson.Encode(record with { Check = CheckedJson.NoCheck }, StoreJson.Plain.RootRecord);
         AtomicFile.Write(temporary, directory, FileName(name), bytes, Subject(name));
     }
 

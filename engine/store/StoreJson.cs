@@ -1,3 +1,5 @@
+using System.Text.Encodings.Web;
+using System.Text.Json;
 using System.Text.Json.Serialization;
 
 namespace HackTree.Store;
@@ -12,4 +14,8 @@ namespace HackTree.Store;
 [JsonSerializable(typeof(StoreFormat))]
 [JsonSerializable(typeof(RootRecord))]
 [JsonSerializable(typeof(StatCacheManifest))]
-internal sealed partial class StoreJson : JsonSerializerContext;
+internal sealed partial class StoreJson : JsonSerializerContext
+{
+    /// <summary>Writes names as they are: the script that boots a root reads its record, and knows no \u.</summary>
+    internal static StoreJson Plain => field ??= new(new JsonSerializerOptions(Default.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping });
+}

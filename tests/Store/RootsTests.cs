@@ -37,6 +37,11 @@ public sealed class RootsTests : IDisposable
         Assert.Equal(["r0", "r1"], opened.Roots.Names());
         Assert.Equal(record, opened.Roots.Find("r1")! with { Check = record.Check });
         Assert.Equal(12UL, opened.Roots.Find("r0")!.Inode);
+
+        // The script that boots a root compares names with it, and knows no \u.
+        opened.Roots.Write("plain", record with { Path = "deb12+1 & 'ü'" });
+        Assert.Contains("\"path\": \"deb12+1 & 'ü'\",\n", File.ReadAllText($"{store.Path}/roots/plain.json"));
+        opened.Roots.Remove("plain");
         Assert.Contains("\"state\": \"Pinned\"", File.ReadAllText($"{store.Path}/roots/r1.json"));
 
         opened.Roots.Remove("r1");

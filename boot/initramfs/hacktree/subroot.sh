@@ -8,27 +8,30 @@
 # The files of a hardlinked root are the store's objects and every other root's files, so nothing may be written into
 # them: / becomes read-only, and what must be writable is mounted over it. The physical root is seen at /sysroot.
 #
-# klibc's programs must be enough: sh, cat, ln, ls, mkdir, mount, readlink; bind-ro comes along.
+# klibc's programs must be enough: sh, cat, ln, mkdir, true, mount, readlink; bind-ro comes along.
 
 # Where the physical root is kept meanwhile.
 subroot_keep=/hacktree/physical
 
-# PRIORITY TEXT: on the console and in the journal. 3 is an error, which "quiet" lets through; 6 is information.
+# PRIORITY TEXT: on the console and in the journal; never on standard output, which is where functions answer. 3 is an error, which "quiet" lets through; 6 is information.
 subroot_say()
 {
-	echo "<$1>hacktree: $2" > /dev/kmsg 2> /dev/null || echo "hacktree: $2"
+	echo "<$1>hacktree: $2" > /dev/kmsg 2> /dev/null || echo "hacktree: $2" >&2
 }
 
-# NAME: prints what the command line says for NAME=; fails where it does not.
+# NAME: prints what the command line says for NAME=; fails where it does not. The last one counts, as for root= and init=.
 subroot_argument()
 {
+	subroot_answer=
+	subroot_missing=1
 	for subroot_word in $(cat /proc/cmdline); do
 		case $subroot_word in
-		"$1"=*) echo "${subroot_word#*=}"; return 0 ;;
-		"$1") return 0 ;;
+		"$1"=*) subroot_answer=${subroot_word#*=}; subroot_missing=0 ;;
+		"$1") subroot_answer=; subroot_missing=0 ;;
 		esac
 	done
-	return 1
+	echo "$subroot_answer"
+	return $subroot_missing
 }
 
 # FILE KEY: prints the value of a property of a root record; FORMAT.md, section 9.
@@ -210,7 +213,8 @@ subroot_protect()
 	else
 		subroot_say 3 "/etc is read-only: its files are hardlinks into the store; a root made with checkout --boot has its own"
 	fi
-	[ -e "$1/etc/machine-id" ] || : > "$1/etc/machine-id"
+	# Not ":", for dash ends where a redirection of that fails.
+	[ -e "$1/etc/machine-id" ] || true > "$1/etc/machine-id" || subroot_say 3 "there is no /etc/machine-id"
 	[ -d "$subroot_keep/var/roothome" ] || mkdir -m 700 "$subroot_keep/var/roothome"
 	subroot_bind "$subroot_keep/var/roothome" "$1/root"
 	[ -d "$1/tmp" ] || mkdir "$1/tmp"
