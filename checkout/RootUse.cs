@@ -30,27 +30,9 @@ internal static class RootUse
     /// <summary>Says what uses a root, and what to do; null where nothing does.</summary>
     private static string? FindUse(string path, in FileStatus status) =>
         IsSame(Sys.WorkingDirectory, "/"u8, status) ? "it is the running system's root; boot another one first"
-        : FindMount(path) is { } mount ? $"{mount} is mounted there; unmount it first"
+        : MountTable.PointsBelow(path).FirstOrDefault() is { } mount ? $"{mount} is mounted there; unmount it first"
         : FindProcess(status) is { } process ? $"process {process} runs in it; end that first"
         : null;
-
-    /// <summary>The first mount at or below a path: the fifth field of /proc/self/mountinfo (proc(5)), where space, tab, newline and backslash are in octal.</summary>
-    private static string? FindMount(string path)
-    {
-        foreach (string line in ReadLines("/proc/self/mountinfo"))
-        {
-            string[] fields = line.Split(' ');
-            string point = fields.Length > 4
-                ? fields[4].Replace("\\040", " ", StringComparison.Ordinal).Replace("\\011", "\t", StringComparison.Ordinal).Replace("\\012", "\n", StringComparison.Ordinal).Replace("\\134", "\\", StringComparison.Ordinal)
-                : "";
-            if (point == path || point.StartsWith(path + "/", StringComparison.Ordinal))
-            {
-                return point;
-            }
-        }
-
-        return null;
-    }
 
     /// <summary>A process whose root directory it is, as after chroot(2).</summary>
     private static int? FindProcess(FileStatus status)
@@ -69,6 +51,4 @@ internal static class RootUse
 
     private static bool IsSame(SafeFileHandle from, ReadOnlySpan<byte> path, in FileStatus status) =>
         Sys.Stat(from, path, out FileStatus found) == Errno.None && found.Device == status.Device && found.Inode == status.Inode;
-
-    private static IEnumerable<string> ReadLines(string file) => File.Exists(file) ? File.ReadLines(file) : [];
 }

@@ -69,7 +69,7 @@ internal sealed record ConversionJournal
 
     /// <summary>Writes it durably.</summary>
     internal void Write(SafeFileHandle top, string subject) =>
-        DurableFile.Replace(top, System.Text.Encoding.ASCII.GetBytes(FileName), JsonSerializer.SerializeToUtf8Bytes(this, ConversionJson.Default.ConversionJournal), 0x1A4, subject);
+        NewFile.Write(top, System.Text.Encoding.ASCII.GetBytes(FileName), JsonSerializer.SerializeToUtf8Bytes(this, ConversionJson.Default.ConversionJournal), 0x1A4, subject);
 }
 
 /// <summary>Made at compile time, as the store's is.</summary>

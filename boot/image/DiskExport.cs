@@ -2,6 +2,7 @@ using System.Text.Json;
 using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
+using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Boot;
 
@@ -18,7 +19,8 @@ internal sealed class DiskExport : IDisposable
     /// <summary>The file of raw bytes.</summary>
     internal string Path { get; }
 
-    private bool IsCopy => Path != image;
+    /// <summary>Whether it is a copy, of an image that is not raw.</summary>
+    internal bool IsCopy => Path != image;
 
     /// <summary>Opens an image whose lock the caller holds.</summary>
     internal static DiskExport Open(string image)
@@ -32,6 +34,7 @@ internal sealed class DiskExport : IDisposable
         var export = new DiskExport(image, $"{image}.{Environment.ProcessId}.raw.partial");
         try
         {
+            MakePrivate(export.Path);
             Tool.DiskImage.Run("convert", "-f", "qcow2", "-O", "raw", image, export.Path);
             return export;
         }
@@ -53,12 +56,11 @@ internal sealed class DiskExport : IDisposable
         string changed = $"{image}.{Environment.ProcessId}.qcow2.partial";
         try
         {
+            MakePrivate(changed);
             Tool.DiskImage.Run("convert", "-f", "raw", "-O", "qcow2", Path, changed);
             using (FileStream file = File.Open(changed, FileMode.Open, FileAccess.ReadWrite))
             {
-                Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(image), out FileStatus status).ThrowIfFailed("statx", image);
-                Sys.SetOwner(file.SafeFileHandle, status.Uid, status.Gid).ThrowIfFailed("fchown", changed);
-                Sys.SetMode(file.SafeFileHandle, status.Mode & 0xFFFu).ThrowIfFailed("fchmod", changed);
+                GiveOwnership(file.SafeFileHandle, changed, image);
                 file.Flush(flushToDisk: true);
             }
 
@@ -68,6 +70,21 @@ internal sealed class DiskExport : IDisposable
         {
             File.Delete(changed);
         }
+    }
+
+    /// <summary>Makes a file that only its owner can read, for qemu-img to write: in a disk are passwords and keys.</summary>
+    internal static void MakePrivate(string path)
+    {
+        using FileStream file = File.Create(path);
+        Sys.SetMode(file.SafeFileHandle, 0x180).ThrowIfFailed("fchmod", path);
+    }
+
+    /// <summary>Gives a file the owner and mode of the image it was made from.</summary>
+    internal static void GiveOwnership(SafeFileHandle file, string path, string image)
+    {
+        Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(RealPath.Of(image)), out FileStatus status).ThrowIfFailed("statx", image);
+        Sys.SetOwner(file, status.Uid, status.Gid).ThrowIfFailed("fchown", path);
+        Sys.SetMode(file, status.Mode & 0xFFFu).ThrowIfFailed("fchmod", path);
     }
 
     /// <summary>Removes the copy.</summary>

@@ -45,7 +45,7 @@ internal static partial class Ext4
     internal static void Replace(string disk, Partition partition, IEnumerable<(string Path, string Source)> files, string scratch)
     {
         string script = Path.Combine(scratch, "debugfs");
-        File.WriteAllLines(script, files.SelectMany(file => new[] { $"rm {file.Path}", $"write {file.Source} {file.Path}" }));
+        File.WriteAllLines(script, files.SelectMany(file => new[] { $"rm {file.Path}", $"write \"{file.Source}\" {file.Path}" }));
         bool isRun = Tool.DebugExt4.TryRun(["-w", "-f", script, Address(disk, partition)], out string output, out string error);
         File.Delete(script);
 

@@ -14,6 +14,7 @@ namespace HackTree.Boot;
 internal sealed class ImageConversion : IDisposable
 {
     private const uint Public = 0x1ED;
+    private const string DatabaseFolder = "var/lib";
 
     private readonly string top;
     private readonly string image;
@@ -69,7 +70,7 @@ internal sealed class ImageConversion : IDisposable
         }
 
         using SafeFileHandle boot = Open(topHandle, "boot"u8, "boot");
-        Step("write the segment for the initrd", () => DurableFile.Replace(boot, Encoding.ASCII.GetBytes(GrubMenu.Segment), InitrdPatch.Segment(), 0x1A4, $"{image}: /boot"));
+        Step("write the segment for the initrd", () => NewFile.Write(boot, Encoding.ASCII.GetBytes(GrubMenu.Segment), InitrdPatch.Segment(), 0x1A4, $"{image}: /boot"));
         Step("add the menu", () => WriteGrub(journal.MenuFile, InstalledGrub.Add(ReadGrub(journal.MenuFile) ?? [], menu)));
         Step("complete the journal", () => (journal with { State = ConversionState.Done }).Write(topHandle, image));
         return true;
@@ -120,12 +121,11 @@ internal sealed class ImageConversion : IDisposable
     /// <summary>/var stays, and the package database goes from it into the root, with mount points where each is missing now.</summary>
     private void ShareVar(SafeFileHandle root)
     {
-        byte[] database = ByteText.FromArgument(ImageLayout.PackageDatabase);
         Step("make the mount point var", () => Make(root, ImageLayout.Var));
-        Step("make var/lib in the root", () => Make(root, "var/lib"));
-        if (Sys.Stat(root, database, out _) == Errno.ENOENT)
+        Step("make var/lib in the root", () => Make(root, DatabaseFolder));
+        if (!HasDatabase(root))
         {
-            Step("move the package database", () => Move(topHandle, database, root, database));
+            Step("move the package database", () => MoveDatabase(topHandle, root));
         }
 
         Step("make the mount point var/lib/dpkg", () => Make(topHandle, ImageLayout.PackageDatabase));
@@ -134,14 +134,13 @@ internal sealed class ImageConversion : IDisposable
     /// <summary>Moves all that is in the root back to the top.</summary>
     private void Empty(SafeFileHandle root, ConversionJournal journal)
     {
-        byte[] database = ByteText.FromArgument(ImageLayout.PackageDatabase);
-        if (Sys.Stat(root, database, out _) == Errno.None)
+        if (HasDatabase(root))
         {
             Step("remove the mount point var/lib/dpkg", () => RemoveEmpty(topHandle, ImageLayout.PackageDatabase));
-            Step("move the package database back", () => Move(root, database, topHandle, database));
+            Step("move the package database back", () => MoveDatabase(root, topHandle));
         }
 
-        string[] points = ["var/lib", ImageLayout.Var, ImageLayout.Home, ImageLayout.Boot, .. journal.IsPhysicalRootNew ? [ImageLayout.PhysicalRoot] : (string[])[]];
+        string[] points = [DatabaseFolder, ImageLayout.Var, ImageLayout.Home, ImageLayout.Boot, .. journal.IsPhysicalRootNew ? [ImageLayout.PhysicalRoot] : (string[])[]];
         foreach (string point in points)
         {
             Step($"remove the mount point {point}", () => RemoveEmpty(root, point));
@@ -158,7 +157,8 @@ internal sealed class ImageConversion : IDisposable
         string text = Encoding.Latin1.GetString(name);
         return text == root
             || ImageLayout.Shared.Contains(text)
-            || text is ImageLayout.Store or ImageLayout.FilesystemRoot or ConversionJournal.FileName or ConversionJournal.FileName + ".hacktree-new";
+            || text is ImageLayout.Store or ImageLayout.FilesystemRoot
+            || text.StartsWith(ConversionJournal.FileName, StringComparison.Ordinal);
     }
 
     private void RemoveMenu(ConversionJournal journal)
@@ -183,8 +183,19 @@ internal sealed class ImageConversion : IDisposable
 
     private byte[]? ReadGrub(string name)
     {
-        string path = Path.Combine(top, InstalledGrub.Folder, name);
-        return File.Exists(path) ? File.ReadAllBytes(path) : null;
+        string subject = $"{image}: /{InstalledGrub.Folder}/{name}";
+        using SafeFileHandle folder = OpenGrub();
+        Errno errno = Sys.OpenBeneath(folder, ByteText.FromArgument(name), OpenFlags.ReadOnly | OpenFlags.NonBlocking, out SafeFileHandle file);
+        if (errno == Errno.ENOENT)
+        {
+            return null;
+        }
+
+        errno.ThrowIfFailed("openat2", subject);
+        using var stream = new FileStream(file, FileAccess.Read);
+        byte[] bytes = new byte[stream.Length];
+        stream.ReadExactly(bytes);
+        return bytes;
     }
 
     private void WriteGrub(string name, byte[] bytes)
@@ -192,10 +203,27 @@ internal sealed class ImageConversion : IDisposable
         using SafeFileHandle folder = OpenGrub();
         byte[] fileName = ByteText.FromArgument(name);
         uint mode = Sys.Stat(folder, fileName, out FileStatus status) == Errno.None ? status.Mode & 0xFFFu : 0x1A4u;
-        DurableFile.Replace(folder, fileName, bytes, mode, $"{image}: /{InstalledGrub.Folder}/{name}");
+        NewFile.Write(folder, fileName, bytes, mode, $"{image}: /{InstalledGrub.Folder}/{name}");
     }
 
-    private SafeFileHandle OpenGrub() => Open(topHandle, ByteText.FromArgument(InstalledGrub.Folder), InstalledGrub.Folder);
+    private SafeFileHandle OpenGrub() => OpenBelow(topHandle, InstalledGrub.Folder);
+
+    /// <summary>Opens a directory through no link: an image may come from anywhere, and its links lead out of it.</summary>
+    private SafeFileHandle OpenBelow(SafeFileHandle directory, string path)
+    {
+        Errno errno = TryOpenBelow(directory, path, out SafeFileHandle handle);
+        errno.ThrowIfFailed("openat2", $"{image}: {path}");
+        return handle;
+    }
+
+    private static Errno TryOpenBelow(SafeFileHandle directory, string path, out SafeFileHandle handle) =>
+        Sys.OpenBeneath(directory, ByteText.FromArgument(path.Length > 0 ? path : "."), OpenFlags.ReadOnly | OpenFlags.Directory, out handle);
+
+    private static (string Folder, byte[] Name) Split(string path)
+    {
+        int slash = path.LastIndexOf('/');
+        return (path[..Math.Max(slash, 0)], ByteText.FromArgument(path[(slash + 1)..]));
+    }
 
     private SafeFileHandle Open(SafeFileHandle from, ReadOnlySpan<byte> path, string subject)
     {
@@ -205,23 +233,49 @@ internal sealed class ImageConversion : IDisposable
 
     private void Make(SafeFileHandle directory, string path)
     {
-        Errno errno = Sys.MakeDirectory(directory, ByteText.FromArgument(path), Public);
+        (string folder, byte[] name) = Split(path);
+        using SafeFileHandle above = OpenBelow(directory, folder);
+        Errno errno = Sys.MakeDirectory(above, name, Public);
         if (errno != Errno.EEXIST)
         {
             errno.ThrowIfFailed("mkdirat", $"{image}: {path}");
-            Sys.SetMode(directory, ByteText.FromArgument(path), Public).ThrowIfFailed("fchmodat", $"{image}: {path}");
+            Sys.SetMode(above, name, Public).ThrowIfFailed("fchmodat", $"{image}: {path}");
         }
     }
 
     private void RemoveEmpty(SafeFileHandle directory, string path)
     {
-        Errno errno = Sys.RemoveDirectory(directory, ByteText.FromArgument(path));
+        (string folder, byte[] name) = Split(path);
+        Errno errno = TryOpenBelow(directory, folder, out SafeFileHandle above);
+        using (above)
+        {
+            errno = errno == Errno.None ? Sys.RemoveDirectory(above, name) : errno;
+        }
+
         if (errno == Errno.ENOTEMPTY)
         {
             throw new StoreException($"{image}: the mount point {path} is not empty; move what is in it elsewhere with `hacktree image edit`, and go on with --undo");
         }
 
         IgnoreMissing(errno, "rmdir");
+    }
+
+    private static bool HasDatabase(SafeFileHandle root)
+    {
+        (string folder, byte[] name) = Split(ImageLayout.PackageDatabase);
+        Errno errno = TryOpenBelow(root, folder, out SafeFileHandle above);
+        using (above)
+        {
+            return errno == Errno.None && Sys.Stat(above, name, out _) == Errno.None;
+        }
+    }
+
+    private void MoveDatabase(SafeFileHandle from, SafeFileHandle to)
+    {
+        (string folder, byte[] name) = Split(ImageLayout.PackageDatabase);
+        using SafeFileHandle source = OpenBelow(from, folder);
+        using SafeFileHandle target = OpenBelow(to, folder);
+        Move(source, name, target, name);
     }
 
     private void Move(SafeFileHandle from, byte[] name, SafeFileHandle to, byte[] newName)

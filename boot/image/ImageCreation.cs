@@ -104,6 +104,7 @@ public sealed class ImageCreation : IDisposable
 
     private Partition AddGrub(string disk, BootMenu menu)
     {
+        InitrdPatch.Require(Path.Combine(content.At(ImageLayout.Boot), menu.Initrd));
         string folder = Path.Combine(content.At(ImageLayout.Boot), "grub");
         Directory.CreateDirectory(folder);
         File.WriteAllText(Path.Combine(folder, "grub.cfg"), menu.GrubConfig());
@@ -177,6 +178,16 @@ public sealed class ImageCreation : IDisposable
             throw new StoreException($"an image must have at least {Smallest / ImageLayout.MiB} MiB, and whole ones; give more with --size");
         }
 
+        if (!request.Uefi && request.Size > LargestMbr)
+        {
+            throw new StoreException("an image for BIOS can have 2 TiB at most; make a larger one with --uefi");
+        }
+
+        if (output.Contains('"'))
+        {
+            throw new StoreException($"{output}: debugfs cannot take a path with a double quote in it; choose another name");
+        }
+
         RequireRoots();
 
         // Before minutes are spent.
@@ -191,7 +202,7 @@ public sealed class ImageCreation : IDisposable
     {
         if (request.Roots.FirstOrDefault(name => !ImageLayout.IsRootName(name)) is { } bad)
         {
-            throw new StoreException($"'{bad}' cannot name a root; use letters, digits, '-', '_' and '.', such as r0, and none of objects, boot, home, var and sysroot");
+            throw new StoreException($"'{bad}' cannot name a root; use letters, digits, '-', '_' and '.', a letter first, such as r0, and none of objects, boot, home, var and sysroot");
         }
 
         if (request.Roots.Count == 0 || request.Roots.Distinct().Count() != request.Roots.Count)
@@ -226,4 +237,7 @@ public sealed class ImageCreation : IDisposable
     }
 
     private const long Smallest = 64 * ImageLayout.MiB;
+
+    // Sectors have 32 bits there.
+    private const long LargestMbr = uint.MaxValue * (long)PartitionTable.SectorSize;
 }

@@ -74,7 +74,7 @@ internal sealed class ImageLock : IDisposable
 
     private static string? FindLoop(string path)
     {
-        string real = RealPath(path);
+        string real = RealPath.Of(path);
         foreach (string device in Directory.Exists("/sys/block") ? Directory.EnumerateDirectories("/sys/block", "loop*") : [])
         {
             string backing = Path.Combine(device, "loop/backing_file");
@@ -107,11 +107,5 @@ internal sealed class ImageLock : IDisposable
             .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
             .Any(fields => fields.Length > 6 && fields[1] == "OFDLCK" && fields[5].EndsWith(inode, StringComparison.Ordinal)
                 && int.TryParse(fields[6], NumberStyles.None, CultureInfo.InvariantCulture, out int first) && first is >= 100 and < 300);
-    }
-
-    private static string RealPath(string path)
-    {
-        string full = Path.GetFullPath(path);
-        return File.ResolveLinkTarget(full, returnFinalTarget: true)?.FullName ?? full;
     }
 }

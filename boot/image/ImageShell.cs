@@ -29,8 +29,7 @@ public static class ImageShell
         var start = new ProcessStartInfo(words[0], words.Skip(1)) { WorkingDirectory = directory };
         start.Environment["HACKTREE_IMAGE"] = mount;
 
-        // The terminal sends these to the command too, which ends by them; then it is unmounted.
-        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => context.Cancel = true);
+        // The terminal sends it to the command too, which ends by it; then it is unmounted.
         using PosixSignalRegistration quit = PosixSignalRegistration.Create(PosixSignal.SIGQUIT, context => context.Cancel = true);
         using Process process = Tool.Start(start);
         using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => End(context, process));
@@ -54,11 +53,17 @@ public static class ImageShell
         }
 
         // Before /var is shown in the root: its own database goes with it.
-        Bind(Path.Combine(root, ImageLayout.PackageDatabase), Path.Combine(top, ImageLayout.PackageDatabase));
+        string database = Path.Combine(top, ImageLayout.PackageDatabase);
+        Bind(Path.Combine(root, ImageLayout.PackageDatabase), database);
         RootRecord? record = FindRecord(top, root);
-        if (record is { Method: CheckoutMethod.Hardlink })
+        bool ownsFiles = record is { Method: CheckoutMethod.Copy or CheckoutMethod.Reflink } || (record is null && ConversionJournal.Read(top, image)?.Root == chroot);
+        if (!ownsFiles)
         {
-            Protect(root, ownsEtc: record.Boot == true);
+            Protect(root, ownsEtc: record?.Boot == true);
+            if (Directory.Exists(Path.Combine(root, ImageLayout.PackageDatabase)))
+            {
+                Tool.Mount.Run("-o", "remount,bind,ro", database);
+            }
         }
 
         foreach (string name in ImageLayout.Shared)

@@ -45,8 +45,8 @@ internal static partial class InstalledGrub
             """;
     }
 
-    /// <summary>A file's bytes with the menu at the end.</summary>
-    internal static byte[] Add(byte[] file, string menu) => [.. Remove(file), .. Encoding.Latin1.GetBytes(menu)];
+    /// <summary>A file's bytes with the menu at the end. Before it is an empty line, for the last one of the file may have no end.</summary>
+    internal static byte[] Add(byte[] file, string menu) => [.. Remove(file), (byte)'\n', .. Encoding.Latin1.GetBytes(menu)];
 
     /// <summary>A file's bytes without the menu: those it had before.</summary>
     internal static byte[] Remove(byte[] file)
@@ -54,7 +54,13 @@ internal static partial class InstalledGrub
         string text = Encoding.Latin1.GetString(file);
         int begin = text.IndexOf(Begin, StringComparison.Ordinal);
         int end = begin < 0 ? -1 : text.IndexOf(End, begin, StringComparison.Ordinal);
-        return end < 0 ? file : Encoding.Latin1.GetBytes(text.Remove(begin, end + End.Length + 1 - begin));
+        if (end < 0)
+        {
+            return file;
+        }
+
+        int rest = Math.Min(end + End.Length + 1, text.Length);
+        return Encoding.Latin1.GetBytes(text[..(begin > 0 && text[begin - 1] == '\n' ? begin - 1 : begin)] + text[rest..]);
     }
 
     [GeneratedRegex(@"^[ \t]*linux(?:16|efi)?[ \t]+/boot/\S+([^\n]*)$", RegexOptions.Multiline)]

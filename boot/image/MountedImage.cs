@@ -1,4 +1,5 @@
 using System.Runtime.ExceptionServices;
+using HackTree.Checkout;
 using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
@@ -54,13 +55,13 @@ internal sealed class MountedImage
     {
         Sys.UnshareMounts().ThrowIfFailed("unshare", image);
         Tool.Mount.Run("--make-rslave", "/");
-        string scratch = Directory.CreateTempSubdirectory("hacktree-image-").FullName;
+        string scratch = RealPath.Of(Directory.CreateTempSubdirectory("hacktree-image-").FullName);
         try
         {
             using DiskExport export = DiskExport.Open(System.IO.Path.GetFullPath(image));
             string point = System.IO.Path.Combine(scratch, "root");
             Directory.CreateDirectory(point);
-            string uuid = Mount(image, export.Path, point);
+            string uuid = Mount(image, export, point);
             T result;
             try
             {
@@ -68,7 +69,7 @@ internal sealed class MountedImage
             }
             finally
             {
-                Unmount(image, point);
+                Unmount(image, export, point);
             }
 
             export.Complete();
@@ -83,19 +84,25 @@ internal sealed class MountedImage
     }
 
     /// <summary>Mounts the partition that holds a system, or the only one that holds anything; answers its UUID.</summary>
-    private static string Mount(string image, string disk, string point)
+    private static string Mount(string image, DiskExport export, string point)
     {
+        string disk = export.Path;
         List<(Partition Partition, string Uuid)> found = Find(image, disk);
         foreach ((Partition partition, string uuid) in found)
         {
             // A loop device with no offset of its own: kernels in virtual machines do not read partition tables.
             Tool.Mount.Run("-t", "ext4", "-o", $"loop,offset={partition.Offset},sizelimit={partition.Length}", disk, point);
+            if (!MountTable.PointsBelow(point).Any())
+            {
+                throw new StoreException($"{point}: the mount there cannot be seen in /proc/thread-self/mountinfo; set TMPDIR to another directory");
+            }
+
             if (found.Count == 1 || IsSystem(point))
             {
                 return uuid;
             }
 
-            Unmount(image, point);
+            Unmount(image, export, point);
         }
 
         throw new StoreException($"{image}: none of its {found.Count} ext4 filesystems holds a system; this program takes one with / in it");
@@ -126,28 +133,23 @@ internal sealed class MountedImage
         || File.Exists(System.IO.Path.Combine(point, ConversionJournal.FileName))
         || ObjectStore.IsStore(System.IO.Path.Combine(point, ImageLayout.Store));
 
-    private static void Unmount(string image, string point)
+    private static void Unmount(string image, DiskExport export, string point)
     {
         // What a command left running may need a moment to end.
         long started = System.Diagnostics.Stopwatch.GetTimestamp();
         string error = "";
-        while (!Below(point).All(mount => Tool.Unmount.TryRun([mount], out _, out error)))
+        while (!MountTable.PointsBelow(point).Reverse().All(mount => Tool.Unmount.TryRun([mount], out _, out error)))
         {
             if (System.Diagnostics.Stopwatch.GetElapsedTime(started) > Patience)
             {
                 _ = Tool.Unmount.TryRun(["--lazy", "--recursive", point], out _, out _);
-                throw new StoreException($"{image}: something still runs in it, and the image is in use until that ends ({Tool.LastWords(error)})");
+                string what = export.IsCopy ? "nothing was kept of what was done" : "the image is in use until that ends";
+                throw new StoreException($"{image}: something still runs in it, and {what} ({Tool.LastWords(error)}); end what a command starts before it ends");
             }
 
             Thread.Sleep(100);
         }
     }
-
-    /// <summary>The mounts at and below a path in this thread's namespace, the last one first: a path may have several, one on top of the other.</summary>
-    private static IEnumerable<string> Below(string point) => File.ReadAllLines("/proc/thread-self/mountinfo")
-        .Select(line => line.Split(' ')[4])
-        .Where(mount => mount == point || mount.StartsWith(point + "/", StringComparison.Ordinal))
-        .Reverse();
 
     private static void TryRemove(string directory) => _ = Sys.RemoveDirectory(Sys.WorkingDirectory, ByteText.FromArgument(directory));
 }

@@ -9,6 +9,9 @@ public static class QemuMachine
     private const string Firmware = "/usr/share/OVMF/OVMF_CODE_4M.fd";
     private const string Variables = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 
+    // What Process can wait: 24 days.
+    private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(int.MaxValue);
+
     private static readonly Tool Emulator = new("qemu-system-x86_64", "qemu-system-x86");
 
     /// <summary>Runs it until the machine is switched off, <paramref name="stop"/> or the time is over; answers QEMU's exit code, null where it was stopped.</summary>
@@ -19,7 +22,7 @@ public static class QemuMachine
         using ImageLock held = ImageLock.Take(request.Image);
         using Process process = Tool.Start(new ProcessStartInfo(program, Arguments(request, format, IsKvmUsable())));
         using CancellationTokenRegistration killing = stop.Register(process.Kill);
-        if (!process.WaitForExit(limit ?? Timeout.InfiniteTimeSpan))
+        if (!process.WaitForExit(limit is { } some && some < LongestWait ? some : Timeout.InfiniteTimeSpan))
         {
             process.Kill();
             process.WaitForExit();
@@ -58,6 +61,11 @@ public static class QemuMachine
             if (request.Uefi)
             {
                 throw new StoreException("systemd-boot takes no choice from outside: choose in its menu (a key stops the countdown, e edits), or give --kernel and --initrd");
+            }
+
+            if (request.Subroot is { Length: > 0 } root && char.IsAsciiDigit(root[0]))
+            {
+                throw new StoreException($"--subroot {root}: GRUB takes what begins with a digit for the number of a menu entry; give --kernel and --initrd, or a root with another name");
             }
 
             arguments.AddRange(["-smbios", $"type=11,value={Escape(GrubMenu.SmbiosText(request.Subroot, request.Append))}"]);

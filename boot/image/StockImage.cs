@@ -13,7 +13,7 @@ public static class StockImage
     {
         if (!ImageLayout.IsRootName(root))
         {
-            throw new StoreException($"'{root}' cannot name a root; use letters, digits, '-', '_' and '.', such as r0");
+            throw new StoreException($"'{root}' cannot name a root; use letters, digits, '-', '_' and '.', a letter first, such as r0");
         }
 
         return MountedImage.Run(image, mounted =>
@@ -35,12 +35,18 @@ public static class StockImage
         string partial = $"{output}.{Environment.ProcessId}.partial";
         try
         {
+            DiskExport.MakePrivate(partial);
             using (ImageLock.Take(image))
             {
                 Tool.DiskImage.Run("convert", "-f", Name(from), "-O", Name(format), image, partial);
             }
 
             _ = Convert(partial, root);
+            using (FileStream file = File.OpenRead(partial))
+            {
+                DiskExport.GiveOwnership(file.SafeFileHandle, partial, image);
+            }
+
             File.Move(partial, output, overwrite: false);
         }
         finally

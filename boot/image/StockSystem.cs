@@ -14,7 +14,7 @@ internal static class StockSystem
         ("sbin/init", "it has no init"),
         ("var/lib/dpkg/status", "the package database is not on the filesystem with /, and a separate /var is not supported"),
         ($"{InstalledGrub.Folder}/{InstalledGrub.MainFile}", "it has no GRUB; a separate /boot is not supported"),
-        ("usr/share/initramfs-tools", "it has no initramfs-tools; install that package in it"),
+        ("usr/share/initramfs-tools/init", "it has no initramfs-tools; install that package in it"),
     ];
 
     /// <summary>Throws <see cref="StoreException"/>, with the reason.</summary>

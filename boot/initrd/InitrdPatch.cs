@@ -22,7 +22,7 @@ public static class InitrdPatch
     private const int CopyLength = 1024 * 1024;
 
     /// <summary>Appends our segment, in place of one that is there. Input and output may be one file.</summary>
-    /// <exception cref="InitrdException">The input is no initrd, or not one that can be read whole.</exception>
+    /// <exception cref="InitrdException">The input is no initrd, not one that can be read whole, or dracut's.</exception>
     public static PatchResult Patch(string input, string output)
     {
         using Plan plan = Plan.Make(input);
@@ -31,10 +31,19 @@ public static class InitrdPatch
             throw new InitrdException($"{input}: it holds nothing but HackTree's segment; give the initrd to boot with");
         }
 
+        plan.RequireReader();
         byte[] tail = plan.MakeTail();
         bool isSame = plan.Ours.Count == 1 && plan.EndsWith(tail);
         plan.Write(output, isSame, tail);
         return isSame ? PatchResult.Unchanged : plan.Ours.Count > 0 ? PatchResult.Replaced : PatchResult.Changed;
+    }
+
+    /// <summary>Looks whether the segment would do anything behind an initrd.</summary>
+    /// <exception cref="InitrdException">The input is no initrd, cannot be read whole, or is dracut's.</exception>
+    public static void Require(string input)
+    {
+        using Plan plan = Plan.Make(input);
+        plan.RequireReader();
     }
 
     /// <summary>Takes our segment away, and the zeros that were put before it. Input and output may be one file.</summary>
@@ -64,8 +73,11 @@ public static class InitrdPatch
         private readonly string path;
         private readonly List<(long Start, long End)> kept = [];
 
-        private Plan(FileStream file, string path, List<ScannedSegment> segments)
+        private readonly bool isOfDracut;
+
+        private Plan(FileStream file, string path, List<ScannedSegment> segments, bool isOfDracut)
         {
+            this.isOfDracut = isOfDracut;
             this.file = file;
             this.path = path;
             Ours = segments.FindAll(segment => segment.IsOurs);
@@ -93,12 +105,22 @@ public static class InitrdPatch
             {
                 // The reader closes its stream, and is done with it here.
                 using var reader = new InitrdReader(InitrdReader.OpenFile(path), path);
-                return new Plan(file, path, InitrdScan.Run(reader, path));
+                bool isOfDracut = false;
+                List<ScannedSegment> segments = InitrdScan.Run(reader, path, entry => isOfDracut |= InitrdScan.IsOfDracut(entry.Name));
+                return new Plan(file, path, segments, isOfDracut);
             }
             catch
             {
                 file.Dispose();
                 throw;
+            }
+        }
+
+        internal void RequireReader()
+        {
+            if (isOfDracut)
+            {
+                throw new InitrdException($"{path}: dracut made it, which reads nothing of what is appended; run `hacktree initrd install` and make it again with dracut");
             }
         }
 

@@ -14,6 +14,12 @@ internal static class InitrdScan
 {
     private const int MaxVersion = 256;
 
+    /// <summary>Where dracut's initrds have their hooks: they never look into scripts/, where our segment has its own.</summary>
+    private static ReadOnlySpan<byte> DracutHooks => "usr/lib/dracut/hooks"u8;
+
+    /// <summary>Whether an entry tells that dracut made the initrd.</summary>
+    internal static bool IsOfDracut(ReadOnlySpan<byte> name) => name.TrimStart("./"u8).StartsWith(DracutHooks);
+
     /// <summary>Told of each entry, before its content was read.</summary>
     internal delegate void EntryVisitor(InitrdReader reader);
 

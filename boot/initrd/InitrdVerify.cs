@@ -11,6 +11,7 @@ public sealed class InitrdVerify
     private readonly HashSet<string> same = [];
     private readonly HashSet<string> different = [];
     private readonly List<string> problems = [];
+    private bool isOfDracut;
 
     private InitrdVerify()
     {
@@ -66,6 +67,11 @@ public sealed class InitrdVerify
             problems.AddRange(missing.Select(file => $"{path}: {file} is missing; {Mend}"));
         }
 
+        if (isOfDracut && IsPatched)
+        {
+            problems.Add($"{path}: dracut made it, which reads nothing of the segment that was appended; run `hacktree initrd install` and make it again with dracut");
+        }
+
         problems.AddRange(different.Order(StringComparer.Ordinal).Select(file => $"{path}: {file} is not the one of this program; {Mend}"));
     }
 
@@ -76,6 +82,7 @@ public sealed class InitrdVerify
         Entries++;
         Segments = reader.Segment.Number;
         string path = Encoding.Latin1.GetString(reader.Name).TrimStart('.', '/');
+        isOfDracut |= InitrdScan.IsOfDracut(reader.Name);
         if (reader.Header.Type == FileType.Directory)
         {
             _ = folders.Add(path);

@@ -25,6 +25,9 @@ internal sealed class NewFile : IDisposable
         this.name = name;
         this.subject = subject;
         temporaryName = [.. name, .. Encoding.ASCII.GetBytes($".{Environment.ProcessId}.partial")];
+
+        // A process of that number that was killed may have left it.
+        _ = Sys.Unlink(directory, temporaryName);
         Check(Sys.Open(directory, temporaryName, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, out file, permissions), "openat");
         this.permissions = permissions;
     }
@@ -50,6 +53,14 @@ internal sealed class NewFile : IDisposable
             content(file);
             file.Place();
         }
+    }
+
+    /// <summary>Writes a small file in a directory.</summary>
+    internal static void Write(SafeFileHandle directory, byte[] name, ReadOnlySpan<byte> bytes, uint permissions, string subject)
+    {
+        using var file = new NewFile(directory, name, subject, permissions);
+        file.Append(bytes);
+        file.Place();
     }
 
     /// <summary>Gives it an owner, as far as the process may.</summary>

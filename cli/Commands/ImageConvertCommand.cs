@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.InteropServices;
 using HackTree.Boot;
 
 namespace HackTree.Cli;
@@ -32,6 +33,9 @@ internal sealed class ImageConvertCommand : Verb
     {
         string path = session.Get(image);
         string name = session.Get(root)!;
+
+        // Ctrl-C ends the program that copies the disk; this one then removes what that left.
+        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => context.Cancel = true);
         if (session.Get(undo))
         {
             session.Note(StockImage.Undo(path) ? $"{path}: as it was before" : $"{path}: nothing was converted in it");

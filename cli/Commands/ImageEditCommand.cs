@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Runtime.InteropServices;
 using HackTree.Boot;
 
 namespace HackTree.Cli;
@@ -19,5 +20,10 @@ internal sealed class ImageEditCommand : Verb
         Add(chroot);
     }
 
-    protected override int Run(Session session) => ImageShell.Run(session.Get(image), session.Get(command), session.Get(chroot));
+    protected override int Run(Session session)
+    {
+        // What Ctrl-C ends is the program that runs, the command or one that copies the disk; this one then tidies up.
+        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => context.Cancel = true);
+        return ImageShell.Run(session.Get(image), session.Get(command), session.Get(chroot));
+    }
 }

@@ -93,7 +93,7 @@ public sealed class ImageConversionTests : IDisposable
     [Theory]
     [InlineData("var/lib/dpkg/status", "package database")]
     [InlineData("boot/grub/grub.cfg", "no GRUB")]
-    [InlineData("usr/share/initramfs-tools", "initramfs-tools")]
+    [InlineData("usr/share/initramfs-tools/init", "initramfs-tools")]
     [InlineData("usr/sbin/init", "no init")]
     public void A_system_that_lacks_something_is_refused_unchanged(string path, string reason)
     {
@@ -101,6 +101,44 @@ public sealed class ImageConversionTests : IDisposable
         string[] before = Listing();
         Assert.Contains(reason, Assert.Throws<StoreException>(() => Convert()).Message, StringComparison.Ordinal);
         Assert.Equal(before, Listing());
+    }
+
+    [Fact]
+    public void Links_that_lead_out_of_an_image_are_not_followed()
+    {
+        Convert();
+        string outside = world.At("outside");
+        Directory.CreateDirectory(Path.Combine(outside, "lib/dpkg"));
+        Directory.CreateDirectory(Path.Combine(outside, "grub"));
+        foreach (string name in new[] { "r0/var", "var", "boot" })
+        {
+            string path = Path.Combine(top, name);
+            Directory.Move(path, path + ".was");
+            File.CreateSymbolicLink(path, outside);
+            string[] before = Directory.GetFileSystemEntries(outside, "*", SearchOption.AllDirectories);
+            Assert.ThrowsAny<Exception>(() => Undo());
+            Assert.Equal(before, Directory.GetFileSystemEntries(outside, "*", SearchOption.AllDirectories));
+            File.Delete(path);
+            Directory.Move(path + ".was", path);
+        }
+
+        Assert.True(Undo());
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("fi")]
+    [InlineData("fi\n")]
+    [InlineData("\n\n")]
+    public void The_menu_goes_from_a_file_as_it_came(string text)
+    {
+        byte[] file = System.Text.Encoding.ASCII.GetBytes(text);
+        string menu = InstalledGrub.Make(StockDisk.GrubConfig("6.1.0-10-test"), "r0", Uuid, "image");
+        byte[] added = InstalledGrub.Add(file, menu);
+        Assert.Contains("\n# hacktree: begin", System.Text.Encoding.ASCII.GetString(added), StringComparison.Ordinal);
+        Assert.Equal(file, InstalledGrub.Remove(added));
+        Assert.Equal(file, InstalledGrub.Remove(added[..^1]));
+        Assert.Equal(added, InstalledGrub.Add(added, menu));
     }
 
     [Fact]

@@ -123,6 +123,41 @@ public sealed class ImageConvertTests : IDisposable
         }
     }
 
+    [Fact]
+    public void What_was_edited_is_kept_wherever_temporary_files_are()
+    {
+        RequireMounting();
+        string stock = MakeSmallStock(), other = world.At("other.qcow2");
+        Tools.Run("qemu-img", "convert", "-O", "qcow2", stock, other).Succeeded();
+        Tools.Run("chmod", "600", other).Succeeded();
+        Directory.CreateDirectory(world.At("a place"));
+        Directory.CreateDirectory(world.At("a place/temporary"));
+        File.CreateSymbolicLink(world.At("link"), world.At("a place"));
+        string[] edit = ["TMPDIR=" + world.At("link/temporary"), Hacktree.Path, "image", "edit", other, "--", "sh", "-c"];
+        string said = Tools.Run("env", [.. edit, $"echo kept > home/kept; stat -c %a {world.At("")}/*.partial"]).Succeeded();
+        Assert.Equal("600\n", said);
+        Assert.Equal("kept\n", ImageWorld.Image("edit", other, "--", "cat", "home/kept").Succeeded());
+        Assert.Empty(Directory.EnumerateFileSystemEntries(world.At("a place/temporary")));
+        Assert.Equal("600\n", Tools.Run("stat", "-c", "%a", other).Succeeded());
+    }
+
+    [Fact]
+    public void In_a_hardlinked_root_an_edit_writes_no_file_of_the_store()
+    {
+        RequireMounting();
+        string tree = world.MakeSmallTree(), disk = world.At("disk.img");
+        Tools.Run("sh", "-c", $"cp -L --parents $(ldd /bin/sh | grep -o '/[^ ]*') {tree} && cp -L /bin/sh {tree}/usr/bin/sh").Succeeded();
+        ImageWorld.Image("create", "--tree", tree, "-o", disk, "--size", "64M", "--roots", "r0,r1").Succeeded();
+        const string script = "for f in /usr/bin/x /var/lib/dpkg/status /etc/debian_version /var/log/log; do if (echo more >> $f) 2> /dev/null; then echo $f; fi; done";
+        string written = ImageWorld.Image("edit", disk, "--chroot", "r1", "--", "/usr/bin/sh", "-c", script).Succeeded();
+        Assert.Equal("/etc/debian_version\n/var/log/log\n", written);
+        ImageWorld.Image("edit", disk, "--", Hacktree.Path, "--store", "objects", "fsck", "-q").Succeeded();
+
+        // Without its record nobody knows whose the files are.
+        string unknown = ImageWorld.Image("edit", disk, "--", "rm", "objects/roots/r1.json").Succeeded();
+        Assert.Equal("/var/log/log\n", unknown + ImageWorld.Image("edit", disk, "--chroot", "r1", "--", "/usr/bin/sh", "-c", script).Succeeded());
+    }
+
     private static void RequireMounting()
     {
         ImageWorld.Require();

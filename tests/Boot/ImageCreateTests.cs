@@ -17,7 +17,7 @@ public sealed class ImageCreateTests : IDisposable
         Require();
         Tools.Require("setpriv", "cpio");
         Assert.SkipUnless(Sys.IsRoot, "only root can keep owners");
-        string tree = world.MakeSmallTree(), disk = world.At("disk.img");
+        string tree = world.MakeSmallTree(), disk = world.At("a disk.img");
         Tools.Run("chown", "12:34", Path.Combine(tree, "usr/bin/x")).Succeeded();
         string[] create = [Hacktree.Path, "image", "create", "--tree", tree, "-o", disk, "--size", "64M"];
         string[] unable = ["--bounding-set=-sys_admin", "--inh-caps=-sys_admin"];
@@ -39,6 +39,8 @@ public sealed class ImageCreateTests : IDisposable
         Assert.Contains("'missing' is no ref and no commit", Refusal("--tree", "missing", "-o", disk, "--store", Store()), StringComparison.Ordinal);
         Assert.Contains("at least 64 MiB", Refusal("--tree", tree, "-o", disk, "--size", "1M"), StringComparison.Ordinal);
         Assert.Contains("cannot name a root", Refusal("--tree", tree, "-o", disk, "--roots", "r0,../x"), StringComparison.Ordinal);
+        Assert.Contains("cannot name a root", Refusal("--tree", tree, "-o", disk, "--roots", "1,2"), StringComparison.Ordinal);
+        Assert.Contains("2 TiB at most", Refusal("--tree", tree, "-o", disk, "--size", "3T"), StringComparison.Ordinal);
         Assert.Contains("a name of its own", Refusal("--tree", tree, "-o", disk, "--roots", "r0,r0"), StringComparison.Ordinal);
         Assert.Contains("not among the roots r0", Refusal("--tree", tree, "-o", disk, "--default", "r1"), StringComparison.Ordinal);
         Assert.Contains("no such directory", Refusal("--tree", tree, "-o", world.At("no/disk.img")), StringComparison.Ordinal);

@@ -63,6 +63,7 @@ internal sealed class ImageWorld : IDisposable
             $"""
             set -e; mkdir -p {At("small")}; cd {At("small")}
             mkdir -p boot etc home usr/bin usr/sbin usr/share/initramfs-tools var/lib/dpkg var/log boot/grub
+            echo init > usr/share/initramfs-tools/init
             ln -s usr/sbin sbin; ln -s usr/bin bin
             echo kernel > boot/vmlinuz-6.1.0-9-test; echo test > boot/vmlinuz-6.1.0-10-test
             mkdir made && (cd made && echo init > init && find . | cpio -o -H newc --quiet) | gzip > boot/initrd.img-6.1.0-10-test; rm -r made

@@ -45,6 +45,21 @@ public sealed class InitrdPatchTests : IDisposable
     }
 
     [Fact]
+    public void What_dracut_made_is_refused_and_found()
+    {
+        byte[] dracut = CpioTests.Write(writer =>
+        {
+            writer.Write("usr/lib/dracut/hooks"u8, new CpioHeader { Mode = 0x41ED, LinkCount = 2 }, []);
+            writer.Write("usr/lib/dracut/hooks/pre-pivot"u8, new CpioHeader { Mode = 0x41ED, LinkCount = 2 }, []);
+        });
+        string input = directory.Write("in", dracut);
+        Assert.Contains("dracut made it", Assert.Throws<InitrdException>(() => InitrdPatch.Patch(input, directory.At("out"))).Message, StringComparison.Ordinal);
+        Assert.False(File.Exists(directory.At("out")));
+        string patched = directory.Write("patched", [.. dracut, .. BootSegment.Make(0)]);
+        Assert.Contains(InitrdVerify.Run(patched).Problems, problem => problem.Contains("dracut made it", StringComparison.Ordinal));
+    }
+
+    [Fact]
     public void One_file_is_patched_and_unpatched_in_its_place()
     {
         byte[] original = InitrdSamples.Get("zstd");
