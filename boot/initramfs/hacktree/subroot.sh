@@ -30,7 +30,7 @@ subroot_argument()
 		"$1") subroot_answer=; subroot_missing=0 ;;
 		esac
 	done
-	echo "$subroot_answer"
+	[ $subroot_missing = 1 ] || echo "$subroot_answer"
 	return $subroot_missing
 }
 
