@@ -8,9 +8,11 @@ namespace HackTree.Cli;
 
 internal sealed class ImageCreateCommand : Verb
 {
+    private const long DefaultSize = 4L << 30;
+
     private readonly Option<string> tree = new("--tree") { Description = "What the roots are made of: a directory, or a commit.", HelpName = "TREE|COMMIT", Required = true };
     private readonly Option<string> output = new("-o", "--output") { Description = "The image to make.", HelpName = "FILE", Required = true };
-    private readonly Option<long> size = new("--size") { Description = "Size of the disk, such as 4G.", HelpName = "SIZE", CustomParser = SizeText.Parse, DefaultValueFactory = _ => 4L << 30 };
+    private readonly Option<long?> size = new("--size") { Description = "Size of the disk, such as 8G; else 4G.", HelpName = "SIZE", CustomParser = result => SizeText.Parse(result) };
     private readonly Option<string> roots = new("--roots") { Description = "Names of the roots, each a checkout of the tree.", HelpName = "r0,r1", DefaultValueFactory = _ => "r0" };
     private readonly Option<string?> defaultRoot = new("--default") { Description = "The root that boots when nobody chooses; else the first.", HelpName = "ROOT" };
     private readonly Option<string?> format = new("--format") { Description = "raw or qcow2; else as the name of FILE ends.", HelpName = "raw|qcow2" };
@@ -45,7 +47,7 @@ internal sealed class ImageCreateCommand : Verb
         {
             Output = session.Get(output)!,
             Format = Format(session),
-            Size = session.Get(size),
+            Size = session.Get(size) ?? DefaultSize,
             Roots = session.Get(roots)!.Split(','),
             DefaultRoot = session.Get(defaultRoot),
             Uefi = session.Get(uefi),

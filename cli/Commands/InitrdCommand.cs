@@ -2,11 +2,10 @@ using System.CommandLine;
 
 namespace HackTree.Cli;
 
-/// <summary>The commands about initrds; on its own it does nothing.</summary>
-internal sealed class InitrdCommand : Command
+internal sealed class InitrdCommand : Verb
 {
     internal InitrdCommand()
-        : base("initrd", "Look into an initrd, and put into it what boots a root by name (subroot=).")
+        : base("initrd", "Look into an initrd, and put into it what boots a root by name (subroot=).", "hacktree initrd ls /initrd.img", "hacktree initrd verify /initrd.img")
     {
         Add(new InitrdListCommand());
         Add(new InitrdCatCommand());
@@ -17,6 +16,9 @@ internal sealed class InitrdCommand : Command
         Add(new InitrdSegmentCommand());
         Add(new InitrdInstallCommand());
     }
+
+    protected override int Run(Session session) =>
+        throw new UsageException("say what to do with an initrd: ls, cat, extract, patch, unpatch, verify, segment or install; see `hacktree initrd --help`");
 
     internal static Argument<string> Input() => new("INITRD") { Description = "The initrd." };
 }
