@@ -37,8 +37,9 @@ boot() {
     hacktree image run "$disk" --subroot "$1" --timeout 600 < /dev/null > "$work/$1.console" 2>&1 \
         || fail "$1 did not switch itself off; $work/$1.console is its console"
     # The console's lines end with a carriage return, and what the kernel says may stand before ours.
-    tr -d '\r' < "$work/$1.console" | grep -a -o 'DEMO .*' | sed 's/^DEMO /    /' || fail "$1 did not come up; $work/$1.console is its console"
-    tr -d '\r' < "$work/$1.console" | grep -a "DEMO this is /$1: running" > "$work/$1.state" || fail "$1 did not come up well; $work/$1.console is its console"
+    tr -d '\r' < "$work/$1.console" | grep -a -o 'DEMO .*' > "$work/$1.said" || fail "$1 did not come up; $work/$1.console is its console"
+    sed 's/^DEMO /    /' "$work/$1.said"
+    grep -q "^DEMO this is /$1: running" "$work/$1.said" || fail "$1 did not come up well; $work/$1.console is its console"
 }
 
 [ "$(id -u)" = 0 ] || fail 'only root can make the disk'

@@ -3,11 +3,11 @@ namespace HackTree.Checkout;
 /// <summary>What is mounted, as the calling thread sees it: /proc/thread-self/mountinfo, proc_pid_mountinfo(5).</summary>
 public static class MountTable
 {
-    private const string File = "/proc/thread-self/mountinfo";
+    private const string Source = "/proc/thread-self/mountinfo";
 
     /// <summary>The mount points at and below an absolute path without links, in the order they were mounted; one may come more than once.</summary>
     public static IEnumerable<string> PointsBelow(string path) =>
-        (System.IO.File.Exists(File) ? System.IO.File.ReadAllLines(File) : [])
+        (File.Exists(Source) ? File.ReadAllLines(Source) : [])
             .Select(line => line.Split(' '))
             .Where(fields => fields.Length > 4)
             .Select(fields => Unescape(fields[4]))

@@ -3,8 +3,7 @@ namespace HackTree.Boot;
 /// <summary>
 /// GRUB commands that make a menu of the roots when the machine starts: what was made, removed or upgraded since then needs no new
 /// configuration. Loops, conditions and the functions of https://www.gnu.org/software/grub/manual/grub/grub.html, chapter 16;
-/// they need the modules regexp, which must be there before the
-/// first pattern, smbios and test.
+/// they need the modules smbios, test and regexp, the last before the first pattern.
 /// </summary>
 internal static class GrubMenu
 {

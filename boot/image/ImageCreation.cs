@@ -71,6 +71,7 @@ public sealed class ImageCreation : IDisposable
         stop.ThrowIfCancellationRequested();
         content.AddShared(refName);
         BootMenu menu = MakeMenu(Guid.NewGuid(), out Guid filesystem);
+        AddSegment(menu);
         foreach (string root in request.Roots)
         {
             stop.ThrowIfCancellationRequested();
@@ -102,13 +103,27 @@ public sealed class ImageCreation : IDisposable
         return new BootMenu(version, request.Roots, request.DefaultRoot ?? request.Roots[0], $"root=UUID={filesystem} ro console=tty0 console=ttyS0,115200{more}", request.MenuSeconds);
     }
 
+    /// <summary>GRUB loads two files as one initrd; the EFI system partition gets one that holds both. Either is done while little time is spent.</summary>
+    private void AddSegment(BootMenu menu)
+    {
+        string boot = content.At(ImageLayout.Boot);
+        string initrd = Path.Combine(boot, menu.Initrd);
+        if (request.Uefi)
+        {
+            _ = InitrdPatch.Patch(initrd, initrd);
+        }
+        else
+        {
+            InitrdPatch.Require(initrd);
+            File.WriteAllBytes(Path.Combine(boot, GrubMenu.Segment), InitrdPatch.Segment());
+        }
+    }
+
     private Partition AddGrub(string disk, BootMenu menu)
     {
-        InitrdPatch.Require(Path.Combine(content.At(ImageLayout.Boot), menu.Initrd));
         string folder = Path.Combine(content.At(ImageLayout.Boot), "grub");
         Directory.CreateDirectory(folder);
         File.WriteAllText(Path.Combine(folder, "grub.cfg"), menu.GrubConfig());
-        File.WriteAllBytes(Path.Combine(content.At(ImageLayout.Boot), GrubMenu.Segment), InitrdPatch.Segment());
         (byte[] bootCode, byte[] core) = GrubImage.Make(scratch);
         Partition linux = ImageLayout.Linux(request.Size);
         using FileStream file = File.OpenWrite(disk);
@@ -126,8 +141,6 @@ public sealed class ImageCreation : IDisposable
             throw new StoreException($"{request.Size / ImageLayout.MiB} MiB leave no room for a root beside the EFI system partition; give more with --size");
         }
 
-        string initrd = Path.Combine(boot, menu.Initrd);
-        _ = InitrdPatch.Patch(initrd, initrd);
         EfiPartition.Make(disk, efi, boot, menu, scratch);
         (byte[] beginning, byte[] end) = PartitionTable.Gpt(request.Size, efi, linux);
         using FileStream file = File.OpenWrite(disk);

@@ -40,12 +40,10 @@ public static class ClassicInitrd
     private static void Write(string input, string output, long early, MemoryStream packed)
     {
         using FileStream file = InitrdReader.OpenFile(input);
-        Sys.Stat(file.SafeFileHandle, out FileStatus status).ThrowIfFailed("statx", input);
         byte[] front = new byte[early + CpioHeader.Padding(early)];
         file.ReadExactly(front.AsSpan(0, (int)early));
-        NewFile.Write(output, status.Mode, target =>
+        NewFile.WriteLike(file, input, output, target =>
         {
-            target.SetOwner(status.Uid, status.Gid);
             target.Append(front);
             target.Append(packed.GetBuffer().AsSpan(0, (int)packed.Length));
         });

@@ -1,5 +1,3 @@
-using HackTree.Linux;
-
 namespace HackTree.Boot;
 
 /// <summary>What patching or unpatching did.</summary>
@@ -72,12 +70,11 @@ public static class InitrdPatch
         private readonly FileStream file;
         private readonly string path;
         private readonly List<(long Start, long End)> kept = [];
+        private readonly string? fault;
 
-        private readonly bool isOfDracut;
-
-        private Plan(FileStream file, string path, List<ScannedSegment> segments, bool isOfDracut)
+        private Plan(FileStream file, string path, List<ScannedSegment> segments)
         {
-            this.isOfDracut = isOfDracut;
+            fault = InitrdScan.Fault(segments, path);
             this.file = file;
             this.path = path;
             Ours = segments.FindAll(segment => segment.IsOurs);
@@ -105,9 +102,7 @@ public static class InitrdPatch
             {
                 // The reader closes its stream, and is done with it here.
                 using var reader = new InitrdReader(InitrdReader.OpenFile(path), path);
-                bool isOfDracut = false;
-                List<ScannedSegment> segments = InitrdScan.Run(reader, path, entry => isOfDracut |= InitrdScan.IsOfDracut(entry.Name));
-                return new Plan(file, path, segments, isOfDracut);
+                return new Plan(file, path, InitrdScan.Run(reader, path));
             }
             catch
             {
@@ -118,9 +113,9 @@ public static class InitrdPatch
 
         internal void RequireReader()
         {
-            if (isOfDracut)
+            if (fault is not null)
             {
-                throw new InitrdException($"{path}: dracut made it, which reads nothing of what is appended; run `hacktree initrd install` and make it again with dracut");
+                throw new InitrdException(fault);
             }
         }
 
@@ -159,10 +154,8 @@ public static class InitrdPatch
                 return;
             }
 
-            Sys.Stat(file.SafeFileHandle, out FileStatus status).ThrowIfFailed("statx", path);
-            NewFile.Write(output, status.Mode, target =>
+            NewFile.WriteLike(file, path, output, target =>
             {
-                target.SetOwner(status.Uid, status.Gid);
                 foreach ((long start, long end) in asItIs ? [(0, file.Length)] : kept)
                 {
                     Copy(target, start, end);

@@ -7,7 +7,8 @@ namespace HackTree.Boot;
 /// <param name="End">Where it ends.</param>
 /// <param name="IsOurs">Whether it is one that `initrd patch` appended.</param>
 /// <param name="Padding">Of ours: how many zeros before it were put there with it.</param>
-internal sealed record ScannedSegment(InitrdSegment Segment, long End, bool IsOurs, int Padding);
+/// <param name="IsOfDracut">Whether dracut made it.</param>
+internal sealed record ScannedSegment(InitrdSegment Segment, long End, bool IsOurs, int Padding, bool IsOfDracut);
 
 /// <summary>Reads an initrd whole and finds our segment in it.</summary>
 internal static class InitrdScan
@@ -17,8 +18,10 @@ internal static class InitrdScan
     /// <summary>Where dracut's initrds have their hooks: they never look into scripts/, where our segment has its own.</summary>
     private static ReadOnlySpan<byte> DracutHooks => "usr/lib/dracut/hooks"u8;
 
-    /// <summary>Whether an entry tells that dracut made the initrd.</summary>
-    internal static bool IsOfDracut(ReadOnlySpan<byte> name) => name.TrimStart("./"u8).StartsWith(DracutHooks);
+    /// <summary>What is wrong with our segment behind an initrd; null where it is looked into.</summary>
+    internal static string? Fault(List<ScannedSegment> segments, string subject) => segments.Exists(segment => segment.IsOfDracut)
+        ? $"{subject}: dracut made it, which reads nothing of a segment that is appended; run `hacktree initrd install` and make it again with dracut"
+        : null;
 
     /// <summary>Told of each entry, before its content was read.</summary>
     internal delegate void EntryVisitor(InitrdReader reader);
@@ -29,7 +32,7 @@ internal static class InitrdScan
         while (reader.NextSegment())
         {
             InitrdSegment segment = reader.Segment;
-            byte[]? version = ReadEntries(reader, visitor);
+            byte[]? version = ReadEntries(reader, visitor, out bool isOfDracut);
             int? padding = version == null ? 0 : BootSegment.PaddingOf(version);
             long before = segments.Count == 0 ? 0 : segments[^1].End;
             if (padding == null || segment.Offset - padding < before)
@@ -37,16 +40,17 @@ internal static class InitrdScan
                 throw new InitrdException($"{subject}: {BootSegment.VersionPath} in segment {segment.Number} does not say how many zeros stand before it; make the initrd again with update-initramfs or dracut");
             }
 
-            segments.Add(new ScannedSegment(segment, reader.End, version != null, padding.Value));
+            segments.Add(new ScannedSegment(segment, reader.End, version != null, padding.Value, isOfDracut));
         }
 
         return segments;
     }
 
     /// <summary>Reads a segment's entries; answers the content of hacktree/version where the segment begins as ours does.</summary>
-    private static byte[]? ReadEntries(InitrdReader reader, EntryVisitor? visitor)
+    private static byte[]? ReadEntries(InitrdReader reader, EntryVisitor? visitor, out bool isOfDracut)
     {
         byte[]? version = null;
+        isOfDracut = false;
         bool canBeOurs = reader.Segment.Compression is Compression.None or Compression.Gzip;
         for (int i = 0; reader.NextEntry(); i++)
         {
@@ -62,6 +66,7 @@ internal static class InitrdScan
                 continue;
             }
 
+            isOfDracut |= reader.Name.TrimStart("./"u8).StartsWith(DracutHooks);
             visitor?.Invoke(reader);
         }
 

@@ -11,7 +11,6 @@ public sealed class InitrdVerify
     private readonly HashSet<string> same = [];
     private readonly HashSet<string> different = [];
     private readonly List<string> problems = [];
-    private bool isOfDracut;
 
     private InitrdVerify()
     {
@@ -67,9 +66,9 @@ public sealed class InitrdVerify
             problems.AddRange(missing.Select(file => $"{path}: {file} is missing; {Mend}"));
         }
 
-        if (isOfDracut && IsPatched)
+        if (IsPatched && InitrdScan.Fault(segments, path) is { } fault)
         {
-            problems.Add($"{path}: dracut made it, which reads nothing of the segment that was appended; run `hacktree initrd install` and make it again with dracut");
+            problems.Add(fault);
         }
 
         problems.AddRange(different.Order(StringComparer.Ordinal).Select(file => $"{path}: {file} is not the one of this program; {Mend}"));
@@ -82,7 +81,6 @@ public sealed class InitrdVerify
         Entries++;
         Segments = reader.Segment.Number;
         string path = Encoding.Latin1.GetString(reader.Name).TrimStart('.', '/');
-        isOfDracut |= InitrdScan.IsOfDracut(reader.Name);
         if (reader.Header.Type == FileType.Directory)
         {
             _ = folders.Add(path);

@@ -55,6 +55,17 @@ internal sealed class NewFile : IDisposable
         }
     }
 
+    /// <summary>Writes a file at a path, with the owner and mode of an open file.</summary>
+    internal static void WriteLike(FileStream original, string originalPath, string path, Action<NewFile> content)
+    {
+        Sys.Stat(original.SafeFileHandle, out FileStatus status).ThrowIfFailed("statx", originalPath);
+        Write(path, status.Mode, file =>
+        {
+            file.SetOwner(status.Uid, status.Gid);
+            content(file);
+        });
+    }
+
     /// <summary>Writes a small file in a directory.</summary>
     internal static void Write(SafeFileHandle directory, byte[] name, ReadOnlySpan<byte> bytes, uint permissions, string subject)
     {
@@ -64,7 +75,7 @@ internal sealed class NewFile : IDisposable
     }
 
     /// <summary>Gives it an owner, as far as the process may.</summary>
-    internal void SetOwner(uint uid, uint gid)
+    private void SetOwner(uint uid, uint gid)
     {
         Errno errno = Sys.SetOwner(file, uid, gid);
         if (errno != Errno.EPERM)

@@ -6,9 +6,6 @@ namespace HackTree.Cli;
 
 internal sealed class RefsCommand : Verb
 {
-    // A thread costs as much as reading some refs.
-    private const int FewRefs = 32;
-
     private readonly Option<bool> json;
 
     internal RefsCommand()
@@ -22,7 +19,7 @@ internal sealed class RefsCommand : Verb
     protected override int Run(Session session)
     {
         using ObjectStore store = session.OpenStore();
-        NamedCommit[] refs = Read(store);
+        NamedCommit[] refs = ParallelMap.Run(store.Refs.List(), name => Read(store, name));
         foreach (NamedCommit damaged in refs.Where(named => named.Damage is not null))
         {
             session.Note(damaged.Damage!);
@@ -58,20 +55,6 @@ internal sealed class RefsCommand : Verb
         }
 
         return refs.Any(named => named.Damage is not null) ? ExitCode.Failed : ExitCode.Done;
-    }
-
-    private static NamedCommit[] Read(ObjectStore store)
-    {
-        List<string> names = store.Refs.List();
-        var refs = new NamedCommit[names.Count];
-        var work = new WorkStack<int>();
-        for (int i = 0; i < names.Count; i++)
-        {
-            work.Push(i);
-        }
-
-        work.Run(names.Count < FewRefs ? 1 : Environment.ProcessorCount, () => i => refs[i] = Read(store, names[i]));
-        return refs;
     }
 
     /// <summary>One damaged ref must not hide the others.</summary>

@@ -15,9 +15,6 @@ public readonly struct Digest : IEquatable<Digest>, IComparable<Digest>
     /// <summary>Digits in a digest's text.</summary>
     public const int HexLength = 64;
 
-    [ThreadStatic]
-    private static IncrementalHash? hasher;
-
     // Big-endian words, so that comparing them in turn compares the bytes in turn.
     private readonly ulong a, b, c, d;
 
@@ -41,7 +38,7 @@ public readonly struct Digest : IEquatable<Digest>, IComparable<Digest>
     /// <summary>The SHA-256 digest of <paramref name="domain"/> followed by <paramref name="bytes"/>.</summary>
     public static Digest Of(ReadOnlySpan<byte> domain, ReadOnlySpan<byte> bytes)
     {
-        IncrementalHash hash = hasher ??= IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(domain);
         hash.AppendData(bytes);
         Span<byte> result = stackalloc byte[Size];

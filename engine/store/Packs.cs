@@ -13,7 +13,6 @@ namespace HackTree.Store;
 public sealed class Packs : IDisposable
 {
     private const int CachedBlocks = 128;
-    private const int FewPacks = 32;
     private const int LargestCachedBlock = 4 * PackLayout.BlockTarget;
 
     private readonly SafeFileHandle directory;
@@ -319,26 +318,13 @@ public sealed class Packs : IDisposable
             }
         }
 
-        foreach (PackFile file in Open([.. names.Where(name => !opened.ContainsKey(name))]))
+        Digest[] added = [.. names.Where(name => !opened.ContainsKey(name))];
+        foreach (PackFile file in ParallelMap.Run(added, name => PackFile.Open(directory, name, $"{path}/{name}.pack")))
         {
             opened.Add(file.Name, file);
         }
 
         return [.. names.Select(name => opened[name])];
-    }
-
-    /// <summary>Opens packs, many on all cores.</summary>
-    private PackFile[] Open(Digest[] names)
-    {
-        var files = new PackFile[names.Length];
-        var work = new WorkStack<int>();
-        for (int i = 0; i < names.Length; i++)
-        {
-            work.Push(i);
-        }
-
-        work.Run(names.Length < FewPacks ? 1 : Environment.ProcessorCount, () => i => files[i] = PackFile.Open(directory, names[i], $"{path}/{names[i]}.pack"));
-        return files;
     }
 
     private sealed record CachedBlock(PackFile File, int Number, byte[] Raw);

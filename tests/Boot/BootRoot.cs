@@ -9,14 +9,14 @@ internal static class BootRoot
 {
     private static readonly Lazy<ToolResult> Made = new(() => Tools.Run(System.IO.Path.Combine(Repository.Root, ".setup", "boot-root")));
 
-    /// <summary>Where it is; skips the test, saying why, where there can be none.</summary>
+    /// <summary>Where it is; skips the test, saying why, where there can be none; in CI that is a failure.</summary>
     public static string Path
     {
         get
         {
             Assert.SkipUnless(Sys.IsRoot, "only root can make a Debian root");
-            Assert.SkipWhen(Made.Value.ExitCode != 0, Made.Value.Error.Trim());
-            return Made.Value.Output.Trim();
+            Assert.SkipWhen(Made.Value.ExitCode != 0 && Environment.GetEnvironmentVariable("CI") is null or "", Made.Value.Error.Trim());
+            return Made.Value.Succeeded().Trim();
         }
     }
 

@@ -2,7 +2,6 @@ using HackTree.Boot;
 using HackTree.Linux;
 using HackTree.Tests.Cli;
 using HackTree.Tests.Support;
-using HackTree.Tests.Tidy;
 
 namespace HackTree.Tests.Boot;
 
@@ -17,7 +16,7 @@ public sealed class InitrdDebianTests : IDisposable
     [Fact]
     public void The_stock_initrd_is_patched_and_comes_back()
     {
-        File.CreateSymbolicLink(world.At("root"), FindRoot());
+        File.CreateSymbolicLink(world.At("root"), BootRoot.Path);
         Tools.Require("cpio", "zstd");
         world.Shell("""
             set -e
@@ -37,7 +36,7 @@ public sealed class InitrdDebianTests : IDisposable
     public void Initrds_made_after_install_carry_our_files()
     {
         Assert.SkipUnless(Sys.IsRoot, "only root can run programs in another root");
-        Tools.Run("cp", "-a", "--reflink=auto", FindRoot() + "/.", world.At("root")).Succeeded();
+        Tools.Run("cp", "-a", "--reflink=auto", BootRoot.Path + "/.", world.At("root")).Succeeded();
         world.Run("initrd", "install", "--root", "root").Succeeded();
         world.Shell("""
             set -e
@@ -62,7 +61,7 @@ public sealed class InitrdDebianTests : IDisposable
     {
         Assert.SkipUnless(Sys.IsRoot, "only root can run programs in another root");
         Assert.SkipWhen(BootFiles.Under("dracut").Count == 0, "the program has no dracut module");
-        Tools.Run("cp", "-a", "--reflink=auto", FindRoot() + "/.", world.At("root")).Succeeded();
+        Tools.Run("cp", "-a", "--reflink=auto", BootRoot.Path + "/.", world.At("root")).Succeeded();
         world.Run("initrd", "install", "--dracut", "--root", "root").Succeeded();
         world.Shell("""
             set -e
@@ -70,12 +69,5 @@ public sealed class InitrdDebianTests : IDisposable
             $H initrd verify root/made
             $H initrd cat root/made hacktree/bind-ro | cmp - root/usr/lib/dracut/modules.d/90hacktree/bind-ro
             """).Succeeded();
-    }
-
-    private static string FindRoot()
-    {
-        ToolResult found = Tools.Run(Path.Combine(Repository.Root, ".setup/boot-root"));
-        Assert.SkipWhen(found.ExitCode != 0 && Environment.GetEnvironmentVariable("CI") is null or "", found.Error.Trim());
-        return found.Succeeded().Trim();
     }
 }

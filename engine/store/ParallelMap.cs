@@ -1,0 +1,21 @@
+namespace HackTree.Store;
+
+/// <summary>One small piece of work for each of many things, on all cores where they are many: a thread costs as much as some of them.</summary>
+public static class ParallelMap
+{
+    private const int Few = 32;
+
+    /// <summary>The results, in the order of the items. The first exception ends it all, and is rethrown.</summary>
+    public static TResult[] Run<T, TResult>(IReadOnlyList<T> items, Func<T, TResult> map)
+    {
+        var results = new TResult[items.Count];
+        var work = new WorkStack<int>();
+        for (int i = 0; i < results.Length; i++)
+        {
+            work.Push(i);
+        }
+
+        work.Run(results.Length < Few ? 1 : Environment.ProcessorCount, () => i => results[i] = map(items[i]));
+        return results;
+    }
+}
