@@ -64,6 +64,8 @@ internal sealed class TreeChanger
     {
         private readonly DirectoryReader reader = new();
         private readonly Xattrs xattrs = new();
+        private readonly TreeBuffer beforeBuffer = new();
+        private readonly TreeBuffer afterBuffer = new();
 
         internal void Process(ChangedDirectory directory)
         {
@@ -129,7 +131,7 @@ internal sealed class TreeChanger
         /// <summary>Nothing changes here; directories below may have been touched.</summary>
         private void Descend(ChangedDirectory directory)
         {
-            foreach (TreeEntry entry in changer.store.Packs.ReadTree(directory.After))
+            foreach (TreeEntry entry in changer.store.Packs.ReadTree(directory.After, afterBuffer))
             {
                 if (entry.IsDirectory)
                 {
@@ -141,23 +143,17 @@ internal sealed class TreeChanger
         /// <summary>Applies the difference of two trees to a directory that is as it was made.</summary>
         private void Change(ChangedDirectory directory)
         {
-            var before = new TreeCursor(changer.store.Packs.ReadTree(directory.Before));
-            var after = new TreeCursor(changer.store.Packs.ReadTree(directory.After));
-            bool hasOld = before.Next(out TreeEntry old), hasNew = after.Next(out TreeEntry entry);
-            while (hasOld || hasNew)
+            var trees = new TreePair(changer.store.Packs.ReadTree(directory.Before, beforeBuffer), changer.store.Packs.ReadTree(directory.After, afterBuffer));
+            while (trees.Next(out TreeEntry before, out TreeEntry after))
             {
-                int order = !hasOld ? 1 : !hasNew ? -1 : old.Name.SequenceCompareTo(entry.Name);
-                if (order == 0 && old.IsDirectory && entry.IsDirectory)
+                if (before.IsDirectory && after.IsDirectory)
                 {
-                    Push(directory, ChangedDirectory.Of(directory, old, entry));
+                    Push(directory, ChangedDirectory.Of(directory, before, after));
                 }
-                else if (order != 0 || !old.SameAs(entry))
+                else
                 {
-                    Replace(directory, order <= 0 ? old.Name : default, order >= 0 ? entry : default);
+                    Replace(directory, before.Name, after);
                 }
-
-                hasOld = order <= 0 ? before.Next(out old) : hasOld;
-                hasNew = order >= 0 ? after.Next(out entry) : hasNew;
             }
         }
 
@@ -165,11 +161,11 @@ internal sealed class TreeChanger
         private void Repair(ChangedDirectory directory, bool isUnknown)
         {
             List<byte[]> present = List(directory);
-            Tree old = isUnknown ? Tree.Empty : changer.store.Packs.ReadTree(directory.Before);
+            Tree old = isUnknown ? Tree.Empty : changer.store.Packs.ReadTree(directory.Before, beforeBuffer);
             var before = new TreeCursor(old);
             bool hasOld = before.Next(out TreeEntry oldEntry);
             int next = 0;
-            foreach (TreeEntry entry in changer.store.Packs.ReadTree(directory.After))
+            foreach (TreeEntry entry in changer.store.Packs.ReadTree(directory.After, afterBuffer))
             {
                 for (; next < present.Count && present[next].AsSpan().SequenceCompareTo(entry.Name) < 0; next++)
                 {

@@ -54,19 +54,14 @@ public sealed class TreeDiff
     /// <summary>Compares the next names of two directories; at the end of both, goes back to the directory above.</summary>
     private void Step(Level level)
     {
-        TreeCursor nextBefore = level.Before, nextAfter = level.After;
-        bool hasBefore = nextBefore.Next(out TreeEntry before);
-        bool hasAfter = nextAfter.Next(out TreeEntry after);
-        if (!hasBefore && !hasAfter)
+        TreePair trees = level.Trees;
+        if (!trees.Next(out TreeEntry before, out TreeEntry after))
         {
             path.Cut(level.PathLength);
             return;
         }
 
-        int order = !hasBefore ? 1 : !hasAfter ? -1 : before.Name.SequenceCompareTo(after.Name);
-        before = order <= 0 ? before : default;
-        after = order >= 0 ? after : default;
-        levels.Push(new Level(before.Exists ? nextBefore : level.Before, after.Exists ? nextAfter : level.After, level.PathLength));
+        levels.Push(level with { Trees = trees });
         int pathLength = path.Push(before.Exists ? before.Name : after.Name);
         Compare(before, after, pathLength);
     }
@@ -78,14 +73,14 @@ public sealed class TreeDiff
             : !after.Exists ? ChangeKind.Removed
             : before.Kind != after.Kind ? ChangeKind.TypeChanged
             : ChangeKind.Modified;
-        if (kind != ChangeKind.Modified || !SameApartFromBelow(before, after))
+        if (kind != ChangeKind.Modified || !before.IsDirectory || before.Metadata != after.Metadata || !before.Xattrs.SequenceEqual(after.Xattrs))
         {
             visitor(kind, path, before, after);
         }
 
         if (before.Digest != after.Digest && (before.IsDirectory || after.IsDirectory))
         {
-            levels.Push(new Level(CursorOf(before), CursorOf(after), pathLength));
+            levels.Push(new Level(new TreePair(TreeOf(before), TreeOf(after)), pathLength));
         }
         else
         {
@@ -93,11 +88,7 @@ public sealed class TreeDiff
         }
     }
 
-    private TreeCursor CursorOf(in TreeEntry entry) => new(entry.IsDirectory ? packs.ReadTree(entry.Digest) : Tree.Empty);
+    private Tree TreeOf(in TreeEntry entry) => entry.IsDirectory ? packs.ReadTree(entry.Digest) : Tree.Empty;
 
-    private static bool SameApartFromBelow(in TreeEntry before, in TreeEntry after) => before.IsDirectory
-        ? before.Metadata == after.Metadata && before.Xattrs.SequenceEqual(after.Xattrs)
-        : before.SameAs(after);
-
-    private readonly record struct Level(TreeCursor Before, TreeCursor After, int PathLength);
+    private readonly record struct Level(TreePair Trees, int PathLength);
 }

@@ -17,6 +17,7 @@ public sealed partial class TreeImport
         private readonly Xattrs xattrs = new();
         private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(Blobs.BufferSize);
         private readonly byte[] target = new byte[4096];
+        private readonly TreeBuffer checkedOutBuffer = new();
 
         // A file that becomes an object gets another change time: nothing that is known of it would be found again.
         private readonly StatCache.Reader? cache = import.options.Consume ? null : import.cache.NewSession();
@@ -29,7 +30,7 @@ public sealed partial class TreeImport
             Sys.Stat(directory.Handle, out FileStatus status).ThrowIfFailed("statx", subject);
             directory.Metadata = MetadataOf(status);
             directory.Xattrs = xattrs.Read(directory.Handle, subject);
-            checkedOut = directory.CheckedOut.IsNone ? null : new TreeIndex(import.store.Packs.ReadTree(directory.CheckedOut));
+            checkedOut = directory.CheckedOut.IsNone ? null : new TreeIndex(import.store.Packs.ReadTree(directory.CheckedOut, checkedOutBuffer));
             reader.Start(directory.Handle, subject);
             while (reader.Next())
             {

@@ -67,10 +67,10 @@ internal sealed class TreeMaker
     }
 
     /// <summary>Makes all that is below the entry.</summary>
-    internal void Run() => work.Run(Environment.ProcessorCount, () => Process);
+    internal void Run() => work.Run(Environment.ProcessorCount, NewWorker);
 
     /// <summary>Makes, on the calling thread, all that is below what was begun; other threads may begin more meanwhile.</summary>
-    internal void RunHere() => work.Run(1, () => Process);
+    internal void RunHere() => work.Run(1, NewWorker);
 
     /// <summary>The file type that a kind of entry is made as.</summary>
     internal static FileType TypeOf(EntryKind kind) => kind switch
@@ -84,7 +84,13 @@ internal sealed class TreeMaker
         _ => FileType.Unknown,
     };
 
-    private void Process(MadeDirectory directory)
+    private Action<MadeDirectory> NewWorker()
+    {
+        var buffer = new TreeBuffer();
+        return directory => Process(directory, buffer);
+    }
+
+    private void Process(MadeDirectory directory, TreeBuffer buffer)
     {
         if (directory.Parent is { } parent)
         {
@@ -92,7 +98,7 @@ internal sealed class TreeMaker
         }
 
         long made = 0, bytes = 0;
-        foreach (TreeEntry entry in store.Packs.ReadTree(directory.Digest))
+        foreach (TreeEntry entry in store.Packs.ReadTree(directory.Digest, buffer))
         {
             if (entry.IsDirectory)
             {

@@ -15,6 +15,10 @@ public readonly struct Digest : IEquatable<Digest>, IComparable<Digest>
     /// <summary>Digits in a digest's text.</summary>
     public const int HexLength = 64;
 
+    // A tree is short: OpenSSL's state for each one takes as long to make as 700 bytes to hash, and is garbage to be finalized.
+    [ThreadStatic]
+    private static IncrementalHash? hasher;
+
     // Big-endian words, so that comparing them in turn compares the bytes in turn.
     private readonly ulong a, b, c, d;
 
@@ -38,7 +42,7 @@ public readonly struct Digest : IEquatable<Digest>, IComparable<Digest>
     /// <summary>The SHA-256 digest of <paramref name="domain"/> followed by <paramref name="bytes"/>.</summary>
     public static Digest Of(ReadOnlySpan<byte> domain, ReadOnlySpan<byte> bytes)
     {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        IncrementalHash hash = hasher ??= IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(domain);
         hash.AppendData(bytes);
         Span<byte> result = stackalloc byte[Size];

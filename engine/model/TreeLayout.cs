@@ -97,12 +97,8 @@ internal static class TreeLayout
         entry = new TreeEntry
         {
             Kind = kind,
-            Metadata = new FileMetadata(
-                BinaryPrimitives.ReadUInt16LittleEndian(bytes[ModeOffset..]),
-                BinaryPrimitives.ReadUInt32LittleEndian(bytes[UidOffset..]),
-                BinaryPrimitives.ReadUInt32LittleEndian(bytes[GidOffset..]),
-                BinaryPrimitives.ReadInt64LittleEndian(bytes[TimeOffset..])),
-            Size = kind == EntryKind.Regular ? BinaryPrimitives.ReadInt64LittleEndian(payload) : 0,
+            Metadata = MetadataOf(bytes),
+            Size = SizeOf(bytes),
             Digest = kind switch
             {
                 EntryKind.Regular => new Digest(payload.Slice(sizeof(ulong), Digest.Size)),
@@ -116,6 +112,17 @@ internal static class TreeLayout
             Target = bytes.Slice(nameStart + nameLength + xattrLength, targetLength),
         };
         return nameStart + nameLength + xattrLength + targetLength;
+    }
+
+    /// <summary>The kind of the first entry of checked bytes.</summary>
+    internal static EntryKind KindOf(ReadOnlySpan<byte> bytes) => (EntryKind)bytes[KindOffset];
+
+    /// <summary>The number of bytes that the first entry of checked bytes takes.</summary>
+    internal static int LengthOf(ReadOnlySpan<byte> bytes)
+    {
+        EntryKind kind = KindOf(bytes);
+        int targetLength = kind == EntryKind.Symlink ? BinaryPrimitives.ReadInt32LittleEndian(bytes[FixedSize..]) : 0;
+        return FixedSize + PayloadSize(kind) + bytes[NameLengthOffset] + BinaryPrimitives.ReadInt32LittleEndian(bytes[XattrLengthOffset..]) + targetLength;
     }
 
     /// <summary>The name of the first entry of checked bytes, without reading the rest of it.</summary>
@@ -140,73 +147,87 @@ internal static class TreeLayout
         ReadOnlySpan<byte> previous = default;
         for (uint i = 0; i < count; i++)
         {
-            if (EntryFault(rest, out TreeEntry entry, out int length) is { } fault)
+            if (EntryFault(rest, out int length) is { } fault)
             {
                 return $"entry {i}: {fault}";
             }
 
-            if (i > 0 && previous.SequenceCompareTo(entry.Name) >= 0)
+            ReadOnlySpan<byte> name = NameOf(rest);
+            if (i > 0 && previous.SequenceCompareTo(name) >= 0)
             {
                 return $"entry {i}: not sorted by name";
             }
 
-            previous = entry.Name;
+            previous = name;
             rest = rest[length..];
         }
 
         return rest.IsEmpty ? null : $"{rest.Length} bytes after the last entry";
     }
 
-    /// <summary>Says what is wrong with the entry at the start of <paramref name="bytes"/>; else reads it, as <see cref="Read"/> does.</summary>
-    private static string? EntryFault(ReadOnlySpan<byte> bytes, out TreeEntry entry, out int length)
+    /// <summary>Says what is wrong with an entry's values; null where a tree may hold it.</summary>
+    internal static string? Fault(in TreeEntry entry) => Fault(entry.Kind, entry.Metadata, entry.Size, entry.Name, entry.Xattrs, entry.Target);
+
+    /// <summary>Says what is wrong with the entry at the start of <paramref name="bytes"/>; else how long it is. Decodes no more than it looks at.</summary>
+    private static string? EntryFault(ReadOnlySpan<byte> bytes, out int length)
     {
-        entry = default;
         length = 0;
         if (bytes.Length < FixedSize)
         {
             return "cut short";
         }
 
-        int payloadSize = PayloadSize((EntryKind)bytes[KindOffset]);
+        EntryKind kind = KindOf(bytes);
+        int payloadSize = PayloadSize(kind);
         if (payloadSize < 0)
         {
             return $"unknown kind {bytes[KindOffset]}";
         }
 
-        bool isSymlink = (EntryKind)bytes[KindOffset] == EntryKind.Symlink;
-        long nameLength = bytes[NameLengthOffset];
-        long xattrLength = BinaryPrimitives.ReadUInt32LittleEndian(bytes[XattrLengthOffset..]);
         if (bytes.Length < FixedSize + payloadSize)
         {
             return "cut short";
         }
 
-        long targetLength = isSymlink ? BinaryPrimitives.ReadUInt32LittleEndian(bytes[FixedSize..]) : 0;
-        if (bytes.Length < FixedSize + payloadSize + nameLength + xattrLength + targetLength)
+        long nameLength = bytes[NameLengthOffset];
+        long xattrLength = BinaryPrimitives.ReadUInt32LittleEndian(bytes[XattrLengthOffset..]);
+        long targetLength = kind == EntryKind.Symlink ? BinaryPrimitives.ReadUInt32LittleEndian(bytes[FixedSize..]) : 0;
+        ReadOnlySpan<byte> rest = bytes[(FixedSize + payloadSize)..];
+        if (rest.Length < nameLength + xattrLength + targetLength)
         {
             return "cut short";
         }
 
-        length = Read(bytes, out entry);
-        return Fault(entry);
+        ReadOnlySpan<byte> name = rest[..(int)nameLength], xattrs = rest.Slice(name.Length, (int)xattrLength);
+        ReadOnlySpan<byte> target = rest.Slice(name.Length + xattrs.Length, (int)targetLength);
+        length = FixedSize + payloadSize + name.Length + xattrs.Length + target.Length;
+        return Fault(kind, MetadataOf(bytes), SizeOf(bytes), name, xattrs, target);
     }
 
-    /// <summary>Says what is wrong with an entry's values; null where a tree may hold it.</summary>
-    internal static string? Fault(in TreeEntry entry)
+    private static string? Fault(
+        EntryKind kind, FileMetadata metadata, long size, ReadOnlySpan<byte> name, ReadOnlySpan<byte> xattrs, ReadOnlySpan<byte> target)
     {
-        bool isSymlink = entry.Kind == EntryKind.Symlink;
-        return entry switch
+        bool isSymlink = kind == EntryKind.Symlink;
+        return kind switch
         {
-            _ when PayloadSize(entry.Kind) < 0 => $"unknown kind {entry.Kind}",
-            _ when !EntryName.IsValid(entry.Name) => $"not a valid name: {ByteText.Quote(entry.Name)}",
-            _ when entry.Metadata.Mode > FileMetadata.ModeMask => "mode of more than 12 bits",
-            _ when entry.Metadata.Uid == FileMetadata.NoOwner || entry.Metadata.Gid == FileMetadata.NoOwner => "an owner that nobody can be",
-            _ when isSymlink && entry.Metadata.Mode != FileMetadata.SymlinkMode => "a symbolic link of another mode than 0777",
-            _ when isSymlink != !entry.Target.IsEmpty => "a target where there is no symbolic link, or none where there is",
-            _ when entry.Target.Length > MaxTargetLength || entry.Target.IndexOf((byte)0) >= 0 => "not a target of a symbolic link",
-            _ when entry.Size < 0 => "a negative size",
-            _ when !XattrSet.IsCanonical(entry.Xattrs) => "extended attributes that are not canonical",
+            _ when PayloadSize(kind) < 0 => $"unknown kind {kind}",
+            _ when !EntryName.IsValid(name) => $"not a valid name: {ByteText.Quote(name)}",
+            _ when metadata.Mode > FileMetadata.ModeMask => "mode of more than 12 bits",
+            _ when metadata.Uid == FileMetadata.NoOwner || metadata.Gid == FileMetadata.NoOwner => "an owner that nobody can be",
+            _ when isSymlink && metadata.Mode != FileMetadata.SymlinkMode => "a symbolic link of another mode than 0777",
+            _ when isSymlink != !target.IsEmpty => "a target where there is no symbolic link, or none where there is",
+            _ when target.Length > MaxTargetLength || target.IndexOf((byte)0) >= 0 => "not a target of a symbolic link",
+            _ when size < 0 => "a negative size",
+            _ when !XattrSet.IsCanonical(xattrs) => "extended attributes that are not canonical",
             _ => null,
         };
     }
+
+    private static FileMetadata MetadataOf(ReadOnlySpan<byte> bytes) => new(
+        BinaryPrimitives.ReadUInt16LittleEndian(bytes[ModeOffset..]),
+        BinaryPrimitives.ReadUInt32LittleEndian(bytes[UidOffset..]),
+        BinaryPrimitives.ReadUInt32LittleEndian(bytes[GidOffset..]),
+        BinaryPrimitives.ReadInt64LittleEndian(bytes[TimeOffset..]));
+
+    private static long SizeOf(ReadOnlySpan<byte> bytes) => KindOf(bytes) == EntryKind.Regular ? BinaryPrimitives.ReadInt64LittleEndian(bytes[FixedSize..]) : 0;
 }

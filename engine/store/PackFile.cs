@@ -98,8 +98,19 @@ internal sealed class PackFile : IDisposable
         return low;
     }
 
+    /// <summary>Bytes of a block, unpacked.</summary>
+    internal int RawLength(int number) => contents.Value.Blocks[number].RawLength;
+
     /// <summary>Reads and unpacks a block.</summary>
     internal byte[] ReadBlock(int number)
+    {
+        byte[] raw = GC.AllocateUninitializedArray<byte>(RawLength(number));
+        ReadBlock(number, raw);
+        return raw;
+    }
+
+    /// <summary>Reads a block and unpacks it into <see cref="RawLength"/> bytes.</summary>
+    internal void ReadBlock(int number, Span<byte> raw)
     {
         BlockRow row = contents.Value.Blocks[number];
         byte[] rented = ArrayPool<byte>.Shared.Rent(row.StoredLength);
@@ -114,11 +125,12 @@ internal sealed class PackFile : IDisposable
 
             if (row.StoredLength == row.RawLength)
             {
-                return stored.ToArray();
+                stored.CopyTo(raw);
             }
-
-            byte[] raw = GC.AllocateUninitializedArray<byte>(row.RawLength);
-            return LZ4Codec.Decode(stored, raw) == raw.Length ? raw : throw Damaged($"block {number} does not unpack");
+            else if (LZ4Codec.Decode(stored, raw) != raw.Length)
+            {
+                throw Damaged($"block {number} does not unpack");
+            }
         }
         finally
         {

@@ -12,14 +12,11 @@ namespace HackTree.Store;
 /// </summary>
 public sealed class Packs : IDisposable
 {
-    private const int CachedBlocks = 128;
-    private const int LargestCachedBlock = 4 * PackLayout.BlockTarget;
-
     private readonly SafeFileHandle directory;
     private readonly SafeFileHandle temporary;
     private readonly string path;
     private readonly Lock gate = new();
-    private readonly CachedBlock?[] cache = new CachedBlock?[CachedBlocks];
+    private readonly BlockCache blocks = new();
     private readonly Dictionary<Digest, PackFile> opened = [];
     private PackSet? known;
     private PackFile[] unnamed = [];
@@ -108,10 +105,13 @@ public sealed class Packs : IDisposable
         return false;
     }
 
-    /// <summary>Reads a tree. Throws <see cref="CorruptException"/> where it is missing or damaged.</summary>
-    public Tree ReadTree(Digest digest)
+    /// <summary>
+    /// Reads a tree, into <paramref name="reused"/> where that is given. Throws <see cref="CorruptException"/> where it is missing
+    /// or damaged.
+    /// </summary>
+    public Tree ReadTree(Digest digest, TreeBuffer? reused = null)
     {
-        ReadOnlyMemory<byte> bytes = TryRead(PackedKind.Tree, digest, out ReadOnlyMemory<byte> found)
+        ReadOnlyMemory<byte> bytes = TryRead(PackedKind.Tree, digest, reused, out ReadOnlyMemory<byte> found)
             ? found
             : throw new CorruptException($"{path}: tree {digest} is missing; run `hacktree fsck`");
         return Tree.TryDecode(bytes, out Tree? tree, out string? error)
@@ -123,7 +123,7 @@ public sealed class Packs : IDisposable
     public bool TryReadCommit(Digest digest, [NotNullWhen(true)] out Commit? commit)
     {
         commit = null;
-        if (!TryRead(PackedKind.Commit, digest, out ReadOnlyMemory<byte> bytes))
+        if (!TryRead(PackedKind.Commit, digest, null, out ReadOnlyMemory<byte> bytes))
         {
             return false;
         }
@@ -168,23 +168,12 @@ public sealed class Packs : IDisposable
         return [.. found];
     }
 
-    /// <summary>Reads an object's bytes through a small cache of unpacked blocks.</summary>
-    internal ReadOnlyMemory<byte> Read(PackFile file, IndexRow row)
+    /// <summary>Reads an object's bytes, whatever they are.</summary>
+    internal ReadOnlyMemory<byte> Read(PackFile file, IndexRow row, TreeBuffer? reused = null)
     {
-        int slot = (file.Name.GetHashCode() ^ (row.Block * 31)) & (CachedBlocks - 1);
-        CachedBlock? cached = Volatile.Read(ref cache[slot]);
-        if (cached is null || cached.File != file || cached.Number != row.Block)
-        {
-            cached = new CachedBlock(file, row.Block, file.ReadBlock(row.Block));
-
-            // A larger block holds one object, which is read once; a cache of such would know no bound.
-            if (cached.Raw.Length <= LargestCachedBlock)
-            {
-                Volatile.Write(ref cache[slot], cached);
-            }
-        }
-
-        return cached.Raw.AsMemory(row.Offset, row.Length);
+        Memory<byte> bytes = reused?.Take(row.Length) ?? GC.AllocateUninitializedArray<byte>(row.Length);
+        blocks.Read(file, row, bytes.Span);
+        return bytes;
     }
 
     /// <summary>Looks at the directory again at the next use. Packs in use by other threads stay open until the end.</summary>
@@ -222,25 +211,25 @@ public sealed class Packs : IDisposable
         }
     }
 
-    private bool TryRead(PackedKind kind, Digest digest, out ReadOnlyMemory<byte> bytes)
+    private bool TryRead(PackedKind kind, Digest digest, TreeBuffer? reused, out ReadOnlyMemory<byte> bytes)
     {
-        if (TryReadKnown(kind, digest, out bytes))
+        if (TryReadKnown(kind, digest, reused, out bytes))
         {
             return true;
         }
 
         Forget();
-        return TryReadKnown(kind, digest, out bytes);
+        return TryReadKnown(kind, digest, reused, out bytes);
     }
 
-    private bool TryReadKnown(PackedKind kind, Digest digest, out ReadOnlyMemory<byte> bytes)
+    private bool TryReadKnown(PackedKind kind, Digest digest, TreeBuffer? reused, out ReadOnlyMemory<byte> bytes)
     {
         PackSet packs = Known;
         CorruptException? damage = null;
         PackFile[] searched = packs.Others;
         if (packs.FindSmall(digest) is var (small, smallRow))
         {
-            if (smallRow.Kind == kind && TryRead(small, smallRow, ref damage, out bytes))
+            if (smallRow.Kind == kind && TryRead(small, smallRow, reused, ref damage, out bytes))
             {
                 return true;
             }
@@ -249,7 +238,7 @@ public sealed class Packs : IDisposable
             searched = packs.Files;
         }
 
-        if (TryRead(searched, kind, digest, ref damage, out bytes) || TryRead(unnamed, kind, digest, ref damage, out bytes))
+        if (TryRead(searched, kind, digest, reused, ref damage, out bytes) || TryRead(unnamed, kind, digest, reused, ref damage, out bytes))
         {
             return true;
         }
@@ -258,11 +247,11 @@ public sealed class Packs : IDisposable
         return damage is null ? false : throw damage;
     }
 
-    private bool TryRead(PackFile[] searched, PackedKind kind, Digest digest, ref CorruptException? damage, out ReadOnlyMemory<byte> bytes)
+    private bool TryRead(PackFile[] searched, PackedKind kind, Digest digest, TreeBuffer? reused, ref CorruptException? damage, out ReadOnlyMemory<byte> bytes)
     {
         foreach (PackFile file in searched)
         {
-            if (TryFind(file, digest, ref damage, out IndexRow row) && row.Kind == kind && TryRead(file, row, ref damage, out bytes))
+            if (TryFind(file, digest, ref damage, out IndexRow row) && row.Kind == kind && TryRead(file, row, reused, ref damage, out bytes))
             {
                 return true;
             }
@@ -286,11 +275,11 @@ public sealed class Packs : IDisposable
         }
     }
 
-    private bool TryRead(PackFile file, IndexRow row, ref CorruptException? damage, out ReadOnlyMemory<byte> bytes)
+    private bool TryRead(PackFile file, IndexRow row, TreeBuffer? reused, ref CorruptException? damage, out ReadOnlyMemory<byte> bytes)
     {
         try
         {
-            bytes = Read(file, row);
+            bytes = Read(file, row, reused);
 
             // A pack may come from elsewhere. That a digest is the bytes' own is also what makes trees and histories end.
             return PackedObject.DigestOf(row.Kind, bytes.Span) == row.Digest ? true : throw file.Damaged($"what it holds as {row.Digest} is something else");
@@ -326,6 +315,4 @@ public sealed class Packs : IDisposable
 
         return [.. names.Select(name => opened[name])];
     }
-
-    private sealed record CachedBlock(PackFile File, int Number, byte[] Raw);
 }
