@@ -15,6 +15,10 @@ internal sealed class ListedObjects
     private const int BytesPerName = 128;
     private const int NamesPerLookUp = 16;
 
+    // One for each thread: 256 of them would be 16 MB of new memory.
+    [ThreadStatic]
+    private static DirectoryReader? reader;
+
     private readonly Func<byte, SafeFileHandle> openFan;
     private readonly string path;
     private readonly Fan[] fans = [.. Enumerable.Range(0, 256).Select(_ => new Fan())];
@@ -81,7 +85,7 @@ internal sealed class ListedObjects
         }
 
         var hashes = new List<ulong>();
-        var reader = new DirectoryReader();
+        reader ??= new DirectoryReader();
         reader.Start(directory, path);
         while (reader.Next())
         {
