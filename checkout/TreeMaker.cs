@@ -58,6 +58,7 @@ internal sealed class TreeMaker
 
         var top = new MadeDirectory(null, entry, name, method);
         MakeDirectory(top, parent);
+        Open(top, parent);
 
         // What the place hands down (default ACLs, the set-gid bit and its group) would reach every directory below.
         Xattrs.RemoveInheritedAcls(top.Handle, destination);
@@ -94,7 +95,7 @@ internal sealed class TreeMaker
     {
         if (directory.Parent is { } parent)
         {
-            MakeDirectory(directory, parent.Handle);
+            Open(directory, parent.Handle);
         }
 
         long made = 0, bytes = 0;
@@ -102,8 +103,11 @@ internal sealed class TreeMaker
         {
             if (entry.IsDirectory)
             {
+                // Made here, and only filled elsewhere: a directory takes one new name at a time, and other threads would wait.
+                var child = new MadeDirectory(directory, entry, entry.Name, MethodBelow(directory, entry.Name));
+                MakeDirectory(child, directory.Handle);
                 directory.Expect();
-                work.Push(new MadeDirectory(directory, entry, entry.Name, MethodBelow(directory, entry.Name)));
+                work.Push(child);
             }
             else
             {
@@ -145,10 +149,14 @@ internal sealed class TreeMaker
             Require(Sys.SetMode(parent, directory.Name, (mode & ~umask) | OwnerMode), "fchmodat", directory, default);
         }
 
+        directory.MadeMode = (mode & ~umask) | OwnerMode;
+    }
+
+    private void Open(MadeDirectory directory, SafeFileHandle parent)
+    {
         Errno errno = Sys.Open(parent, directory.Name, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle handle);
         Require(errno, "openat", directory, default);
         directory.Handle = handle;
-        directory.MadeMode = (mode & ~umask) | OwnerMode;
     }
 
     private void Complete(MadeDirectory directory)

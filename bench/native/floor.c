@@ -1,6 +1,6 @@
 /* What the filesystem and the processor ask for at the least: the bare calls of each work, on as many threads, and nothing else.
  *
- *   floor checkout TREE PLACE THREADS         directories, links and nodes of TREE as PLACE/root; prints seconds
+ *   floor checkout TREE PLACE THREADS         directories, links and nodes of TREE as PLACE/root, with their times and owners; prints seconds
  *   floor advance TREE CHANGED PLACE THREADS  PLACE/root becomes PLACE/next, with the files that differ in CHANGED; prints seconds
  *   floor hash TREE THREADS                   reads every file and takes SHA-256 of each 4 KiB; prints seconds
  *   floor change TREE STEP                    rewrites every STEP-th regular file of TREE, always alike; prints how many
@@ -147,12 +147,30 @@ static struct {
     struct dir **waiting;
     size_t count, unfinished;
     int place;
+    uid_t uid;
+    gid_t gid;
 } work = { .lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER };
 
+/* What making a name cannot give it. */
+static void set_metadata(int dir, struct entry *entry)
+{
+    const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = entry->st.st_mtim.tv_sec } };
+    if ((entry->st.st_uid != work.uid || entry->st.st_gid != work.gid)
+        && (fchownat(dir, entry->name, entry->st.st_uid, entry->st.st_gid, AT_SYMLINK_NOFOLLOW)
+            || (!S_ISLNK(entry->st.st_mode) && fchmodat(dir, entry->name, entry->st.st_mode & 07777, 0))))
+        err(1, "%s", entry->path);
+    if (utimensat(dir, entry->name, times, AT_SYMLINK_NOFOLLOW))
+        err(1, "%s", entry->path);
+}
+
+/* A directory's time is set when all in it is made. */
 static void release(struct dir *dir)
 {
-    if (dir && atomic_fetch_sub(&dir->users, 1) == 1)
+    for (; dir && atomic_fetch_sub(&dir->users, 1) == 1; dir = dir->parent) {
         close(dir->fd);
+        if (dir->parent)
+            set_metadata(dir->parent->fd, &dir->self);
+    }
 }
 
 static void link_object(struct entry *file, int dir, const char *name)
@@ -174,13 +192,14 @@ static void make_dir(struct dir *dir)
     const char *name = dir->parent ? dir->self.name : "root";
     if (mkdirat(above, name, dir->self.st.st_mode & 07777) || (dir->fd = openat(above, name, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
         err(1, "%s", dir->self.path);
-    release(dir->parent);
     for (size_t i = 0; i < dir->file_count; i++) {
         struct entry *file = &dir->files[i];
         if (S_ISREG(file->st.st_mode))
             link_object(file, dir->fd, file->name);
         else if (S_ISLNK(file->st.st_mode) ? symlinkat(file->target, dir->fd, file->name) : mknodat(dir->fd, file->name, file->st.st_mode, file->st.st_rdev))
             err(1, "%s", file->path);
+        else
+            set_metadata(dir->fd, file);
     }
 }
 
@@ -213,6 +232,8 @@ static void *make_dirs(void *unused)
 static double make_root(struct tree *tree, const char *place, int threads)
 {
     umask(0);
+    work.uid = geteuid();
+    work.gid = getegid();
     for (size_t i = 0; i < tree->dir_count; i++)
         tree->dirs[i]->users = (int)tree->dirs[i]->dir_count + 1;
     work.place = open(place, O_PATH | O_DIRECTORY | O_CLOEXEC);

@@ -32,7 +32,7 @@ struct dir {
     struct dir **dirs;
     size_t file_count, dir_count;
     int fd;
-    atomic_int users; /* of fd: itself, and each directory below that was not opened yet */
+    atomic_int users; /* of fd: itself, and each directory in it that is not done */
 };
 
 struct tree {
