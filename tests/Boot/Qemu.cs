@@ -20,35 +20,68 @@ internal static class Qemu
 
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(6);
 
+    // Of the kernel's own start: it says a line each second or so, and takes some 10 s of a busy machine to unpack an initrd.
+    private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(90);
+
     /// <summary>Skips the test, saying why, where there is no emulator.</summary>
     public static void Require() => Tools.Require("qemu-system-x86_64");
 
-    /// <summary>Boots a machine and waits until it switches itself off or reboots; fails, with the first wrong line, where it does neither.</summary>
+    /// <summary>
+    /// Boots a machine and waits until it switches itself off or reboots; fails, with the first wrong line, where it does neither.
+    /// An emulated processor now and then loses an interrupt (seen once, 2 s after the kernel's start) and all is still:
+    /// a machine that stops so, before it ran any program and wrote anything, is started again once, and the test's report warns of it.
+    /// </summary>
     /// <param name="name">What its log is called, below out/boot-logs.</param>
     /// <param name="arguments">Drives, and a kernel where none is loaded from a drive.</param>
     public static BootResult Run(string name, params IEnumerable<string> arguments)
     {
         Require();
+        if (!TryRun(name, LongestSilence, arguments, out BootResult result))
+        {
+            TestContext.Current.AddWarning($"{name}: the emulator stood still before the guest's first program, and was started again; {result.WhatWentWrong}");
+            Assert.True(TryRun(name, LongestSilence, arguments, out result), $"{name} stood still twice; {result.WhatWentWrong}");
+        }
+
+        return result;
+    }
+
+    /// <summary>Runs a machine to its end; false where it said nothing for so long, and had not come to its first program.</summary>
+    internal static bool TryRun(string name, TimeSpan longestSilence, IEnumerable<string> arguments, out BootResult result)
+    {
         string folder = Path.Combine(Repository.Root, "out", "boot-logs");
         Directory.CreateDirectory(folder);
         string log = Path.Combine(folder, $"{name}.log"), checks = Path.Combine(folder, $"{name}.checks");
+        File.WriteAllText(log, "");
+        File.WriteAllText(checks, "");
         string[] machine =
         [
             "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", "1024", "-no-reboot", "-display", "none", "-monitor", "none",
-            "-nic", "none", "-serial", $"file:{log}", "-serial", $"file:{checks}",
+            "-nic", "none", "-serial", $"file:{log}", "-serial", $"file:{checks}", .. arguments,
         ];
-        var start = new ProcessStartInfo(Tools.Find("qemu-system-x86_64")!, [.. machine, .. arguments]) { RedirectStandardError = true };
+        var start = new ProcessStartInfo(Tools.Find("qemu-system-x86_64")!, machine) { RedirectStandardError = true };
         using Process process = Process.Start(start)!;
         Task<string> error = process.StandardError.ReadToEndAsync();
-        bool hasEnded = process.WaitForExit(Patience);
+        var clock = Stopwatch.StartNew();
+        bool hasEnded = false, isStill = false;
+        while (!hasEnded && !isStill && clock.Elapsed < Patience)
+        {
+            hasEnded = process.WaitForExit(TimeSpan.FromSeconds(1));
+            isStill = !hasEnded && DateTime.UtcNow - File.GetLastWriteTimeUtc(log) > longestSilence && IsBeforeInit(File.ReadAllText(log));
+        }
+
         if (!hasEnded)
         {
             process.Kill();
+            process.WaitForExit();
         }
 
-        var result = new BootResult(log, File.Exists(checks) ? File.ReadAllText(checks) : "");
-        Assert.True(hasEnded, $"{name} did not switch itself off within {Patience}; {result.WhatWentWrong}");
-        Assert.True(process.ExitCode == 0, $"qemu: {error.Result}");
-        return result;
+        result = new BootResult(log, File.ReadAllText(checks));
+        Assert.True(hasEnded || isStill, $"{name} did not switch itself off within {Patience}; {result.WhatWentWrong}");
+        Assert.True(isStill || process.ExitCode == 0, $"qemu: {error.Result}");
+        return hasEnded;
     }
+
+    /// <summary>Whether a console's text ends within the kernel's own start: Linux is there, and has run nothing yet.</summary>
+    private static bool IsBeforeInit(string console) =>
+        console.Contains("] Linux version ", StringComparison.Ordinal) && !console.Contains(" as init process", StringComparison.Ordinal);
 }

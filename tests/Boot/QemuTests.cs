@@ -1,0 +1,16 @@
+namespace HackTree.Tests.Boot;
+
+[Collection(BootCollection.Name)]
+public sealed class QemuTests
+{
+    [Theory]
+    [InlineData("root=/dev/nowhere rootwait", false)]
+    [InlineData("root=/dev/nowhere panic=-1", true)]
+    public void A_machine_that_stands_still_before_its_first_program_is_told_from_one_that_ends(string commandLine, bool ends)
+    {
+        Qemu.Require();
+        string[] arguments = ["-kernel", BootRoot.Kernel, "-append", $"console=ttyS0 {commandLine}"];
+        Assert.Equal(ends, Qemu.TryRun("still", TimeSpan.FromSeconds(15), arguments, out BootResult result));
+        Assert.Contains("] Linux version ", result.Log, StringComparison.Ordinal);
+    }
+}
