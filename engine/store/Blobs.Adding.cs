@@ -180,15 +180,14 @@ public sealed partial class Blobs
     private void GiveName(SafeFileHandle file, in ObjectName name, long size)
     {
         mark.Set();
-        Span<byte> text = stackalloc byte[ObjectName.MaxLength];
-        ReadOnlySpan<byte> objectText = text[ObjectName.FanoutLength..name.Format(text)];
-        Errno errno = Sys.LinkOpenFile(file, Directory(name.Fanout), objectText);
+        ReadOnlySpan<byte> objectPath = PathOf(name, stackalloc byte[ObjectName.MaxLength]);
+        Errno errno = Sys.LinkOpenFile(file, files, objectPath);
         if (errno != Errno.EEXIST)
         {
             errno.ThrowIfFailed("linkat", Subject(name));
         }
 
-        listed.Add(name.Fanout, objectText);
+        listed.Add(name.Fanout, objectPath[ObjectName.FanoutLength..]);
         if (errno == Errno.EEXIST)
         {
             if (IsWhole(name, size))
@@ -196,7 +195,7 @@ public sealed partial class Blobs
                 return;
             }
 
-            Replace(file, name, objectText);
+            Replace(file, name, objectPath);
         }
 
         Interlocked.Increment(ref added);
@@ -204,10 +203,10 @@ public sealed partial class Blobs
     }
 
     /// <summary>Puts an open file in an object's place in one step.</summary>
-    private void Replace(SafeFileHandle file, in ObjectName name, ReadOnlySpan<byte> objectText)
+    private void Replace(SafeFileHandle file, in ObjectName name, ReadOnlySpan<byte> objectPath)
     {
         byte[] temporaryName = AtomicFile.TemporaryName();
         Sys.LinkOpenFile(file, temporary, temporaryName).ThrowIfFailed("linkat", Subject(name));
-        Sys.Rename(temporary, temporaryName, Directory(name.Fanout), objectText).ThrowIfFailed("renameat2", Subject(name));
+        Sys.Rename(temporary, temporaryName, files, objectPath).ThrowIfFailed("renameat2", Subject(name));
     }
 }

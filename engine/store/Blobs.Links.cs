@@ -14,20 +14,17 @@ public sealed partial class Blobs
     /// </summary>
     public Errno Link(in ObjectName name, SafeFileHandle directory, ReadOnlySpan<byte> newName)
     {
-        Span<byte> text = stackalloc byte[ObjectName.MaxLength];
-        int length = name.Format(text);
-        ReadOnlySpan<byte> objectText = text[ObjectName.FanoutLength..length];
-        SafeFileHandle fan = Directory(name.Fanout);
-        Errno errno = Sys.Link(fan, objectText, directory, newName);
+        ReadOnlySpan<byte> objectPath = PathOf(name, stackalloc byte[ObjectName.MaxLength]);
+        Errno errno = Sys.Link(files, objectPath, directory, newName);
         if (errno == Errno.EMLINK)
         {
             lock (renewal)
             {
-                errno = Sys.Link(fan, objectText, directory, newName);
+                errno = Sys.Link(files, objectPath, directory, newName);
                 if (errno == Errno.EMLINK)
                 {
-                    Renew(name, objectText);
-                    errno = Sys.Link(fan, objectText, directory, newName);
+                    Renew(name, objectPath);
+                    errno = Sys.Link(files, objectPath, directory, newName);
                 }
             }
         }
@@ -36,7 +33,7 @@ public sealed partial class Blobs
         return errno;
     }
 
-    private void Renew(in ObjectName name, ReadOnlySpan<byte> objectText)
+    private void Renew(in ObjectName name, ReadOnlySpan<byte> objectPath)
     {
         using SafeFileHandle full = Open(name);
         Sys.Stat(full, out FileStatus status).ThrowIfFailed("statx", Subject(name));
@@ -48,6 +45,6 @@ public sealed partial class Blobs
 
         ObjectInode.SetMetadata(format, file, name.Metadata, new Xattrs().Read(full, Subject(name)), Subject(name));
         Sys.Sync(file).ThrowIfFailed("fsync", Subject(name));
-        Replace(file, name, objectText);
+        Replace(file, name, objectPath);
     }
 }

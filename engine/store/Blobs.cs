@@ -6,8 +6,13 @@ namespace HackTree.Store;
 
 /// <summary>
 /// The objects under files/. An object gets its name only when its content and metadata are whole, and never changes
-/// afterwards. The 256 fan-out directories are opened once. Thread-safe.
+/// afterwards. Thread-safe.
 /// </summary>
+/// <remarks>
+/// Objects are reached by path from files/, and its 256 directories stay closed. Open ones would spare each call a look-up of
+/// two letters, a hundredth of what a link costs; but whenever a process of several threads has more than 64, 128, 256 files open for the first time,
+/// the kernel waits for all processors before it uses the longer table (expand_fdtable in fs/file.c): some 5 ms each time.
+/// </remarks>
 public sealed partial class Blobs : IDisposable
 {
     /// <summary>Bytes of scratch space that <see cref="AddFile"/> wants.</summary>
@@ -17,7 +22,7 @@ public sealed partial class Blobs : IDisposable
 
     private readonly SafeFileHandle files;
     private readonly SafeFileHandle temporary;
-    private readonly SafeFileHandle?[] fanout = new SafeFileHandle?[256];
+    private readonly bool[] isDirectory = new bool[256];
     private readonly ListedObjects listed;
     private readonly UnsyncedMark mark;
     private readonly StoreFormat format;
@@ -56,9 +61,7 @@ public sealed partial class Blobs : IDisposable
     /// <summary>What statx(2) tells of an object; false where there is none.</summary>
     public bool TryStat(in ObjectName name, out FileStatus status)
     {
-        Span<byte> text = stackalloc byte[ObjectName.MaxLength];
-        int length = name.Format(text);
-        Errno errno = Sys.Stat(Directory(name.Fanout), text[ObjectName.FanoutLength..length], out status);
+        Errno errno = Sys.Stat(files, PathOf(name, stackalloc byte[ObjectName.MaxLength]), out status);
         if (errno != Errno.ENOENT)
         {
             errno.ThrowIfFailed("statx", Subject(name));
@@ -70,9 +73,8 @@ public sealed partial class Blobs : IDisposable
     /// <summary>Opens an object for reading. Throws <see cref="CorruptException"/> where it is missing.</summary>
     public SafeFileHandle Open(in ObjectName name)
     {
-        Span<byte> text = stackalloc byte[ObjectName.MaxLength];
-        int length = name.Format(text);
-        Errno errno = Sys.Open(Directory(name.Fanout), text[ObjectName.FanoutLength..length], OpenFlags.ReadOnly | OpenFlags.NoFollow, out SafeFileHandle file);
+        ReadOnlySpan<byte> objectPath = PathOf(name, stackalloc byte[ObjectName.MaxLength]);
+        Errno errno = Sys.Open(files, objectPath, OpenFlags.ReadOnly | OpenFlags.NoFollow, out SafeFileHandle file);
         ThrowIfMissing(errno, name);
         errno.ThrowIfFailed("openat", Subject(name));
         return file;
@@ -85,45 +87,40 @@ public sealed partial class Blobs : IDisposable
     /// <summary>The object of a regular file's tree entry.</summary>
     public ObjectName NameOf(in TreeEntry entry) => NameOf(entry.Digest, entry.Metadata, entry.Xattrs);
 
-    /// <summary>One of the 256 fan-out directories.</summary>
-    private SafeFileHandle Directory(byte fan)
+    /// <summary>An object's path below files/, written to <paramref name="buffer"/>. The directory on it is one, and no link to another place.</summary>
+    private ReadOnlySpan<byte> PathOf(in ObjectName name, Span<byte> buffer)
     {
-        if (Volatile.Read(ref fanout[fan]) is { } open)
+        byte fan = name.Fanout;
+        ReadOnlySpan<byte> objectPath = buffer[..name.Format(buffer)];
+        if (!Volatile.Read(ref isDirectory[fan]))
         {
-            return open;
-        }
-
-        lock (fanout)
-        {
-            if (fanout[fan] is null)
+            Sys.Stat(files, objectPath[..2], out FileStatus status).ThrowIfFailed("statx", $"{path}/{fan:x2}");
+            if (status.Type != FileType.Directory)
             {
-                Span<byte> name = stackalloc byte[2];
-                Convert.TryToHexStringLower([fan], name, out _);
-                Sys.Open(files, name, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle opened)
-                    .ThrowIfFailed("openat", $"{path}/{fan:x2}");
-                Volatile.Write(ref fanout[fan], opened);
+                throw new CorruptException($"{path}/{fan:x2}: it is not a directory, as a store has there; restore it from a backup");
             }
 
-            return fanout[fan]!;
+            Volatile.Write(ref isDirectory[fan], true);
         }
+
+        return objectPath;
     }
 
     /// <summary>Forgets which objects there are: some are about to go.</summary>
     internal void ForgetListed() => listed.Forget();
 
-    /// <summary>A fan-out directory opened anew, to be listed.</summary>
-    internal SafeFileHandle OpenFan(byte fan) => DirectoryReader.Reopen(Directory(fan), $"{path}/{fan:x2}");
-
-    /// <summary>Closes the directories.</summary>
-    public void Dispose()
+    /// <summary>Opens one of the 256 directories, to be listed.</summary>
+    internal SafeFileHandle OpenFan(byte fan)
     {
-        foreach (SafeFileHandle? directory in fanout)
-        {
-            directory?.Dispose();
-        }
-
-        files.Dispose();
+        Span<byte> name = stackalloc byte[2];
+        Convert.TryToHexStringLower([fan], name, out _);
+        Sys.Open(files, name, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle opened)
+            .ThrowIfFailed("openat", $"{path}/{fan:x2}");
+        return opened;
     }
+
+    /// <summary>Closes the directory.</summary>
+    public void Dispose() => files.Dispose();
 
     private bool? IsListed(in ObjectName name)
     {
