@@ -1,5 +1,3 @@
-using System.Text.Json.Serialization;
-
 namespace HackTree.Store;
 
 /// <summary>How far a root has come.</summary>
@@ -66,7 +64,47 @@ public sealed record RootRecord
     /// <summary>In a partial record: whether a root is being built, or only a part of a tree or a copy elsewhere.</summary>
     public bool? IsRoot { get; init; }
 
-    /// <summary>See <see cref="CheckedJson"/>.</summary>
-    [JsonPropertyOrder(1000)]
-    public string Check { get; init; } = CheckedJson.NoCheck;
+    internal byte[] Encode() => CheckedJson.Encode(json =>
+    {
+        json.WriteString("path", Path);
+        json.WriteString("commit", Commit);
+        json.WriteString("revision", Revision);
+        json.WriteNumber("time", Time);
+        json.WriteString("method", Method.ToString());
+        json.WriteString("state", State.ToString());
+        if (Inode is { } inode)
+        {
+            json.WriteNumber("inode", inode);
+        }
+
+        if (Sealed is { } time)
+        {
+            json.WriteNumber("sealed", time);
+        }
+
+        if (Boot is { } boot)
+        {
+            json.WriteBoolean("boot", boot);
+        }
+
+        if (IsRoot is { } isRoot)
+        {
+            json.WriteBoolean("isRoot", isRoot);
+        }
+    });
+
+    /// <summary>Null for a damaged one.</summary>
+    internal static RootRecord? Decode(ReadOnlySpan<byte> bytes) => CheckedJson.Decode(bytes, json => new RootRecord
+    {
+        Path = json.GetText("path"),
+        Commit = json.GetText("commit"),
+        Revision = json.GetText("revision"),
+        Time = json.GetProperty("time").GetInt64(),
+        Method = json.GetName<CheckoutMethod>("method"),
+        State = json.GetName<RootState>("state"),
+        Inode = json.Find("inode")?.GetUInt64(),
+        Sealed = json.Find("sealed")?.GetInt64(),
+        Boot = json.Find("boot")?.GetBoolean(),
+        IsRoot = json.Find("isRoot")?.GetBoolean(),
+    });
 }

@@ -53,7 +53,7 @@ public sealed class Roots : IDisposable
             return null;
         }
 
-        return CheckedJson.Decode(bytes, StoreJson.Default.RootRecord, r => r.Check) is { } record && Model.Digest.TryParse(record.Commit, out _)
+        return RootRecord.Decode(bytes) is { } record && Model.Digest.TryParse(record.Commit, out _)
             ? record
             : throw new CorruptException($"{Subject(name)}: damaged; remove it, and if the root is still there check it out again");
     }
@@ -123,11 +123,8 @@ public sealed class Roots : IDisposable
         TryTakeTurn(name, out IDisposable? turn) ? turn : throw new StoreException($"{subject}: another process is at work on it; wait for that one");
 
     /// <summary>Writes a record, durably.</summary>
-    public void Write(string name, RootRecord record)
-    {
-        byte[] bytes = CheckedJson.Encode(record with { Check = CheckedJson.NoCheck }, StoreJson.Plain.RootRecord);
-        AtomicFile.Write(temporary, directory, FileName(name), bytes, Subject(name));
-    }
+    public void Write(string name, RootRecord record) =>
+        AtomicFile.Write(temporary, directory, FileName(name), record.Encode(), Subject(name));
 
     /// <summary>
     /// The name under which a finished root is recorded that somebody calls by that name, or by its path. Throws

@@ -1,4 +1,3 @@
-using System.Text.Json.Serialization;
 using HackTree.Linux;
 using Microsoft.Win32.SafeHandles;
 
@@ -59,10 +58,6 @@ internal sealed record StatCacheManifest
     /// <summary>The most files that one run asked for since the cache was begun.</summary>
     public required long LargestRun { get; init; }
 
-    /// <summary>See <see cref="CheckedJson"/>.</summary>
-    [JsonPropertyOrder(1000)]
-    public string Check { get; init; } = CheckedJson.NoCheck;
-
     private static ReadOnlySpan<byte> Name => "manifest"u8;
 
     /// <summary>Reads it; null where there is none that is whole and of this version, or something else in its place.</summary>
@@ -71,7 +66,7 @@ internal sealed record StatCacheManifest
         try
         {
             byte[]? bytes = AtomicFile.TryRead(directory, Name, $"{path}/manifest", MaxLength);
-            StatCacheManifest? manifest = bytes is null ? null : CheckedJson.Decode(bytes, StoreJson.Default.StatCacheManifest, m => m.Check);
+            StatCacheManifest? manifest = bytes is null ? null : Decode(bytes);
             return manifest?.Version == CurrentVersion ? manifest : null;
         }
         catch (Exception e) when (e is IOException or StoreException)
@@ -81,7 +76,7 @@ internal sealed record StatCacheManifest
     }
 
     internal void Write(SafeFileHandle directory, string path) =>
-        AtomicFile.Write(directory, directory, Name, CheckedJson.Encode(this with { Check = CheckedJson.NoCheck }, StoreJson.Default.StatCacheManifest), $"{path}/manifest");
+        AtomicFile.Write(directory, directory, Name, Encode(), $"{path}/manifest");
 
     /// <summary>Removes all that it does not name, or all there is: what a killed run left, and what is no longer wanted.</summary>
     internal static void RemoveOthers(SafeFileHandle directory, string path, StatCacheManifest? manifest)
@@ -103,4 +98,42 @@ internal sealed record StatCacheManifest
             }
         }
     }
+
+    private byte[] Encode() => CheckedJson.Encode(json =>
+    {
+        json.WriteNumber("version", Version);
+        json.WriteString("log", Log);
+        json.WriteNumber("logLength", LogLength);
+        json.WriteBase64String("logSums", LogSums);
+        json.WriteString("logToken", LogToken);
+        json.WriteBase64String("logInfo", LogInfo);
+        json.WriteNumber("records", Records);
+        json.WriteString("index", Index);
+        json.WriteNumber("indexLength", IndexLength);
+        json.WriteBase64String("indexSums", IndexSums);
+        json.WriteString("indexToken", IndexToken);
+        json.WriteBase64String("indexInfo", IndexInfo);
+        json.WriteNumber("indexSize", IndexSize);
+        json.WriteNumber("indexedRecords", IndexedRecords);
+        json.WriteNumber("largestRun", LargestRun);
+    });
+
+    private static StatCacheManifest? Decode(ReadOnlySpan<byte> bytes) => CheckedJson.Decode(bytes, json => new StatCacheManifest
+    {
+        Version = json.GetProperty("version").GetInt32(),
+        Log = json.GetText("log"),
+        LogLength = json.GetProperty("logLength").GetInt64(),
+        LogSums = json.GetProperty("logSums").GetBytesFromBase64(),
+        LogToken = json.GetProperty("logToken").GetGuid(),
+        LogInfo = json.GetProperty("logInfo").GetBytesFromBase64(),
+        Records = json.GetProperty("records").GetInt64(),
+        Index = json.GetText("index"),
+        IndexLength = json.GetProperty("indexLength").GetInt64(),
+        IndexSums = json.GetProperty("indexSums").GetBytesFromBase64(),
+        IndexToken = json.GetProperty("indexToken").GetGuid(),
+        IndexInfo = json.GetProperty("indexInfo").GetBytesFromBase64(),
+        IndexSize = json.GetProperty("indexSize").GetInt64(),
+        IndexedRecords = json.GetProperty("indexedRecords").GetInt64(),
+        LargestRun = json.GetProperty("largestRun").GetInt64(),
+    });
 }

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using System.Text.Json.Serialization;
 using HackTree.Model;
 
 namespace HackTree.Store;
@@ -14,7 +13,6 @@ public sealed record StoreFormat
     public const int CurrentVersion = 1;
 
     /// <summary>The layout's version.</summary>
-    [JsonPropertyName("hacktree")]
     public int Version { get; init; } = CurrentVersion;
 
     /// <summary>Features a program may ignore.</summary>
@@ -34,10 +32,6 @@ public sealed record StoreFormat
     /// belong to that user and carry only what an unprivileged process can set.
     /// </summary>
     public bool UserMode { get; init; }
-
-    /// <summary>See <see cref="CheckedJson"/>.</summary>
-    [JsonPropertyOrder(1000)]
-    public string Check { get; init; } = CheckedJson.NoCheck;
 
     /// <summary>The metadata an object's inode and name carry for a file that a tree records with <paramref name="recorded"/>.</summary>
     public FileMetadata ObjectMetadata(FileMetadata recorded)
@@ -76,12 +70,28 @@ public sealed record StoreFormat
     public static bool IsSettableByUser(ReadOnlySpan<byte> attribute) =>
         attribute.StartsWith("user."u8) || attribute.StartsWith("system.posix_acl_"u8);
 
-    internal byte[] Encode() => CheckedJson.Encode(this with { Check = CheckedJson.NoCheck }, StoreJson.Default.StoreFormat);
+    internal byte[] Encode() => CheckedJson.Encode(json =>
+    {
+        json.WriteNumber("hacktree", Version);
+        WriteNames(json, "compatible", Compatible);
+        WriteNames(json, "readOnlyCompatible", ReadOnlyCompatible);
+        WriteNames(json, "incompatible", Incompatible);
+        json.WriteBoolean("keepTimes", KeepTimes);
+        json.WriteBoolean("userMode", UserMode);
+    });
 
     /// <summary>Reads a format file, and refuses a store this program must not touch.</summary>
     internal static StoreFormat Decode(ReadOnlySpan<byte> bytes, string storePath)
     {
-        StoreFormat? format = CheckedJson.Decode(bytes, StoreJson.Default.StoreFormat, f => f.Check);
+        StoreFormat? format = CheckedJson.Decode(bytes, json => new StoreFormat
+        {
+            Version = json.GetProperty("hacktree").GetInt32(),
+            Compatible = ReadNames(json, "compatible"),
+            ReadOnlyCompatible = ReadNames(json, "readOnlyCompatible"),
+            Incompatible = ReadNames(json, "incompatible"),
+            KeepTimes = json.GetProperty("keepTimes").GetBoolean(),
+            UserMode = json.GetProperty("userMode").GetBoolean(),
+        });
 
         // A newer version may spell anything differently, its check too: look at the number alone first.
         if ((format?.Version ?? VersionOf(bytes)) > CurrentVersion)
@@ -98,6 +108,20 @@ public sealed record StoreFormat
             ? format
             : throw new StoreException($"{storePath}: the store uses features this hacktree does not know ({string.Join(", ", format.Incompatible)}); use a newer one");
     }
+
+    private static void WriteNames(Utf8JsonWriter json, string property, string[] names)
+    {
+        json.WriteStartArray(property);
+        foreach (string name in names)
+        {
+            json.WriteStringValue(name);
+        }
+
+        json.WriteEndArray();
+    }
+
+    private static string[] ReadNames(JsonElement json, string property) =>
+        [.. json.GetProperty(property).EnumerateArray().Select(name => name.GetString() ?? throw new FormatException(property))];
 
     private static int VersionOf(ReadOnlySpan<byte> bytes)
     {
