@@ -1,4 +1,6 @@
+using System.Text;
 using HackTree.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Cli;
 
@@ -10,6 +12,8 @@ internal static class ErrorTerminal
 {
     private const string EraseLine = "\r\u001b[K";
 
+    // Written to without .NET's console, which takes charge of the terminal and its signals first, with a thread for them.
+    private static readonly SafeFileHandle File = new(2, ownsHandle: false);
     private static readonly Lock Gate = new();
     private static bool hasProgress;
 
@@ -21,7 +25,7 @@ internal static class ErrorTerminal
         lock (Gate)
         {
             Erase();
-            Console.Error.WriteLine(line);
+            Write(line + "\n");
         }
     }
 
@@ -31,7 +35,7 @@ internal static class ErrorTerminal
         lock (Gate)
         {
             Erase();
-            Console.Error.Write(text);
+            Write(text);
             hasProgress = text.Length > 0;
         }
     }
@@ -40,8 +44,11 @@ internal static class ErrorTerminal
     {
         if (hasProgress)
         {
-            Console.Error.Write(EraseLine);
+            Write(EraseLine);
             hasProgress = false;
         }
     }
+
+    /// <summary>Whoever reads it may be gone: there is nobody to tell.</summary>
+    private static void Write(string text) => _ = Sys.Write(File, Encoding.UTF8.GetBytes(text));
 }

@@ -23,7 +23,7 @@ internal static class Failure
         Say(Sentence(exception));
         if (Environment.GetEnvironmentVariable("HACKTREE_DEBUG") == "1")
         {
-            Console.Error.WriteLine(exception);
+            ErrorTerminal.WriteLine(exception.ToString());
         }
 
         return exception is UsageException ? ExitCode.Usage : ExitCode.Failed;
