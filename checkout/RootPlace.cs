@@ -90,7 +90,7 @@ internal sealed class RootPlace : IDisposable
     }
 
     /// <summary>Removes what stands under the partial name: an earlier try that was interrupted, or a root that was replaced.</summary>
-    internal void Clear() => TreeRemoval.Remove(Parent, PartialName, PartialPath);
+    internal void Clear() => ParallelRemoval.Remove(Parent, PartialName, PartialPath);
 
     /// <summary>Removes what was made, after a failure; what cannot be removed now keeps the record that gc goes by.</summary>
     internal void Abandon()

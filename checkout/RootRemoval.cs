@@ -34,7 +34,7 @@ public static class RootRemoval
         }
 
         store.Roots.Remove(name);
-        TreeRemoval.Remove(parent, RootPlace.NameOf(Roots.PartialPath(path)), path);
+        ParallelRemoval.Remove(parent, RootPlace.NameOf(Roots.PartialPath(path)), path);
         store.Roots.Remove(Roots.PartialName(name));
     }
 
@@ -49,7 +49,7 @@ public static class RootRemoval
     private static void MoveAway(ObjectStore store, SafeFileHandle parent, string path, string name, RootRecord partial)
     {
         byte[] partialName = RootPlace.NameOf(Roots.PartialPath(path));
-        TreeRemoval.Remove(parent, partialName, path);
+        ParallelRemoval.Remove(parent, partialName, path);
         store.Roots.Write(Roots.PartialName(name), partial);
         Sys.RenameNew(parent, RootPlace.NameOf(path), parent, partialName).ThrowIfFailed("renameat2", path);
         Sys.Sync(parent).ThrowIfFailed("fsync", path);

@@ -1,16 +1,28 @@
+using HackTree.Checkout;
 using HackTree.Linux;
 using HackTree.Tests.Support;
 using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Tests.Linux;
 
-public sealed class TreeRemovalTests : IDisposable
+public sealed class TreeRemovalTests() : TreeRemovalContract(TreeRemoval.Remove);
+
+public sealed class ParallelRemovalTests() : TreeRemovalContract(ParallelRemoval.Remove);
+
+/// <summary>What holds for whoever removes a tree.</summary>
+public abstract class TreeRemovalContract(TreeRemovalContract.Remover remove) : IDisposable
 {
+    public delegate void Remover(SafeFileHandle parent, ReadOnlySpan<byte> name, string subject);
+
     private TempDirectory Temp { get; } = new();
 
     private SafeFileHandle Dir => Temp.Handle;
 
-    public void Dispose() => Temp.Dispose();
+    public void Dispose()
+    {
+        Temp.Dispose();
+        GC.SuppressFinalize(this);
+    }
 
     [Fact]
     public void A_tree_with_every_kind_of_entry_goes_and_its_neighbours_stay()
@@ -30,7 +42,7 @@ public sealed class TreeRemovalTests : IDisposable
             }
         }
 
-        TreeRemoval.Remove(Dir, "tree"u8, "test");
+        remove(Dir, "tree"u8, "test");
         Assert.Equal(["beside"], Files.Names(Dir));
     }
 
@@ -39,10 +51,10 @@ public sealed class TreeRemovalTests : IDisposable
     {
         Files.Make(Dir, "file"u8);
         Files.Ok(Sys.Symlink("file"u8, Dir, "link"u8));
-        TreeRemoval.Remove(Dir, "link"u8, "test");
+        remove(Dir, "link"u8, "test");
         Assert.Equal(["file"], Files.Names(Dir));
-        TreeRemoval.Remove(Dir, "file"u8, "test");
-        TreeRemoval.Remove(Dir, "file"u8, "test");
+        remove(Dir, "file"u8, "test");
+        remove(Dir, "file"u8, "test");
         Assert.Empty(Files.Names(Dir));
     }
 
@@ -58,9 +70,9 @@ public sealed class TreeRemovalTests : IDisposable
             Files.Ok(Sys.Symlink(".."u8, tree, "up"u8));
         }
 
-        TreeRemoval.Remove(Dir, "tree"u8, "test");
+        remove(Dir, "tree"u8, "test");
         Files.Ok(Sys.Symlink("outside"u8, Dir, "direct"u8));
-        TreeRemoval.Remove(Dir, "direct"u8, "test");
+        remove(Dir, "direct"u8, "test");
         Assert.Equal(["outside"], Files.Names(Dir));
         Assert.Equal(["file"], Files.Names(outside));
     }
@@ -82,7 +94,7 @@ public sealed class TreeRemovalTests : IDisposable
 
         Files.Make(at, "file"u8);
         at.Dispose();
-        TreeRemoval.Remove(Dir, "deep"u8, "test");
+        remove(Dir, "deep"u8, "test");
         Assert.Empty(Files.Names(Dir));
     }
 
@@ -105,7 +117,7 @@ public sealed class TreeRemovalTests : IDisposable
             Files.Ok(Sys.SetMode(tree, mode));
         }
 
-        TreeRemoval.Remove(Dir, "tree"u8, "test");
+        remove(Dir, "tree"u8, "test");
         Assert.Empty(Files.Names(Dir));
     }
 
@@ -117,7 +129,7 @@ public sealed class TreeRemovalTests : IDisposable
         using SafeFileHandle inside = MakeDirectory(Dir, "inside"u8);
         Files.Make(Dir, "outside"u8);
         Files.Make(inside, "file"u8);
-        Assert.Throws<ArgumentException>(() => TreeRemoval.Remove(inside, System.Text.Encoding.UTF8.GetBytes(name), "test"));
+        Assert.Throws<ArgumentException>(() => remove(inside, System.Text.Encoding.UTF8.GetBytes(name), "test"));
         Assert.Equal(["file"], Files.Names(inside));
         Assert.Equal(["inside", "outside"], Files.Names(Dir));
     }
@@ -137,7 +149,7 @@ public sealed class TreeRemovalTests : IDisposable
         Assert.SkipWhen(mounted.ExitCode != 0, $"mount is not allowed here: {mounted.Error}");
         try
         {
-            LinuxException e = Assert.Throws<LinuxException>(() => TreeRemoval.Remove(Dir, "tree"u8, "test"));
+            LinuxException e = Assert.Throws<LinuxException>(() => remove(Dir, "tree"u8, "test"));
             Assert.Equal(Errno.EBUSY, e.Errno);
             Assert.Equal(["dir", "file"], Files.Names(source));
         }
@@ -146,7 +158,7 @@ public sealed class TreeRemovalTests : IDisposable
             Tools.Run("umount", "--lazy", Temp.At("tree/sub")).Succeeded();
         }
 
-        TreeRemoval.Remove(Dir, "tree"u8, "test");
+        remove(Dir, "tree"u8, "test");
         Assert.Equal(["source"], Files.Names(Dir));
     }
 
@@ -160,9 +172,9 @@ public sealed class TreeRemovalTests : IDisposable
         Assert.SkipWhen(Tools.Run("chattr", "+i", Temp.At("tree/file")).ExitCode != 0, "this filesystem has no immutable files");
         try
         {
-            LinuxException e = Assert.Throws<LinuxException>(() => TreeRemoval.Remove(Dir, "tree"u8, "test"));
+            LinuxException e = Assert.Throws<LinuxException>(() => remove(Dir, "tree"u8, "test"));
             Assert.Equal((Errno.EPERM, "unlinkat"), (e.Errno, e.Call));
-            e = Assert.Throws<LinuxException>(() => TreeRemoval.Remove(tree, "file"u8, "test"));
+            e = Assert.Throws<LinuxException>(() => remove(tree, "file"u8, "test"));
             Assert.Equal((Errno.EPERM, "unlinkat"), (e.Errno, e.Call));
         }
         finally
@@ -181,7 +193,7 @@ public sealed class TreeRemovalTests : IDisposable
             MakeDirectory(tree, [i]).Dispose();
         }
 
-        TreeRemoval.Remove(Dir, "tree"u8, "test");
+        remove(Dir, "tree"u8, "test");
         string[] open = [.. Directory.EnumerateFileSystemEntries("/proc/self/fd").Select(fd => new FileInfo(fd).LinkTarget ?? "")
             .Where(path => path.StartsWith(target + "/", StringComparison.Ordinal))];
         Assert.Empty(open);

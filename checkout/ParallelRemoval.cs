@@ -1,0 +1,63 @@
+using HackTree.Linux;
+using HackTree.Store;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Checkout;
+
+/// <summary>Removes a root as <see cref="TreeRemoval"/> does, on every core: directories are work, and go when all below them have gone.</summary>
+internal static class ParallelRemoval
+{
+    // Each directory on the way down is open. What lies deeper than any system's tree is left to the one that can go to any depth.
+    private const int MaxDepth = 100;
+
+    /// <summary>Removes <paramref name="name"/> in <paramref name="parent"/>; nothing there is not an error.</summary>
+    internal static void Remove(SafeFileHandle parent, ReadOnlySpan<byte> name, string subject)
+    {
+        if (Sys.Stat(parent, name, out FileStatus status) != Errno.None || status.Type != FileType.Directory)
+        {
+            TreeRemoval.Remove(parent, name, subject);
+            return;
+        }
+
+        var work = new WorkStack<Branch>();
+        work.Push(new Branch(null, name.ToArray()));
+        work.Run(Environment.ProcessorCount, () =>
+        {
+            var reader = new DirectoryReader();
+            return branch => Process(branch, reader);
+        });
+
+        void Process(Branch branch, DirectoryReader reader)
+        {
+            EmptiedDirectory directory = branch.Open(parent, subject);
+            directory.RemoveFiles(reader);
+            while (directory.Subdirectories.TryPop(out byte[]? child))
+            {
+                if (branch.Depth == MaxDepth)
+                {
+                    TreeRemoval.Remove(directory.Handle, child, subject);
+                    continue;
+                }
+
+                branch.Expect();
+                work.Push(new Branch(branch, child));
+            }
+
+            for (Branch? done = branch; done is not null && done.FinishOne(); done = done.Parent)
+            {
+                done.Directory.Dispose();
+                Sys.RemoveDirectory(done.Parent?.Directory.Handle ?? parent, done.Name).ThrowIfFailed("unlinkat", subject);
+            }
+        }
+    }
+
+    private sealed class Branch(Branch? parent, byte[] name) : TreeDirectory<Branch>(parent, name)
+    {
+        internal int Depth { get; } = parent is null ? 0 : parent.Depth + 1;
+
+        internal EmptiedDirectory Directory { get; private set; } = null!;
+
+        internal EmptiedDirectory Open(SafeFileHandle place, string subject) =>
+            Directory = new EmptiedDirectory(Parent?.Directory.Handle ?? place, Name, subject);
+    }
+}
