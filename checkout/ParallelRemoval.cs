@@ -29,7 +29,8 @@ internal static class ParallelRemoval
 
         void Process(Branch branch, DirectoryReader reader)
         {
-            EmptiedDirectory directory = branch.Open(parent, subject);
+            var directory = new EmptiedDirectory(branch.Parent?.Directory.Handle ?? parent, branch.Name, subject);
+            branch.Directory = directory;
             directory.RemoveFiles(reader);
             while (directory.Subdirectories.TryPop(out byte[]? child))
             {
@@ -45,8 +46,7 @@ internal static class ParallelRemoval
 
             for (Branch? done = branch; done is not null && done.FinishOne(); done = done.Parent)
             {
-                done.Directory.Dispose();
-                Sys.RemoveDirectory(done.Parent?.Directory.Handle ?? parent, done.Name).ThrowIfFailed("unlinkat", subject);
+                done.Directory.Remove();
             }
         }
     }
@@ -55,9 +55,6 @@ internal static class ParallelRemoval
     {
         internal int Depth { get; } = parent is null ? 0 : parent.Depth + 1;
 
-        internal EmptiedDirectory Directory { get; private set; } = null!;
-
-        internal EmptiedDirectory Open(SafeFileHandle place, string subject) =>
-            Directory = new EmptiedDirectory(Parent?.Directory.Handle ?? place, Name, subject);
+        internal EmptiedDirectory Directory { get; set; } = null!;
     }
 }

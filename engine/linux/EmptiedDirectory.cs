@@ -7,13 +7,12 @@ public sealed class EmptiedDirectory : IDisposable
 {
     internal const uint OwnerOnly = 0x1C0;
 
+    private readonly SafeFileHandle parent;
+    private readonly byte[] name;
     private readonly string subject;
 
-    /// <summary>
-    /// Opens a directory, which is given owner permissions where it lacks them. Throws <see cref="LinuxException"/>, EBUSY
-    /// for what something is mounted on.
-    /// </summary>
-    /// <param name="parent">Where it is; stays the caller's.</param>
+    /// <summary>Opens a directory, which is given owner permissions where it lacks them. Throws <see cref="LinuxException"/>.</summary>
+    /// <param name="parent">Where it is; stays the caller's, and open until this has gone.</param>
     /// <param name="name">Its name there.</param>
     /// <param name="subject">What errors are about.</param>
     public EmptiedDirectory(SafeFileHandle parent, byte[] name, string subject)
@@ -25,8 +24,9 @@ public sealed class EmptiedDirectory : IDisposable
             throw new ArgumentException("'.' and '..' cannot be removed", nameof(name));
         }
 
+        this.parent = parent;
         this.subject = subject;
-        Name = name;
+        this.name = name;
         const OpenFlags flags = OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow;
         Errno errno = Sys.Open(parent, name, flags, out SafeFileHandle directory);
         if (errno == Errno.EACCES && Sys.SetMode(parent, name, OwnerOnly) == Errno.None)
@@ -38,16 +38,13 @@ public sealed class EmptiedDirectory : IDisposable
         Handle = directory;
     }
 
-    /// <summary>Its name.</summary>
-    public byte[] Name { get; }
-
     /// <summary>The directory, open for reading.</summary>
     public SafeFileHandle Handle { get; }
 
     /// <summary>What <see cref="RemoveFiles"/> left.</summary>
     public Stack<byte[]> Subdirectories { get; } = new();
 
-    /// <summary>Removes all in it but directories. Throws <see cref="LinuxException"/>.</summary>
+    /// <summary>Removes all in it but directories. Throws <see cref="LinuxException"/>, EBUSY where something is mounted on it.</summary>
     public void RemoveFiles(DirectoryReader reader)
     {
         Sys.Stat(Handle, out FileStatus status).ThrowIfFailed("statx", subject);
@@ -80,6 +77,13 @@ public sealed class EmptiedDirectory : IDisposable
 
             Subdirectories.Push(reader.Name.ToArray());
         }
+    }
+
+    /// <summary>Closes it and removes it, which must be empty by now. Throws <see cref="LinuxException"/>.</summary>
+    public void Remove()
+    {
+        Dispose();
+        Sys.RemoveDirectory(parent, name).ThrowIfFailed("unlinkat", subject);
     }
 
     /// <summary>Closes it.</summary>

@@ -39,9 +39,7 @@ public static class TreeRemoval
                 if (!level.Subdirectories.TryPop(out byte[]? child))
                 {
                     levels.Pop();
-                    level.Dispose();
-                    SafeFileHandle above = levels.TryPeek(out EmptiedDirectory? outer) ? outer.Handle : parent;
-                    Sys.RemoveDirectory(above, level.Name).ThrowIfFailed("unlinkat", subject);
+                    level.Remove();
                 }
                 else if (levels.Count >= MaxLevels)
                 {
