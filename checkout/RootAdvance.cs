@@ -37,7 +37,7 @@ public static class RootAdvance
         using OldRoot old = OldRoot.Require(store, oldPath);
         place.Record(old.Status.Inode);
         place.Clear();
-        MoveAway(old, place);
+        place.TakeIn(old);
         var maker = new TreeMaker(store, CheckoutMethod.Hardlink, place.Path, null);
         var changer = new TreeChanger(store, maker, place.Path, old.Record.Sealed!.Value, options.Progress);
         try
@@ -64,19 +64,4 @@ public static class RootAdvance
 
     /// <summary>A root beside <paramref name="destination"/> that may be made into another one: the oldest that nobody uses or pinned; null for none.</summary>
     public static string? FindSpare(ObjectStore store, string destination) => OldRoot.FindSpare(store, Roots.FullPath(destination));
-
-    /// <summary>Takes the old name away, durably: only then may anything below it change.</summary>
-    private static void MoveAway(OldRoot old, RootPlace place)
-    {
-        Errno errno = Sys.RenameNew(old.Parent, RootPlace.NameOf(old.Path), place.Parent, place.PartialName);
-        if (errno != Errno.None)
-        {
-            place.Forget();
-            throw errno == Errno.EXDEV
-                ? new StoreException($"{place.Path}: it is on another filesystem than {old.Path}; a root can only become one on its own filesystem")
-                : new LinuxException(errno, "renameat2", old.Path);
-        }
-
-        Sys.Sync(old.Parent).ThrowIfFailed("fsync", old.Path);
-    }
 }

@@ -25,6 +25,7 @@ internal sealed class RootPlace : IDisposable
     private readonly ObjectStore store;
     private readonly RootPlan plan;
     private readonly bool isRoot;
+    private readonly bool keepsOrder;
     private readonly IDisposable? turn;
     private readonly string name;
 
@@ -37,6 +38,7 @@ internal sealed class RootPlace : IDisposable
 
         // A part of a tree, or a copy elsewhere, is not a root: its record lasts only while it is built.
         isRoot = plan.IsWhole && isOneFilesystem;
+        keepsOrder = isOneFilesystem && JournalsNames();
         turn = TakeTurn(store, path, isRoot, out name);
     }
 
@@ -80,12 +82,40 @@ internal sealed class RootPlace : IDisposable
         }
     }
 
-    /// <summary>Says durably what is being made here, by its inode once it has one.</summary>
+    /// <summary>Says what is being made here, by its inode once it has one; no later name survives a power cut that this does not.</summary>
     internal void Record(ulong? inode)
     {
-        if (turn is not null)
+        if (turn is null)
         {
-            store.Roots.Write(Roots.PartialName(name), NewRecord(RootState.Partial) with { IsRoot = isRoot, Inode = inode });
+            return;
+        }
+
+        RootRecord record = NewRecord(RootState.Partial) with { IsRoot = isRoot, Inode = inode };
+        if (keepsOrder)
+        {
+            store.Roots.WriteInOrder(Roots.PartialName(name), record);
+        }
+        else
+        {
+            store.Roots.Write(Roots.PartialName(name), record);
+        }
+    }
+
+    /// <summary>Gives a root that is to be changed the partial name: no change to it survives a power cut that this does not.</summary>
+    internal void TakeIn(OldRoot old)
+    {
+        Errno errno = Sys.RenameNew(old.Parent, NameOf(old.Path), Parent, PartialName);
+        if (errno != Errno.None)
+        {
+            Forget();
+            throw errno == Errno.EXDEV
+                ? new StoreException($"{Path}: it is on another filesystem than {old.Path}; a root can only become one on its own filesystem")
+                : new LinuxException(errno, "renameat2", old.Path);
+        }
+
+        if (!keepsOrder)
+        {
+            Sys.Sync(old.Parent).ThrowIfFailed("fsync", old.Path);
         }
     }
 
@@ -118,7 +148,7 @@ internal sealed class RootPlace : IDisposable
     /// <summary>Gives what was made its final name.</summary>
     internal void GiveName()
     {
-        if (plan.Method != CheckoutMethod.Hardlink || plan.Boot || !JournalsNames())
+        if (plan.Method != CheckoutMethod.Hardlink || plan.Boot || !keepsOrder)
         {
             Sys.SyncFilesystem(Parent).ThrowIfFailed("syncfs", Path);
         }
@@ -140,8 +170,12 @@ internal sealed class RootPlace : IDisposable
     /// <summary>Records the root that has its name, and removes what it replaced.</summary>
     internal void Complete()
     {
-        // Before the partial record goes: btrfs could lose the new name and keep what is written to the store after it.
-        Sys.Sync(Parent).ThrowIfFailed("fsync", Path);
+        if (!isRoot || !keepsOrder)
+        {
+            // Before the partial record goes: btrfs could lose the new name and keep what is written to the store after it.
+            Sys.Sync(Parent).ThrowIfFailed("fsync", Path);
+        }
+
         if (isRoot)
         {
             Sys.Stat(Parent, NameOf(Path), out FileStatus status).ThrowIfFailed("statx", Path);

@@ -14,6 +14,13 @@ internal static class AtomicFile
     /// <summary>Replaces <paramref name="name"/> in <paramref name="directory"/>. <paramref name="temporary"/> is on the same filesystem.</summary>
     internal static void Write(SafeFileHandle temporary, SafeFileHandle directory, ReadOnlySpan<byte> name, ReadOnlySpan<byte> bytes, string subject)
     {
+        Replace(temporary, directory, name, bytes, subject);
+        Sys.Sync(directory).ThrowIfFailed("fsync", subject);
+    }
+
+    /// <summary>The same without the last step: the content is durable, the name will be with the next fsync of the directory.</summary>
+    internal static void Replace(SafeFileHandle temporary, SafeFileHandle directory, ReadOnlySpan<byte> name, ReadOnlySpan<byte> bytes, string subject)
+    {
         byte[] temporaryName = TemporaryName();
         Sys.Open(temporary, temporaryName, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, out SafeFileHandle file, 0x1A4)
             .ThrowIfFailed("openat", subject);
@@ -32,8 +39,6 @@ internal static class AtomicFile
             _ = Sys.Unlink(temporary, temporaryName);
             throw;
         }
-
-        Sys.Sync(directory).ThrowIfFailed("fsync", subject);
     }
 
     /// <summary>Reads a small file whole; null where there is none. Follows no symbolic link.</summary>

@@ -126,6 +126,10 @@ public sealed class Roots : IDisposable
     public void Write(string name, RootRecord record) =>
         AtomicFile.Write(temporary, directory, FileName(name), record.Encode(), Subject(name));
 
+    /// <summary>Writes a record whose name is durable when whatever is named after it is, where the filesystem keeps names in order.</summary>
+    public void WriteInOrder(string name, RootRecord record) =>
+        AtomicFile.Replace(temporary, directory, FileName(name), record.Encode(), Subject(name));
+
     /// <summary>
     /// The name under which a finished root is recorded that somebody calls by that name, or by its path. Throws
     /// <see cref="StoreException"/> where there is no such root.
