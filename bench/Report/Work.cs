@@ -20,7 +20,7 @@ internal sealed record Work(string Id, string Title, bool Writes, string Floor)
 
     internal static readonly IReadOnlyList<Work> All =
     [
-        new(First, "First commit", true, "SHA-256 of every file, on every core"),
+        new(First, "First commit", true, "the bare open, read, SHA-256, and for each new content O_TMPFILE, write, linkat"),
         new(Recommit, "Commit again, nothing changed", true, "find -printf of the tree"),
         new(RecommitRoot, "Commit an unchanged checkout", true, "find -printf of a root"),
         new(Checkout, "Checkout by hardlinks (or the nearest thing)", true, "the bare mkdirat, linkat, symlinkat calls"),

@@ -1,5 +1,6 @@
 /* What the filesystem and the processor ask for at the least: the bare calls of each work, on as many threads, and nothing else.
  *
+ *   floor commit TREE PLACE THREADS           reads and hashes every file as below; of each content and metadata makes one inode in PLACE and gives it a name; prints seconds
  *   floor checkout TREE PLACE THREADS         directories, links and nodes of TREE as PLACE/root, with their times and owners; prints seconds
  *   floor advance TREE CHANGED PLACE THREADS  PLACE/root becomes PLACE/next, with the files that differ in CHANGED; prints seconds
  *   floor hash TREE THREADS                   reads every file and takes SHA-256 of each 4 KiB; prints seconds
@@ -40,6 +41,15 @@ static void cut_into_segments(struct tree *tree)
         }
 }
 
+static void hash_blocks(EVP_MD_CTX *context, const EVP_MD *sha256, const unsigned char *data, ssize_t length, unsigned char *hash)
+{
+    for (ssize_t block = 0; block < length; block += BLOCK) {
+        EVP_DigestInit_ex(context, sha256, NULL);
+        EVP_DigestUpdate(context, data + block, length - block < BLOCK ? length - block : BLOCK);
+        EVP_DigestFinal_ex(context, hash, NULL);
+    }
+}
+
 static void *hash_segments(void *argument)
 {
     struct hashing *job = argument;
@@ -55,11 +65,7 @@ static void *hash_segments(void *argument)
             ssize_t got = pread(fd, buffer, CHUNK, at);
             if (got <= 0)
                 err(1, "%s", segments[i].file->path);
-            for (ssize_t block = 0; block < got; block += BLOCK) {
-                EVP_DigestInit_ex(context, sha256, NULL);
-                EVP_DigestUpdate(context, buffer + block, got - block < BLOCK ? got - block : BLOCK);
-                EVP_DigestFinal_ex(context, hash, NULL);
-            }
+            hash_blocks(context, sha256, buffer, got, hash);
             at += got;
         }
         close(fd);
@@ -80,6 +86,19 @@ static double hash_tree(char *top, int threads)
 }
 
 /* ---- something like a store ---- */
+
+static void make_fan_outs(const char *place)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/floor-objects", place);
+    mkdir(path, 0755);
+    for (int i = 0; i < 256; i++) {
+        snprintf(path, sizeof path, "%s/floor-objects/%02x", place, i);
+        mkdir(path, 0755);
+        if ((fan_outs[i] = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)) < 0)
+            err(1, "%s", path);
+    }
+}
 
 static void *name_objects(void *argument)
 {
@@ -112,17 +131,9 @@ static void *name_objects(void *argument)
 
 static void make_objects(char *top, struct tree *tree, const char *place, int threads)
 {
-    char path[4096];
     struct hashing job = { .top = open(top, O_PATH | O_DIRECTORY), .tree = tree };
     on_threads(threads, name_objects, &job);
-    snprintf(path, sizeof path, "%s/floor-objects", place);
-    mkdir(path, 0755);
-    for (int i = 0; i < 256; i++) {
-        snprintf(path, sizeof path, "%s/floor-objects/%02x", place, i);
-        mkdir(path, 0755);
-        if ((fan_outs[i] = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
-            err(1, "%s", path);
-    }
+    make_fan_outs(place);
     for (size_t i = 0; i < tree->regular_count; i++) {
         int fd = openat(fan_outs[tree->regular[i]->fan_out], tree->regular[i]->object, O_WRONLY | O_CREAT | O_CLOEXEC, 0444);
         if (fd < 0)
@@ -137,6 +148,71 @@ static void sync_place(const char *place)
     if (fd < 0 || syncfs(fd))
         err(1, "%s", place);
     close(fd);
+}
+
+/* ---- commit ---- */
+
+/* What has no object is another file's equal: it is only read. */
+static void *store_files(void *argument)
+{
+    struct hashing *job = argument;
+    unsigned char *buffer = malloc(CHUNK), hash[EVP_MAX_MD_SIZE];
+    EVP_MD *sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    EVP_MD_CTX *context = EVP_MD_CTX_new();
+    for (size_t i; (i = atomic_fetch_add(&job->next, 1)) < job->tree->regular_count;) {
+        struct entry *file = job->tree->regular[i];
+        const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = file->st.st_mtim.tv_sec } };
+        int from = openat(job->top, file->path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+        int to = file->object ? openat(fan_outs[0], ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, file->st.st_mode & 07777) : -1;
+        if (from < 0 || (file->object && to < 0))
+            err(1, "%s", file->path);
+        for (ssize_t got; (got = read(from, buffer, CHUNK)) > 0;) {
+            hash_blocks(context, sha256, buffer, got, hash);
+            if (file->object && write(to, buffer, got) != got)
+                err(1, "%s", file->path);
+        }
+        close(from);
+        if (!file->object)
+            continue;
+        if (futimens(to, times) || linkat(to, "", fan_outs[file->fan_out], file->object, AT_EMPTY_PATH))
+            err(1, "%s", file->path);
+        close(to);
+    }
+    EVP_MD_CTX_free(context);
+    free(buffer);
+    return NULL;
+}
+
+static int by_object(const void *a, const void *b)
+{
+    const struct entry *one = *(struct entry **)a, *other = *(struct entry **)b;
+    return one->fan_out != other->fan_out ? one->fan_out - other->fan_out : strcmp(one->object, other->object);
+}
+
+static void leave_one_of_equals(struct tree *tree)
+{
+    struct entry **sorted = malloc((tree->regular_count + 1) * sizeof *sorted);
+    memcpy(sorted, tree->regular, tree->regular_count * sizeof *sorted);
+    qsort(sorted, tree->regular_count, sizeof *sorted, by_object);
+    for (size_t i = tree->regular_count; i-- > 1;)
+        if (by_object(&sorted[i], &sorted[i - 1]) == 0)
+            sorted[i]->object = NULL;
+    free(sorted);
+}
+
+static double store_tree(char *top, const char *place, int threads)
+{
+    struct tree tree = read_tree(top);
+    struct hashing job = { .top = open(top, O_PATH | O_DIRECTORY), .tree = &tree };
+    on_threads(threads, name_objects, &job);
+    atomic_store(&job.next, 0);
+    leave_one_of_equals(&tree);
+    umask(0);
+    make_fan_outs(place);
+    sync_place(place);
+    double start = now();
+    on_threads(threads, store_files, &job);
+    return now() - start;
 }
 
 /* ---- checkout ---- */
@@ -327,7 +403,9 @@ int main(int argc, char **argv)
 {
     const char *verb = argc > 2 ? argv[1] : "";
     struct tree tree, changed;
-    if (!strcmp(verb, "checkout") && argc == 5) {
+    if (!strcmp(verb, "commit") && argc == 5) {
+        printf("%.6f\n", store_tree(argv[2], argv[3], atoi(argv[4])));
+    } else if (!strcmp(verb, "checkout") && argc == 5) {
         tree = read_tree(argv[2]);
         make_objects(argv[2], &tree, argv[3], atoi(argv[4]));
         sync_place(argv[3]);
@@ -352,7 +430,7 @@ int main(int argc, char **argv)
         tree = read_tree(argv[2]);
         printf("%zu %zu %zu %zu %lld\n", tree.dir_count, tree.file_count, tree.regular_count, tree.symlink_count, tree.bytes);
     } else {
-        fprintf(stderr, "usage: floor checkout TREE PLACE THREADS | advance TREE CHANGED PLACE THREADS | hash TREE THREADS | change TREE STEP | count TREE\n");
+        fprintf(stderr, "usage: floor commit TREE PLACE THREADS | checkout TREE PLACE THREADS | advance TREE CHANGED PLACE THREADS | hash TREE THREADS | change TREE STEP | count TREE\n");
         return 2;
     }
     return 0;
