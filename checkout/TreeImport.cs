@@ -62,7 +62,7 @@ public sealed partial class TreeImport
         try
         {
             import.work.Push(root);
-            import.work.Run(Environment.ProcessorCount, () => new Worker(import).Process);
+            import.work.RunReaders(() => new Worker(import).Process);
             cache.Save();
         }
         finally

@@ -40,7 +40,7 @@ internal sealed class CheckObjects
             work.Push((byte)fan);
         }
 
-        work.Run(Environment.ProcessorCount, () =>
+        work.RunReaders(() =>
         {
             var reader = new DirectoryReader();
             var inspection = new ObjectInspection(store.Format);

@@ -27,7 +27,7 @@ internal static class CheckPacks
                 work.Push(pack);
             }
 
-            work.Run(Environment.ProcessorCount, () => pack => CheckPack(pack, report));
+            work.RunReaders(() => pack => CheckPack(pack, report));
         }
         catch (Exception e) when (CheckReport.IsFinding(e))
         {

@@ -161,7 +161,7 @@ public sealed class Collect
             work.Push((byte)fan);
         }
 
-        work.Run(Environment.ProcessorCount, () =>
+        work.RunReaders(() =>
         {
             var reader = new DirectoryReader();
             return fan => SweepFan(fan, reader);

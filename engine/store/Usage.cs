@@ -69,7 +69,7 @@ public sealed class Usage
             work.Push((byte)fan);
         }
 
-        work.Run(Environment.ProcessorCount, () =>
+        work.RunReaders(() =>
         {
             var reader = new DirectoryReader();
             return fan => MeasureFan(store, fan, reader);

@@ -1,0 +1,97 @@
+using System.Diagnostics;
+using HackTree.Store;
+
+namespace HackTree.Tests.Store;
+
+/// <summary>How many threads do the work, and what becomes of an exception on one of them.</summary>
+public sealed class WorkStackTests
+{
+    private const int MostReaders = 8;
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(2);
+
+    [Fact]
+    public void Readers_that_wait_get_more_threads_than_there_are_processors()
+    {
+        Assert.SkipWhen(Environment.ProcessorCount >= MostReaders, $"{Environment.ProcessorCount} processors: there are no more threads to add");
+        var crowd = new Crowd(until: Environment.ProcessorCount + 1);
+        crowd.Work.RunReaders(() => crowd.Wait);
+        Assert.InRange(crowd.Most, Environment.ProcessorCount + 1, MostReaders);
+    }
+
+    [Fact]
+    public void Other_work_keeps_to_its_threads_however_long_it_waits()
+    {
+        var crowd = new Crowd(until: 2, items: 100);
+        crowd.Work.Run(1, () => crowd.Wait);
+        Assert.Equal(1, crowd.Most);
+        Assert.Equal(100, crowd.Done);
+    }
+
+    [Fact]
+    public void The_first_exception_is_rethrown_once_all_threads_have_stopped()
+    {
+        var crowd = new Crowd(until: int.MaxValue);
+        int inside = 0;
+        var thrown = Assert.Throws<StoreException>(() => crowd.Work.RunReaders(() => item =>
+        {
+            Interlocked.Increment(ref inside);
+            crowd.Wait(item);
+            Interlocked.Decrement(ref inside);
+            if (item == 20)
+            {
+                Interlocked.Increment(ref inside);
+                throw new StoreException("the twentieth");
+            }
+        }));
+        Assert.Equal("the twentieth", thrown.Message);
+        Assert.Equal(1, inside);
+    }
+
+    /// <summary>Work that only waits, and makes more of the kind until as many threads were at it at once, or so many items are done.</summary>
+    private sealed class Crowd
+    {
+        private readonly Stopwatch clock = Stopwatch.StartNew();
+        private readonly int until;
+        private readonly int items;
+        private int inside;
+
+        public Crowd(int until, int items = int.MaxValue)
+        {
+            this.until = until;
+            this.items = items;
+            for (int i = 0; i < MostReaders * 2 && i < items; i++)
+            {
+                Work.Push(i);
+            }
+
+            Pushed = Math.Min(MostReaders * 2, items);
+        }
+
+        public WorkStack<int> Work { get; } = new();
+
+        public int Most { get; private set; }
+
+        public int Done { get; private set; }
+
+        private int Pushed { get; set; }
+
+        public void Wait(int _)
+        {
+            lock (clock)
+            {
+                Most = Math.Max(Most, ++inside);
+            }
+
+            Thread.Sleep(2);
+            lock (clock)
+            {
+                inside--;
+                Done++;
+                if (Most < until && Pushed < items && clock.Elapsed < Patience)
+                {
+                    Work.Push(Pushed++);
+                }
+            }
+        }
+    }
+}
