@@ -40,6 +40,7 @@ internal sealed class CompareCommand : Command
             throw new BenchException($"{source} is not there");
         }
 
+        string folder = RootRun.OutputFolder(parse.GetValue(output), "compare");
         MachineFacts machine = Facts.Machine();
         NativeTools tools = NativeTools.Compile();
         var skipped = new List<string>();
@@ -58,9 +59,9 @@ internal sealed class CompareCommand : Command
             Works = works,
             Arena = trees.ArenaFor(ours, tools),
         };
-        var tournament = new Tournament(rules, contestants, new Measurer(tools, scratch, stop), RootRun.Say);
+        var tournament = new Tournament(rules, contestants, new Measurer(tools, scratch, isCold: false, stop), RootRun.Say);
         tournament.Run();
-        Finish(parse, new Results
+        Finish(folder, new Results
         {
             Date = DateTimeOffset.UtcNow,
             Machine = machine,
@@ -72,10 +73,8 @@ internal sealed class CompareCommand : Command
         });
     }
 
-    private void Finish(ParseResult parse, Results results)
+    private static void Finish(string folder, Results results)
     {
-        string folder = parse.GetValue(output) ?? Path.Combine(NativeTools.Repository, "out", "bench", "compare");
-        Directory.CreateDirectory(folder);
         File.WriteAllText(Path.Combine(folder, "results.json"), ResultsFile.Write(results));
         WorkCharts.Draw(results, folder);
         TerminalReport.Print(results, AnsiConsole.Console);

@@ -20,8 +20,8 @@ internal sealed record Measurement(double Seconds, double SyncSeconds, double Cp
     }
 }
 
-/// <summary>Runs commands through bench/native/measure.c.</summary>
-internal sealed class Measurer(NativeTools tools, string scratch, CancellationToken stop)
+/// <summary>Runs commands through bench/native/measure.c; where <paramref name="isCold"/>, each with nothing of the filesystems in memory.</summary>
+internal sealed class Measurer(NativeTools tools, string scratch, bool isCold, CancellationToken stop)
 {
     /// <summary>Runs one command; the filesystem is synced before, and after it with the time taken.</summary>
     /// <param name="command">Program and arguments.</param>
@@ -35,6 +35,11 @@ internal sealed class Measurer(NativeTools tools, string scratch, CancellationTo
         var start = new ProcessStartInfo(tools.Measure, [result, output, filesystem, .. command]) { RedirectStandardError = true, RedirectStandardInput = true };
         start.Environment.Remove("HACKTREE_STORE");
         start.Environment["LC_ALL"] = "C.UTF-8";
+        if (isCold)
+        {
+            DropCaches(command[0]);
+        }
+
         using Process process = Process.Start(start)!;
         using CancellationTokenRegistration killing = stop.Register(() => process.Kill(entireProcessTree: true));
         process.StandardInput.Close();
@@ -55,5 +60,13 @@ internal sealed class Measurer(NativeTools tools, string scratch, CancellationTo
         return printsSeconds
             ? measured with { Seconds = double.Parse(File.ReadLines(output).Last(), CultureInfo.InvariantCulture) }
             : measured;
+    }
+
+    /// <summary>Forgets what can be read again (kernel document admin-guide/sysctl/vm), but for the program itself.</summary>
+    private static void DropCaches(string program)
+    {
+        _ = Shell.Run("sync");
+        File.WriteAllText("/proc/sys/vm/drop_caches", "3");
+        _ = File.Exists(program) ? File.ReadAllBytes(program) : [];
     }
 }

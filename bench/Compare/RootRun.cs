@@ -53,15 +53,29 @@ internal static class RootRun
     {
         string directory = given
             ?? (Directory.Exists("/dev/shm") && new DriveInfo("/dev/shm").AvailableFreeSpace > room ? "/dev/shm" : Path.Combine(NativeTools.Repository, "out", "bench"));
-        Directory.CreateDirectory(directory);
-        return directory;
+        return Folder(directory);
     }
+
+    /// <summary>Where results go: the directory given, or out/bench/NAME. It is made now, so that nothing is measured in vain.</summary>
+    internal static string OutputFolder(string? given, string name) => Folder(given ?? Path.Combine(NativeTools.Repository, "out", "bench", name));
 
     /// <summary>The hacktree to measure: the one given, or out/hacktree.</summary>
     internal static string HackTree(string? given)
     {
         string program = Path.GetFullPath(given ?? Path.Combine(NativeTools.Repository, "out", "hacktree"));
         return File.Exists(program) ? program : throw new BenchException($"{program} is not there; run `make build`");
+    }
+
+    private static string Folder(string path)
+    {
+        try
+        {
+            return Directory.CreateDirectory(path).FullName;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new BenchException($"{path}: no directory can be made there ({e.Message}); name another");
+        }
     }
 
     private static PosixSignalRegistration OnSignal(PosixSignal signal, CancellationTokenSource stop) => PosixSignalRegistration.Create(signal, context =>

@@ -51,7 +51,7 @@ internal static class ScaleCharts
         plot.Axes.Bottom.TickGenerator = Ticks(3, 8, files => Figures.Count((long)Math.Round(files)));
         plot.Axes.Bottom.TickLabelStyle.FontSize = 14;
         plot.Axes.Left.TickLabelStyle.FontSize = 14;
-        plot.Axes.Bottom.Label.Text = $"files; {results.Filesystem.Kind}, {results.Machine.Cores} cores; both axes logarithmic";
+        plot.Axes.Bottom.Label.Text = $"files; {results.Filesystem.Kind}, {results.Machine.Cores} cores; {(results.IsCold ? "page cache dropped before each; " : "")}both axes logarithmic";
         plot.Axes.Bottom.Label.FontSize = 13;
         plot.Axes.Bottom.Label.Bold = false;
         plot.Axes.AutoScale();

@@ -21,6 +21,7 @@ internal sealed class ScaleCommand : Command
     private readonly Option<string> size = new("--size") { Description = "Its size; the image is sparse. ext4 has an inode for each 16 KiB.", HelpName = "SIZE", DefaultValueFactory = _ => "32G" };
     private readonly Option<string?> images = new("--image-dir") { Description = "Where the image lies. Else /dev/shm if it has the room, else out/bench.", HelpName = "DIR" };
     private readonly Option<string> sample = new("--sizes-from") { Description = "The tree whose files' sizes are taken, by rank.", HelpName = "DIR", DefaultValueFactory = _ => "/usr/share" };
+    private readonly Option<bool> cold = new("--cold") { Description = "Drop the page cache before each command, so that trees of every size find the same." };
     private readonly Option<string?> program = new("--hacktree") { Description = "The hacktree to measure. Else out/hacktree.", HelpName = "PATH" };
     private readonly Option<string?> output = new("-o", "--output") { Description = "Where scale.json and the charts go. Else out/bench/scale.", HelpName = "DIR" };
 
@@ -28,7 +29,7 @@ internal sealed class ScaleCommand : Command
         : base("scale", "Time every verb, and its peak memory, on trees of 10^4 to 10^6 files. Needs root, and for the largest tree 15 GB of disk and 10 GB for the image.")
     {
         kind.AcceptOnlyFromAmong([.. LoopFilesystem.Kinds]);
-        foreach (Option option in new Option[] { counts, rounds, kind, size, images, sample, program, output })
+        foreach (Option option in new Option[] { counts, rounds, kind, size, images, sample, cold, program, output })
         {
             Add(option);
         }
@@ -38,6 +39,7 @@ internal sealed class ScaleCommand : Command
 
     private void Measure(ParseResult parse, string scratch, CancellationToken stop)
     {
+        string folder = RootRun.OutputFolder(parse.GetValue(output), "scale");
         MachineFacts machine = Facts.Machine();
         var hacktree = new HackTreeProgram(RootRun.HackTree(parse.GetValue(program)));
         NativeTools tools = NativeTools.Compile();
@@ -54,16 +56,17 @@ internal sealed class ScaleCommand : Command
             string tree = Path.Combine(place, "tree");
             _ = Shell.Run(tools.MakeTree, sizes, $"{count}", tree);
             SourceTrees trees = SourceTrees.Prepare(tools, tree, place);
-            points.Add(MeasureOne(parse, hacktree, new Measurer(tools, scratch, stop), trees, imageDirectory, tools, skipped));
+            points.Add(MeasureOne(parse, hacktree, new Measurer(tools, scratch, parse.GetValue(cold), stop), trees, imageDirectory, tools, skipped));
             _ = Shell.Run("rm", "-rf", place);
         }
 
-        Finish(parse, new ScaleResults
+        Finish(folder, new ScaleResults
         {
             Date = DateTimeOffset.UtcNow,
             Machine = machine,
             Filesystem = new FilesystemFacts(parse.GetValue(kind)!, LoopFilesystem.MkfsVersion(parse.GetValue(kind)!), imageDirectory, parse.GetValue(size)!),
             HackTree = Facts.Contestant(hacktree).Version,
+            IsCold = parse.GetValue(cold),
             Points = points,
             Skipped = skipped,
         });
@@ -104,10 +107,8 @@ internal sealed class ScaleCommand : Command
         return path;
     }
 
-    private void Finish(ParseResult parse, ScaleResults results)
+    private static void Finish(string folder, ScaleResults results)
     {
-        string folder = parse.GetValue(output) ?? Path.Combine(NativeTools.Repository, "out", "bench", "scale");
-        Directory.CreateDirectory(folder);
         File.WriteAllText(Path.Combine(folder, "scale.json"), ResultsFile.Write(results));
         ScaleCharts.Draw(results, folder);
         string report = ScaleReport.Write(results);

@@ -9,6 +9,10 @@ internal sealed record ScaleResults
     public required MachineFacts Machine { get; init; }
     public required FilesystemFacts Filesystem { get; init; }
     public required string HackTree { get; init; }
+
+    /// <summary>Whether the page cache was dropped before each command.</summary>
+    public bool IsCold { get; init; }
+
     public required IReadOnlyList<ScalePoint> Points { get; init; }
 
     /// <summary>What failed or was left out.</summary>
