@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 
 namespace HackTree.Store;
@@ -7,25 +6,13 @@ namespace HackTree.Store;
 /// Work that makes more work, such as walking a tree, on a bounded number of threads. The newest item is taken first, so
 /// that a walk goes deep before it goes wide and few directories are open at a time. The first exception ends it all.
 /// </summary>
-/// <remarks>
-/// A thread that waits for a disk leaves a processor idle, and a disk that is asked for eight things at once brings each nearly as soon as a
-/// single one. So work that mostly reads gets more threads than there are processors while the process uses little of them. With all in memory
-/// it gets none; writers gain nothing by it, they wait for one journal.
-/// </remarks>
 /// <typeparam name="T">One item of work.</typeparam>
 public sealed class WorkStack<T>
 {
     private const int MostReaders = 8;
-    private const double IdleBelow = 0.6;
-    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(10);
 
     private readonly object gate = new();
     private readonly Stack<T> waiting = new();
-    private readonly List<Thread> others = [];
-    private Action begin = () => { };
-    private int mostThreads;
-    private long lookedAt;
-    private TimeSpan usedThen;
     private int unfinished;
     private ExceptionDispatchInfo? failure;
 
@@ -52,28 +39,28 @@ public sealed class WorkStack<T>
 
     private void Run(int threads, int most, Func<Action<T>> makeWorker)
     {
-        begin = () => Work(makeWorker);
-        mostThreads = most;
-        lookedAt = Stopwatch.GetTimestamp();
-        usedThen = Environment.CpuUsage.TotalTime;
-        while (others.Count < threads - 1)
+        var crew = new Crew(most, each => Work(each, makeWorker));
+        lock (gate)
         {
-            AddThread();
+            for (int i = 1; i < threads; i++)
+            {
+                crew.Add();
+            }
         }
 
-        Work(makeWorker);
+        Work(crew, makeWorker);
 
-        // There are no more to come: all is done, or has failed.
-        others.ForEach(other => other.Join());
+        // All is done, or has failed: there is nothing more to add a thread for.
+        crew.Join();
         failure?.Throw();
     }
 
-    private void Work(Func<Action<T>> makeWorker)
+    private void Work(Crew crew, Func<Action<T>> makeWorker)
     {
         try
         {
             Action<T> work = makeWorker();
-            while (TryTake(out T item))
+            while (TryTake(crew, out T item))
             {
                 work(item);
                 Finish();
@@ -89,7 +76,7 @@ public sealed class WorkStack<T>
         }
     }
 
-    private bool TryTake(out T item)
+    private bool TryTake(Crew crew, out T item)
     {
         lock (gate)
         {
@@ -98,7 +85,11 @@ public sealed class WorkStack<T>
                 if (waiting.TryPop(out T? taken))
                 {
                     item = taken;
-                    AddThreadIfIdle();
+                    if (waiting.Count > 0)
+                    {
+                        crew.AddIfIdle();
+                    }
+
                     return true;
                 }
 
@@ -107,34 +98,6 @@ public sealed class WorkStack<T>
 
             item = default!;
             return false;
-        }
-    }
-
-    private void AddThread()
-    {
-        var other = new Thread(() => begin()) { IsBackground = true };
-        others.Add(other);
-        other.Start();
-    }
-
-    private void AddThreadIfIdle()
-    {
-        if (others.Count + 1 >= mostThreads || waiting.Count == 0)
-        {
-            return;
-        }
-
-        long now = Stopwatch.GetTimestamp();
-        TimeSpan elapsed = Stopwatch.GetElapsedTime(lookedAt, now);
-        if (elapsed >= Interval)
-        {
-            TimeSpan used = Environment.CpuUsage.TotalTime;
-            if (used - usedThen < IdleBelow * Environment.ProcessorCount * elapsed)
-            {
-                AddThread();
-            }
-
-            (lookedAt, usedThen) = (now, used);
         }
     }
 
