@@ -79,7 +79,7 @@ internal sealed class RootSurvey(Roots roots)
         };
     }
 
-    private static RootFinding JudgePartial(string name, RootRecord record, string path)
+    private RootFinding JudgePartial(string name, RootRecord record, string path)
     {
         string partial = Roots.PartialPath(path);
         string? litter = IsMissing(partial) ? null : partial;
@@ -88,7 +88,10 @@ internal sealed class RootSurvey(Roots roots)
         bool isFinished = record.Inode is { } inode
             && Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(path), out FileStatus status) == Errno.None
             && status.Inode == inode;
-        return new RootFinding(name, record, isFinished && record.IsRoot != false ? RootVerdict.Complete : RootVerdict.Drop, litter);
+
+        // Its maker may have died after he had said so, and the root been pinned since.
+        bool isRecorded = roots.FindByPath(path) is { State: not RootState.Partial } ready && ready.Inode == record.Inode && ready.Commit == record.Commit;
+        return new RootFinding(name, record, isFinished && !isRecorded && record.IsRoot != false ? RootVerdict.Complete : RootVerdict.Drop, litter);
     }
 
     /// <summary>Whether nothing is there. A place that cannot be looked at, for want of rights or for a failing disk, is not missing.</summary>

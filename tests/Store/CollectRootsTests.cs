@@ -95,6 +95,24 @@ public sealed class CollectRootsTests : IDisposable
     }
 
     [Theory]
+    [InlineData(RootState.Ready)]
+    [InlineData(RootState.Pinned)]
+    public void A_partial_record_that_outlived_its_maker_changes_nothing_of_a_root_that_is_recorded(RootState state)
+    {
+        Directory.CreateDirectory(store.At("r1"));
+        Directory.CreateDirectory(Roots.PartialPath(store.At("r1")));
+        Record("r1", state, inode: Inode(store.At("r1")));
+        byte[] record = File.ReadAllBytes(store.At("objects/roots/r1.json"));
+        Record("r1", RootState.Partial, inode: Inode(store.At("r1")), name: "r1.partial");
+
+        CollectResult result = store.Collect();
+
+        Assert.Equal((1, 0, 1, 0L), (result.LitterRemoved, result.RootRecordsCompleted, result.RootRecordsDropped, result.ObjectsRemoved));
+        Assert.Equal(["roots/r1.json"], store.Files("roots"));
+        Assert.Equal(record, File.ReadAllBytes(store.At("objects/roots/r1.json")));
+    }
+
+    [Theory]
     [InlineData(true)]
     [InlineData(false)]
     public void Where_a_root_was_to_be_replaced_the_inode_tells_how_far_it_came(bool wasExchanged)
