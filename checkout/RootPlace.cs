@@ -38,7 +38,7 @@ internal sealed class RootPlace : IDisposable
 
         // A part of a tree, or a copy elsewhere, is not a root: its record lasts only while it is built.
         isRoot = plan.IsWhole && isOneFilesystem;
-        keepsOrder = isOneFilesystem && JournalsNames();
+        keepsOrder = isOneFilesystem && NameOrder.IsKept(parent);
         turn = TakeTurn(store, path, isRoot, out name);
     }
 
@@ -119,6 +119,15 @@ internal sealed class RootPlace : IDisposable
         }
     }
 
+    /// <summary>Undoes <see cref="TakeIn"/>, while nothing in the root was changed.</summary>
+    internal void GiveBack(OldRoot old)
+    {
+        if (Sys.RenameNew(Parent, PartialName, old.Parent, NameOf(old.Path)) == Errno.None)
+        {
+            Forget();
+        }
+    }
+
     /// <summary>Removes what stands under the partial name: an earlier try that was interrupted, or a root that was replaced.</summary>
     internal void Clear() => ParallelRemoval.Remove(Parent, PartialName, PartialPath);
 
@@ -148,6 +157,7 @@ internal sealed class RootPlace : IDisposable
     /// <summary>Gives what was made its final name.</summary>
     internal void GiveName()
     {
+        // What hardlinks hold was synced with their commit.
         if (plan.Method != CheckoutMethod.Hardlink || plan.Boot || !keepsOrder)
         {
             Sys.SyncFilesystem(Parent).ThrowIfFailed("syncfs", Path);
@@ -237,15 +247,6 @@ internal sealed class RootPlace : IDisposable
             ? isOneFilesystem
             : throw new StoreException($"{path}: hardlinks need one filesystem, and the store {store.Path} is on another; use --copy, or a place beside the store");
     }
-
-    /// <summary>
-    /// Whether a name that survives a power cut means that all names made before it do: ext4 and XFS write them to one journal, in
-    /// order. btrfs does not: it keeps what was synced and forgets what was not. Content is not in any journal, but
-    /// that of hardlinks was synced with their commit.
-    /// </summary>
-    private bool JournalsNames() =>
-        Sys.FilesystemOf(Parent, out FilesystemType type) == Errno.None
-        && type is FilesystemType.Ext4 or FilesystemType.Xfs or FilesystemType.Tmpfs;
 
     /// <summary>
     /// Only one process builds a root of a name. Null where the store cannot be written to (a read-only mount), which is

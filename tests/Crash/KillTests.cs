@@ -178,6 +178,39 @@ public sealed class KillTests : IDisposable
     }
 
     [Fact]
+    public void A_root_that_was_killed_before_it_became_another_commit_in_its_place_is_not_taken_for_that()
+    {
+        SortedDictionary<string, string> tree = SourceTree.Make(root.At("source0"), 1);
+        SourceTree.Make(root.At("source1"), 2);
+        string[] commits = [root.Ok("commit", "-b", "0", root.At("source0")), root.Ok("commit", "-b", "1", root.At("source1"))];
+        root.Ok("checkout", "0", root.At("r1"));
+
+        // What an earlier try left takes a while to remove, and is removed before the root gets another name.
+        for (int i = 0; i < 200; i++)
+        {
+            string litter = root.At($".r1.partial/{i}");
+            Directory.CreateDirectory(litter);
+            Tools.Run("sh", "-c", $"cd {litter} && seq 300 | xargs touch").Succeeded();
+        }
+
+        using (Process process = Hacktree.Start(root.Arguments("checkout", "--from", root.At("r1"), "1", root.At("r1"))))
+        {
+            while (!process.HasExited && !File.Exists(root.At("objects/roots/r1.partial.json")))
+            {
+                Thread.Yield();
+            }
+
+            process.Kill();
+            process.WaitForExit();
+        }
+
+        Assert.True(Directory.Exists(root.At("r1")), "it was killed too late to tell");
+        root.AssertCleanAfterGc();
+        Snapshot.AssertSame(tree, Snapshot.Of(root.At("r1")));
+        Assert.Contains(commits[0], File.ReadAllText(root.At("objects/roots/r1.json")), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_killed_gc_leaves_all_that_is_needed_and_the_next_one_frees_the_rest()
     {
         SortedDictionary<string, string> kept = SourceTree.Make(root.At("kept"), 3);

@@ -1,0 +1,46 @@
+using System.Text;
+using HackTree.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Checkout;
+
+/// <summary>
+/// Whether a name that survives a power cut means that all names made before it do: ext4 and XFS write them to one journal, in
+/// order. btrfs does not: it keeps what was synced and forgets what was not. Content is not in any journal.
+/// </summary>
+internal static class NameOrder
+{
+    /// <summary>Whether the filesystem of an open directory keeps that order. False where it cannot be told: then names are synced.</summary>
+    internal static bool IsKept(SafeFileHandle directory) =>
+        Sys.FilesystemOf(directory, out FilesystemType type) == Errno.None
+        && type switch
+        {
+            FilesystemType.Xfs or FilesystemType.Tmpfs => true,
+            FilesystemType.Ext4 => HasJournal(directory),
+            _ => false,
+        };
+
+    /// <summary>
+    /// ext4 can be made without a journal, and is on some virtual machines. The kernel says the process that writes it in
+    /// /sys/fs/ext4/DISK/journal_task (ABI/testing/sysfs-fs-ext4), or "&lt;none&gt;".
+    /// </summary>
+    private static bool HasJournal(SafeFileHandle directory)
+    {
+        Span<byte> link = stackalloc byte[4096], task = stackalloc byte[32];
+        if (Sys.Stat(directory, out FileStatus status) != Errno.None
+            || Sys.ReadLink(Sys.WorkingDirectory, Path($"/sys/dev/block/{status.Device >> 32}:{status.Device & uint.MaxValue}"), link, out int length) != Errno.None)
+        {
+            return false;
+        }
+
+        ReadOnlySpan<byte> target = link[..length];
+        string disk = Encoding.UTF8.GetString(target[(target.LastIndexOf((byte)'/') + 1)..]);
+        Errno errno = Sys.Open(Sys.WorkingDirectory, Path($"/sys/fs/ext4/{disk}/journal_task"), OpenFlags.ReadOnly, out SafeFileHandle file);
+        using (file)
+        {
+            return errno == Errno.None && Sys.ReadAt(file, task, 0, out int count) == Errno.None && count > 0 && !task[..count].StartsWith("<none>"u8);
+        }
+    }
+
+    private static byte[] Path(string path) => Encoding.UTF8.GetBytes(path);
+}
