@@ -20,7 +20,7 @@ internal sealed record Measurement(double Seconds, double SyncSeconds, double Cp
     }
 }
 
-/// <summary>Runs commands through bench/native/measure.c; where <paramref name="isCold"/>, each with nothing of the filesystems in memory.</summary>
+/// <summary>Runs commands through bench/native/measure.c; where <paramref name="isCold"/>, each after the page cache was dropped (an image in memory stays there: a fast disk).</summary>
 internal sealed class Measurer(NativeTools tools, string scratch, bool isCold, CancellationToken stop)
 {
     /// <summary>Runs one command; the filesystem is synced before, and after it with the time taken.</summary>

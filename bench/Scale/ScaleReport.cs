@@ -13,7 +13,7 @@ internal static class ScaleReport
         var text = new StringBuilder();
         text.AppendLine($"{results.Date:yyyy-MM-dd}, {machine.Processor}, {machine.Cores} cores, {machine.Kernel}, load before: {machine.LoadBefore}; {results.HackTree}; "
             + $"{results.Filesystem.Kind} of {results.Filesystem.ImageSize} on a loop device, its image in `{results.Filesystem.ImageDirectory}`.  ");
-        text.Append(results.IsCold ? "Nothing of the filesystems was in memory when a command began. " : "").AppendLine("Time (synced where the work writes) and peak memory. Growth: the power of the number of files, between the first tree and the last; 1 is in proportion.").AppendLine();
+        text.Append(results.IsCold ? "The page cache was dropped before each command. " : "").AppendLine("Time (synced where the work writes) and peak memory. Growth: the power of the number of files, between the first tree and the last; 1 is in proportion.").AppendLine();
         text.AppendLine($"| | {string.Join(" | ", results.Points.Select(point => $"{Figures.Count(point.Files)} files, {Figures.Bytes(point.Bytes)}"))} | growth |");
         text.AppendLine($"| --- |{string.Concat(results.Points.Select(_ => " --: |"))} --: |");
         foreach (Work work in Work.All.Where(work => results.Points.Any(point => point.Find(work.Id) is not null)))

@@ -7,8 +7,8 @@
  *   floor change TREE STEP                    rewrites every STEP-th regular file of TREE, always alike; prints how many
  *   floor count TREE                          prints: directories, other names, regular files, symbolic links, bytes
  *
- * Before the clock starts, checkout and advance make what a store looks like: PLACE/floor-objects/xx/ with one (empty) object for
- * each distinct content and metadata, under a name as long as a store's. linkat(2) never looks at content. */
+ * Objects lie in PLACE/floor-objects/xx/, one for each distinct content and metadata, under a name as long as a store's. Those that
+ * checkout and advance miss they make before the clock starts, empty: linkat(2) never looks at content. */
 #include "tree.h"
 
 enum { BLOCK = 4096, CHUNK = 1 << 20 };
@@ -166,11 +166,14 @@ static void *store_files(void *argument)
         int to = file->object ? openat(fan_outs[0], ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, file->st.st_mode & 07777) : -1;
         if (from < 0 || (file->object && to < 0))
             err(1, "%s", file->path);
-        for (ssize_t got; (got = read(from, buffer, CHUNK)) > 0;) {
+        ssize_t got;
+        while ((got = read(from, buffer, CHUNK)) > 0) {
             hash_blocks(context, sha256, buffer, got, hash);
             if (file->object && write(to, buffer, got) != got)
                 err(1, "%s", file->path);
         }
+        if (got < 0)
+            err(1, "%s", file->path);
         close(from);
         if (!file->object)
             continue;
