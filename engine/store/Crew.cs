@@ -7,7 +7,8 @@ namespace HackTree.Store;
 /// </summary>
 /// <remarks>
 /// A thread that waits for a disk leaves a processor idle, and a disk that is asked for eight things at once brings each nearly as soon as a
-/// single one. So there can be more threads than processors, but one is added only where the process has used little of them of late.
+/// single one. So there can be more threads than processors, but one is added only where the process has used little of them of late. That is
+/// taken for waiting; it can also be that other processes have them, and then a few threads more than needed do no harm.
 /// </remarks>
 internal sealed class Crew(int most, Action<Crew> body)
 {
@@ -28,13 +29,13 @@ internal sealed class Crew(int most, Action<Crew> body)
             other.Start();
             others.Add(other);
         }
-        catch (OutOfMemoryException)
+        catch (Exception e) when (e is OutOfMemoryException or ThreadStartException)
         {
             isComplete = true;
         }
     }
 
-    /// <summary>Adds a thread if the crew may have more and the processors were idle since it was last asked.</summary>
+    /// <summary>Adds a thread if the crew may have more and the process used little of the processors since it was last asked.</summary>
     internal void AddIfIdle()
     {
         if (isComplete || others.Count + 1 >= most)

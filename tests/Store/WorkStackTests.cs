@@ -3,7 +3,9 @@ using HackTree.Store;
 
 namespace HackTree.Tests.Store;
 
-/// <summary>How many threads do the work, and what becomes of an exception on one of them.</summary>
+/// <summary>How many threads do the work, and what becomes of an exception on one of them. Alone: what other tests use of the processors would count.</summary>
+[Collection(nameof(WorkStackTests))]
+[CollectionDefinition(nameof(WorkStackTests), DisableParallelization = true)]
 public sealed class WorkStackTests
 {
     private const int MostReaders = 8;
@@ -32,7 +34,7 @@ public sealed class WorkStackTests
     {
         var crowd = new Crowd(until: int.MaxValue);
         int inside = 0;
-        var thrown = Assert.Throws<StoreException>(() => crowd.Work.RunReaders(() => item =>
+        StoreException thrown = Assert.Throws<StoreException>(() => crowd.Work.RunReaders(() => item =>
         {
             Interlocked.Increment(ref inside);
             crowd.Wait(item);
@@ -40,10 +42,10 @@ public sealed class WorkStackTests
             if (item == 20)
             {
                 Interlocked.Increment(ref inside);
-                throw new StoreException("the twentieth");
+                throw new StoreException("item 20");
             }
         }));
-        Assert.Equal("the twentieth", thrown.Message);
+        Assert.Equal("item 20", thrown.Message);
         Assert.Equal(1, inside);
     }
 
