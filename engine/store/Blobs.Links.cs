@@ -6,6 +6,8 @@ namespace HackTree.Store;
 /// <summary>This file: how objects become files of roots.</summary>
 public sealed partial class Blobs
 {
+    private const int MostRenewals = 8;
+
     private readonly Lock renewal = new();
 
     /// <summary>
@@ -15,21 +17,36 @@ public sealed partial class Blobs
     public Errno Link(in ObjectName name, SafeFileHandle directory, ReadOnlySpan<byte> newName)
     {
         ReadOnlySpan<byte> objectPath = PathOf(name, stackalloc byte[ObjectName.MaxLength]);
-        Errno errno = Sys.Link(files, objectPath, directory, newName);
+        Errno errno = LinkNow(objectPath, directory, newName);
         if (errno == Errno.EMLINK)
         {
             lock (renewal)
             {
-                errno = Sys.Link(files, objectPath, directory, newName);
+                errno = LinkNow(objectPath, directory, newName);
                 if (errno == Errno.EMLINK)
                 {
                     Renew(name, objectPath);
-                    errno = Sys.Link(files, objectPath, directory, newName);
+                    errno = LinkNow(objectPath, directory, newName);
                 }
             }
         }
 
         ThrowIfMissing(errno, name);
+        return errno;
+    }
+
+    /// <summary>
+    /// link(2), which says ENOENT too where the inode it had found lost its last name meanwhile: two processes may renew an object one
+    /// right after the other. Then its name stands for the newer inode.
+    /// </summary>
+    private Errno LinkNow(ReadOnlySpan<byte> objectPath, SafeFileHandle directory, ReadOnlySpan<byte> newName)
+    {
+        Errno errno = Sys.Link(files, objectPath, directory, newName);
+        for (int i = 0; errno == Errno.ENOENT && i < MostRenewals; i++)
+        {
+            errno = Sys.Link(files, objectPath, directory, newName);
+        }
+
         return errno;
     }
 
