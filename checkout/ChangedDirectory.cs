@@ -20,9 +20,6 @@ internal sealed class ChangedDirectory : TreeDirectory<ChangedDirectory>
     /// <summary>The tree it was made as; none where that is not known, because it was renamed or is a stranger.</summary>
     internal Digest Before { get; private init; }
 
-    /// <summary>The modification time it was made with, in seconds.</summary>
-    internal long TimeBefore { get; private init; }
-
     /// <summary>The tree it is to be.</summary>
     internal Digest After { get; }
 
@@ -42,10 +39,10 @@ internal sealed class ChangedDirectory : TreeDirectory<ChangedDirectory>
     internal SafeFileHandle? Handle { get; set; }
 
     /// <summary>A directory that both trees have under one name.</summary>
-    internal static ChangedDirectory Of(ChangedDirectory? parent, in TreeEntry before, in TreeEntry after) => new(parent, after)
+    internal static ChangedDirectory Of(ChangedDirectory? parent, in TreeEntry before, in TreeEntry after, bool isTouched) => new(parent, after)
     {
         Before = before.Digest,
-        TimeBefore = before.Metadata.ModifyTime,
+        IsTouched = isTouched,
         NeedsTime = before.Metadata.ModifyTime != after.Metadata.ModifyTime,
         NeedsMetadata = before.Metadata with { ModifyTime = after.Metadata.ModifyTime } != after.Metadata || !before.Xattrs.SequenceEqual(after.Xattrs),
     };

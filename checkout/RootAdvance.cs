@@ -35,7 +35,7 @@ public static class RootAdvance
         using IDisposable? turn = isSamePlace ? null : store.Roots.TakeTurn(store.Roots.NameFor(oldPath), oldPath);
         using RootPlace place = RootPlace.Take(store, destination, plan);
         using OldRoot old = OldRoot.Require(store, oldPath);
-        TakeIn(old, place, isSamePlace);
+        place.TakeIn(old);
         var maker = new TreeMaker(store, CheckoutMethod.Hardlink, place.Path, null);
         var changer = new TreeChanger(store, maker, place.Path, old.Record.Sealed!.Value, options.Progress);
         try
@@ -58,31 +58,6 @@ public static class RootAdvance
         }
 
         return new AdvanceResult(place.Path, changer.Changes, commit.Files, maker.Unrestored);
-    }
-
-    /// <summary>
-    /// Gives the old root the partial name. While it still has its own, no record may say that this inode under the new root's name is the
-    /// new root: so where the two names are one, the inode is recorded after the renaming.
-    /// </summary>
-    private static void TakeIn(OldRoot old, RootPlace place, bool isSamePlace)
-    {
-        place.Record(isSamePlace ? null : old.Status.Inode);
-        place.Clear();
-        place.TakeIn(old);
-        if (!isSamePlace)
-        {
-            return;
-        }
-
-        try
-        {
-            place.Record(old.Status.Inode);
-        }
-        catch (LinuxException)
-        {
-            place.GiveBack(old);
-            throw;
-        }
     }
 
     /// <summary>A root beside <paramref name="destination"/> that may be made into another one: the oldest that nobody uses or pinned; null for none.</summary>

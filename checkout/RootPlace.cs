@@ -85,25 +85,22 @@ internal sealed class RootPlace : IDisposable
     /// <summary>Says what is being made here, by its inode once it has one; no later name survives a power cut that this does not.</summary>
     internal void Record(ulong? inode)
     {
-        if (turn is null)
+        if (turn is not null)
         {
-            return;
-        }
-
-        RootRecord record = NewRecord(RootState.Partial) with { IsRoot = isRoot, Inode = inode };
-        if (keepsOrder)
-        {
-            store.Roots.WriteInOrder(Roots.PartialName(name), record);
-        }
-        else
-        {
-            store.Roots.Write(Roots.PartialName(name), record);
+            store.Roots.Write(Roots.PartialName(name), NewRecord(RootState.Partial) with { IsRoot = isRoot, Inode = inode }, inOrder: keepsOrder);
         }
     }
 
-    /// <summary>Gives a root that is to be changed the partial name: no change to it survives a power cut that this does not.</summary>
+    /// <summary>
+    /// Gives a root that is to be changed the partial name: no change to it survives a power cut that this does not. While it still has
+    /// its own name, no record may say that this inode under the new root's name is the new root: so where the two
+    /// names are one, the inode is recorded after the renaming, which is undone if it cannot be.
+    /// </summary>
     internal void TakeIn(OldRoot old)
     {
+        bool isSamePlace = old.Path == Path;
+        Record(isSamePlace ? null : old.Status.Inode);
+        Clear();
         Errno errno = Sys.RenameNew(old.Parent, NameOf(old.Path), Parent, PartialName);
         if (errno != Errno.None)
         {
@@ -113,18 +110,26 @@ internal sealed class RootPlace : IDisposable
                 : new LinuxException(errno, "renameat2", old.Path);
         }
 
-        if (!keepsOrder)
+        try
         {
-            Sys.Sync(old.Parent).ThrowIfFailed("fsync", old.Path);
-        }
-    }
+            if (!keepsOrder)
+            {
+                Sys.Sync(old.Parent).ThrowIfFailed("fsync", old.Path);
+            }
 
-    /// <summary>Undoes <see cref="TakeIn"/>, while nothing in the root was changed.</summary>
-    internal void GiveBack(OldRoot old)
-    {
-        if (Sys.RenameNew(Parent, PartialName, old.Parent, NameOf(old.Path)) == Errno.None)
+            if (isSamePlace)
+            {
+                Record(old.Status.Inode);
+            }
+        }
+        catch (LinuxException)
         {
-            Forget();
+            if (Sys.RenameNew(Parent, PartialName, old.Parent, NameOf(old.Path)) == Errno.None)
+            {
+                Forget();
+            }
+
+            throw;
         }
     }
 

@@ -29,7 +29,6 @@ internal sealed class TreeChanger
     private readonly long sealedAt;
     private readonly Progress? progress;
     private readonly WorkStack<ChangedDirectory> work = new();
-    private FileStatus topStatus;
     private long changes;
     private int begun;
 
@@ -51,13 +50,15 @@ internal sealed class TreeChanger
     /// </summary>
     internal void Run(SafeFileHandle top, in FileStatus status, in TreeEntry before, in TreeEntry after)
     {
-        ChangedDirectory directory = ChangedDirectory.Of(null, before, after);
+        ChangedDirectory directory = ChangedDirectory.Of(null, before, after, IsTouched(status, before));
         directory.Handle = top;
-        topStatus = status;
         work.Push(directory);
         work.Run(Environment.ProcessorCount, () => new Worker(this).Process);
         maker.Run();
     }
+
+    private bool IsTouched(in FileStatus status, in TreeEntry made) =>
+        status.ChangeTime.ToNanoseconds() > sealedAt || status.ModifyTime != new FileTime(made.Metadata.ModifyTime, 0);
 
     /// <summary>What one thread needs for itself.</summary>
     private sealed class Worker(TreeChanger changer)
@@ -69,25 +70,20 @@ internal sealed class TreeChanger
 
         internal void Process(ChangedDirectory directory)
         {
-            FileStatus status = StatusOf(directory);
-            bool isTouched = status.ChangeTime.ToNanoseconds() > changer.sealedAt || status.ModifyTime != new FileTime(directory.TimeBefore, 0);
-            bool isUnknown = directory.Before.IsNone || (isTouched && directory.Parent is { IsTouched: true });
-            directory.IsTouched = isTouched || isUnknown;
+            bool isUnknown = directory.Before.IsNone || (directory.IsTouched && directory.Parent is { IsTouched: true });
+            directory.IsTouched |= isUnknown;
             directory.NeedsMetadata |= directory.IsTouched;
+            Open(directory);
             if (directory.IsTouched)
             {
-                Open(directory);
                 Repair(directory, isUnknown);
             }
             else if (directory.Before != directory.After)
             {
-                Open(directory);
                 Change(directory);
             }
-            else if (status.LinkCount != 2 || directory.NeedsMetadata || directory.NeedsTime)
+            else
             {
-                // Two links are its name and its ".": a directory in it would add a "..". btrfs says 1 for all.
-                Open(directory);
                 Descend(directory);
             }
 
@@ -95,17 +91,6 @@ internal sealed class TreeChanger
             {
                 Complete(done);
             }
-        }
-
-        private FileStatus StatusOf(ChangedDirectory directory)
-        {
-            if (directory.Parent is not { } parent)
-            {
-                return changer.topStatus;
-            }
-
-            Require(Sys.Stat(parent.Handle!, directory.Name, out FileStatus status), "statx", directory, default);
-            return status;
         }
 
         private void Open(ChangedDirectory directory)
@@ -135,7 +120,7 @@ internal sealed class TreeChanger
             {
                 if (entry.IsDirectory)
                 {
-                    Push(directory, ChangedDirectory.Of(directory, entry, entry));
+                    Visit(directory, StatusOf(directory, entry.Name), entry, entry);
                 }
             }
         }
@@ -148,7 +133,7 @@ internal sealed class TreeChanger
             {
                 if (before.IsDirectory && after.IsDirectory)
                 {
-                    Push(directory, ChangedDirectory.Of(directory, before, after));
+                    Visit(directory, StatusOf(directory, after.Name), before, after);
                 }
                 else
                 {
@@ -191,15 +176,14 @@ internal sealed class TreeChanger
 
         private void RepairEntry(ChangedDirectory directory, bool isPresent, in TreeEntry old, in TreeEntry entry)
         {
-            FileStatus status = default;
-            if (isPresent)
+            FileStatus status = isPresent ? StatusOf(directory, entry.Name) : default;
+            if (isPresent && entry.IsDirectory && status.Type == FileType.Directory && old.Exists)
             {
-                Require(Sys.Stat(directory.Handle!, entry.Name, out status), "statx", directory, entry.Name);
+                Visit(directory, status, old, entry);
             }
-
-            if (isPresent && entry.IsDirectory && status.Type == FileType.Directory)
+            else if (isPresent && entry.IsDirectory && status.Type == FileType.Directory)
             {
-                Push(directory, old.Exists ? ChangedDirectory.Of(directory, old, entry) : ChangedDirectory.Unknown(directory, entry));
+                Push(directory, ChangedDirectory.Unknown(directory, entry));
             }
             else if (!isPresent || entry.Kind != EntryKind.Regular || !changer.store.Blobs.IsInode(changer.store.Blobs.NameOf(entry), status))
             {
@@ -262,6 +246,23 @@ internal sealed class TreeChanger
             return names;
         }
 
+        /// <summary>Goes on with a directory below, unless it is as it was made, is to stay so, and has none below itself.</summary>
+        private void Visit(ChangedDirectory directory, in FileStatus status, in TreeEntry before, in TreeEntry after)
+        {
+            // Two links are its name and its ".": a directory in it would add a "..". btrfs says 1 for all.
+            bool isTouched = changer.IsTouched(status, before);
+            if (isTouched || status.LinkCount != 2 || !before.SameAs(after))
+            {
+                Push(directory, ChangedDirectory.Of(directory, before, after, isTouched));
+            }
+        }
+
+        private FileStatus StatusOf(ChangedDirectory directory, ReadOnlySpan<byte> name)
+        {
+            Require(Sys.Stat(directory.Handle!, name, out FileStatus status), "statx", directory, name);
+            return status;
+        }
+
         private void Push(ChangedDirectory directory, ChangedDirectory child)
         {
             directory.Expect();
@@ -271,12 +272,12 @@ internal sealed class TreeChanger
         /// <summary>Gives a directory its metadata once all below it is done: until then its owner must be able to go into it.</summary>
         private void Complete(ChangedDirectory directory)
         {
-            using SafeFileHandle? handle = directory.Handle;
-            if (handle is not null && directory.NeedsMetadata)
+            using SafeFileHandle handle = directory.Handle!;
+            if (directory.NeedsMetadata)
             {
                 SetMetadata(directory, handle, directory.Subject(changer.path, default));
             }
-            else if (handle is not null && directory.NeedsTime)
+            else if (directory.NeedsTime)
             {
                 Require(Sys.SetTime(handle, directory.Metadata.ModifyTime), "futimens", directory, default);
             }

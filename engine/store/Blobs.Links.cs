@@ -41,11 +41,13 @@ public sealed partial class Blobs
     /// </summary>
     private Errno LinkNow(ReadOnlySpan<byte> objectPath, SafeFileHandle directory, ReadOnlySpan<byte> newName)
     {
-        Errno errno = Sys.Link(files, objectPath, directory, newName);
-        for (int i = 0; errno == Errno.ENOENT && i < MostRenewals; i++)
+        Errno errno;
+        int renewals = 0;
+        do
         {
             errno = Sys.Link(files, objectPath, directory, newName);
         }
+        while (errno == Errno.ENOENT && renewals++ < MostRenewals);
 
         return errno;
     }

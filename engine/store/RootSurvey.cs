@@ -89,10 +89,12 @@ internal sealed class RootSurvey(Roots roots)
             && Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(path), out FileStatus status) == Errno.None
             && status.Inode == inode;
 
-        // Its maker may have died after he had said so, and the root been pinned since.
-        bool isRecorded = roots.FindByPath(path) is { State: not RootState.Partial } ready && ready.Inode == record.Inode && ready.Commit == record.Commit;
-        return new RootFinding(name, record, isFinished && !isRecorded && record.IsRoot != false ? RootVerdict.Complete : RootVerdict.Drop, litter);
+        return new RootFinding(name, record, isFinished && record.IsRoot != false && !IsRecorded(path, record) ? RootVerdict.Complete : RootVerdict.Drop, litter);
     }
+
+    /// <summary>Whether its maker had said that the root is finished before he died. It may have been pinned since.</summary>
+    private bool IsRecorded(string path, RootRecord partial) =>
+        roots.FindByPath(path) is { State: not RootState.Partial } record && record.Inode == partial.Inode && record.Commit == partial.Commit;
 
     /// <summary>Whether nothing is there. A place that cannot be looked at, for want of rights or for a failing disk, is not missing.</summary>
     private static bool IsMissing(string? path) =>

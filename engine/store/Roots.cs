@@ -122,13 +122,18 @@ public sealed class Roots : IDisposable
     public IDisposable TakeTurn(string name, string subject) =>
         TryTakeTurn(name, out IDisposable? turn) ? turn : throw new StoreException($"{subject}: another process is at work on it; wait for that one");
 
-    /// <summary>Writes a record, durably.</summary>
-    public void Write(string name, RootRecord record) =>
-        AtomicFile.Write(temporary, directory, FileName(name), record.Encode(), Subject(name));
-
-    /// <summary>Writes a record whose name is durable when whatever is named after it is, where the filesystem keeps names in order.</summary>
-    public void WriteInOrder(string name, RootRecord record) =>
+    /// <summary>
+    /// Writes a record, durably; <paramref name="inOrder"/>, its name lasts only once a later one does, which takes a filesystem that keeps
+    /// names in order.
+    /// </summary>
+    public void Write(string name, RootRecord record, bool inOrder = false)
+    {
         AtomicFile.Replace(temporary, directory, FileName(name), record.Encode(), Subject(name));
+        if (!inOrder)
+        {
+            Sys.Sync(directory).ThrowIfFailed("fsync", Subject(name));
+        }
+    }
 
     /// <summary>
     /// The name under which a finished root is recorded that somebody calls by that name, or by its path. Throws
