@@ -99,6 +99,9 @@ public sealed class PowerCutTests
             ["checkout", "main", "r1"], ["checkout", "--copy", "other", "r2"], ["checkout", "--force", "other", "r0"],
             ["commit", "-b", "eaten", "--consume", "eaten"], ["checkout", "--from", "r3", "other", "r4"],
             ["gc"], ["commit", "-b", "main", "r1"],
+
+            // The next record makes durable that those of the removed and the replaced are gone.
+            ["checkout", "--force", "main", "r0"], ["roots", "pin", "r0"], ["roots", "rm", "r2"], ["roots", "pin", "r4"],
         ];
         foreach (string picture in TakePictures(type, image, host, random, commands))
         {
