@@ -43,7 +43,6 @@ internal sealed class OldRoot : IDisposable
     {
         RootRecord record = store.Roots.FindByPath(path)
             ?? throw new StoreException($"{path}: the store has no record of a root there; `hacktree roots` lists those it has");
-        RootUse.RequireUnpinned(path, record);
         if (record.Method != CheckoutMethod.Hardlink)
         {
             throw new StoreException($"{path}: its files are copies, which may have been written to; check {record.Revision} out anew");
@@ -68,6 +67,16 @@ internal sealed class OldRoot : IDisposable
         try
         {
             SafeFileHandle top = Open(parent, path, record, out FileStatus status);
+            try
+            {
+                RootUse.RequireFree(store, path, status, record);
+            }
+            catch
+            {
+                top.Dispose();
+                throw;
+            }
+
             return new OldRoot(path, record, store.Roots.NameFor(path), commit, parent, status, top);
         }
         catch
@@ -128,13 +137,12 @@ internal sealed class OldRoot : IDisposable
 
         Errno told = errno == Errno.None ? Sys.Stat(top, out status) : Sys.Stat(parent, RootPlace.NameOf(path), out status);
         told.ThrowIfFailed("statx", path);
-        if (status.Inode != record.Inode || errno != Errno.None)
+        if (errno != Errno.None || !record.IsOf(status))
         {
             top.Dispose();
             throw new StoreException($"{path}: it is not the directory that was checked out there; check {record.Revision} out anew");
         }
 
-        RootUse.RequireUnused(path, status);
         return top;
     }
 }

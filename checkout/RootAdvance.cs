@@ -1,6 +1,7 @@
 using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
+using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Checkout;
 
@@ -18,6 +19,9 @@ public sealed record AdvanceResult(string Path, long Changes, long Files, Unrest
 /// </summary>
 public static class RootAdvance
 {
+    // Nanoseconds between two steps of the kernel's clock at most: what was changed right after a root was sealed may have the same time.
+    private const long LongestTick = 20_000_000;
+
     /// <summary>
     /// Makes <paramref name="destination"/> out of the root at <paramref name="from"/>, which is gone then; the two may be one.
     /// Throws <see cref="StoreException"/> where that root is in use or pinned, was not made of hardlinks by this store, or is not
@@ -27,8 +31,8 @@ public static class RootAdvance
     {
         store.RequireWritable();
         Commit commit = store.Packs.ReadCommit(commitDigest);
-        string oldPath = Roots.FullPath(from);
-        bool isSamePlace = Roots.FullPath(destination) == oldPath;
+        string oldPath = RealPath.OfName(from);
+        bool isSamePlace = RealPath.OfName(destination) == oldPath;
         var plan = new RootPlan(commitDigest, revision, CheckoutMethod.Hardlink, IsWhole: true, options.Force || isSamePlace);
 
         // Who has the turn has the root: what is looked at from here on stays as it is.
@@ -45,7 +49,11 @@ public static class RootAdvance
         }
         catch (Exception e) when (e is StoreException or LinuxException)
         {
-            old.Top.Dispose();
+            if (TryRestore(store, old, place))
+            {
+                throw new StoreException($"{e.Message}; {oldPath} is what it was");
+            }
+
             place.Abandon();
             store.Roots.Remove(old.RecordName);
             throw new StoreException($"{e.Message}; {oldPath} was half changed and is gone: `hacktree checkout {old.Record.Revision} {oldPath}` makes it again");
@@ -60,6 +68,27 @@ public static class RootAdvance
         return new AdvanceResult(place.Path, changer.Changes, commit.Files, maker.Unrestored);
     }
 
+    /// <summary>
+    /// After a failure: changes back what was changed, which the times of the directories tell, and gives the old root its name. False
+    /// where that fails too.
+    /// </summary>
+    private static bool TryRestore(ObjectStore store, OldRoot old, RootPlace place)
+    {
+        try
+        {
+            old.Top.Dispose();
+            Sys.Open(place.Parent, place.PartialName, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle top).ThrowIfFailed("openat", old.Path);
+            Sys.Stat(top, out FileStatus status).ThrowIfFailed("statx", old.Path);
+            var maker = new TreeMaker(store, CheckoutMethod.Hardlink, place.Path, null);
+            new TreeChanger(store, maker, place.Path, old.Record.Sealed!.Value - LongestTick, null).Run(top, status, old.Commit.RootEntry(), old.Commit.RootEntry());
+            return place.GiveBack(old);
+        }
+        catch (Exception e) when (e is StoreException or LinuxException)
+        {
+            return false;
+        }
+    }
+
     /// <summary>A root beside <paramref name="destination"/> that may be made into another one: the oldest that nobody uses or pinned; null for none.</summary>
-    public static string? FindSpare(ObjectStore store, string destination) => OldRoot.FindSpare(store, Roots.FullPath(destination));
+    public static string? FindSpare(ObjectStore store, string destination) => OldRoot.FindSpare(store, RealPath.OfName(destination));
 }

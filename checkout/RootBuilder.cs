@@ -58,11 +58,11 @@ public static class RootBuilder
         var maker = new TreeMaker(store, options.Method, place.Path, options.Progress) { CopiesEtc = options.Boot };
         try
         {
-            place.Record(inode: null);
+            place.Record(made: null);
             place.Clear();
             maker.Begin(place.Parent, place.PartialName, entry);
             Sys.Stat(place.Parent, place.PartialName, out FileStatus status).ThrowIfFailed("statx", place.Path);
-            place.Record(status.Inode);
+            place.Record(status);
             maker.Run();
             if (options.Boot)
             {

@@ -22,19 +22,30 @@ internal sealed record RootPlan(Digest Commit, string Revision, CheckoutMethod M
 /// </summary>
 internal sealed class RootPlace : IDisposable
 {
+    // 255, less what .NAME.partial adds.
+    private const int MostNameBytes = 246;
+
     private readonly ObjectStore store;
     private readonly RootPlan plan;
+    private readonly ulong above;
     private readonly bool isRoot;
     private readonly bool keepsOrder;
     private readonly IDisposable? turn;
     private readonly string name;
 
-    private RootPlace(ObjectStore store, SafeFileHandle parent, string path, RootPlan plan, bool isOneFilesystem)
+    private RootPlace(ObjectStore store, SafeFileHandle parent, string path, RootPlan plan)
     {
         this.store = store;
         this.plan = plan;
         Parent = parent;
         Path = path;
+        Sys.Stat(parent, out FileStatus status).ThrowIfFailed("statx", path);
+        above = status.Inode;
+        bool isOneFilesystem = status.Device == store.Identity().Device;
+        if (!isOneFilesystem && plan.Method == CheckoutMethod.Hardlink)
+        {
+            throw new StoreException($"{path}: hardlinks need one filesystem, and the store {store.Path} is on another; use --copy, or a place beside the store");
+        }
 
         // A part of a tree, or a copy elsewhere, is not a root: its record lasts only while it is built.
         isRoot = plan.IsWhole && isOneFilesystem;
@@ -59,35 +70,31 @@ internal sealed class RootPlace : IDisposable
     /// </summary>
     internal static RootPlace Take(ObjectStore store, string destination, RootPlan plan)
     {
-        string path = Roots.FullPath(destination);
-        if (!Commit.IsLine(path))
-        {
-            throw new StoreException($"{ByteText.Quote(ByteText.FromArgument(path))}: the path of a root must be UTF-8 text of one line, because records and boot entries hold it");
-        }
-
-        if (path == "/" || path.EndsWith(".partial", StringComparison.Ordinal))
-        {
-            throw new StoreException($"{path}: a checkout makes a new directory, whose name must not end in .partial; name one such as /r1");
-        }
-
+        string path = RealPath.OfName(destination);
+        RequirePossible(store, path);
         SafeFileHandle parent = OpenParent(path);
+        RootPlace? place = null;
         try
         {
-            return new RootPlace(store, parent, path, plan, RequireFree(store, parent, path, plan));
+            // Who has the turn has the root: nobody pins what was found unpinned.
+            place = new RootPlace(store, parent, path, plan);
+            place.RequireFree();
+            return place;
         }
         catch
         {
+            place?.Dispose();
             parent.Dispose();
             throw;
         }
     }
 
-    /// <summary>Says what is being made here, by its inode once it has one; no later name survives a power cut that this does not.</summary>
-    internal void Record(ulong? inode)
+    /// <summary>Says what is being made here, by its inode once there is one; no later name survives a power cut that this does not.</summary>
+    internal void Record(FileStatus? made)
     {
         if (turn is not null)
         {
-            store.Roots.Write(Roots.PartialName(name), NewRecord(RootState.Partial) with { IsRoot = isRoot, Inode = inode }, inOrder: keepsOrder);
+            store.Roots.Write(Roots.PartialName(name), NewRecord(RootState.Partial, made) with { IsRoot = isRoot }, inOrder: keepsOrder);
         }
     }
 
@@ -99,7 +106,7 @@ internal sealed class RootPlace : IDisposable
     internal void TakeIn(OldRoot old)
     {
         bool isSamePlace = old.Path == Path;
-        Record(isSamePlace ? null : old.Status.Inode);
+        Record(isSamePlace ? null : old.Status);
         Clear();
         Errno errno = Sys.RenameNew(old.Parent, NameOf(old.Path), Parent, PartialName);
         if (errno != Errno.None)
@@ -119,18 +126,26 @@ internal sealed class RootPlace : IDisposable
 
             if (isSamePlace)
             {
-                Record(old.Status.Inode);
+                Record(old.Status);
             }
         }
         catch (LinuxException)
         {
-            if (Sys.RenameNew(Parent, PartialName, old.Parent, NameOf(old.Path)) == Errno.None)
-            {
-                Forget();
-            }
-
+            GiveBack(old);
             throw;
         }
+    }
+
+    /// <summary>Gives a root that is as it was its name again.</summary>
+    internal bool GiveBack(OldRoot old)
+    {
+        bool isBack = Sys.RenameNew(Parent, PartialName, old.Parent, NameOf(old.Path)) == Errno.None;
+        if (isBack)
+        {
+            Forget();
+        }
+
+        return isBack;
     }
 
     /// <summary>Removes what stands under the partial name: an earlier try that was interrupted, or a root that was replaced.</summary>
@@ -171,6 +186,8 @@ internal sealed class RootPlace : IDisposable
         Errno errno = Sys.RenameNew(Parent, PartialName, Parent, NameOf(Path));
         if (errno == Errno.EEXIST && plan.Force)
         {
+            // It may have been put to use, or have come, while the new one was built.
+            RequireFree();
             errno = Sys.Exchange(Parent, PartialName, Parent, NameOf(Path));
         }
 
@@ -194,11 +211,17 @@ internal sealed class RootPlace : IDisposable
         if (isRoot)
         {
             Sys.Stat(Parent, NameOf(Path), out FileStatus status).ThrowIfFailed("statx", Path);
-            store.Roots.Write(name, NewRecord(RootState.Ready) with { Inode = status.Inode, Sealed = status.ChangeTime.ToNanoseconds() });
+            store.Roots.Write(name, NewRecord(RootState.Ready, status) with { Sealed = status.ChangeTime.ToNanoseconds() });
         }
 
         // The new root is there and recorded: an old one that cannot be removed (something is mounted in it) is left to gc.
         Clear();
+        if (plan.Force && !keepsOrder)
+        {
+            // Else btrfs could lose the record and keep what was replaced, of which nobody would know any more.
+            Sys.Sync(Parent).ThrowIfFailed("fsync", Path);
+        }
+
         Forget();
     }
 
@@ -226,31 +249,49 @@ internal sealed class RootPlace : IDisposable
         return parent;
     }
 
-    /// <summary>Refuses a destination that is taken, in use or out of reach of links; answers whether it is on the store's filesystem.</summary>
-    private static bool RequireFree(ObjectStore store, SafeFileHandle parent, string path, RootPlan plan)
+    /// <summary>Refuses a path that no root can have.</summary>
+    private static void RequirePossible(ObjectStore store, string path)
     {
-        bool exists = Sys.Stat(parent, NameOf(path), out FileStatus taken) == Errno.None;
-        if (exists && !plan.Force)
+        if (!Commit.IsLine(path))
         {
-            throw new StoreException($"{path}: it exists already; choose another name, or replace it with --force");
+            throw new StoreException($"{ByteText.Quote(ByteText.FromArgument(path))}: the path of a root must be UTF-8 text of one line, because records and boot entries hold it");
         }
 
-        if (exists && (taken.IsMountRoot || (store.Path + "/").StartsWith(path + "/", StringComparison.Ordinal)))
+        if (path == "/" || path.EndsWith(".partial", StringComparison.Ordinal))
         {
-            throw new StoreException($"{path}: a filesystem or the store itself is there, which --force does not replace; choose another name");
+            throw new StoreException($"{path}: a checkout makes a new directory, whose name must not end in .partial; name one such as /r1");
         }
 
-        if (exists)
+        if (NameOf(path).Length > MostNameBytes)
         {
-            RootUse.RequireUnpinned(path, store.Roots.FindByPath(path));
-            RootUse.RequireUnused(path, taken);
+            throw new StoreException($"{path}: the name is too long; a root's may have {MostNameBytes} bytes");
         }
 
-        Sys.Stat(parent, out FileStatus above).ThrowIfFailed("statx", path);
-        bool isOneFilesystem = above.Device == store.Identity().Device;
-        return isOneFilesystem || plan.Method != CheckoutMethod.Hardlink
-            ? isOneFilesystem
-            : throw new StoreException($"{path}: hardlinks need one filesystem, and the store {store.Path} is on another; use --copy, or a place beside the store");
+        if (Roots.IsBelow(path, store.Path))
+        {
+            throw new StoreException($"{path}: it is in the store {store.Path}, where only the store's own files belong; name a place beside it");
+        }
+    }
+
+    /// <summary>Refuses a destination that is taken, or is to be replaced and must stay.</summary>
+    private void RequireFree()
+    {
+        if (Sys.Stat(Parent, NameOf(Path), out FileStatus taken) != Errno.None)
+        {
+            return;
+        }
+
+        if (!plan.Force)
+        {
+            throw new StoreException($"{Path}: it exists already; choose another name, or replace it with --force");
+        }
+
+        if (taken.IsMountRoot)
+        {
+            throw new StoreException($"{Path}: a filesystem is mounted there, which --force does not replace; choose another name");
+        }
+
+        RootUse.RequireFree(store, Path, taken, store.Roots.FindByPath(Path));
     }
 
     /// <summary>
@@ -284,7 +325,7 @@ internal sealed class RootPlace : IDisposable
         }
     }
 
-    private RootRecord NewRecord(RootState state) => new()
+    private RootRecord NewRecord(RootState state, FileStatus? made) => new()
     {
         Path = store.Roots.RecordedPath(Path),
         Commit = plan.Commit.ToString(),
@@ -293,5 +334,8 @@ internal sealed class RootPlace : IDisposable
         Method = plan.Method,
         State = state,
         Boot = plan.Boot ? true : null,
+        Inode = made?.Inode,
+        Born = made?.BirthTime?.ToNanoseconds(),
+        Above = above,
     };
 }

@@ -22,28 +22,53 @@ public static class RootRemoval
         RootRecord record = store.Roots.Find(name)
             ?? throw new StoreException($"{nameOrPath}: another process has just removed it");
         string path = store.Roots.AbsolutePath(record);
-        RootUse.RequireUnpinned(path, record);
+        if (!Directory.Exists(Path.GetDirectoryName(path)))
+        {
+            store.Roots.Remove(name);
+            return;
+        }
+
         using SafeFileHandle parent = RootPlace.OpenParent(path);
         Errno errno = Sys.Stat(parent, RootPlace.NameOf(path), out FileStatus status);
         if (errno != Errno.ENOENT)
         {
             errno.ThrowIfFailed("statx", path);
             RequireRecorded(path, record, status);
-            RootUse.RequireUnused(path, status);
-            MoveAway(store, parent, path, name, record with { State = RootState.Partial, Inode = status.Inode, IsRoot = false, Sealed = null });
+            RootUse.RequireFree(store, path, status, record);
+            MoveAway(store, parent, path, name, PartialRecord(parent, path, record, status));
         }
 
         store.Roots.Remove(name);
         ParallelRemoval.Remove(parent, RootPlace.NameOf(Roots.PartialPath(path)), path);
+        if (!NameOrder.IsKept(parent))
+        {
+            // The record says what to remove: it must not go before that has.
+            Sys.Sync(parent).ThrowIfFailed("fsync", path);
+        }
+
         store.Roots.Remove(Roots.PartialName(name));
     }
 
     private static void RequireRecorded(string path, RootRecord record, in FileStatus status)
     {
-        if (status.Type != FileType.Directory || (record.Inode is { } inode && inode != status.Inode))
+        if (!record.IsOf(status))
         {
             throw new StoreException($"{path}: it is not the directory that was checked out there; remove it by hand, and `hacktree gc` forgets the record");
         }
+    }
+
+    private static RootRecord PartialRecord(SafeFileHandle parent, string path, RootRecord record, in FileStatus status)
+    {
+        Sys.Stat(parent, out FileStatus above).ThrowIfFailed("statx", path);
+        return record with
+        {
+            State = RootState.Partial,
+            Inode = status.Inode,
+            Born = status.BirthTime?.ToNanoseconds(),
+            Above = above.Inode,
+            IsRoot = false,
+            Sealed = null,
+        };
     }
 
     private static void MoveAway(ObjectStore store, SafeFileHandle parent, string path, string name, RootRecord partial)

@@ -6,41 +6,83 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Checkout;
 
-/// <summary>Tells whether a root may be taken away: not while a system or a process runs in it, something is mounted in it, or it is pinned.</summary>
-internal static class RootUse
+/// <summary>
+/// Tells whether a directory may be taken away: not while a system or a process runs in it, something is mounted in it, it is pinned, or
+/// another root or the store lies in it. Paths are real ones (<see cref="RealPath"/>).
+/// </summary>
+public static class RootUse
 {
-    /// <summary>Throws <see cref="StoreException"/> where the root at <paramref name="path"/> has a record that says pinned.</summary>
-    internal static void RequireUnpinned(string path, RootRecord? record)
+    /// <summary>Throws <see cref="StoreException"/> where nobody may take it away as it is: for it is a root, lies in one, or holds something that must stay.</summary>
+    public static void RequireNoRoot(ObjectStore store, string path)
+    {
+        string real = RealPath.Of(path);
+        for (string? place = real; place is not null; place = Path.GetDirectoryName(place))
+        {
+            if (Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(place), out FileStatus found) == Errno.None && store.Roots.FindByDirectory(found) is { } record)
+            {
+                throw new StoreException($"{path}: it belongs to the root {store.Roots.AbsolutePath(record)}, which must stay whole; `hacktree roots rm` removes one");
+            }
+        }
+
+        Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(real), out FileStatus status).ThrowIfFailed("statx", path);
+        RequireFree(store, real, status, record: null);
+    }
+
+    /// <summary>Throws <see cref="StoreException"/>, with the reason, where the directory must stay.</summary>
+    /// <param name="store">The store.</param>
+    /// <param name="path">The directory, which is about to go, or to be changed.</param>
+    /// <param name="status">Its status.</param>
+    /// <param name="record">Its record; null where it is no root.</param>
+    internal static void RequireFree(ObjectStore store, string path, in FileStatus status, RootRecord? record)
     {
         if (record is { State: RootState.Pinned })
         {
             throw new StoreException($"{path}: it is pinned; `hacktree roots unpin {record.Path}` lets it be replaced");
         }
-    }
 
-    /// <summary>Throws <see cref="StoreException"/> where the root is in use. <paramref name="status"/> is that of its directory.</summary>
-    internal static void RequireUnused(string path, in FileStatus status)
-    {
-        if (FindUse(path, status) is { } use)
+        if ((FindUse(path, status) ?? FindInside(store, path, isRoot: record is not null)) is { } use)
         {
             throw new StoreException($"{path}: {use}");
         }
     }
 
+    /// <summary>Says what lies in a directory that nobody asked to lose, and what to do; null where nothing does.</summary>
+    private static string? FindInside(ObjectStore store, string path, bool isRoot)
+    {
+        if (store.Path == path || Roots.IsBelow(store.Path, path))
+        {
+            return "the store itself is there; choose another name";
+        }
+
+        // What a root holds came from its commit.
+        if (!isRoot && new[] { path, Path.Combine(path, "objects") }.FirstOrDefault(IsStore) is { } other)
+        {
+            return $"there is a store in it, {other}; remove that by hand if nobody needs it";
+        }
+
+        return store.Roots.FindBelow(path).Select(root => store.Roots.AbsolutePath(root.Record)).FirstOrDefault(place => place != path && Directory.Exists(place)) is { } root
+            ? $"the root {root} lies in it; remove or move that first"
+            : null;
+    }
+
+    /// <summary>A file called "format" may lie in any directory.</summary>
+    private static bool IsStore(string path) => ObjectStore.IsStore(path) && Directory.Exists(Path.Combine(path, "packs"));
+
     /// <summary>Says what uses a root, and what to do; null where nothing does.</summary>
     private static string? FindUse(string path, in FileStatus status) =>
         IsSame(Sys.WorkingDirectory, "/"u8, status) ? "it is the running system's root; boot another one first"
         : MountTable.PointsBelow(path).FirstOrDefault() is { } mount ? $"{mount} is mounted there; unmount it first"
-        : FindProcess(status) is { } process ? $"process {process} runs in it; end that first"
+        : FindProcess(path, status) is { } process ? $"process {process} runs in it; end that first"
         : null;
 
-    /// <summary>A process whose root directory it is, as after chroot(2).</summary>
-    private static int? FindProcess(FileStatus status)
+    /// <summary>A process whose root directory it is, or lies in it, as after chroot(2).</summary>
+    private static int? FindProcess(string path, FileStatus status)
     {
         foreach (string directory in Directory.EnumerateDirectories("/proc"))
         {
             if (int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out int pid)
-                && IsSame(Sys.WorkingDirectory, ByteText.FromArgument($"{directory}/root/."), status))
+                && (IsSame(Sys.WorkingDirectory, ByteText.FromArgument($"{directory}/root/."), status)
+                    || (new FileInfo($"{directory}/root").LinkTarget is { } root && Roots.IsBelow(root, path))))
             {
                 return pid;
             }

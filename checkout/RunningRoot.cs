@@ -15,14 +15,13 @@ public static class RunningRoot
     {
         if (Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(path), out FileStatus status) != Errno.None
             || !status.IsMountRoot
-            || status.Device != store.Identity().Device
-            || store.Roots.FindByInode(status.Inode) is not { } record)
+            || store.Roots.FindByDirectory(status) is not { } record)
         {
             return path;
         }
 
         string place = store.Roots.AbsolutePath(record);
-        return Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(place), out FileStatus found) == Errno.None && found.Inode == status.Inode
+        return Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(place), out FileStatus found) == Errno.None && record.IsOf(found)
             ? place
             : path;
     }

@@ -82,9 +82,9 @@ public sealed partial class TreeImport
     /// </summary>
     private Digest CheckedOutTree(SafeFileHandle directory)
     {
-        bool isBeside = Sys.Stat(directory, out FileStatus status) == Errno.None && status.Device == storeIdentity.Device;
-        return isBeside && !options.Consume
-            && store.Roots.FindByInode(status.Inode) is { Method: CheckoutMethod.Hardlink } record
+        Sys.Stat(directory, out FileStatus status).ThrowIfFailed("statx", source);
+        return !options.Consume
+            && store.Roots.FindByDirectory(status) is { Method: CheckoutMethod.Hardlink } record
             && Digest.TryParse(record.Commit, out Digest digest)
             && store.Packs.TryReadCommit(digest, out Commit? commit) ? commit.Tree : default;
     }

@@ -66,7 +66,7 @@ internal sealed class ImageContent(string path)
         foreach (string root in roots)
         {
             RootRecord record = store.Roots.Find(root)!;
-            store.Roots.Write(root, record with { Inode = inodeOf($"/{root}"), Sealed = made });
+            store.Roots.Write(root, record with { Inode = inodeOf($"/{root}"), Born = null, Above = inodeOf("/"), Sealed = made });
             string file = $"{ImageLayout.Store}/roots/{root}.json";
             files.Add(($"/{file}", At(file)));
         }

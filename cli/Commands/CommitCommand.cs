@@ -60,12 +60,12 @@ internal sealed class CommitCommand : Verb
             Consume = session.Get(consume),
             Progress = new Progress(),
         };
-        if (options.Consume && Path.GetFullPath(session.Get(tree)!) == "/")
+        using ObjectStore store = session.OpenStoreToWrite();
+        if (options.Consume)
         {
-            throw new StoreException("/: --consume would take away the running system; commit it without");
+            RootUse.RequireNoRoot(store, session.Get(tree)!);
         }
 
-        using ObjectStore store = session.OpenStoreToWrite();
         store.Refs.RequireFree(request.Ref);
         if (session.Get(parent) is { } revision)
         {

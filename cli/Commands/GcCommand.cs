@@ -45,6 +45,12 @@ internal sealed class GcCommand : Verb
             Print(result, options.DryRun);
         }
 
+        if (result.Obstacle is { } obstacle)
+        {
+            Failure.Say(obstacle);
+            return ExitCode.Failed;
+        }
+
         return ExitCode.Done;
     }
 

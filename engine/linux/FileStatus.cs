@@ -98,6 +98,9 @@ public readonly struct FileStatus
     /// <summary>Time of the last change of the inode; cannot be set by programs.</summary>
     public FileTime ChangeTime => new(raw.Ctime.Seconds, raw.Ctime.Nanoseconds);
 
+    /// <summary>When the inode was made; cannot be set by programs. Null where the filesystem does not tell.</summary>
+    public FileTime? BirthTime => (raw.Mask & Sys.StatxBirthTime) != 0 ? new FileTime(raw.Btime.Seconds, raw.Btime.Nanoseconds) : null;
+
     /// <summary>For a device node, its major number.</summary>
     public uint DeviceMajor => raw.RdevMajor;
 

@@ -6,6 +6,7 @@ namespace HackTree.Linux;
 public static unsafe partial class Sys
 {
     internal const uint StatxBasicStats = 0x7FF;
+    internal const uint StatxBirthTime = 0x800;
 
     /// <summary>statx(2) of a name; a symbolic link is told of itself. Does not trigger automounts.</summary>
     public static Errno Stat(SafeFileHandle dir, ReadOnlySpan<byte> name, out FileStatus status)
@@ -14,7 +15,7 @@ public static unsafe partial class Sys
         fixed (byte* p = at)
         {
             RawStatx raw = default;
-            Errno errno = Result(Native.Statx(dir, p, AtSymlinkNoFollow | AtNoAutomount, StatxBasicStats, &raw));
+            Errno errno = Result(Native.Statx(dir, p, AtSymlinkNoFollow | AtNoAutomount, StatxBasicStats | StatxBirthTime, &raw));
             status = new FileStatus(raw);
             return errno;
         }
@@ -25,7 +26,7 @@ public static unsafe partial class Sys
     {
         byte empty = 0;
         RawStatx raw = default;
-        Errno errno = Result(Native.Statx(file, &empty, AtEmptyPath, StatxBasicStats, &raw));
+        Errno errno = Result(Native.Statx(file, &empty, AtEmptyPath, StatxBasicStats | StatxBirthTime, &raw));
         status = new FileStatus(raw);
         return errno;
     }

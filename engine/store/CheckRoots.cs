@@ -52,7 +52,8 @@ internal static class CheckRoots
             }
             else if (!Directory.Exists(store.Roots.AbsolutePath(record)))
             {
-                report.Note($"{path}: the root {store.Roots.AbsolutePath(record)} is gone; gc drops the record");
+                report.Note($"{path}: the root {store.Roots.AbsolutePath(record)} is not there; "
+                    + (store.Roots.IsInPlace(record) && record.State != RootState.Pinned ? "gc drops the record" : "should it never come back, `hacktree roots unpin` and `roots rm` forget it"));
             }
 
             return record;

@@ -130,8 +130,21 @@ public sealed class Collect
             result.RootRecordsCompleted += finding.Verdict == RootVerdict.Complete ? 1 : 0;
             if (!options.DryRun)
             {
-                roots.Settle(finding);
+                Settle(finding);
             }
+        }
+    }
+
+    private void Settle(RootFinding finding)
+    {
+        try
+        {
+            roots.Settle(finding);
+        }
+        catch (LinuxException e) when (e.Errno is not (Errno.EIO or Errno.ENOSPC or Errno.EROFS))
+        {
+            // What one root left, say with something mounted in it, must not keep all else from being freed. Its record stays.
+            result.Obstacle ??= $"{e.Message}; it stays until a later gc, all else was done";
         }
     }
 

@@ -67,6 +67,9 @@ public sealed record CollectResult
     /// <summary>Temporary files and abandoned roots removed.</summary>
     public int LitterRemoved { get; internal set; }
 
+    /// <summary>The first leftover that could not be removed, and why, in a sentence; null where all could.</summary>
+    public string? Obstacle { get; internal set; }
+
     /// <summary>Records dropped of roots that are gone or were never finished.</summary>
     public int RootRecordsDropped { get; internal set; }
 

@@ -129,6 +129,8 @@ public sealed class ObjectStore : IDisposable
 
         try
         {
+            // Where roots stand is told by the store's place: a link to it must not make it another one.
+            path = RealPath.Of(path);
             return new ObjectStore(directory, path, StoreFormat.Decode(format, path), StoreLock.Take(directory, path, onWait));
         }
         catch

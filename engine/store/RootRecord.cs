@@ -1,3 +1,5 @@
+using HackTree.Linux;
+
 namespace HackTree.Store;
 
 /// <summary>How far a root has come.</summary>
@@ -53,6 +55,18 @@ public sealed record RootRecord
     public ulong? Inode { get; init; }
 
     /// <summary>
+    /// When that directory was made (statx's btime), in nanoseconds since 1970: an inode number is given again to whatever is made next.
+    /// Null where the filesystem does not tell.
+    /// </summary>
+    public long? Born { get; init; }
+
+    /// <summary>
+    /// The inode of the directory that the root stands in. Where the path leads into another one, the store is seen from elsewhere, as
+    /// from a container that has nothing but the store: then that the root is not there says nothing.
+    /// </summary>
+    public ulong? Above { get; init; }
+
+    /// <summary>
     /// In a ready record: the change time (ctime) of the root's directory when all was done, in nanoseconds since 1970.
     /// A directory of the root whose own is later has been touched since. Null where the maker died before he could say.
     /// </summary>
@@ -63,6 +77,12 @@ public sealed record RootRecord
 
     /// <summary>In a partial record: whether a root is being built, or only a part of a tree or a copy elsewhere.</summary>
     public bool? IsRoot { get; init; }
+
+    /// <summary>Whether the directory of that status is the one that was recorded, as far as the record tells.</summary>
+    public bool IsOf(in FileStatus status) =>
+        status.Type == FileType.Directory
+        && (Inode is not { } inode || inode == status.Inode)
+        && (Born is not { } born || born == status.BirthTime?.ToNanoseconds());
 
     internal byte[] Encode() => CheckedJson.Encode(json =>
     {
@@ -75,6 +95,16 @@ public sealed record RootRecord
         if (Inode is { } inode)
         {
             json.WriteNumber("inode", inode);
+        }
+
+        if (Born is { } born)
+        {
+            json.WriteNumber("born", born);
+        }
+
+        if (Above is { } above)
+        {
+            json.WriteNumber("above", above);
         }
 
         if (Sealed is { } time)
@@ -103,6 +133,8 @@ public sealed record RootRecord
         Method = json.GetName<CheckoutMethod>("method"),
         State = json.GetName<RootState>("state"),
         Inode = json.Find("inode")?.GetUInt64(),
+        Born = json.Find("born")?.GetInt64(),
+        Above = json.Find("above")?.GetUInt64(),
         Sealed = json.Find("sealed")?.GetInt64(),
         Boot = json.Find("boot")?.GetBoolean(),
         IsRoot = json.Find("isRoot")?.GetBoolean(),

@@ -57,7 +57,7 @@ internal sealed class RootSurvey(Roots roots)
         string name = finding.Verdict == RootVerdict.Complete ? roots.NameFor(roots.AbsolutePath(finding.Record)) : finding.Name;
         if (finding.Verdict == RootVerdict.Complete)
         {
-            roots.Write(name, finding.Record with { State = RootState.Ready, Inode = null, IsRoot = null });
+            roots.Write(name, finding.Record with { State = RootState.Ready, IsRoot = null });
         }
 
         if (finding.Verdict == RootVerdict.Drop || name != finding.Name)
@@ -71,10 +71,10 @@ internal sealed class RootSurvey(Roots roots)
         string path = roots.AbsolutePath(record);
         return record.State switch
         {
-            RootState.Partial => JudgePartial(name, record, path),
-
-            // Where the directory above is missing too, a filesystem may not be mounted: the root may come back.
-            RootState.Ready when IsMissing(path) && !IsMissing(Path.GetDirectoryName(path)) => new RootFinding(name, record, RootVerdict.Drop, null),
+            // Where the directory above is gone, so is what was made in it.
+            RootState.Partial when IsMissing(Path.GetDirectoryName(path)) => new RootFinding(name, record, RootVerdict.Drop, null),
+            RootState.Partial when roots.IsInPlace(record) => JudgePartial(name, record, path),
+            RootState.Ready when IsMissing(path) && roots.IsInPlace(record) => new RootFinding(name, record, RootVerdict.Drop, null),
             _ => new RootFinding(name, record, RootVerdict.Hold, null),
         };
     }
@@ -85,11 +85,12 @@ internal sealed class RootSurvey(Roots roots)
         string? litter = IsMissing(partial) ? null : partial;
 
         // The last step of a checkout renames what was built, or lets it change places with the root it replaces.
-        bool isFinished = record.Inode is { } inode
+        bool isFinished = record.Inode is not null
+            && record.IsRoot != false
             && Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(path), out FileStatus status) == Errno.None
-            && status.Inode == inode;
+            && record.IsOf(status);
 
-        return new RootFinding(name, record, isFinished && record.IsRoot != false && !IsRecorded(path, record) ? RootVerdict.Complete : RootVerdict.Drop, litter);
+        return new RootFinding(name, record, isFinished && !IsRecorded(path, record) ? RootVerdict.Complete : RootVerdict.Drop, litter);
     }
 
     /// <summary>Whether its maker had said that the root is finished before he died. It may have been pinned since.</summary>
@@ -99,5 +100,5 @@ internal sealed class RootSurvey(Roots roots)
     /// <summary>Whether nothing is there. A place that cannot be looked at, for want of rights or for a failing disk, is not missing.</summary>
     private static bool IsMissing(string? path) =>
         path is not null
-        && Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(path), out _) is Errno.ENOENT or Errno.ENOTDIR;
+        && Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(path), out _) is Errno.ENOENT or Errno.ENOTDIR or Errno.ENAMETOOLONG;
 }

@@ -3,6 +3,7 @@ using System.Globalization;
 using System.IO.Hashing;
 using System.Text;
 using HackTree.Linux;
+using HackTree.Model;
 using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Store;
@@ -11,6 +12,9 @@ namespace HackTree.Store;
 public sealed class Roots : IDisposable
 {
     private const string Suffix = ".json";
+
+    // What a file name takes, less the hash and the suffix that may be added.
+    private const int EntryLimit = 200;
 
     private readonly SafeFileHandle directory;
     private readonly SafeFileHandle temporary;
@@ -53,36 +57,39 @@ public sealed class Roots : IDisposable
             return null;
         }
 
-        return RootRecord.Decode(bytes) is { } record && Model.Digest.TryParse(record.Commit, out _)
+        return RootRecord.Decode(bytes) is { } record && Digest.TryParse(record.Commit, out _)
             ? record
             : throw new CorruptException($"{Subject(name)}: damaged; remove it, and if the root is still there check it out again");
     }
 
-    /// <summary>The record of the finished root at the absolute path <paramref name="rootPath"/>; null where there is none that can be read.</summary>
+    /// <summary>
+    /// The record of the finished root at the absolute path <paramref name="rootPath"/>; null where there is none. Throws
+    /// <see cref="CorruptException"/> for a damaged one that may be it: nobody may take such a root for one that is not pinned.
+    /// </summary>
     public RootRecord? FindByPath(string rootPath) =>
-        FindReadable(NameFor(rootPath)) is { } record && record.Path == RecordedPath(rootPath) ? record : null;
+        NamesFor(rootPath).Select(Find).FirstOrDefault(record => record is { State: not RootState.Partial } && record.Path == RecordedPath(rootPath));
 
-    /// <summary>The record of the finished root whose directory has that inode on the store's filesystem; null where there is none.</summary>
-    public RootRecord? FindByInode(ulong inode) =>
-        Names().Select(FindReadable).FirstOrDefault(record => record is { State: not RootState.Partial } && record.Inode == inode);
+    /// <summary>The record of the finished root that is the directory of that status; null where there is none.</summary>
+    public RootRecord? FindByDirectory(FileStatus status) => IsBeside(status)
+        ? Finished().Select(root => root.Record).FirstOrDefault(record => record.Inode is not null && record.IsOf(status))
+        : null;
+
+    /// <summary>The finished roots at and below the absolute path <paramref name="top"/>, by the names of their records.</summary>
+    public IEnumerable<(string Name, RootRecord Record)> FindBelow(string top) =>
+        Finished().Where(root => AbsolutePath(root.Record) is var place && (place == top || IsBelow(place, top)));
 
     /// <summary>
-    /// The name under which the root at the absolute path <paramref name="rootPath"/> is recorded: its last component,
+    /// The name under which the root at the absolute path <paramref name="rootPath"/> is recorded, or would be: its last component,
     /// made unique where another root has that name, or is being built under it.
     /// </summary>
     public string NameFor(string rootPath)
     {
-        string name = System.IO.Path.GetFileName(rootPath);
-        string hash = XxHash3.HashToUInt64(Encoding.UTF8.GetBytes(RecordedPath(rootPath))).ToString("x16", CultureInfo.InvariantCulture);
-        if (Encoding.UTF8.GetByteCount(name) > EntryLimit)
-        {
-            return hash;
-        }
+        string[] names = NamesFor(rootPath);
+        return names.FirstOrDefault(name => IsOurs(name) || IsOurs(PartialName(name)))
+            ?? names.FirstOrDefault(name => Find(name) is null && Find(PartialName(name)) is null)
+            ?? names[^1];
 
-        bool isOurs = IsOurs(name) && IsOurs(PartialName(name));
-        return isOurs ? name : $"{name}-{hash}";
-
-        bool IsOurs(string recorded) => FindReadable(recorded) is not { } other || other.Path == RecordedPath(rootPath);
+        bool IsOurs(string name) => Find(name) is { } record && record.Path == RecordedPath(rootPath);
     }
 
     /// <summary>
@@ -141,11 +148,20 @@ public sealed class Roots : IDisposable
     /// </summary>
     public string Require(string nameOrPath)
     {
-        string rootPath = FullPath(nameOrPath);
-        string name = FindByPath(rootPath) is not null ? NameFor(rootPath) : nameOrPath;
-        return !name.Contains('/', StringComparison.Ordinal) && Find(name) is { State: not RootState.Partial }
-            ? name
-            : throw new StoreException($"{nameOrPath}: there is no root of that name; `hacktree roots` lists those there are");
+        string rootPath = RealPath.OfName(nameOrPath);
+        if (FindByPath(rootPath) is not null)
+        {
+            return NameFor(rootPath);
+        }
+
+        if (nameOrPath.Contains('/', StringComparison.Ordinal) || Find(nameOrPath) is not { State: not RootState.Partial } record)
+        {
+            throw new StoreException($"{nameOrPath}: there is no root of that name; `hacktree roots` lists those there are");
+        }
+
+        // Others that end in the same name have longer names here; whoever gives the short one may mean them.
+        string[] alike = [.. Finished().Select(root => root.Record.Path).Where(path => System.IO.Path.GetFileName(path) == System.IO.Path.GetFileName(record.Path))];
+        return alike.Length < 2 ? nameOrPath : throw new StoreException($"{nameOrPath}: it could be {string.Join(" or ", alike)}; name one by its path");
     }
 
     /// <summary>
@@ -172,18 +188,27 @@ public sealed class Roots : IDisposable
         }
     }
 
-    /// <summary>A path as roots are compared by: absolute, without a slash at its end.</summary>
-    public static string FullPath(string path) => System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(path));
+    /// <summary>Whether the absolute path <paramref name="path"/> lies below <paramref name="top"/>.</summary>
+    public static bool IsBelow(string path, string top) => path.StartsWith(top == "/" ? top : top + "/", StringComparison.Ordinal) && path != top;
 
     /// <summary>The path to write into a record for the absolute path <paramref name="rootPath"/>.</summary>
     public string RecordedPath(string rootPath)
     {
-        string prefix = physicalRoot == "/" ? "/" : physicalRoot + "/";
-        return rootPath.StartsWith(prefix, StringComparison.Ordinal) ? rootPath[prefix.Length..] : rootPath;
+        return IsBelow(rootPath, physicalRoot) ? rootPath[(physicalRoot.TrimEnd('/').Length + 1)..] : rootPath;
     }
 
     /// <summary>The absolute path that a record means now: the physical root may be mounted elsewhere than when it was made.</summary>
     public string AbsolutePath(RootRecord record) => System.IO.Path.Combine(physicalRoot, record.Path);
+
+    /// <summary>
+    /// Whether a record's path leads to the directory that it did when the root was made: only then does it mean something that the root
+    /// is not there. False where it was not recorded.
+    /// </summary>
+    internal bool IsInPlace(RootRecord record) =>
+        record.Above is { } above
+        && Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(System.IO.Path.GetDirectoryName(AbsolutePath(record))!), out FileStatus status) == Errno.None
+        && status.Inode == above
+        && (record.IsRoot == false || IsBeside(status));
 
     /// <summary>The name of the record that a root has while it is built.</summary>
     public static string PartialName(string name) => name + ".partial";
@@ -195,9 +220,6 @@ public sealed class Roots : IDisposable
     /// <summary>Closes the directory.</summary>
     public void Dispose() => directory.Dispose();
 
-    // What a file name takes, less the hash and the suffix that may be added.
-    private const int EntryLimit = 200;
-
     /// <summary>A record; null where there is none, or a damaged one.</summary>
     public RootRecord? FindReadable(string name)
     {
@@ -208,6 +230,28 @@ public sealed class Roots : IDisposable
         catch (CorruptException)
         {
             return null;
+        }
+    }
+
+    /// <summary>The names that a root's record may have, the first one if no other root has it.</summary>
+    private string[] NamesFor(string rootPath)
+    {
+        string name = System.IO.Path.GetFileName(rootPath);
+        string hash = XxHash3.HashToUInt64(Encoding.UTF8.GetBytes(RecordedPath(rootPath))).ToString("x16", CultureInfo.InvariantCulture);
+        return Encoding.UTF8.GetByteCount(name) > EntryLimit ? [hash] : [name, $"{name}-{hash}"];
+    }
+
+    /// <summary>Whether it is on the store's filesystem, as roots are.</summary>
+    private bool IsBeside(in FileStatus status) => Sys.Stat(directory, out FileStatus own) == Errno.None && own.Device == status.Device;
+
+    private IEnumerable<(string Name, RootRecord Record)> Finished()
+    {
+        foreach (string name in Names())
+        {
+            if (FindReadable(name) is { State: not RootState.Partial } record)
+            {
+                yield return (name, record);
+            }
         }
     }
 

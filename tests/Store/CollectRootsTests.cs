@@ -56,12 +56,13 @@ public sealed class CollectRootsTests : IDisposable
     {
         Record("pinned", RootState.Pinned);
         Record("away/r1", RootState.Ready, name: "r1");
+        Record("r2", RootState.Ready, above: Inode(store.At("objects")));
 
         CollectResult result = store.Collect();
 
         Assert.Equal((0, 0L), (result.RootRecordsDropped, result.ObjectsRemoved));
         store.Check(out CheckResult check);
-        Assert.Equal(2, check.Notes.Count);
+        Assert.Equal(3, check.Notes.Count);
     }
 
     [Fact]
@@ -91,7 +92,7 @@ public sealed class CollectRootsTests : IDisposable
         Assert.Equal(["roots/r1.json"], store.Files("roots"));
         using ObjectStore opened = store.Open();
         RootRecord record = opened.Roots.Find("r1")!;
-        Assert.Equal((RootState.Ready, commit.ToString(), null), (record.State, record.Commit, record.Inode));
+        Assert.Equal((RootState.Ready, commit.ToString(), Inode(store.At("r1"))), (record.State, record.Commit, record.Inode));
     }
 
     [Theory]
@@ -169,7 +170,7 @@ public sealed class CollectRootsTests : IDisposable
         Assert.Equal(would, store.Collect());
     }
 
-    private void Record(string path, RootState state, Digest of = default, ulong? inode = null, string? name = null, bool? isRoot = null)
+    private void Record(string path, RootState state, Digest of = default, ulong? inode = null, string? name = null, bool? isRoot = null, ulong? above = null)
     {
         using ObjectStore opened = store.Open();
         opened.Roots.Write(name ?? path, new RootRecord
@@ -181,6 +182,7 @@ public sealed class CollectRootsTests : IDisposable
             Method = CheckoutMethod.Hardlink,
             State = state,
             Inode = inode,
+            Above = above ?? Inode(store.At(".")),
             IsRoot = isRoot,
         });
     }

@@ -41,6 +41,8 @@ public sealed class RootsTests : IDisposable
               "method": "Reflink",
               "state": "Pinned",
               "inode": 18446744073709551615,
+              "born": -2,
+              "above": 2,
               "sealed": -1,
               "boot": true,
               "isRoot": false,
@@ -48,7 +50,7 @@ public sealed class RootsTests : IDisposable
             }
 
             """;
-        opened.Roots.Write("r1", record with { Inode = ulong.MaxValue, Sealed = -1, Boot = true, IsRoot = false });
+        opened.Roots.Write("r1", record with { Inode = ulong.MaxValue, Born = -2, Above = 2, Sealed = -1, Boot = true, IsRoot = false });
         string blank = Golden.Replace("COMMIT", record.Commit).Replace("CHECK", "0000000000000000");
         ulong check = System.IO.Hashing.XxHash3.HashToUInt64(System.Text.Encoding.UTF8.GetBytes(blank));
         Assert.Equal(blank.Replace("0000000000000000", $"{check:x16}"), File.ReadAllText($"{store.Path}/roots/r1.json"));
