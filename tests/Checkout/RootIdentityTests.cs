@@ -138,7 +138,8 @@ public sealed class RootIdentityTests : IDisposable
         there.Ok("commit", "-b", "one", root.At("source"));
         for (int i = 0; i < 20; i++)
         {
-            while (!Hacktree.StartAndKill(TimeSpan.FromMilliseconds(8), there.Arguments("checkout", "one", there.At("r1"))))
+            Hacktree.StartAndKill(TimeSpan.FromMilliseconds(8), there.Arguments("checkout", "one", there.At("r1")));
+            if (File.Exists(there.At("objects/roots/r1.json")))
             {
                 there.Ok("roots", "rm", "r1");
             }
