@@ -87,8 +87,7 @@ internal sealed class RepackPlan
             }
         }
 
-        Digest name = store.Packs.Publish(writer);
-        store.Sync();
+        Digest name = store.Publish(writer);
         freed -= name.IsNone ? 0 : writer.Length;
         return name;
     }

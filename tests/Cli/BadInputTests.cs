@@ -88,7 +88,7 @@ public sealed class BadInputTests : IDisposable
                 ids.Add(Commit.DigestOf(commit).ToString());
             }
 
-            store.Packs.Publish(pack);
+            store.Publish(pack);
         }
 
         string prefix = ids.GroupBy(id => id[..4]).First(group => group.Count() > 1).Key;
