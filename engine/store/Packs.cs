@@ -189,6 +189,20 @@ public sealed class Packs : IDisposable
         return bytes;
     }
 
+    /// <summary>Whether a pack's copy of an object is what its digest says.</summary>
+    internal bool IsSound(PackFile file, IndexRow row)
+    {
+        CorruptException? damage = null;
+        return TryRead(file, row, null, ref damage, out _);
+    }
+
+    /// <summary>Reads an object from a pack or, where that copy is damaged, from another that has it. Compares it with its digest.</summary>
+    internal ReadOnlyMemory<byte> ReadSound(PackFile file, IndexRow row)
+    {
+        CorruptException? damage = null;
+        return TryRead(file, row, null, ref damage, out ReadOnlyMemory<byte> bytes) || TryReadKnown(row.Kind, row.Digest, null, out bytes) ? bytes : throw damage!;
+    }
+
     /// <summary>Looks at the directory again at the next use. Packs in use by other threads stay open until the end.</summary>
     internal void Forget()
     {
