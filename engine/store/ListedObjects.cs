@@ -7,9 +7,9 @@ namespace HackTree.Store;
 
 /// <summary>
 /// Knows which objects are there, once it pays to know: a fan-out directory in which many names are looked up is listed, and
-/// from then on a name costs no system call. Each name is kept as a hash of 64 bits, of a seed that is new in each process: nobody
-/// can make two names that agree in it. No name goes while the store's lock is
-/// held, but by gc in this process, which calls <see cref="Forget"/>; those that other processes make are not known. Thread-safe.
+/// from then on a name costs no system call. Each name is kept as a hash of 64 bits, with a seed that is new in each process, so that
+/// nobody can make two names that agree in it. No name goes while the store's lock is held, but by gc in this process, which
+/// calls <see cref="Forget"/>; those that other processes make are not known. Thread-safe.
 /// </summary>
 internal sealed class ListedObjects
 {
