@@ -30,8 +30,8 @@ public sealed record CommitRequest
 public static class Committer
 {
     /// <summary>
-    /// Completes the pack with the commit, makes everything durable with one sync, then sets the ref: at no instant does
-    /// a ref name what a power cut could take away. Answers the commit's digest.
+    /// Completes the pack with the commit, makes everything durable with one sync, then names the pack, then sets the ref: at no
+    /// instant can a commit be read, or does a ref name one, of which a power cut could take a part away. Answers the commit's digest.
     /// </summary>
     public static Digest Run(ObjectStore store, PackWriter pack, ImportResult tree, CommitRequest request)
     {
@@ -54,8 +54,7 @@ public static class Committer
         byte[] bytes = commit.Encode();
         Digest digest = Commit.DigestOf(bytes);
         pack.Add(PackedKind.Commit, digest, bytes);
-        store.Packs.Publish(pack);
-        store.Sync();
+        store.Publish(pack);
         store.Refs.Set(request.Ref, digest, $"commit: {request.Subject}");
         return digest;
     }

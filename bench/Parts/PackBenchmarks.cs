@@ -32,7 +32,7 @@ public class PackBenchmarks : IDisposable
             _ = pack.Add(PackedKind.Tree, digests[i], tree.Bytes);
         }
 
-        _ = store.Packs.Publish(pack);
+        _ = store.Publish(pack);
         var random = new Random(1);
         for (int i = 0; i < Asked; i++)
         {

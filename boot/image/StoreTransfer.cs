@@ -41,8 +41,7 @@ internal sealed class StoreTransfer(ObjectStore source, ObjectStore target, Prog
         }
 
         _ = pack.Add(PackedKind.Commit, digest, commit.Encode());
-        _ = target.Packs.Publish(pack);
-        target.Sync();
+        _ = target.Publish(pack);
         using IDisposable turn = target.Refs.TakeTurn();
         target.Refs.Set(refName, digest, $"image: {commit.Subject}");
     }

@@ -14,6 +14,7 @@ internal sealed class RefsCommand : Verb
         json = AddJson();
         Add(new SetRef());
         Add(new DeleteRef());
+        Add(new RefsLogCommand());
     }
 
     protected override int Run(Session session)

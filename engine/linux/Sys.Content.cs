@@ -10,6 +10,7 @@ public static unsafe partial class Sys
     internal const int SeekHole = 4;
     internal const nuint FiClone = 0x40049409;
     internal const int AdviceSequential = 2;
+    internal const int AdviceDoNotNeed = 4;
 
     /// <summary>pread(2) until <paramref name="buffer"/> is full or the file ends; <paramref name="count"/> bytes were read.</summary>
     public static Errno ReadAt(SafeFileHandle file, Span<byte> buffer, long offset, out int count)
@@ -146,6 +147,9 @@ public static unsafe partial class Sys
 
     /// <summary>Tells the kernel that a file will be read from front to back (posix_fadvise(2)). Only advice: no errors.</summary>
     public static void AdviseSequential(SafeFileHandle file) => _ = Native.FAdvise(file, 0, 0, AdviceSequential);
+
+    /// <summary>Lets go of what the page cache has of a file (posix_fadvise(2)), unless it is still to be written: what is read next comes from the disk.</summary>
+    public static void DropCached(SafeFileHandle file) => _ = Native.FAdvise(file, 0, 0, AdviceDoNotNeed);
 
     /// <summary>ftruncate(2).</summary>
     public static Errno Truncate(SafeFileHandle file, long length) => Result(Native.FTruncate(file, length));

@@ -140,6 +140,9 @@ public sealed partial class Blobs : IDisposable
 
         using SafeFileHandle file = Open(name);
         Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", Subject(name));
+
+        // After a failed sync the page cache has what should have been written, and calls it clean.
+        Sys.DropCached(file);
         return FileContent.Read(file, status, null, Subject(name)) == name.Blob;
     }
 

@@ -92,7 +92,7 @@ public sealed class Collect
                 live.Add(commit, $"root {name}", 0);
             }
 
-            return RepackPlan.Make(store.Packs.Files, live);
+            return RepackPlan.Make(store.Packs, live);
         }
         catch (CorruptException e)
         {

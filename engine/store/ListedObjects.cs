@@ -1,4 +1,5 @@
 using System.IO.Hashing;
+using System.Security.Cryptography;
 using HackTree.Linux;
 using Microsoft.Win32.SafeHandles;
 
@@ -6,14 +7,17 @@ namespace HackTree.Store;
 
 /// <summary>
 /// Knows which objects are there, once it pays to know: a fan-out directory in which many names are looked up is listed, and
-/// from then on a name costs no system call. Each name is kept as a hash of 64 bits. No name goes while the store's lock is
-/// held, but by gc in this process, which calls <see cref="Forget"/>; those that other processes make are not known. Thread-safe.
+/// from then on a name costs no system call. Each name is kept as a hash of 64 bits, with a seed that is new in each process, so that
+/// nobody can make two names that agree in it. No name goes while the store's lock is held, but by gc in this process, which
+/// calls <see cref="Forget"/>; those that other processes make are not known. Thread-safe.
 /// </summary>
 internal sealed class ListedObjects
 {
     // About what a name takes in a directory, and how many names are listed in the time that looking up one takes.
     private const int BytesPerName = 128;
     private const int NamesPerLookUp = 16;
+
+    private static readonly long Seed = BitConverter.ToInt64(RandomNumberGenerator.GetBytes(sizeof(long)));
 
     // One for each thread: 256 of them would be 16 MB of new memory.
     [ThreadStatic]
@@ -42,7 +46,7 @@ internal sealed class ListedObjects
                 List(number, fan);
             }
 
-            return fan.Hashes is null ? null : fan.Hashes.BinarySearch(XxHash3.HashToUInt64(name)) >= 0;
+            return fan.Hashes is null ? null : fan.Hashes.BinarySearch(Hash(name)) >= 0;
         }
     }
 
@@ -52,7 +56,7 @@ internal sealed class ListedObjects
         Fan fan = fans[number];
         lock (fan)
         {
-            ulong hash = XxHash3.HashToUInt64(name);
+            ulong hash = Hash(name);
             if (fan.Hashes?.BinarySearch(hash) is < 0 and int place)
             {
                 fan.Hashes.Insert(~place, hash);
@@ -73,6 +77,8 @@ internal sealed class ListedObjects
         }
     }
 
+    private static ulong Hash(ReadOnlySpan<byte> name) => XxHash3.HashToUInt64(name, Seed);
+
     private void List(byte number, Fan fan)
     {
         using SafeFileHandle directory = openFan(number);
@@ -89,7 +95,7 @@ internal sealed class ListedObjects
         reader.Start(directory, path);
         while (reader.Next())
         {
-            hashes.Add(XxHash3.HashToUInt64(reader.Name));
+            hashes.Add(Hash(reader.Name));
         }
 
         hashes.Sort();

@@ -155,6 +155,22 @@ public sealed class ObjectStore : IDisposable
     }
 
     /// <summary>
+    /// Completes a pack, makes it durable with all that it needs by one <see cref="Sync"/>, and only then gives it its name, durably too: a
+    /// commit that can be read has all its objects, whatever a power cut leaves. Answers that name's digest, none for a pack without objects.
+    /// </summary>
+    public Digest Publish(PackWriter pack)
+    {
+        Digest name = pack.Count == 0 ? default : pack.Complete();
+        Sync();
+        if (!name.IsNone)
+        {
+            Packs.Add(pack, name);
+        }
+
+        return name;
+    }
+
+    /// <summary>
     /// Makes all that was written durable, once for a whole commit (syncfs(2)). Not while other threads of this process
     /// add objects.
     /// </summary>

@@ -17,6 +17,7 @@ public sealed class PackWriter : IDisposable
 {
     private readonly Lock gate = new();
     private readonly SafeFileHandle file;
+    private readonly SafeFileHandle temporary;
     private readonly string subject;
     private readonly ArrayBufferWriter<byte> block = new(PackLayout.BlockTarget * 2);
     private readonly List<BlockRow> blocks = [];
@@ -24,11 +25,12 @@ public sealed class PackWriter : IDisposable
     private readonly IncrementalHash name = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
     private long written;
 
-    /// <summary>Starts a pack in a directory of the store's filesystem.</summary>
-    internal PackWriter(SafeFileHandle directory, string subject)
+    /// <summary>Starts a pack in a directory of the store's filesystem, which stays open until the pack has its name.</summary>
+    internal PackWriter(SafeFileHandle temporary, string subject)
     {
+        this.temporary = temporary;
         this.subject = subject;
-        Sys.Open(directory, "."u8, OpenFlags.Temporary | OpenFlags.ReadWrite, out file, 0x124).ThrowIfFailed("openat", subject);
+        Sys.Open(temporary, "."u8, OpenFlags.Temporary | OpenFlags.ReadWrite, out file, 0x124).ThrowIfFailed("openat", subject);
         try
         {
             Span<byte> header = stackalloc byte[PackLayout.HeaderSize];
@@ -89,27 +91,23 @@ public sealed class PackWriter : IDisposable
     }
 
     /// <summary>
-    /// Completes the pack and gives it its name in <paramref name="packs"/>; answers that name's digest, none for a pack
-    /// without objects. The name is not durable until the filesystem is synced.
+    /// Gives the completed pack its name in <paramref name="packs"/>. Its content must be durable already: a power cut must not
+    /// leave a name with half a pack, over which every look-up would stumble.
     /// </summary>
-    internal Digest Publish(SafeFileHandle packs)
+    internal void GiveName(SafeFileHandle packs, Digest digest)
     {
-        if (Count == 0)
-        {
-            return default;
-        }
-
-        Digest digest = Complete();
-
-        // The content first: a power cut must not leave a name with half a pack, over which every look-up would stumble.
-        Sys.Sync(file).ThrowIfFailed("fsync", subject);
+        string packPath = $"{subject}/{digest}.pack";
         Errno errno = Sys.LinkOpenFile(file, packs, FileName(digest));
         if (errno != Errno.EEXIST)
         {
-            errno.ThrowIfFailed("linkat", $"{subject}/{digest}.pack");
+            errno.ThrowIfFailed("linkat", packPath);
+            return;
         }
 
-        return digest;
+        // What has the name may be damaged: gc writes such a pack anew, from copies that are right.
+        byte[] temporaryName = AtomicFile.TemporaryName();
+        Sys.LinkOpenFile(file, temporary, temporaryName).ThrowIfFailed("linkat", packPath);
+        Sys.Rename(temporary, temporaryName, packs, FileName(digest)).ThrowIfFailed("renameat2", packPath);
     }
 
     /// <summary>Completes the pack without a name and opens it for reading; it is gone when that is disposed. The writer has ended.</summary>
@@ -130,7 +128,8 @@ public sealed class PackWriter : IDisposable
 
     internal static byte[] FileName(Digest digest) => Encoding.ASCII.GetBytes($"{digest}.pack");
 
-    private Digest Complete()
+    /// <summary>Writes all that is still to be written, once; answers the digest that is to be the name. Nothing can be added any more.</summary>
+    internal Digest Complete()
     {
         lock (gate)
         {

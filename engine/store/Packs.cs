@@ -18,6 +18,7 @@ public sealed class Packs : IDisposable
     private readonly Lock gate = new();
     private readonly BlockCache blocks = new();
     private readonly Dictionary<Digest, PackFile> opened = [];
+    private readonly List<PackFile> replaced = [];
     private PackSet? known;
     private PackFile[] unnamed = [];
 
@@ -66,12 +67,24 @@ public sealed class Packs : IDisposable
         }
     }
 
-    /// <summary>Completes a pack and makes what it holds readable here. Not durable until the filesystem is synced.</summary>
-    public Digest Publish(PackWriter writer)
+    /// <summary>
+    /// Gives a completed pack its name, durably; from then on everybody can read what it holds. Its content, and all that its
+    /// trees need, must be durable already (<see cref="ObjectStore.Publish"/>).
+    /// </summary>
+    internal void Add(PackWriter writer, Digest name)
     {
-        Digest name = writer.Publish(directory);
-        Forget();
-        return name;
+        writer.GiveName(directory, name);
+        Sys.Sync(directory).ThrowIfFailed("fsync", path);
+        lock (gate)
+        {
+            // One that had the name already is another file now.
+            if (opened.Remove(name, out PackFile? old))
+            {
+                replaced.Add(old);
+            }
+
+            known = null;
+        }
     }
 
     /// <summary>Completes a pack for this process only: its trees can be read until the store is closed, and are never stored.</summary>
@@ -176,6 +189,20 @@ public sealed class Packs : IDisposable
         return bytes;
     }
 
+    /// <summary>Whether a pack's copy of an object is what its digest says.</summary>
+    internal bool IsSound(PackFile file, IndexRow row)
+    {
+        CorruptException? damage = null;
+        return TryRead(file, row, null, ref damage, out _);
+    }
+
+    /// <summary>Reads an object from a pack or, where that copy is damaged, from another that has it. Compares it with its digest.</summary>
+    internal ReadOnlyMemory<byte> ReadSound(PackFile file, IndexRow row)
+    {
+        CorruptException? damage = null;
+        return TryRead(file, row, null, ref damage, out ReadOnlyMemory<byte> bytes) || TryReadKnown(row.Kind, row.Digest, null, out bytes) ? bytes : throw damage!;
+    }
+
     /// <summary>Looks at the directory again at the next use. Packs in use by other threads stay open until the end.</summary>
     internal void Forget()
     {
@@ -202,7 +229,7 @@ public sealed class Packs : IDisposable
     {
         lock (gate)
         {
-            foreach (PackFile file in opened.Values.Concat(unnamed))
+            foreach (PackFile file in opened.Values.Concat(replaced).Concat(unnamed))
             {
                 file.Dispose();
             }

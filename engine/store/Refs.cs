@@ -163,7 +163,7 @@ public sealed class Refs : IDisposable
         Sys.SyncFilesystem(refs).ThrowIfFailed("syncfs", Subject(name));
     }
 
-    /// <summary>The lines of a ref's log, oldest first: "&lt;before&gt; &lt;after&gt; &lt;seconds since 1970&gt; &lt;why&gt;", "-" for none.</summary>
+    /// <summary>The lines of a ref's log, oldest first, as <see cref="RefChange"/> reads them; of a ref that was deleted too.</summary>
     public IReadOnlyList<string> Log(string name) =>
         RefName.IsValid(name) && AtomicFile.TryRead(logs, Encoding.ASCII.GetBytes(name + ".log"), LogSubject(name), MaxLogLength) is { } bytes
             ? Encoding.UTF8.GetString(bytes).Split('\n', StringSplitOptions.RemoveEmptyEntries)
@@ -180,13 +180,25 @@ public sealed class Refs : IDisposable
     {
         using SafeFileHandle directory = MakeParents(logs, name, LogSubject(name));
         byte[] fileName = [.. LastComponent(name), .. ".log"u8];
-        Sys.Open(directory, fileName, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Append | OpenFlags.NoFollow, out SafeFileHandle file, 0x1A4)
+        Sys.Open(directory, fileName, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Append | OpenFlags.NoFollow, out SafeFileHandle file, 0x1A4)
             .ThrowIfFailed("openat", LogSubject(name));
         using (file)
         {
-            string line = $"{TextOf(before)} {TextOf(after)} {DateTimeOffset.UtcNow.ToUnixTimeSeconds()} {why.ReplaceLineEndings(" ")}\n";
-            Sys.Write(file, Encoding.UTF8.GetBytes(line)).ThrowIfFailed("write", LogSubject(name));
+            // A full disk may have cut the last line short: that one stays as it is, on a line of its own.
+            string start = EndsInLine(file, LogSubject(name)) ? "" : "\n";
+            var change = new RefChange(before, after, DateTimeOffset.UtcNow.ToUnixTimeSeconds(), why.ReplaceLineEndings(" "));
+
+            // Not synced: nothing is decided by a log, so the last lines before a power cut are not worth a flush in each commit.
+            Sys.Write(file, Encoding.UTF8.GetBytes($"{start}{change}\n")).ThrowIfFailed("write", LogSubject(name));
         }
+    }
+
+    private static bool EndsInLine(SafeFileHandle file, string subject)
+    {
+        Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", subject);
+        Span<byte> last = [(byte)'\n'];
+        Sys.ReadAt(file, last, Math.Max(status.Size - 1, 0), out _).ThrowIfFailed("pread", subject);
+        return last[0] == (byte)'\n';
     }
 
     private static SafeFileHandle MakeParents(SafeFileHandle top, string name, string subject)
@@ -309,8 +321,6 @@ public sealed class Refs : IDisposable
         && status.Type != FileType.Directory;
 
     private static ReadOnlySpan<byte> LastComponent(string name) => Encoding.ASCII.GetBytes(name[(name.LastIndexOf('/') + 1)..]);
-
-    private static string TextOf(Digest digest) => digest.IsNone ? "-" : digest.ToString();
 
     private string Subject(string name) => $"{path}/{name}";
 

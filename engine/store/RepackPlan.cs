@@ -5,7 +5,7 @@ namespace HackTree.Store;
 /// <summary>
 /// Which packs gc keeps as they are, which it removes, and which it writes anew into one, because something in them is
 /// dead or because there are so many that look-ups are slow. Applied, every live object is in a pack at every instant:
-/// the new pack is durable before an old one goes.
+/// the new pack is durable before an old one goes, and where a copy in another pack makes one superfluous, that copy was read.
 /// </summary>
 internal sealed class RepackPlan
 {
@@ -13,6 +13,7 @@ internal sealed class RepackPlan
     internal const int MostPacks = 50;
 
     private readonly HashSet<Digest> kept = [];
+    private readonly List<PackFile> keptPacks = [];
 
     private RepackPlan()
     {
@@ -29,25 +30,17 @@ internal sealed class RepackPlan
     internal long DeadCommits { get; private set; }
 
     /// <summary>Decides. Throws <see cref="CorruptException"/> for a pack whose index is damaged.</summary>
-    internal static RepackPlan Make(IReadOnlyList<PackFile> packs, LiveWalk live)
+    internal static RepackPlan Make(Packs packs, LiveWalk live)
     {
-        var plan = new RepackPlan();
-        var dead = new HashSet<Digest>();
-        var clean = new List<PackFile>();
-        var mixed = new List<PackFile>();
-        foreach (PackFile pack in packs.OrderByDescending(pack => pack.Count).ThenBy(pack => pack.Name))
+        // Damage is rare, and each round finds more of it: then what stays is decided again without the packs that have it.
+        var damaged = new HashSet<PackFile>();
+        RepackPlan plan;
+        do
         {
-            bool isMixed = plan.CountDead(pack, live, dead);
-
-            // Of packs that hold the same, as after a crash between writing a pack and removing its parts, one stays.
-            (isMixed ? mixed : plan.Keep(pack) ? clean : plan.Removed).Add(pack);
+            plan = new RepackPlan();
+            plan.Decide(packs.Files, live, damaged);
         }
-
-        plan.Merge(clean, mixed.Count > 0);
-        foreach (PackFile pack in mixed)
-        {
-            (plan.HasMore(pack, live) ? plan.Rewritten : plan.Removed).Add(pack);
-        }
+        while (plan.FindDamage(packs, live, damaged));
 
         return plan;
     }
@@ -63,10 +56,15 @@ internal sealed class RepackPlan
         // Where nothing is to be kept nothing is written: a full disk must not stop gc from freeing it.
         long freed = 0;
         Digest name = Rewritten.Count == 0 ? default : Write(store, live, ref freed);
-        foreach (PackFile pack in Rewritten.Concat(Removed).Where(pack => pack.Name != name))
+        foreach (PackFile pack in Rewritten.Concat(Removed))
         {
             freed += pack.Length;
-            store.Packs.Remove(pack.Name);
+
+            // The new one may be what a damaged one was meant to be: then it has its name, and took its place.
+            if (pack.Name != name)
+            {
+                store.Packs.Remove(pack.Name);
+            }
         }
 
         store.Sync();
@@ -80,30 +78,71 @@ internal sealed class RepackPlan
         {
             foreach (IndexRow row in pack.RowsInBlockOrder())
             {
-                if (live.IsLive(row.Kind, row.Digest) && !kept.Contains(row.Digest))
+                if (live.IsLive(row.Kind, row.Digest) && !kept.Contains(row.Digest) && !writer.Contains(row.Digest))
                 {
-                    Copy(store.Packs, pack, row, writer);
+                    // Compared with its digest: the last chance to notice damage before the original goes.
+                    writer.Add(row.Kind, row.Digest, store.Packs.ReadSound(pack, row).Span);
                 }
             }
         }
 
-        Digest name = store.Packs.Publish(writer);
-        store.Sync();
+        Digest name = store.Publish(writer);
         freed -= name.IsNone ? 0 : writer.Length;
         return name;
     }
 
-    private static void Copy(Packs packs, PackFile pack, IndexRow row, PackWriter writer)
+    private void Decide(IReadOnlyList<PackFile> packs, LiveWalk live, HashSet<PackFile> damaged)
     {
-        ReadOnlyMemory<byte> bytes = packs.Read(pack, row);
-
-        // A digest computed here is the last chance to notice damage before the original goes.
-        if (PackedObject.DigestOf(row.Kind, bytes.Span) != row.Digest)
+        var dead = new HashSet<Digest>();
+        var clean = new List<PackFile>();
+        var mixed = new List<PackFile>();
+        foreach (PackFile pack in packs.OrderByDescending(pack => pack.Count).ThenBy(pack => pack.Name))
         {
-            throw pack.Damaged($"what it holds as {row.Digest} is something else");
+            bool isMixed = CountDead(pack, live, dead) || damaged.Contains(pack);
+
+            // Of packs that hold the same, as after a crash between writing a pack and removing its parts, one stays.
+            (isMixed ? mixed : Keep(pack) ? clean : Removed).Add(pack);
         }
 
-        writer.Add(row.Kind, row.Digest, bytes.Span);
+        Merge(clean, mixed.Count > 0);
+        foreach (PackFile pack in mixed)
+        {
+            (HasMore(pack, live) ? Rewritten : Removed).Add(pack);
+        }
+    }
+
+    /// <summary>
+    /// Reads what is not copied from a pack that goes because one that stays has it; answers whether a copy there is damaged, and adds
+    /// its pack to <paramref name="damaged"/>. Reads nothing where nothing goes, and nothing of what only one pack has.
+    /// </summary>
+    private bool FindDamage(Packs packs, LiveWalk live, HashSet<PackFile> damaged)
+    {
+        var wanted = new HashSet<Digest>();
+        foreach (PackFile pack in Rewritten.Concat(Removed))
+        {
+            for (int i = 0; i < pack.Count; i++)
+            {
+                IndexRow row = pack.Row(i);
+                if (live.IsLive(row.Kind, row.Digest) && kept.Contains(row.Digest))
+                {
+                    wanted.Add(row.Digest);
+                }
+            }
+        }
+
+        int before = damaged.Count;
+        for (int i = 0; i < keptPacks.Count && wanted.Count > 0; i++)
+        {
+            foreach (IndexRow row in keptPacks[i].RowsInBlockOrder())
+            {
+                if (wanted.Remove(row.Digest) && !packs.IsSound(keptPacks[i], row))
+                {
+                    damaged.Add(keptPacks[i]);
+                }
+            }
+        }
+
+        return damaged.Count > before;
     }
 
     private bool CountDead(PackFile pack, LiveWalk live, HashSet<Digest> dead)
@@ -132,6 +171,11 @@ internal sealed class RepackPlan
             isNew |= kept.Add(pack.Row(i).Digest);
         }
 
+        if (isNew)
+        {
+            keptPacks.Add(pack);
+        }
+
         return isNew;
     }
 
@@ -157,6 +201,7 @@ internal sealed class RepackPlan
         }
 
         kept.Clear();
+        keptPacks.Clear();
         for (int i = 0; i < clean.Count; i++)
         {
             if (i < MostPacks / 2)

@@ -26,7 +26,7 @@ public sealed class TreeConsumeTests
         // editors make them, for the first one has become the object.
         File.Delete(rewritten);
         File.WriteAllText(rewritten, "new!");
-        store.Packs.Publish(pack);
+        store.Publish(pack);
         Assert.NotEqual(0, TreeConsume.Run(store, imported, tree));
         Assert.Equal("new!", File.ReadAllText(rewritten));
         Assert.False(File.Exists(settled));

@@ -49,6 +49,7 @@ public sealed class BadInputTests : IDisposable
     [InlineData("'debian' cannot be one itself", "commit", "-b", "debian", "tree")]
     [InlineData("'debian/test' is a ref itself", "commit", "-b", "debian/test/x", "tree")]
     [InlineData("there is no ref 'x'", "refs", "delete", "x")]
+    [InlineData("there is no log of 'x'", "refs", "log", "x")]
     [InlineData("no such file or directory", "commit", "-b", "x", "nowhere")]
     [InlineData("not a directory; a tree is a directory, and an archive is given with --tar", "commit", "-b", "x", "tree/etc/passwd")]
     [InlineData("no such file or directory", "commit", "-b", "x", "--tar", "nowhere")]
@@ -88,7 +89,7 @@ public sealed class BadInputTests : IDisposable
                 ids.Add(Commit.DigestOf(commit).ToString());
             }
 
-            store.Packs.Publish(pack);
+            store.Publish(pack);
         }
 
         string prefix = ids.GroupBy(id => id[..4]).First(group => group.Count() > 1).Key;

@@ -25,6 +25,14 @@ public sealed class JsonTests : IDisposable
     public void Refs() => Assert.Equal([("a", second, "two")], Read("refs").EnumerateArray().Select(r => (Text(r, "name"), Text(r, "commit"), Text(r, "subject"))));
 
     [Fact]
+    public void A_refs_log()
+    {
+        JsonElement[] log = [.. Read("refs", "log", "a").EnumerateArray()];
+        Assert.Equal([(first, second, "commit: two"), (null, first, "commit: one")], log.Select(c => (c.GetProperty("before").GetString(), Text(c, "after"), Text(c, "why"))));
+        Assert.All(log, c => Assert.True(c.GetProperty("time").GetInt64() > 0));
+    }
+
+    [Fact]
     public void Log_and_show()
     {
         JsonElement[] log = [.. Read("log", "a").EnumerateArray()];

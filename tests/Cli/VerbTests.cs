@@ -108,7 +108,7 @@ public sealed class VerbTests : IDisposable
     }
 
     [Fact]
-    public void Refs_are_listed_set_and_deleted()
+    public void Refs_are_listed_set_and_deleted_and_their_logs_stay()
     {
         string first = world.Commit("a", "-s", "one");
         string second = world.Commit("a", "-s", "two");
@@ -116,6 +116,13 @@ public sealed class VerbTests : IDisposable
         Assert.Matches($"^a      {second[..16]}  [-0-9]+ [0-9:]+  two\nold/a  {first[..16]}  [-0-9]+ [0-9:]+  one\n$", world.Run("refs").Succeeded());
         world.Run("refs", "delete", "a").Succeeded();
         Assert.StartsWith("old/a ", world.Run("refs").Succeeded());
+        const string time = "[-0-9]+ [0-9:]+";
+        string log = $"{time}  none              deleted\n{time}  {second[..16]}  commit: two\n{time}  {first[..16]}  commit: one\n";
+        Assert.Matches($"^{log}$", world.Run("refs", "log", "a").Succeeded());
+        world.Shell($"printf %s {first} >> objects/logs/a.log").Succeeded();
+        ToolResult cut = world.Run("refs", "log", "a");
+        Assert.Matches($"^{log}$", cut.Succeeded());
+        Assert.Contains($"is not whole: {first}", cut.Error);
     }
 
     [Fact]
@@ -235,7 +242,7 @@ public sealed class VerbTests : IDisposable
     public void Version_is_told(string how) => Assert.Matches(@"^hacktree \d+\.\d+\.\d+ \(store format 1\)\n$", world.Run(how).Succeeded());
 
     [Theory]
-    [InlineData("init"), InlineData("commit"), InlineData("checkout"), InlineData("refs"), InlineData("refs set"), InlineData("refs delete"), InlineData("log")]
+    [InlineData("init"), InlineData("commit"), InlineData("checkout"), InlineData("refs"), InlineData("refs set"), InlineData("refs delete"), InlineData("refs log"), InlineData("log")]
     [InlineData("show"), InlineData("ls"), InlineData("cat"), InlineData("diff"), InlineData("export"), InlineData("roots"), InlineData("gc"), InlineData("fsck")]
     [InlineData("du"), InlineData("hash"), InlineData("version"), InlineData("completion")]
     public void Help_ends_with_an_example(string verb)

@@ -63,6 +63,19 @@ public sealed class FailingCallTests
         root.AssertCleanAfterGc();
     }
 
+    [Fact]
+    public void A_commit_whose_sync_fails_is_in_no_pack()
+    {
+        Tools.Require("strace");
+        using var root = new PhysicalRoot();
+        MakeRoot(root);
+        string[] packs = Directory.GetFiles($"{root.Store}/packs");
+
+        Assert.True(RunFailing(root, "commit -b newer source", "syncfs", "EIO", 1, out ToolResult result));
+        Hacktree.Refused(result);
+        Assert.Equal(packs, Directory.GetFiles($"{root.Store}/packs"));
+    }
+
     /// <summary>Commits "old" and "new" that differ in each way, and a root of the old one.</summary>
     private static (SortedDictionary<string, string> Old, SortedDictionary<string, string> New) MakeRoot(PhysicalRoot root)
     {
@@ -87,7 +100,7 @@ public sealed class FailingCallTests
     private static bool RunFailing(PhysicalRoot root, string command, string call, string error, int number, out ToolResult result)
     {
         string trace = root.At("trace");
-        string[] words = [.. command.Split(' ').Select(word => word is "r0" or "r1" ? root.At(word) : word)];
+        string[] words = [.. command.Split(' ').Select(word => word is "r0" or "r1" or "source" ? root.At(word) : word)];
         string[] strace = ["-f", "-o", trace, "-e", $"trace={call}", "-e", $"inject={call}:error={error}:when={number}"];
         result = Tools.Run("strace", [.. strace, Hacktree.Path, "--quiet", .. root.Arguments(words)]);
         return File.ReadAllText(trace).Contains("(INJECTED)", StringComparison.Ordinal);

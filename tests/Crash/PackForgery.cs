@@ -78,7 +78,7 @@ internal sealed class PackForgery : IDisposable
     /// <summary>Puts the pack into the store, and a ref that names the commit.</summary>
     public void Publish(string refName, Digest commit)
     {
-        writer.Publish(packs);
+        writer.GiveName(packs, writer.Complete());
         SetRef(store, refName, commit);
     }
 

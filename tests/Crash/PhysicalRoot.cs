@@ -1,5 +1,7 @@
 using System.Globalization;
 using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
 using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Crash;
@@ -65,6 +67,21 @@ internal sealed class PhysicalRoot : IDisposable
     {
         ToolResult result = Run("fsck");
         Assert.True(result.ExitCode == 0, $"fsck, exit code {result.ExitCode}: {result.Error}{result.Output}");
+    }
+
+    /// <summary>Whoever finds a commit in a pack can let a ref name it, whether one did before or not: all of it is there and right.</summary>
+    public void AssertEveryCommitWhole()
+    {
+        List<Digest> commits;
+        using (ObjectStore store = ObjectStore.Open(Store))
+        {
+            commits = store.Packs.CommitsWithPrefix("", int.MaxValue);
+        }
+
+        commits.ForEach(commit => Ok("refs", "set", $"found/{commit}", commit.ToString()));
+        ToolResult result = Run("fsck");
+        Assert.DoesNotContain("needed by", result.Error + result.Output, StringComparison.Ordinal);
+        commits.ForEach(commit => Ok("refs", "delete", $"found/{commit}"));
     }
 
     /// <summary>After gc nothing is left of what was interrupted.</summary>

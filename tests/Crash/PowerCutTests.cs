@@ -275,6 +275,7 @@ public sealed class PowerCutTests
         // What no ref needs may be half there, but then fsck must say so.
         Assert.True(check.ExitCode is 0 or 3, $"round {round}: {check.Error}{check.Output}");
         Assert.DoesNotContain("needed by", check.Error + check.Output, StringComparison.Ordinal);
+        root.AssertEveryCommitWhole();
         root.Ok("checkout", tip, root.At("r1"));
         if (round % 2 == 0)
         {
@@ -290,7 +291,7 @@ public sealed class PowerCutTests
         disk.Unmount();
     }
 
-    private static void SyncSomethingElse(LoopFilesystem disk)
+    internal static void SyncSomethingElse(LoopFilesystem disk)
     {
         Sys.Open(Sys.WorkingDirectory, Encoding.UTF8.GetBytes(disk.At("something-else")), OpenFlags.ReadWrite | OpenFlags.Create, out SafeFileHandle file, 0x180)
             .ThrowIfFailed("openat", disk.Path);
@@ -301,5 +302,5 @@ public sealed class PowerCutTests
         }
     }
 
-    private static void Clone(string from, string to) => Tools.Run("cp", "--reflink=always", from, to).Succeeded();
+    internal static void Clone(string from, string to) => Tools.Run("cp", "--reflink=always", from, to).Succeeded();
 }

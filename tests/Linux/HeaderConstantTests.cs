@@ -50,6 +50,7 @@ public sealed class HeaderConstantTests
         ("TMPFS_MAGIC", (long)FilesystemType.Tmpfs),
         ("CLOCK_REALTIME_COARSE", Sys.ClockRealtimeCoarse),
         ("POSIX_FADV_SEQUENTIAL", Sys.AdviceSequential),
+        ("POSIX_FADV_DONTNEED", Sys.AdviceDoNotNeed),
         ("SEEK_DATA", Sys.SeekData),
         ("SEEK_HOLE", Sys.SeekHole),
         ("FICLONE", (long)Sys.FiClone),

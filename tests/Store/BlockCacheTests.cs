@@ -64,7 +64,7 @@ public sealed class BlockCacheTests
             Assert.True(writer.Add(PackedKind.Tree, Tree.DigestOf(tree), tree));
         }
 
-        string path = store.At($"objects/packs/{opened.Packs.Publish(writer)}.pack");
+        string path = store.At($"objects/packs/{opened.Publish(writer)}.pack");
         PackFile pack = Assert.Single(opened.Packs.Files);
         IndexRow[] rows = pack.RowsInBlockOrder();
         Assert.True(pack.BlockCount > 2 * DamagedBlock);

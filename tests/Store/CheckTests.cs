@@ -210,7 +210,7 @@ public sealed class CheckTests : IDisposable
                 opened.Packs.Remove(pack.Name);
             }
 
-            opened.Packs.Publish(writer);
+            opened.Publish(writer);
         }
 
         Problem problem = Assert.Single(store.Check());
@@ -231,7 +231,7 @@ public sealed class CheckTests : IDisposable
             pack.Add(PackedKind.Tree, Tree.DigestOf(tree.Bytes), tree.Bytes);
             var commit = new Commit { Tree = Tree.DigestOf(tree.Bytes), RootMetadata = TestStore.Metadata, Time = 0, Files = 1, ContentBytes = 5 };
             pack.Add(PackedKind.Commit, Commit.DigestOf(commit.Encode()), commit.Encode());
-            opened.Packs.Publish(pack);
+            opened.Publish(pack);
             opened.Refs.Set("liar", Commit.DigestOf(commit.Encode()), "");
         }
 

@@ -55,7 +55,7 @@ public sealed class CollectCrashTests : IDisposable
             using PackWriter pack = opened.Packs.NewPack();
             kept = TestStore.Add(opened, pack, [], "a/b=one");
             second = TestStore.Add(opened, pack, [kept], "a/b=one", "c=two");
-            opened.Packs.Publish(pack);
+            opened.Publish(pack);
             opened.Refs.Set("main", second, "");
         }
 

@@ -41,7 +41,7 @@ public sealed class CollectRootsTests : IDisposable
         {
             using PackWriter pack = opened.Packs.NewPack();
             second = TestStore.Add(opened, pack, [commit], "c=three");
-            opened.Packs.Publish(pack);
+            opened.Publish(pack);
         }
 
         Directory.CreateDirectory(store.At("r1"));

@@ -57,7 +57,7 @@ public sealed class CollectTests : IDisposable
             using PackWriter pack = opened.Packs.NewPack();
             kept = TestStore.Add(opened, pack, [], "a/b=one");
             dropped = TestStore.Add(opened, pack, [], "c/d=two");
-            opened.Packs.Publish(pack);
+            opened.Publish(pack);
             opened.Refs.Set("kept", kept, "");
         }
 
@@ -233,6 +233,6 @@ public sealed class CollectTests : IDisposable
             opened.Packs.Remove(pack.Name);
         }
 
-        opened.Packs.Publish(writer);
+        opened.Publish(writer);
     }
 }

@@ -63,7 +63,7 @@ public sealed class PackTests
 
         using (PackWriter empty = opened.Packs.NewPack())
         {
-            Assert.True(opened.Packs.Publish(empty).IsNone);
+            Assert.True(opened.Publish(empty).IsNone);
         }
 
         Assert.Empty(store.Files("packs"));
@@ -80,7 +80,7 @@ public sealed class PackTests
         {
             using PackWriter writer = opened.Packs.NewPack();
             writer.Add(PackedKind.Tree, Tree.DigestOf(TestPack.TreeOf("a")), TestPack.TreeOf("a"));
-            return opened.Packs.Publish(writer);
+            return opened.Publish(writer);
         })];
         Assert.Equal(names[0], names[1]);
         Assert.Equal([$"packs/{names[0]}.pack"], store.Files("packs"));

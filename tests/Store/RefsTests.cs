@@ -43,6 +43,23 @@ public sealed class RefsTests : IDisposable
     }
 
     [Fact]
+    public void A_line_that_a_full_disk_cut_short_does_not_join_the_next()
+    {
+        opened.Refs.Set("main", One, "first");
+        File.AppendAllText($"{store.Path}/logs/main.log", $"{One} {Two}");
+
+        opened.Refs.Set("main", Two, "second");
+        opened.Refs.Set("main", One, "third");
+
+        Assert.Collection(
+            opened.Refs.Log("main"),
+            line => Assert.EndsWith(" first", line),
+            line => Assert.Equal($"{One} {Two}", line),
+            line => Assert.Matches($"^{One} {Two} [0-9]+ second$", line),
+            line => Assert.Matches($"^{Two} {One} [0-9]+ third$", line));
+    }
+
+    [Fact]
     public void A_ref_cannot_be_above_or_below_another()
     {
         opened.Refs.Set("a/b", One, "");

@@ -85,7 +85,7 @@ public sealed class RevisionTests : IDisposable
                 continue;
             }
 
-            opened.Packs.Publish(pack);
+            opened.Publish(pack);
             StoreException e = Assert.Throws<StoreException>(() => Revision.Resolve(opened, prefix));
             Assert.Contains("several commits", e.Message);
             Assert.Contains(commit.ToString()[..16], e.Message);

@@ -22,7 +22,8 @@ internal static class TestPack
             writer.Add(kind, PackedObject.DigestOf(kind, bytes), bytes);
         }
 
-        Digest name = writer.Publish(directory.Handle);
+        Digest name = writer.Complete();
+        writer.GiveName(directory.Handle, name);
         byte[] pack = File.ReadAllBytes(directory.At($"{name}.pack"));
         Assert.Equal(Digest.Of(pack), name);
         return pack;

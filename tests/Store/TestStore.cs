@@ -41,8 +41,7 @@ internal sealed class TestStore : IDisposable
         Digest parent = refName is null ? default : store.Refs.Find(refName);
         using PackWriter pack = store.Packs.NewPack();
         Digest commit = Add(store, pack, parent.IsNone ? [] : [parent], files);
-        store.Packs.Publish(pack);
-        store.Sync();
+        store.Publish(pack);
         if (refName is not null)
         {
             using IDisposable turn = store.Refs.TakeTurn();

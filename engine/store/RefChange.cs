@@ -1,0 +1,40 @@
+using System.Globalization;
+using HackTree.Model;
+
+namespace HackTree.Store;
+
+/// <summary>
+/// One line of a ref's log (FORMAT.md, "Refs"): where it was, where it went, when and why. As text, "&lt;before&gt; &lt;after&gt;
+/// &lt;seconds since 1970&gt; &lt;why&gt;".
+/// </summary>
+/// <param name="Before">The commit it named; none where it was new.</param>
+/// <param name="After">The commit it named from then on; none where it was deleted.</param>
+/// <param name="Time">Seconds since 1970.</param>
+/// <param name="Why">One line.</param>
+public sealed record RefChange(Digest Before, Digest After, long Time, string Why)
+{
+    private const string None = "-";
+
+    /// <summary>Reads a line; null for one that is not whole, as a full disk leaves it.</summary>
+    public static RefChange? TryParse(string line)
+    {
+        string[] parts = line.Split(' ', 4);
+        return parts.Length == 4
+            && TryParse(parts[0], out Digest before)
+            && TryParse(parts[1], out Digest after)
+            && long.TryParse(parts[2], NumberStyles.None, CultureInfo.InvariantCulture, out long time)
+            ? new RefChange(before, after, time, parts[3])
+            : null;
+    }
+
+    /// <inheritdoc/>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{TextOf(Before)} {TextOf(After)} {Time} {Why}");
+
+    private static bool TryParse(string text, out Digest digest)
+    {
+        digest = default;
+        return text == None || Digest.TryParse(text, out digest);
+    }
+
+    private static string TextOf(Digest digest) => digest.IsNone ? None : digest.ToString();
+}
