@@ -16,6 +16,8 @@ public sealed class PathGlob
     /// <summary>Takes a pattern. Throws <see cref="StoreException"/> for one that is empty or has an open bracket.</summary>
     public PathGlob(string text)
     {
+        // "./foo" is how a shell completes the name of what is at the top.
+        text = text.StartsWith("./", StringComparison.Ordinal) ? text[1..] : text;
         string trimmed = text.Trim('/');
         pattern = ByteText.FromArgument(trimmed);
         isWholePath = text.TrimEnd('/').Contains('/', StringComparison.Ordinal);

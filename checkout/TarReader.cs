@@ -120,8 +120,8 @@ internal sealed class TarReader(Stream stream)
     /// <summary>An exception about the entry, with its name and place.</summary>
     internal TarException Fault(string fault)
     {
-        string name = path.IsEmpty ? "the archive" : TarException.Show(Path);
-        return new TarException($"{name}: {fault} (at byte {headerOffset} of the archive)");
+        string name = path.IsEmpty ? "" : $"{TarException.Show(Path)}: ";
+        return new TarException($"{name}{fault} (at byte {headerOffset} of the archive)");
     }
 
     /// <summary>Reads the next header block; false at the end of the archive.</summary>

@@ -94,13 +94,15 @@ public sealed partial class TreeImport
         var notes = new List<string>();
         if (sockets > 0)
         {
-            notes.Add($"{sockets} sockets were left out: they mean nothing without the process that made them");
+            notes.Add(sockets == 1
+                ? "1 socket was left out: it means nothing without the process that made it"
+                : $"{sockets} sockets were left out: they mean nothing without the processes that made them");
         }
 
         if (mountPoints.Count > 0)
         {
             string shown = string.Join(", ", mountPoints.Order(StringComparer.Ordinal).Take(PathsShown));
-            notes.Add($"{mountPoints.Count} mount points were committed as empty directories ({shown}{(mountPoints.Count > PathsShown ? ", ..." : "")})");
+            notes.Add($"{(mountPoints.Count == 1 ? "1 mount point was committed as an empty directory" : $"{mountPoints.Count} mount points were committed as empty directories")} ({shown}{(mountPoints.Count > PathsShown ? ", ..." : "")})");
         }
 
         if (foundStore)

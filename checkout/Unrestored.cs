@@ -25,9 +25,9 @@ public sealed class Unrestored
     {
         (long Count, string What)[] all =
         [
-            (owners, "owners"), (devices, "device nodes"), (setIds, "set-id bits"), (attributes, "privileged attributes"),
+            (owners, "owner"), (devices, "device node"), (setIds, "set-id bit"), (attributes, "privileged attribute"),
         ];
-        IEnumerable<string> lost = all.Where(x => x.Count > 0).Select(x => $"{x.Count} {x.What}");
+        IEnumerable<string> lost = all.Where(x => x.Count > 0).Select(x => $"{x.Count} {x.What}{(x.Count == 1 ? "" : "s")}");
         string text = string.Join(", ", lost);
         return text.Length == 0 ? null : $"not restored in user mode, but kept in the commit: {text}";
     }

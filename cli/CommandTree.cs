@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Completions;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
 using System.CommandLine.Parsing;
@@ -26,38 +27,33 @@ internal static class CommandTree
 
     internal static ParseResult Parse(IReadOnlyList<string> args) => Make().Parse(args, Configuration);
 
-    internal static int Invoke(ParseResult parse)
+    /// <summary>Runs one command line; answers the exit code.</summary>
+    internal static int Run(IReadOnlyList<string> args)
+    {
+        ParseResult parse = Parse(args);
+        string? misuse = Misuse.Find(parse, args);
+        return parse.Errors.Count > 0 || misuse is not null ? ReportUsage(parse, misuse) : Invoke(parse);
+    }
+
+    /// <summary>What may come first.</summary>
+    internal static IEnumerable<CompletionItem> Verbs() => Make().Subcommands.Select(command => new CompletionItem(command.Name));
+
+    private static int Invoke(ParseResult parse)
     {
         using var output = new StreamWriter(StandardOutput.Instance, leaveOpen: true);
         return parse.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = output });
     }
 
     /// <summary>One sentence, and where to read more.</summary>
-    internal static int ReportUsage(ParseResult parse)
+    private static int ReportUsage(ParseResult parse, string? misuse)
     {
-        string verb = "hacktree";
-        for (CommandResult? result = parse.CommandResult; result?.Parent is CommandResult above; result = above)
-        {
-            verb = verb.Insert("hacktree".Length, " " + result.Command.Name);
-        }
-
-        if (parse.Tokens.Count == 0)
-        {
-            Failure.Say("a command is missing; see `hacktree --help`");
-            return ExitCode.Usage;
-        }
-
-        Failure.Say($"{Sentence(parse)}; see `{verb} --help`");
+        string sentence = parse.Tokens.Count == 0 ? "a command is missing" : misuse ?? FirstError(parse);
+        Failure.Say($"{sentence}; see `{Misuse.VerbOf(parse)} --help`");
         return ExitCode.Usage;
     }
 
-    private static string Sentence(ParseResult parse)
+    private static string FirstError(ParseResult parse)
     {
-        if (parse.CommandResult == parse.RootCommandResult && parse.UnmatchedTokens.Count > 0)
-        {
-            return $"there is no command '{parse.UnmatchedTokens[0]}'";
-        }
-
         // What is wrong with one option explains more than what is wrong with the whole.
         string message = parse.Errors.MinBy(error => error.SymbolResult is CommandResult)!.Message;
         string line = string.Join(' ', message.Split((char[])['\n', '\t', ' '], StringSplitOptions.RemoveEmptyEntries)).TrimEnd('.');
@@ -88,6 +84,7 @@ internal static class CommandTree
             new ImageCommand(),
             new InitrdCommand(),
             new BenchCommand(),
+            new HelpCommand(),
             new VersionCommand(),
             new CompletionCommand(),
         };

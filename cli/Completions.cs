@@ -17,6 +17,18 @@ internal static class Completions
     internal static IEnumerable<CompletionItem> Refs(CompletionContext context) =>
         Ask(context, store => store.Refs.List());
 
+    /// <summary>Completes an argument with the names of roots.</summary>
+    internal static T WithRoots<T>(T argument)
+        where T : Argument
+    {
+        argument.CompletionSources.Add(context => Ask(context, store => store.Roots.Names().Where(name => !name.EndsWith(Roots.PartialName(""), StringComparison.Ordinal))));
+        return argument;
+    }
+
+    /// <summary>The paths of the roots of the store that the line means.</summary>
+    internal static IEnumerable<CompletionItem> RootPaths(CompletionContext context) => Ask(context, store =>
+        store.Roots.Names().Select(store.Roots.Find).Where(record => record is { State: not RootState.Partial }).Select(record => store.Roots.AbsolutePath(record!)));
+
     /// <summary>Whether a word stands for the argument already, so that it is another one's turn.</summary>
     internal static bool IsGiven(CompletionContext context, Argument argument) =>
         context.ParseResult.GetResult(argument) is { } result && result.Tokens.Any(token => token.Value.Length > 0);

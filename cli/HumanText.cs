@@ -11,7 +11,10 @@ internal static class HumanText
     internal static string Count(long count) => count.ToString("N0", CultureInfo.InvariantCulture);
 
     /// <summary>"1 file", "12,345 files".</summary>
-    internal static string Count(long count, string what) => $"{Count(count)} {what}{(count == 1 ? "" : "s")}";
+    internal static string Count(long count, string what) => Count(count, what, what + "s");
+
+    /// <summary>"1 entry", "2 entries".</summary>
+    internal static string Count(long count, string one, string many) => $"{Count(count)} {(count == 1 ? one : many)}";
 
     /// <summary>"1.23 GB": three digits, thousands as in the units' names.</summary>
     internal static string Bytes(double bytes)

@@ -32,18 +32,19 @@ internal sealed class OutputFile : IDisposable
             if (errno == Errno.None && Sys.Stat(place, out FileStatus status) == Errno.None && status.Type != FileType.Regular)
             {
                 Sys.Open(Sys.WorkingDirectory, name, OpenFlags.WriteOnly, out SafeFileHandle device).ThrowIfFailed("openat", path);
-                return new OutputFile(path, null, new FileStream(device, FileAccess.Write));
+                return new OutputFile(path, null, new OutputStream(device, path));
             }
         }
 
         byte[] temporary = [.. name, .. ByteText.FromArgument($".{Environment.ProcessId}.partial")];
         Sys.Open(Sys.WorkingDirectory, temporary, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, out SafeFileHandle file, 0x1B6).ThrowIfFailed("openat", path);
-        return new OutputFile(path, temporary, new FileStream(file, FileAccess.Write));
+        return new OutputFile(path, temporary, new OutputStream(file, path));
     }
 
     /// <summary>Gives the file its name.</summary>
     internal void Complete()
     {
+        Stream.Flush();
         Stream.Dispose();
         if (temporaryName is not null)
         {

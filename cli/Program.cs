@@ -1,4 +1,3 @@
-using System.CommandLine;
 using HackTree.Linux;
 
 namespace HackTree.Cli;
@@ -8,6 +7,8 @@ internal static class Program
 {
     internal static int Main(string[] args)
     {
+        // Before any file is opened: with standard output closed, a pack would be descriptor 1, and what is printed written into it.
+        Sys.OccupyStandardDescriptors();
         Sys.RaiseOpenFileLimit();
 
         // OpenSSL reads the machine's configuration before its first hash. One that demands a provider (FIPS) which is
@@ -21,8 +22,7 @@ internal static class Program
                 return CompletionCommand.Answer(args.AsSpan(1));
             }
 
-            ParseResult parse = CommandTree.Parse(args);
-            int code = parse.Errors.Count > 0 ? CommandTree.ReportUsage(parse) : CommandTree.Invoke(parse);
+            int code = CommandTree.Run(args);
             StandardOutput.Instance.Flush();
             return code;
         }

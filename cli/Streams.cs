@@ -1,5 +1,6 @@
 using HackTree.Linux;
 using HackTree.Model;
+using HackTree.Store;
 using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Cli;
@@ -13,12 +14,27 @@ internal static class Streams
         if (path != "-")
         {
             Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.ReadOnly, out SafeFileHandle file).ThrowIfFailed("openat", path);
+            if (IsDirectory(file))
+            {
+                file.Dispose();
+                throw new StoreException($"{path}: it is a directory, not an archive; give it without --tar");
+            }
+
             Sys.AdviseSequential(file);
             return new FileStream(file, FileAccess.Read);
+        }
+
+        // A closed one was replaced by a directory when the program started.
+        using var input = new SafeFileHandle(0, ownsHandle: false);
+        if (IsDirectory(input))
+        {
+            throw new StoreException("standard input: it is closed or a directory; send an archive in, or give --tar FILE");
         }
 
         return Sys.IsTerminal(0)
             ? throw new UsageException("standard input is a terminal, not an archive; send one in, or give --tar FILE")
             : Console.OpenStandardInput();
     }
+
+    private static bool IsDirectory(SafeFileHandle file) => Sys.Stat(file, out FileStatus status) == Errno.None && status.Type == FileType.Directory;
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 
 namespace HackTree.Cli;
@@ -21,6 +22,19 @@ internal abstract class Verb : Command
 
     /// <summary>Does it; answers the exit code.</summary>
     protected abstract int Run(Session session);
+
+    /// <summary>Adds a rule about options that go together or do not.</summary>
+    protected void AddRule(Action<CommandResult> rule) => Validators.Add(result =>
+    {
+        try
+        {
+            rule(result);
+        }
+        catch (InvalidOperationException)
+        {
+            // An option's value is missing or no number, and the parser says so by itself, after this.
+        }
+    });
 
     /// <summary>The option of every verb that reads.</summary>
     protected Option<bool> AddJson()

@@ -26,8 +26,9 @@ internal sealed class BenchCommand : Verb
         json = AddJson();
         Details = "Takes room for TREE as often as there are rounds, and removes all of it at the end. A checkout is held against its floor, the\n"
             + "same system calls in a bare loop on as many threads, and against `cp -al`; each of the three is synced. The first round\n"
-            + "may read TREE from its disk, the others find it in memory.";
-        Validators.Add(result =>
+            + "may read TREE from its disk, the others find it in memory. A line is the work, its time in the median, the fastest and the\n"
+            + "slowest round, and where it does what the floor does, how many times the floor's time that is.";
+        AddRule(result =>
         {
             if (result.GetValue(rounds) == 0)
             {
@@ -51,13 +52,19 @@ internal sealed class BenchCommand : Verb
         }
 
         int count = session.Get(rounds) ?? DefaultRounds;
-        session.Note($"{source}, {HumanText.Count(count, "round")} in {directory}");
         using var stop = new CancellationTokenSource();
         using PosixSignalRegistration interrupt = OnSignal(PosixSignal.SIGINT, stop);
         using PosixSignalRegistration terminate = OnSignal(PosixSignal.SIGTERM, stop);
         using PosixSignalRegistration hangUp = OnSignal(PosixSignal.SIGHUP, stop);
         string scratch = Path.Combine(directory, $".hacktree-bench-{Environment.ProcessId}");
         var bench = new QuickBench(Path.GetFullPath(source), scratch, stop.Token);
+        Errno errno = Sys.MakeDirectory(Sys.WorkingDirectory, ByteText.FromArgument(scratch), 0x1ED);
+        if (errno != Errno.None)
+        {
+            throw new StoreException($"{directory}: nothing can be made there ({LinuxException.Describe(errno)}); name a directory of the disk to measure, with --dir");
+        }
+
+        session.Note($"{source}, {HumanText.Count(count, "round")} in {directory}");
         try
         {
             for (int round = 1; round <= count; round++)

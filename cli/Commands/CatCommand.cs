@@ -9,7 +9,7 @@ namespace HackTree.Cli;
 internal sealed class CatCommand : Verb
 {
     private readonly Argument<string> revision;
-    private readonly Argument<string> place = new("PATH") { Description = "The file in it." };
+    private readonly Argument<string> place = new("PATH") { Description = "The file in it; symbolic links are followed inside the commit." };
 
     internal CatCommand()
         : base("cat", "Write a file's content to standard output.", "hacktree cat debian/bookworm etc/os-release")
@@ -22,16 +22,18 @@ internal sealed class CatCommand : Verb
     protected override int Run(Session session)
     {
         using ObjectStore store = session.OpenStore();
+        store.RequireReadable();
         Commit commit = store.Packs.ReadCommit(Revision.Resolve(store, session.Get(revision)));
-        if (!TreeWalk.TryFind(store.Packs, commit, Session.TreePath(session.Get(place)), out TreeEntry entry))
+        byte[] path = Session.TreePath(session.Get(place));
+        if (!TreeWalk.TryFollow(store.Packs, commit, path, out TreeEntry entry))
         {
-            throw new StoreException($"'{session.Get(place)}' is not in {session.Get(revision)}; `hacktree ls {session.Get(revision)}` shows what is");
+            string missing = TreeWalk.TryFind(store.Packs, commit, path, out TreeEntry link) ? $"is a symlink to {ByteText.Quote(link.Target)}, which " : "";
+            throw new StoreException($"'{session.Get(place)}' {missing}is not in {session.Get(revision)}; `hacktree ls {session.Get(revision)}` shows what is");
         }
 
         if (entry.Kind != EntryKind.Regular)
         {
-            string target = entry.Kind == EntryKind.Symlink ? $" to {ByteText.Quote(entry.Target)}" : "";
-            throw new StoreException($"'{session.Get(place)}' is no file but a {EntryText.TypeOf(entry.Kind)}{target}; give a file");
+            throw new StoreException($"'{session.Get(place)}' is no file but a {EntryText.TypeOf(entry.Kind)}; give a file");
         }
 
         ObjectName name = store.Blobs.NameOf(entry);

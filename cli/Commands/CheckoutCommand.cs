@@ -14,14 +14,15 @@ internal sealed class CheckoutCommand : Verb
     private readonly Option<bool> copy = new("--copy") { Description = "Files of their own, on any filesystem: for a tree that will be written to." };
     private readonly Option<bool> reflink = new("--reflink") { Description = "Files of their own that share space with the store until written to (XFS, btrfs)." };
     private readonly Option<bool> boot = new("--boot") { Description = "To be booted with / read-only: files below /etc are copies, and mount points that are missing are made." };
-    private readonly Option<string?> from = new("--from") { Description = "Turn this root, which is gone then, into DEST: costs only what differs.", HelpName = "ROOT" };
-    private readonly Option<bool> reuse = new("--reuse") { Description = "Turn the oldest root beside DEST that is not in use or pinned into it, if there is one." };
+    private readonly Option<string?> from = new("--from") { Description = "Turn this root, which is gone then, into DEST: costs only what differs. What was changed in it is gone too.", HelpName = "ROOT" };
+    private readonly Option<bool> reuse = new("--reuse") { Description = "Turn the oldest root beside DEST that is not in use or pinned into it, if there is one. What was changed in that one is gone." };
     private readonly Option<bool> force = new("--force") { Description = "Replace what is at DEST, in one step." };
 
     internal CheckoutCommand()
         : base("checkout", "Turn a commit into a root, a directory of hardlinks to the store's objects.", "hacktree checkout debian/bookworm /r1", "hacktree checkout --boot debian/bookworm /r1", "hacktree checkout --from /r0 debian/bookworm /r2", "hacktree checkout --copy --subpath etc debian/bookworm^ /tmp/old-etc")
     {
         revision = AddRevision("COMMIT", "The commit: a ref, REF^, REF~3, or an id or its beginning.");
+        from.CompletionSources.Add(Completions.RootPaths);
         Add(destination);
         Add(subpath);
         Add(copy);
@@ -32,7 +33,7 @@ internal sealed class CheckoutCommand : Verb
         Add(force);
         Details = "What is written to a hardlinked file is written to the store, and to every root that has it: replace files\n"
             + "there (as package managers do), or check out with --copy or --reflink.";
-        Validators.Add(result =>
+        AddRule(result =>
         {
             if (result.GetValue(copy) && result.GetValue(reflink))
             {

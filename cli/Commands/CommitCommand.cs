@@ -3,6 +3,7 @@ using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
 using HackTree.Checkout;
+using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
 
@@ -17,14 +18,14 @@ internal sealed class CommitCommand : Verb
     private readonly Option<string[]> meta = new("--meta") { Description = "An annotation; may be repeated.", HelpName = "KEY=VALUE" };
     private readonly Option<string?> parent = new("--parent") { Description = "The parent, in place of the commit that the ref names.", HelpName = "COMMIT" };
     private readonly Option<bool> consume = new("--consume") { Description = "Move the files into the store: TREE is gone afterwards." };
-    private readonly Option<string[]> exclude = new("--exclude") { Description = "Leave out what fits: a name at any depth (*.pyc), or with a '/' a path from the top (/var/cache/*); may be repeated.", HelpName = "GLOB" };
+    private readonly Option<string[]> exclude = new("--exclude") { Description = "Leave out what fits: a name at any depth ('*.pyc'), or with a '/' a path from the top of TREE ('/var/cache/*'); may be repeated.", HelpName = "GLOB" };
     private readonly Option<string?> tar = new("--tar") { Description = "Commit the tree in a tar archive; - is standard input.", HelpName = "FILE" };
 
     internal CommitCommand()
         : base(
             "commit",
             "Turn a directory or a tar archive into a commit.",
-            "hacktree commit -b debian/bookworm -s 'with openssh' --exclude /proc/* ./rootfs",
+            "hacktree commit -b debian/bookworm -s 'with openssh' --exclude '/proc/*' ./rootfs",
             "zcat layer.tar.gz | hacktree commit -b layer --tar -")
     {
         Details = "Prints the commit's id. $SOURCE_DATE_EPOCH sets its time. What is mounted below TREE is left out.";
@@ -36,7 +37,7 @@ internal sealed class CommitCommand : Verb
             Add(option);
         }
 
-        Validators.Add(result =>
+        AddRule(result =>
         {
             bool isTar = result.GetResult(tar) is not null;
             if (isTar == result.GetValue(tree) is not null)
@@ -107,8 +108,16 @@ internal sealed class CommitCommand : Verb
             return TreeImport.Run(store, pack, place, options);
         }
 
-        using Stream input = Streams.OpenInput(archive);
-        return TarImport.Run(store, pack, input, options);
+        try
+        {
+            using Stream input = Streams.OpenInput(archive);
+            return TarImport.Run(store, pack, input, options);
+        }
+        catch (IOException e) when (e is not LinuxException)
+        {
+            // What is wrong says where in the archive it is, but neither it nor a read that failed says in which.
+            throw new StoreException($"{(archive == "-" ? "standard input" : archive)}: {e.Message}");
+        }
     }
 
     /// <summary>All that can be wrong with the command line, before anything is read.</summary>

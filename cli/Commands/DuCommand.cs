@@ -9,11 +9,17 @@ internal sealed class DuCommand : Verb
     private readonly Option<bool> json;
 
     internal DuCommand()
-        : base("du", "Print where the store's space goes, and what sharing saves.", "hacktree du") => json = AddJson();
+        : base("du", "Print where the store's space goes, and what sharing saves.", "hacktree du")
+    {
+        json = AddJson();
+        Details = "A line for each ref: its files, their content, the same with each object once, and what no other ref has. Then the\n"
+            + "objects and packs there are, and the content of all refs and roots less what it takes.";
+    }
 
     protected override int Run(Session session)
     {
         using ObjectStore store = session.OpenStore();
+        store.RequireReadable();
         Usage usage = Usage.Measure(store);
         if (session.Get(json))
         {

@@ -20,6 +20,7 @@ internal sealed class ExportCommand : Verb
     protected override int Run(Session session)
     {
         using ObjectStore store = session.OpenStore();
+        store.RequireReadable();
         Commit commit = store.Packs.ReadCommit(Revision.Resolve(store, session.Get(revision)));
         var progress = new Progress { TotalFiles = commit.Files };
         using ProgressLine? line = session.Show("exporting", progress);

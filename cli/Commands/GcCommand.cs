@@ -22,6 +22,7 @@ internal sealed class GcCommand : Verb
     protected override int Run(Session session)
     {
         using ObjectStore store = session.OpenStore();
+        store.RequireReadable();
         var options = new CollectOptions
         {
             DryRun = session.Get(dryRun),

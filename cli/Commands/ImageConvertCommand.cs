@@ -20,7 +20,7 @@ internal sealed class ImageConvertCommand : Verb
         Add(output);
         Add(root);
         Add(undo);
-        Validators.Add(result =>
+        AddRule(result =>
         {
             if (result.GetValue(undo) && result.GetValue(output) is not null)
             {

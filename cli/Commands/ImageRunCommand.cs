@@ -29,7 +29,7 @@ internal sealed class ImageRunCommand : Verb
 
         memory = AddNumber("Memory in MiB. Else 1024.", "--memory");
         timeout = AddNumber("Switch it off after so many seconds, and fail.", "--timeout");
-        Validators.Add(result =>
+        AddRule(result =>
         {
             if (result.GetValue(initrd) is not null && result.GetValue(kernel) is null)
             {

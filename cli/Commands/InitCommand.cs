@@ -8,7 +8,7 @@ internal sealed class InitCommand : Verb
 {
     private readonly Argument<string?> place = new("DIR") { Description = "Where: a new or empty directory. Else what --store or $HACKTREE_STORE names, else ./objects.", Arity = ArgumentArity.ZeroOrOne };
     private readonly Option<string> times = new("--mtime") { Description = "Whether objects keep their modification times; with 'zero' more files share an inode.", HelpName = "keep|zero", DefaultValueFactory = _ => "keep" };
-    private readonly Option<bool> user = new("--user") { Description = "A store that an ordinary user owns: owners and devices are recorded, but not restored. The default for who is not root." };
+    private readonly Option<bool> user = new("--user") { Description = "A store that an ordinary user owns: commits record owners and devices, checkouts cannot restore them. The default for who is not root." };
 
     internal InitCommand()
         : base("init", "Make a store.", "hacktree init /objects", "hacktree init --user ~/trees/objects")

@@ -22,10 +22,10 @@ internal sealed class InitrdExtractCommand : Verb
         InitrdExtract extract = InitrdExtract.Run(reader, session.Get(directory));
         if (extract.SkippedDevices > 0)
         {
-            session.Note($"{HumanText.Count(extract.SkippedDevices, "device node")} left out: only root can make them");
+            session.Note($"{HumanText.Count(extract.SkippedDevices, "device node")} left out: only root can make any");
         }
 
-        session.Note($"{session.Get(directory)}: {HumanText.Count(extract.Entries)} entries of {HumanText.Count(reader.Segment.Number, "segment")}");
+        session.Note($"{session.Get(directory)}: {HumanText.Count(extract.Entries, "entry", "entries")} of {HumanText.Count(reader.Segment.Number, "segment")}");
         return ExitCode.Done;
     }
 }

@@ -23,7 +23,7 @@ internal sealed class InitrdPatchCommand : Verb
         Add(classic);
         Add(init);
         Add(switchRoot);
-        Validators.Add(result =>
+        AddRule(result =>
         {
             int given = (result.GetValue(init) == null ? 0 : 1) + (result.GetValue(switchRoot) == null ? 0 : 1);
             if (given != (result.GetValue(classic) ? 2 : 0))

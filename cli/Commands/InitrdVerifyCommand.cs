@@ -51,7 +51,7 @@ internal sealed class InitrdVerifyCommand : Verb
         }
 
         string how = verify.IsPatched ? "patched" : "made with HackTree's files in it";
-        session.Note($"all is well: {how}; {HumanText.Count(verify.Segments, "segment")}, {HumanText.Count(verify.Entries)} entries");
+        session.Note($"all is well: {how}; {HumanText.Count(verify.Segments, "segment")}, {HumanText.Count(verify.Entries, "entry", "entries")}");
         return ExitCode.Done;
     }
 }

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using HackTree.Checkout;
+using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
 
@@ -13,6 +14,8 @@ internal sealed class RootsCommand : Verb
         : base("roots", "List the roots that were checked out, and what each holds.", "hacktree roots", "hacktree roots pin r1", "hacktree roots rm r1")
     {
         json = AddJson();
+        Details = "Listed are checkouts of whole trees on the store's filesystem. Parts (--subpath) and copies on other filesystems are plain\n"
+            + "directories: the store does not know them, and rm -r removes them.";
         Add(new Pin("pin", "Keep a root from being replaced or turned into another one.", RootState.Pinned));
         Add(new Pin("unpin", "Let a pinned root be replaced again.", RootState.Ready));
         Add(new Remove());
@@ -99,7 +102,7 @@ internal sealed class RootsCommand : Verb
             : base(verb, description, $"hacktree roots {verb} r1")
         {
             this.state = state;
-            Add(name);
+            Add(Completions.WithRoots(name));
         }
 
         protected override int Run(Session session)
@@ -116,17 +119,26 @@ internal sealed class RootsCommand : Verb
 
         internal Remove()
             : base("rm", "Remove a root that is not running, in use or pinned; gc then frees what it alone needed.", "hacktree roots rm r1") =>
-            Add(names);
+            Add(Completions.WithRoots(names));
 
         protected override int Run(Session session)
         {
             using ObjectStore store = session.OpenStoreToWrite();
+            int code = ExitCode.Done;
             foreach (string name in session.Get(names))
             {
-                RootRemoval.Run(store, name);
+                try
+                {
+                    RootRemoval.Run(store, name);
+                }
+                catch (Exception e) when (e is StoreException or LinuxException)
+                {
+                    // As rm does, says which could not be removed and goes on.
+                    code = Failure.Report(e);
+                }
             }
 
-            return ExitCode.Done;
+            return code;
         }
     }
 }

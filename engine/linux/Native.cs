@@ -140,6 +140,9 @@ internal static unsafe partial class Native
     [LibraryImport(LibC, EntryPoint = "unshare", SetLastError = true)]
     internal static partial int Unshare(int flags);
 
+    [LibraryImport(LibC, EntryPoint = "getrandom", SetLastError = true)]
+    internal static partial nint GetRandom(void* buffer, nint size, uint flags);
+
     [LibraryImport(LibC, EntryPoint = "geteuid")]
     internal static partial uint GetEUid();
 

@@ -51,6 +51,36 @@ public static unsafe partial class Sys
     public static void SetEnvironment(string name, string value) => _ = Native.SetEnv(name, value, 1);
 
     /// <summary>
+    /// Puts a descriptor that can be neither read nor written in the place of each of 0, 1 and 2 that is closed: else the next
+    /// file to be opened would be standard output.
+    /// </summary>
+    public static void OccupyStandardDescriptors()
+    {
+        fixed (byte* top = "/\0"u8)
+        {
+            int fd;
+            do
+            {
+                // The lowest number that is free is the one that open(2) gives.
+                fd = Native.OpenAt((int)WorkingDirectory.DangerousGetHandle(), top, OpenFlagValues.Of(OpenFlags.Path), 0);
+            }
+            while (fd is >= 0 and <= 2);
+            _ = fd < 0 ? 0 : Native.Close(fd);
+        }
+    }
+
+    /// <summary>
+    /// A number that nobody else has, from getrandom(2). .NET's own Guid.NewGuid wants /dev/urandom, which a bare chroot has not.
+    /// </summary>
+    public static Errno Random(out UInt128 number)
+    {
+        UInt128 filled = 0;
+        nint count = Native.GetRandom(&filled, sizeof(UInt128), 0);
+        number = filled;
+        return count < 0 ? LastError() : Errno.None;
+    }
+
+    /// <summary>
     /// The process's umask, read without changing it: other threads may be making files. Linux 4.7 and later; all
     /// permission bits where /proc does not tell, so that nobody relies on a mode that was cut.
     /// </summary>

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using HackTree.Linux;
 using Microsoft.Win32.SafeHandles;
@@ -67,5 +68,12 @@ internal static class AtomicFile
 
     /// <summary>A name in tmp/ that no other process has.</summary>
     internal static byte[] TemporaryName() =>
-        Encoding.ASCII.GetBytes($"{Environment.ProcessId}-{Interlocked.Increment(ref counter)}-{Guid.NewGuid():N}");
+        Encoding.ASCII.GetBytes($"{Environment.ProcessId}-{Interlocked.Increment(ref counter)}-{RandomDigits()}");
+
+    /// <summary>32 hexadecimal digits that nobody else has.</summary>
+    internal static string RandomDigits()
+    {
+        Sys.Random(out UInt128 number).ThrowIfFailed("getrandom", "a random number");
+        return number.ToString("x32", CultureInfo.InvariantCulture);
+    }
 }

@@ -19,10 +19,7 @@ public static class Check
     /// </summary>
     public static CheckResult Run(ObjectStore store, Action<Problem> onProblem, Progress? progress)
     {
-        if (!store.Format.UserMode && !Sys.IsRoot)
-        {
-            throw new StoreException($"{store.Path}: only root can read everything in this store, so only root can check it");
-        }
+        store.RequireReadable();
 
         var report = new CheckReport(store.Path, onProblem);
         CheckRooms(store, report);

@@ -1,5 +1,4 @@
 using System.IO.Hashing;
-using System.Security.Cryptography;
 using HackTree.Linux;
 using Microsoft.Win32.SafeHandles;
 
@@ -17,7 +16,7 @@ internal sealed class ListedObjects
     private const int BytesPerName = 128;
     private const int NamesPerLookUp = 16;
 
-    private static readonly long Seed = BitConverter.ToInt64(RandomNumberGenerator.GetBytes(sizeof(long)));
+    private static readonly long Seed = Random.Shared.NextInt64();
 
     // One for each thread: 256 of them would be 16 MB of new memory.
     [ThreadStatic]

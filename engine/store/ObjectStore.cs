@@ -171,6 +171,20 @@ public sealed class ObjectStore : IDisposable
     }
 
     /// <summary>
+    /// Throws <see cref="StoreException"/> unless this process may read the objects, which the store's owner and root alone can:
+    /// trees and commits are for everybody.
+    /// </summary>
+    public void RequireReadable()
+    {
+        Errno errno = Sys.Open(directory, "files/00"u8, OpenFlags.Path, out SafeFileHandle objects);
+        objects.Dispose();
+        if (errno == Errno.EACCES)
+        {
+            throw new StoreException($"{Path}: only {(Format.UserMode ? "its owner" : "root")} can read the files in this store; run as {(Format.UserMode ? "the user whose it is" : "root")}");
+        }
+    }
+
+    /// <summary>
     /// Makes all that was written durable, once for a whole commit (syncfs(2)). Not while other threads of this process
     /// add objects.
     /// </summary>
@@ -231,8 +245,19 @@ public sealed class ObjectStore : IDisposable
     /// <summary>Opens a directory of the store; with O_PATH one that other users may know of but not look into.</summary>
     private SafeFileHandle OpenRoom(string name, OpenFlags access = OpenFlags.ReadOnly)
     {
-        Sys.Open(directory, ByteText.FromArgument(name), access | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle room)
-            .ThrowIfFailed("openat", $"{Path}/{name}");
+        Errno errno = Sys.Open(directory, ByteText.FromArgument(name), access | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle room);
+        if (errno == Errno.ENOENT)
+        {
+            string remedy = name switch
+            {
+                "tmp" => $"an empty directory will do: `mkdir -m 700 {Path}/tmp`",
+                "logs" => $"an empty directory will do: `mkdir {Path}/logs`",
+                _ => "bring it back from a copy of the store",
+            };
+            throw new CorruptException($"{Path}/{name}: missing from the store; {remedy}");
+        }
+
+        errno.ThrowIfFailed("openat", $"{Path}/{name}");
         return room;
     }
 }

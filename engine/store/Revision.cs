@@ -19,7 +19,7 @@ public static class Revision
         Digest commit = ResolveBase(store, steps < 0 ? text : text[..steps]);
         for (int generations = steps < 0 ? 0 : Generations(text, steps); generations > 0; generations--)
         {
-            Commit read = store.Packs.ReadCommit(commit);
+            Commit read = Read(store, commit, text);
             if (read.Parents.IsEmpty)
             {
                 throw new StoreException($"'{text}' goes further back than there are commits: {commit} has no parent");
@@ -28,10 +28,13 @@ public static class Revision
             commit = read.Parents[0];
         }
 
-        return store.Packs.TryReadCommit(commit, out _)
-            ? commit
-            : throw new StoreException($"'{text}' names commit {commit}, which is not in this store");
+        _ = Read(store, commit, text);
+        return commit;
     }
+
+    private static Commit Read(ObjectStore store, Digest commit, string text) => store.Packs.TryReadCommit(commit, out Commit? read)
+        ? read
+        : throw new StoreException($"'{text}' leads to commit {commit}, which is not in this store; `gc --depth` may have cut the history there, and `hacktree fsck` tells what is damaged");
 
     private static Digest ResolveBase(ObjectStore store, string name)
     {
@@ -49,6 +52,8 @@ public static class Revision
         List<Digest> found = isPrefix ? store.Packs.CommitsWithPrefix(name, CandidatesShown) : [];
         return found.Count switch
         {
+            0 when name.Length is > 0 and < ShortestPrefix && name.All(char.IsAsciiHexDigitLower)
+                => throw new StoreException($"'{name}' is no ref and no commit of {store.Path}; of an id at least {ShortestPrefix} digits are needed"),
             0 => throw new StoreException($"'{name}' is no ref and no commit of {store.Path}; `hacktree refs` lists the refs"),
             1 => found[0],
             _ => throw new StoreException($"'{name}' could mean several commits: {string.Join(", ", found.Select(d => d.ToString()[..16]))}; give more digits"),

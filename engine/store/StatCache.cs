@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Security.Cryptography;
 using HackTree.Linux;
 using Microsoft.Win32.SafeHandles;
 
@@ -105,8 +106,9 @@ public sealed partial class StatCache : IDisposable
 
             GiveUp(table);
         }
-        catch (Exception e) when (e is IOException or StoreException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or StoreException or UnauthorizedAccessException or CryptographicException)
         {
+            // The last is FASTER's Guid.NewGuid without a /dev/urandom.
             Disable(e.Message);
         }
 
@@ -263,5 +265,5 @@ public sealed partial class StatCache : IDisposable
     private static long IndexSizeFor(long records) =>
         (long)BitOperations.RoundUpToPowerOf2((ulong)Math.Clamp(records * IndexBytesPerRecord, SmallestIndex, LargestIndex));
 
-    private static string NewName(string kind) => $"{kind}-{Guid.NewGuid():N}";
+    private static string NewName(string kind) => $"{kind}-{AtomicFile.RandomDigits()}";
 }

@@ -23,7 +23,13 @@ public sealed class StoreLock : IDisposable
     internal static StoreLock Take(SafeFileHandle store, string storePath, Action<string>? onWait)
     {
         string subject = $"{storePath}/lock";
-        Sys.Open(store, "lock"u8, OpenFlags.ReadOnly | OpenFlags.NoFollow, out SafeFileHandle file).ThrowIfFailed("openat", subject);
+        Errno errno = Sys.Open(store, "lock"u8, OpenFlags.ReadOnly | OpenFlags.NoFollow, out SafeFileHandle file);
+        if (errno == Errno.ENOENT)
+        {
+            throw new CorruptException($"{subject}: missing from the store; an empty file will do: `touch {subject}`");
+        }
+
+        errno.ThrowIfFailed("openat", subject);
         var result = new StoreLock(file, subject);
         try
         {

@@ -10,6 +10,9 @@ public delegate bool TreeVisitor(PathBuffer path, in TreeEntry entry);
 /// <summary>Walks stored trees, each directory before what is in it and names in order.</summary>
 public static class TreeWalk
 {
+    // As many as the kernel follows (path_resolution(7)).
+    private const int MaxLinks = 40;
+
     /// <summary>Visits everything below the tree <paramref name="root"/>.</summary>
     public static void Visit(Packs packs, Digest root, TreeVisitor visitor)
     {
@@ -68,5 +71,56 @@ public static class TreeWalk
         }
 
         return true;
+    }
+
+    /// <summary>
+    /// As <see cref="TryFind"/>, following symbolic links as a process with that root would: an absolute target begins at
+    /// the tree's top, and .. does not lead above it. Throws <see cref="StoreException"/> where they go round in a circle.
+    /// </summary>
+    public static bool TryFollow(Packs packs, Commit commit, ReadOnlySpan<byte> path, out TreeEntry entry)
+    {
+        var found = new PathBuffer();
+        var above = new Stack<int>();
+        ReadOnlySpan<byte> rest = path;
+        int links = 0;
+        while (!rest.IsEmpty)
+        {
+            int slash = rest.IndexOf((byte)'/');
+            ReadOnlySpan<byte> name = slash < 0 ? rest : rest[..slash];
+            rest = slash < 0 ? default : rest[(slash + 1)..];
+            if (name.SequenceEqual(".."u8))
+            {
+                found.Cut(above.TryPop(out int before) ? before : 0);
+            }
+            else if (!name.IsEmpty && !name.SequenceEqual("."u8))
+            {
+                above.Push(found.Push(name));
+                if (!TryFind(packs, commit, found.Bytes, out entry) || (slash >= 0 && entry.Kind is not (EntryKind.Directory or EntryKind.Symlink)))
+                {
+                    entry = default;
+                    return false;
+                }
+
+                if (entry.Kind == EntryKind.Symlink)
+                {
+                    if (++links > MaxLinks)
+                    {
+                        throw new StoreException($"'{ByteText.Quote(path)}' leads through more than {MaxLinks} symbolic links: they may go round in a circle");
+                    }
+
+                    bool isAbsolute = entry.Target.StartsWith((byte)'/');
+                    found.Cut(isAbsolute ? 0 : above.Pop());
+                    if (isAbsolute)
+                    {
+                        above.Clear();
+                    }
+
+                    byte[] further = rest.IsEmpty ? entry.Target.ToArray() : [.. entry.Target, (byte)'/', .. rest];
+                    rest = further;
+                }
+            }
+        }
+
+        return TryFind(packs, commit, found.Bytes, out entry);
     }
 }

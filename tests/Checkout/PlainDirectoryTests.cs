@@ -72,7 +72,7 @@ public sealed class PlainDirectoryTests
         Digest commit = place.Commit(new MemoryStream(archive));
 
         CheckoutResult result = place.Checkout(commit, "r0");
-        Assert.Equal("not restored in user mode, but kept in the commit: 5 owners, 2 device nodes, 1 set-id bits, 1 privileged attributes", result.Unrestored.Summary());
+        Assert.Equal("not restored in user mode, but kept in the commit: 5 owners, 2 device nodes, 1 set-id bit, 1 privileged attribute", result.Unrestored.Summary());
         Assert.Equal("0755", ModeOf(place.At("r0/set-uid")));
         Assert.Equal("0400", ModeOf(place.At("r0/secret")));
         Assert.False(File.Exists(place.At("r0/device")));

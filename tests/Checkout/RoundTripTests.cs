@@ -26,7 +26,7 @@ public sealed class RoundTripTests(LoopFilesystems filesystems)
         Assert.Equal(kind == "xfs" ? ["a link of 4000 bytes", "a link of 4095 bytes", "the largest device numbers"] : [], tree.Lacking);
 
         Digest commit = place.Commit("source", out ImportResult imported);
-        Assert.Equal(["1 sockets were left out: they mean nothing without the process that made them"], imported.Notes);
+        Assert.Equal(["1 socket was left out: it means nothing without the process that made it"], imported.Notes);
         CheckoutResult result = place.Checkout(commit, "r0", method);
         Assert.Equal(imported.Files, result.Files);
         Assert.Null(result.Unrestored.Summary());

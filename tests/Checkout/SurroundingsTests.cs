@@ -116,7 +116,7 @@ public sealed class SurroundingsTests
         {
             File.WriteAllText(Path.Combine(mounted, "file"), "on another filesystem");
             Digest commit = place.Commit("source", out ImportResult imported);
-            Assert.Equal(["1 mount points were committed as empty directories (below/mounted)"], imported.Notes);
+            Assert.Equal(["1 mount point was committed as an empty directory (below/mounted)"], imported.Notes);
             Assert.Equal(0, imported.Files);
             place.Checkout(commit, "r0");
             Assert.Empty(Directory.EnumerateFileSystemEntries(place.At("r0/below/mounted")));

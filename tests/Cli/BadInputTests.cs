@@ -9,6 +9,9 @@ namespace HackTree.Tests.Cli;
 /// <summary>What cannot be done: one sentence on standard error, the exit code, and nothing half-done.</summary>
 public sealed class BadInputTests : IDisposable
 {
+    private const string LongName = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" + "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" + "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        + "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" + "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" + "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+
     private readonly CliWorld world = new();
 
     public void Dispose() => world.Dispose();
@@ -33,7 +36,7 @@ public sealed class BadInputTests : IDisposable
     [InlineData("'tcsh' not recognized", "completion", "tcsh")]
     [InlineData("option '--tar' is required", "export", "debian/test")]
     [InlineData("see `hacktree refs set --help`", "refs", "set", "a")]
-    public void A_command_line_without_sense_is_2(string sentence, params string[] arguments) => Refused(2, sentence, arguments);
+    public void A_command_line_without_sense_is_2(string sentence, params string[] arguments) => world.Refuses(2, sentence, arguments);
 
     [Theory]
     [InlineData("there is no store; make one with `hacktree --store", "--store", "tree", "refs")]
@@ -62,7 +65,15 @@ public sealed class BadInputTests : IDisposable
     [InlineData("the store itself is there", "checkout", "--force", "debian/test", "objects")]
     [InlineData("'etc/x' is not in debian/test; `hacktree ls debian/test` shows what is", "cat", "debian/test", "etc/x")]
     [InlineData("is no file but a directory", "cat", "debian/test", "etc")]
-    [InlineData("is no file but a symlink to hi", "cat", "debian/test", "usr/bin/hello")]
+    [InlineData("'abc' is no ref and no commit of", "show", "abc")]
+    [InlineData("of an id at least 4 digits are needed", "show", "abc")]
+    [InlineData("characters at most, and this one 300", "refs", "set", LongName, "debian/test")]
+    [InlineData("it looks like a commit's id", "refs", "set", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", "debian/test")]
+    [InlineData("tree: it is a directory, not an archive", "commit", "-b", "x", "--tar", "tree")]
+    [InlineData("tree/etc/passwd: this is not a tar archive", "commit", "-b", "x", "--tar", "tree/etc/passwd")]
+    [InlineData("standard input: ", "commit", "-b", "x", "--tar", "-")]
+    [InlineData("/dev/full: no space left", "export", "debian/test", "--tar", "/dev/full")]
+    [InlineData("/proc: nothing can be made there", "bench", "--dir", "/proc", "tree")]
     [InlineData("'etc/x' is not in debian/test", "ls", "debian/test", "etc/x")]
     [InlineData("'nothing' is no ref and no commit of", "diff", "debian/test", "nothing")]
     [InlineData("./nothing: no such file or directory", "diff", "debian/test", "./nothing")]
@@ -71,7 +82,7 @@ public sealed class BadInputTests : IDisposable
     public void What_cannot_be_done_is_1(string sentence, params string[] arguments)
     {
         world.Commit();
-        Refused(1, sentence, arguments);
+        world.Refuses(1, sentence, arguments);
     }
 
     [Fact]
@@ -93,7 +104,7 @@ public sealed class BadInputTests : IDisposable
         }
 
         string prefix = ids.GroupBy(id => id[..4]).First(group => group.Count() > 1).Key;
-        Refused(1, $"'{prefix}' could mean several commits", ["show", prefix]);
+        world.Refuses(1, $"'{prefix}' could mean several commits", ["show", prefix]);
     }
 
     [Fact]
@@ -108,7 +119,7 @@ public sealed class BadInputTests : IDisposable
     public void A_store_of_a_newer_format_is_refused()
     {
         world.Shell("""sed -i 's/"hacktree": 1/"hacktree": 9/' objects/format""").Succeeded();
-        Refused(1, "was made by a newer hacktree (format 9", ["refs"]);
+        world.Refuses(1, "was made by a newer hacktree (format 9", ["refs"]);
     }
 
     [Fact]
@@ -117,7 +128,7 @@ public sealed class BadInputTests : IDisposable
         Assert.SkipUnless(Directory.Exists("/dev/shm"), "no /dev/shm");
         world.Commit();
         string place = $"/dev/shm/hacktree-{Guid.NewGuid():N}";
-        Refused(1, "hardlinks need one filesystem", ["checkout", "debian/test", place]);
+        world.Refuses(1, "hardlinks need one filesystem", ["checkout", "debian/test", place]);
         Assert.False(Path.Exists(place));
         world.Shell($"$H checkout --copy debian/test {place} && diff -r --no-dereference -x pipe tree {place} && rm -r {place}").Succeeded();
     }
@@ -183,7 +194,7 @@ public sealed class BadInputTests : IDisposable
         string before = world.Listing();
         ToolResult result = world.Run("commit", "-b", "evil", "--tar", "evil.tar");
         Assert.Equal((1, before), (result.ExitCode, world.Listing()));
-        Assert.True(OneSentence(result), result.Error);
+        Assert.True(CliWorld.IsOneSentence(result), result.Error);
         Assert.Contains(name, result.Error);
         Assert.False(Path.Exists(world.At("x")) || Path.Exists("/x"));
     }
@@ -198,20 +209,14 @@ public sealed class BadInputTests : IDisposable
         ToolResult result = world.Shell("setpriv --reuid=65534 --regid=65534 --clear-groups ./hacktree commit -b x tree");
         Assert.Contains("only root can write to it; run as root", result.Error);
         Assert.Equal((1, before), (result.ExitCode, world.Listing()));
+        foreach (string verb in (string[])["gc --dry-run", "du", "fsck", "cat debian/test etc/passwd", "export debian/test --tar -"])
+        {
+            ToolResult refused = world.Shell($"setpriv --reuid=65534 --regid=65534 --clear-groups ./hacktree {verb}");
+            Assert.Equal((1, ""), (refused.ExitCode, refused.Output));
+            Assert.Equal($"hacktree: {world.At("objects")}: only root can read the files in this store; run as root\n", refused.Error);
+        }
+
         Assert.Equal("etc\nusr\n", world.Shell("setpriv --reuid=65534 --regid=65534 --clear-groups ./hacktree ls debian/test").Succeeded());
         Assert.Equal(3, world.Shell("chmod 644 tree/etc/passwd; setpriv --reuid=65534 --regid=65534 --clear-groups ./hacktree diff debian/test tree").ExitCode);
     }
-
-    private void Refused(int code, string sentence, string[] arguments)
-    {
-        string before = world.Listing();
-        ToolResult result = world.Run(arguments);
-        Assert.Contains(sentence, result.Error);
-        Assert.True(OneSentence(result), result.Error);
-        Assert.Equal((code, ""), (result.ExitCode, result.Output));
-        Assert.Equal(before, world.Listing());
-    }
-
-    private static bool OneSentence(ToolResult result) =>
-        result.Error.StartsWith("hacktree: ", StringComparison.Ordinal) && result.Error.IndexOf('\n', StringComparison.Ordinal) == result.Error.Length - 1;
 }

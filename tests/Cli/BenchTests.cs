@@ -50,6 +50,8 @@ public sealed class BenchTests : IDisposable
 
     [Theory]
     [InlineData(2, "--rounds", "0", "tree")]
+    [InlineData(2, "--rounds", "x", "tree")]
+    [InlineData(1, "--dir", "/proc", "tree")]
     [InlineData(1, "nowhere")]
     [InlineData(1, "--dir", "nowhere", "tree")]
     public void What_cannot_be_done_is_said_in_one_line(int code, params string[] arguments)

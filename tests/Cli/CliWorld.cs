@@ -63,6 +63,21 @@ internal sealed class CliWorld : IDisposable
     /// <summary>All there is, with inodes: what a command that failed may not have changed.</summary>
     public string Listing() => Shell("find . -printf '%P %y %m %s %i %n\\n' | sort").Succeeded();
 
+    /// <summary>Runs what must be refused: with that exit code, one sentence that has the words, and nothing changed.</summary>
+    public void Refuses(int code, string words, IEnumerable<string> arguments)
+    {
+        string before = Listing();
+        ToolResult result = Run(arguments);
+        Assert.Contains(words, result.Error);
+        Assert.True(IsOneSentence(result), result.Error);
+        Assert.Equal((code, ""), (result.ExitCode, result.Output));
+        Assert.Equal(before, Listing());
+    }
+
+    /// <summary>Whether a program of ours said one line on standard error.</summary>
+    public static bool IsOneSentence(ToolResult result) =>
+        result.Error.StartsWith("hacktree: ", StringComparison.Ordinal) && result.Error.IndexOf('\n', StringComparison.Ordinal) == result.Error.Length - 1;
+
     public void Dispose() => directory.Dispose();
 
     private string[] Environment => ["-C", Path, "-u", "HACKTREE_STORE", "-u", "SOURCE_DATE_EPOCH", "-u", "HACKTREE_DEBUG", "-u", "NO_COLOR", "TERM=xterm"];

@@ -11,6 +11,7 @@ public sealed class CompletionTests : IDisposable
     {
         world.Commit("debian/test");
         world.Commit("debian/other");
+        world.Shell("$H checkout -q debian/test r1; $H checkout -q debian/test r2").Succeeded();
     }
 
     public void Dispose() => world.Dispose();
@@ -27,6 +28,11 @@ public sealed class CompletionTests : IDisposable
     [InlineData("hacktree refs delete debian/o", "debian/other")]
     [InlineData("hacktree ls debian/test ", "etc/ usr/")]
     [InlineData("hacktree cat debian/test etc/p", "etc/passwd")]
+    [InlineData("hacktree roots rm ", "r1 r2")]
+    [InlineData("hacktree roots pin r", "r1 r2")]
+    [InlineData("hacktree roots unpin r2", "r2")]
+    [InlineData("hacktree checkout --from $PWD/r", "$PWD/r1 $PWD/r2")]
+    [InlineData("hacktree help ch", "checkout")]
     [InlineData("hacktree completion ", "bash fish zsh")]
     [InlineData("hacktree --store nowhere log ", "")]
     [InlineData("hacktree nothing ", "")]
@@ -36,17 +42,17 @@ public sealed class CompletionTests : IDisposable
             mkdir -p bin; ln -sf $H bin/hacktree; PATH=$PWD/bin:$PATH
             source <(hacktree completion bash)
             complete -p hacktree | grep -q -- '-F _hacktree' || exit 9
-            COMP_LINE='{{line}}'; COMP_POINT=${#COMP_LINE}
+            COMP_LINE="{{line}}"; COMP_POINT=${#COMP_LINE}
             _hacktree
             [ ${#COMPREPLY[@]} = 0 ] || printf '%s\n' "${COMPREPLY[@]}" | sort
             """).Succeeded();
-        Assert.Equal(expected, string.Join(' ', offered.Split('\n', StringSplitOptions.RemoveEmptyEntries)));
+        Assert.Equal(expected.Replace("$PWD", world.Path, StringComparison.Ordinal), string.Join(' ', offered.Split('\n', StringSplitOptions.RemoveEmptyEntries)));
     }
 
     [Fact]
     public void Every_verb_is_offered() =>
         Assert.Equal(
-            "bench cat checkout commit completion diff du export fsck gc hash image init initrd log ls refs roots show version",
+            "bench cat checkout commit completion diff du export fsck gc hash help image init initrd log ls refs roots show version",
             string.Join(' ', world.Run("__complete", "").Succeeded().Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal)));
 
     [Theory]

@@ -150,6 +150,39 @@ public sealed class VerbTests : IDisposable
     }
 
     [Fact]
+    public void Cat_follows_links_inside_the_commit()
+    {
+        world.Shell("""
+            cd tree; mkdir usr/lib; mv etc/os-release usr/lib; ln -s ../usr/lib/os-release etc/os-release; ln -s usr/lib lib
+            ln -s /etc/os-release etc/absolute; ln -s ../../../../lib/os-release etc/above; ln -s one etc/two; ln -s two etc/one
+            ln -s /nowhere etc/dangling; ln -s passwd/ etc/slash; ln -s . here; ln -s /etc/passwd/../passwd etc/through
+            """).Succeeded();
+        world.Commit("a");
+        foreach (string path in (string[])["etc/os-release", "lib/os-release", "etc/absolute", "etc/above", "usr/../etc/./os-release", "../etc/os-release", "here/here/lib/os-release"])
+        {
+            Assert.Equal("NAME=\"Test\"\n", world.Run("cat", "a", path).Succeeded());
+        }
+
+        Assert.Contains("'etc/one' leads through more than 40 symbolic links", world.Run("cat", "a", "etc/one").Error);
+        Assert.Contains("'etc/dangling' is a symlink to /nowhere, which is not in a;", world.Run("cat", "a", "etc/dangling").Error);
+        Assert.Contains("'lib' is no file but a directory", world.Run("cat", "a", "lib").Error);
+        Assert.Equal((1, 1), (world.Run("cat", "a", "etc/slash").ExitCode, world.Run("cat", "a", "etc/through").ExitCode));
+    }
+
+    [Fact]
+    public void Exclude_takes_a_path_as_the_shell_completes_it()
+    {
+        world.Commit("a", "--exclude", "./usr", "--exclude", "./etc/pass*");
+        Assert.Equal("etc\netc/os-release\n", world.Run("ls", "-R", "a").Succeeded());
+    }
+
+    [Theory]
+    [InlineData("checkout")]
+    [InlineData("image create")]
+    public void Help_can_be_asked_for_as_a_verb(string verb) =>
+        Assert.Equal(world.Shell($"$H {verb} --help").Succeeded(), world.Shell($"$H help {verb}").Succeeded());
+
+    [Fact]
     public void Diff_tells_commits_and_directories_apart()
     {
         world.Commit("a");
@@ -244,7 +277,7 @@ public sealed class VerbTests : IDisposable
     [Theory]
     [InlineData("init"), InlineData("commit"), InlineData("checkout"), InlineData("refs"), InlineData("refs set"), InlineData("refs delete"), InlineData("refs log"), InlineData("log")]
     [InlineData("show"), InlineData("ls"), InlineData("cat"), InlineData("diff"), InlineData("export"), InlineData("roots"), InlineData("gc"), InlineData("fsck")]
-    [InlineData("du"), InlineData("hash"), InlineData("version"), InlineData("completion")]
+    [InlineData("du"), InlineData("hash"), InlineData("version"), InlineData("completion"), InlineData("help"), InlineData("roots rm")]
     public void Help_ends_with_an_example(string verb)
     {
         string last = world.Run([.. verb.Split(' '), "--help"]).Succeeded().TrimEnd().Split('\n')[^1];

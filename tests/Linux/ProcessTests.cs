@@ -65,6 +65,14 @@ public sealed class ProcessTests
     }
 
     [Fact]
+    public void Random_numbers_differ()
+    {
+        Files.Ok(Sys.Random(out UInt128 one));
+        Files.Ok(Sys.Random(out UInt128 two));
+        Assert.NotEqual(one, two);
+    }
+
+    [Fact]
     public void A_descriptor_that_is_no_terminal_is_none() => Assert.False(Sys.IsTerminal(-1));
 
     [Fact]

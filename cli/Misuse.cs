@@ -1,0 +1,115 @@
+using System.CommandLine;
+using System.CommandLine.Parsing;
+
+namespace HackTree.Cli;
+
+/// <summary>What the parser lets pass and nobody meant: an option that the verb has not, a verb that there is not, an empty word.</summary>
+internal static class Misuse
+{
+    // What options and arguments call a value that may be empty: text, and what is handed on to another program.
+    private static readonly string[] MayBeEmpty = ["TEXT", "OPTIONS", "COMMAND"];
+
+    /// <summary>A sentence about the first such thing; null where there is none.</summary>
+    internal static string? Find(ParseResult parse, IReadOnlyList<string> args)
+    {
+        // Who asks for help has not finished the line; but what there is no command for has no help either.
+        bool isHelp = parse.Action is { ClearsParseErrors: true };
+        return UnknownVerb(parse) ?? (isHelp ? null : UnknownOption(parse, args) ?? EmptyWord(parse));
+    }
+
+    /// <summary>"hacktree image create".</summary>
+    internal static string VerbOf(ParseResult parse) => string.Join(' ', Chain(parse).Reverse().Skip(1).Select(result => result.Command.Name).Prepend("hacktree"));
+
+    /// <summary>The parser takes an option that it does not know for an argument, and `checkout etc --froce` would make a root of that name.</summary>
+    private static string? UnknownOption(ParseResult parse, IReadOnlyList<string> args)
+    {
+        var values = new HashSet<Token>(Children<OptionResult>(parse).SelectMany(option => option.Tokens), ReferenceEqualityComparer.Instance);
+        IEnumerable<string> words = parse.Tokens.TakeWhile(token => token.Type != TokenType.DoubleDash)
+            .Where(token => token.Type == TokenType.Argument && !values.Contains(token)).Select(token => token.Value);
+
+        // Of -qx, where there is a -q and no -x, it makes an option and an argument x, which nobody typed.
+        string? unknown = words.Select(word => args.Contains(word) ? word : args.FirstOrDefault(arg => arg.EndsWith(word, StringComparison.Ordinal)) ?? word)
+            .FirstOrDefault(word => word.Length > 1 && word[0] == '-');
+        if (unknown is null)
+        {
+            return null;
+        }
+
+        string name = unknown.Split('=')[0];
+        IEnumerable<Option> options = Chain(parse).SelectMany(result => result.Command.Options.Where(option => !option.Hidden && (option.Recursive || result == parse.CommandResult)));
+        if (options.Any(option => option.Name == name || option.Aliases.Contains(name)))
+        {
+            return $"{name} takes no value";
+        }
+
+        string? meant = Nearest(name, options.Select(option => option.Name).Where(full => full.StartsWith("--", StringComparison.Ordinal)));
+        return $"there is no option '{name}'{(meant is null ? "; a name that begins with '-' goes after '--'" : $", but there is '{meant}'")}";
+    }
+
+    private static string? UnknownVerb(ParseResult parse)
+    {
+        IEnumerable<string> verbs = parse.CommandResult.Command.Subcommands.Select(command => command.Name);
+        if (!verbs.Any() || parse.UnmatchedTokens is not [var word, ..] || word.StartsWith('-'))
+        {
+            return null;
+        }
+
+        string above = VerbOf(parse)["hacktree".Length..].TrimStart();
+        string name = $"{above} {word}".TrimStart();
+        return $"there is no command '{name}'" + (Nearest(word, verbs) is { } meant ? $", but there is '{$"{above} {meant}".TrimStart()}'" : "");
+    }
+
+    /// <summary>"$DEST" in a script is empty where nobody set it, and as a path would mean the current directory here and nothing there.</summary>
+    private static string? EmptyWord(ParseResult parse)
+    {
+        IEnumerable<string> names = Children<OptionResult>(parse).Where(IsEmpty).Select(result => NameOf(result.Option.HelpName, result.Option.Name))
+            .Concat(Children<ArgumentResult>(parse).Where(IsEmpty).Select(result => NameOf(result.Argument.HelpName, result.Argument.Name)));
+        return names.FirstOrDefault(name => name.Length > 0) is { } empty ? $"{empty} is empty; a variable may not be set" : null;
+
+        static bool IsEmpty(SymbolResult result) => result.Tokens.Any(token => token.Value.Length == 0);
+
+        static string NameOf(string? help, string name) => MayBeEmpty.Contains(help ?? name) ? "" : name;
+    }
+
+    /// <summary>The verb, and what it is a part of.</summary>
+    private static IEnumerable<CommandResult> Chain(ParseResult parse)
+    {
+        for (CommandResult? result = parse.CommandResult; result is not null; result = result.Parent as CommandResult)
+        {
+            yield return result;
+        }
+    }
+
+    private static IEnumerable<T> Children<T>(ParseResult parse) => Chain(parse).SelectMany(result => result.Children).OfType<T>();
+
+    /// <summary>The name that begins with the word, or takes the fewest changes; null where none is near.</summary>
+    private static string? Nearest(string word, IEnumerable<string> names) =>
+        names.Select(name => (Name: name, Changes: name.StartsWith(word, StringComparison.Ordinal) && word.Length > 2 ? 0 : Changes(word, name)))
+            .Where(candidate => candidate.Changes <= word.Length / 3).OrderBy(candidate => candidate.Changes).FirstOrDefault().Name;
+
+    /// <summary>How many letters are to be put in, left out, replaced or swapped with the next to make one word of the other.</summary>
+    private static int Changes(string word, string name)
+    {
+        int[,] changes = new int[word.Length + 1, name.Length + 1];
+        for (int i = 0; i <= word.Length; i++)
+        {
+            for (int j = 0; j <= name.Length; j++)
+            {
+                if (i == 0 || j == 0)
+                {
+                    changes[i, j] = i + j;
+                    continue;
+                }
+
+                int replaced = changes[i - 1, j - 1] + (word[i - 1] == name[j - 1] ? 0 : 1);
+                changes[i, j] = Math.Min(replaced, 1 + Math.Min(changes[i - 1, j], changes[i, j - 1]));
+                if (i > 1 && j > 1 && word[i - 1] == name[j - 2] && word[i - 2] == name[j - 1])
+                {
+                    changes[i, j] = Math.Min(changes[i, j], changes[i - 2, j - 2] + 1);
+                }
+            }
+        }
+
+        return changes[word.Length, name.Length];
+    }
+}

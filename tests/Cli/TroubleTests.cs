@@ -1,0 +1,80 @@
+using HackTree.Linux;
+using HackTree.Tests.Support;
+
+namespace HackTree.Tests.Cli;
+
+/// <summary>Stores, processes and histories that lack something: said in one sentence, with what to do.</summary>
+public sealed class TroubleTests : IDisposable
+{
+    private readonly CliWorld world = new();
+
+    public void Dispose() => world.Dispose();
+
+    [Theory]
+    [InlineData("lock", "an empty file will do: `touch ")]
+    [InlineData("tmp", "an empty directory will do: `mkdir -m 700 ")]
+    [InlineData("logs", "an empty directory will do: `mkdir ")]
+    [InlineData("packs", "bring it back from a copy of the store")]
+    [InlineData("refs", "bring it back from a copy of the store")]
+    [InlineData("files", "bring it back from a copy of the store")]
+    [InlineData("roots", "bring it back from a copy of the store")]
+    public void What_a_store_has_not_is_named_with_what_to_do(string room, string remedy)
+    {
+        world.Commit();
+        world.Shell($"mv objects/{room} hidden").Succeeded();
+        world.Refuses(1, $"{world.At("objects")}/{room}: missing from the store; {remedy}", ["fsck"]);
+        if (remedy.Contains('`'))
+        {
+            world.Shell(world.Run("fsck").Error.Split('`')[1]).Succeeded();
+            Assert.Equal("", world.Run("fsck").Succeeded());
+        }
+    }
+
+    [Fact]
+    public void Closed_descriptors_are_never_a_file_of_the_store()
+    {
+        ToolResult closed = world.Shell("$H commit -q -b a tree >&-");
+        Assert.Equal((1, "hacktree: standard output: it is closed (write)\n"), (closed.ExitCode, closed.Error));
+        Assert.Equal(1, world.Shell("$H commit -b b tree >&- 2>&-").ExitCode);
+        Assert.Contains("standard input: ", world.Shell("$H commit -b c --tar - <&-").Error);
+        Assert.Equal(0, world.Run("fsck").ExitCode);
+    }
+
+    [Fact]
+    public void Roots_that_cannot_be_removed_do_not_keep_the_others()
+    {
+        world.Commit();
+        world.Shell("$H checkout -q debian/test r1; $H checkout -q debian/test r2").Succeeded();
+        ToolResult result = world.Run("roots", "rm", "r1", "r9", "r2");
+        Assert.Equal(1, result.ExitCode);
+        Assert.True(CliWorld.IsOneSentence(result), result.Error);
+        Assert.Contains("r9: there is no root of that name", result.Error);
+        Assert.Empty(world.Run("roots").Succeeded());
+    }
+
+    [Fact]
+    public void A_history_that_gc_has_cut_is_said_to_be_so()
+    {
+        world.Shell("for i in 1 2 3; do echo $i > tree/etc/version; $H commit -q -b a tree; done; $H gc --depth 1").Succeeded();
+        world.Run("show", "a^").Succeeded();
+        foreach (string far in (string[])["a~2", "a~3", "a~9"])
+        {
+            world.Refuses(1, "`gc --depth` may have cut the history there", ["show", far]);
+        }
+    }
+
+    /// <summary>As builders of images have it: the program, libc, and neither /dev nor /proc.</summary>
+    [Fact]
+    public void A_bare_chroot_is_enough()
+    {
+        Assert.SkipUnless(Sys.IsRoot, "needs root, for chroot");
+        world.Shell("""
+            set -e
+            mkdir -p jail/tree; cp $H jail/hacktree; cp tree/etc/passwd jail/tree
+            ldd $H | grep -o '/[^ ]*' | while read -r lib; do cp -L --parents $lib jail; done
+            for verb in 'init /objects' 'commit -b a /tree' 'commit -b a /tree' 'checkout a /r1' 'diff a /r1' 'gc' 'fsck'; do
+                chroot jail /hacktree -q $verb
+            done
+            """).Succeeded();
+    }
+}
