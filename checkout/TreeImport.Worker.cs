@@ -176,16 +176,14 @@ public sealed partial class TreeImport
         private Digest Store(SafeFileHandle file, in FileStatus status, FileMetadata metadata, byte[] attributes, string subject)
         {
             Blobs blobs = import.store.Blobs;
-            if (!import.options.StoreContent || import.options.Consume)
+            if (!import.options.StoreContent)
             {
-                Digest digest = Blobs.HashFile(file, status, subject);
-                if (!import.options.StoreContent || blobs.TryAdopt(file, status, digest, metadata, attributes, subject))
-                {
-                    return digest;
-                }
+                return Blobs.HashFile(file, status, subject);
             }
 
-            return blobs.AddFile(file, status, metadata, attributes, buffer, subject);
+            return import.options.Consume
+                ? blobs.AdoptFile(file, status, metadata, attributes, buffer, subject)
+                : blobs.AddFile(file, status, metadata, attributes, buffer, subject);
         }
 
         private TreeEntry Special(

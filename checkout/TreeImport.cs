@@ -44,11 +44,16 @@ public sealed partial class TreeImport
     /// </summary>
     public static ImportResult Run(ObjectStore store, PackWriter pack, string path, ImportOptions options)
     {
-        Errno errno = Sys.Open(
-            Sys.WorkingDirectory,
-            ByteText.FromArgument(path),
-            OpenFlags.ReadOnly | OpenFlags.Directory,
-            out SafeFileHandle directory);
+        // What is consumed is not followed to: it would be emptied there, and the link would stay. With a '/' behind it, it would be followed.
+        byte[] top = ByteText.FromArgument(options.Consume && path.Length > 1 ? path.TrimEnd('/') : path);
+        OpenFlags follow = options.Consume ? OpenFlags.NoFollow : default;
+        Errno errno = Sys.Open(Sys.WorkingDirectory, top, OpenFlags.ReadOnly | OpenFlags.Directory | follow, out SafeFileHandle directory);
+        if (options.Consume && Sys.Stat(Sys.WorkingDirectory, top, out FileStatus status) == Errno.None && status.Type == FileType.Symlink)
+        {
+            directory.Dispose();
+            throw new StoreException($"{path}: it is a symbolic link, and --consume would empty the directory it leads to; name that itself");
+        }
+
         if (errno == Errno.ENOTDIR)
         {
             throw new StoreException($"{path}: not a directory; a tree is a directory, and an archive is given with --tar");

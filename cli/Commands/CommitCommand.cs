@@ -76,7 +76,7 @@ internal sealed class CommitCommand : Verb
         using PackWriter pack = store.Packs.NewPack();
         ImportResult result = Import(session, store, pack, options);
         long newTrees = pack.Count;
-        Digest commit = Committer.Run(store, pack, result, request);
+        Digest commit = Committer.Run(store, pack, result, request with { Consumed = options.Consume ? session.Get(tree) : null });
         foreach (string note in result.Notes)
         {
             session.Note(note);

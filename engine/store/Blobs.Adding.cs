@@ -83,25 +83,37 @@ public sealed partial class Blobs
     }
 
     /// <summary>
-    /// Makes a source file itself the object, if it is not stored yet: its inode gets the object's metadata and name.
-    /// Answers false, with nothing done, where it is on another filesystem or has other names.
+    /// As <see cref="AddFile"/>, but a new file itself becomes the object where it is on the store's filesystem and has no other name: its inode
+    /// gets the object's metadata and name. Until <see cref="ObjectStore.EndAdoption"/>, whoever writes to it writes into the object.
     /// </summary>
-    public bool TryAdopt(SafeFileHandle source, in FileStatus status, Digest digest, FileMetadata metadata, ReadOnlySpan<byte> xattrs, string subject)
+    public Digest AdoptFile(SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, byte[] buffer, string subject)
     {
+        // What has to be copied anyway is read only once that way.
+        if (status.LinkCount != 1 || status.Device != Device(files) || format.UserMode)
+        {
+            return AddFile(source, status, metadata, xattrs, buffer, subject);
+        }
+
+        Digest digest = HashFile(source, status, subject);
         ObjectName name = NameOf(digest, metadata, xattrs);
-        if (status.LinkCount != 1 || status.Device != Device(files) || format.UserMode || IsStored(name, status.Size, xattrs))
-        {
-            return false;
-        }
+        FileStatus known = status;
+        return IsStored(name, status.Size, xattrs) || TryAdopt(source, ref known, name, subject)
+            ? digest
+            : AddFile(source, known, metadata, xattrs, buffer, subject);
+    }
 
-        // It has the metadata already, but for parts of a second. What changed since it was looked at is copied instead: to set
-        // the owner clears set-id bits and capabilities, and a kill right then would leave the source without them.
+    private bool TryAdopt(SafeFileHandle source, ref FileStatus status, in ObjectName name, string subject)
+    {
+        // It has the metadata already, but for parts of a second. What changed since it was looked at is copied instead, or refused: setting
+        // the time would hide that it was written to, and to set the owner clears set-id bits and capabilities, and a kill right then would
+        // leave the source without them.
         Sys.Stat(source, out FileStatus now).ThrowIfFailed("statx", subject);
-        if ((now.Mode, now.Uid, now.Gid) != (name.Metadata.Mode, name.Metadata.Uid, name.Metadata.Gid))
+        if ((now.Size, now.ModifyTime, now.ChangeTime) != (status.Size, status.ModifyTime, status.ChangeTime))
         {
             return false;
         }
 
+        adopting.Set();
         try
         {
             Sys.SetTime(source, name.Metadata.ModifyTime).ThrowIfFailed("futimens", subject);
@@ -110,7 +122,8 @@ public sealed partial class Blobs
         }
         catch (LinuxException e) when (e.Errno == Errno.EXDEV)
         {
-            // The same filesystem through another mount: links do not cross it.
+            // The same filesystem through another mount: links do not cross it. The time that was set is not somebody else's change.
+            Sys.Stat(source, out status).ThrowIfFailed("statx", subject);
             return false;
         }
     }
@@ -179,7 +192,7 @@ public sealed partial class Blobs
     /// <summary>Gives a whole object its name; replaces one that a power cut left without its content.</summary>
     private void GiveName(SafeFileHandle file, in ObjectName name, long size)
     {
-        mark.Set();
+        unsynced.Set();
         ReadOnlySpan<byte> objectPath = PathOf(name, stackalloc byte[ObjectName.MaxLength]);
         Errno errno = Sys.LinkOpenFile(file, files, objectPath);
         if (errno != Errno.EEXIST)

@@ -52,6 +52,23 @@ public sealed partial class Blobs
         return errno;
     }
 
+    /// <summary>
+    /// Removes an object if it is the very inode of that status, a file that has another name, and was written to or changed through that. That it is
+    /// missing will be noticed; wrong, it would be served. Whoever relies on it meanwhile has lost it either way. Answers whether it was removed.
+    /// </summary>
+    public bool WithdrawChanged(in ObjectName name, in FileStatus status)
+    {
+        ReadOnlySpan<byte> objectPath = PathOf(name, stackalloc byte[ObjectName.MaxLength]);
+        if (!IsInode(name, status) || new ObjectInspection(format).IsRight(files, objectPath, name))
+        {
+            return false;
+        }
+
+        Sys.Unlink(files, objectPath).ThrowIfFailed("unlinkat", Subject(name));
+        listed.Forget();
+        return true;
+    }
+
     private void Renew(in ObjectName name, ReadOnlySpan<byte> objectPath)
     {
         using SafeFileHandle full = Open(name);

@@ -24,18 +24,20 @@ public sealed partial class Blobs : IDisposable
     private readonly SafeFileHandle temporary;
     private readonly bool[] isDirectory = new bool[256];
     private readonly ListedObjects listed;
-    private readonly UnsyncedMark mark;
+    private readonly DoubtMark unsynced;
+    private readonly DoubtMark adopting;
     private readonly StoreFormat format;
     private readonly string path;
     private volatile bool cannotClone;
     private long added;
     private long addedBytes;
 
-    internal Blobs(SafeFileHandle files, SafeFileHandle temporary, UnsyncedMark mark, StoreFormat format, string path)
+    internal Blobs(SafeFileHandle files, SafeFileHandle temporary, DoubtMark unsynced, DoubtMark adopting, StoreFormat format, string path)
     {
         this.files = files;
         this.temporary = temporary;
-        this.mark = mark;
+        this.unsynced = unsynced;
+        this.adopting = adopting;
         this.format = format;
         this.path = path;
         listed = new ListedObjects(OpenFan, path);
@@ -43,6 +45,12 @@ public sealed partial class Blobs : IDisposable
 
     /// <summary>Objects that were new and got their names from this process.</summary>
     public long Added => Interlocked.Read(ref added);
+
+    /// <summary>
+    /// Objects whose inodes changed last before this are none that somebody made of his files and then failed to take those away; null where nobody
+    /// failed.
+    /// </summary>
+    internal FileTime? AdoptionDoubtedSince => adopting.DoubtedSince;
 
     /// <summary>Bytes of their content.</summary>
     public long AddedBytes => Interlocked.Read(ref addedBytes);
@@ -132,19 +140,31 @@ public sealed partial class Blobs : IDisposable
     /// <summary>Whether the object is there and a commit may rely on its content.</summary>
     private bool IsWhole(in ObjectName name, long size)
     {
-        bool isThere = Contains(name, size);
-        if (!isThere || !mark.IsInDoubt)
+        bool isThere = TryStat(name, out FileStatus status) && status.Size == size && status.Type == FileType.Regular;
+        if (!isThere || !IsInDoubt)
         {
             return isThere;
         }
 
+        // A name outside may be there still, to write to it at any time: even right as it is now, it is not what to rely on.
+        if (status.ChangeTime >= AdoptionDoubtedSince && (status.LinkCount > 1 || !HasMetadata(status, name)))
+        {
+            return false;
+        }
+
         using SafeFileHandle file = Open(name);
-        Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", Subject(name));
 
         // After a failed sync the page cache has what should have been written, and calls it clean.
         Sys.DropCached(file);
         return FileContent.Read(file, status, null, Subject(name)) == name.Blob;
     }
+
+    private bool IsInDoubt => unsynced.IsInDoubt || adopting.IsInDoubt;
+
+    private bool HasMetadata(in FileStatus status, in ObjectName name) =>
+        status.Mode == name.Metadata.Mode
+        && (format.UserMode || (status.Uid, status.Gid) == (name.Metadata.Uid, name.Metadata.Gid))
+        && status.ModifyTime == new FileTime(name.Metadata.ModifyTime, 0);
 
     /// <summary>
     /// Whether the object is there. Its name holds 64 bits of its attributes' digest, few enough that somebody could
@@ -153,7 +173,7 @@ public sealed partial class Blobs : IDisposable
     public bool IsStored(in ObjectName name, long size, ReadOnlySpan<byte> recordedXattrs)
     {
         // Where the list is out of date, giving the name will tell.
-        bool isThere = mark.IsInDoubt ? IsWhole(name, size) : IsListed(name) ?? Contains(name, size);
+        bool isThere = IsInDoubt ? IsWhole(name, size) : IsListed(name) ?? Contains(name, size);
         if (!isThere)
         {
             return false;

@@ -21,6 +21,7 @@ public sealed class Collect
     private readonly LiveWalk live;
     private readonly RootSurvey roots;
     private readonly Lock gate = new();
+    private volatile bool keepsDoubt;
 
     private Collect(ObjectStore store, CollectOptions options)
     {
@@ -177,11 +178,12 @@ public sealed class Collect
         work.RunReaders(() =>
         {
             var reader = new DirectoryReader();
-            return fan => SweepFan(fan, reader);
+            var inspection = new ObjectInspection(store.Format);
+            return fan => SweepFan(fan, reader, inspection);
         });
     }
 
-    private void SweepFan(byte fan, DirectoryReader reader)
+    private void SweepFan(byte fan, DirectoryReader reader, ObjectInspection inspection)
     {
         long kept = 0;
         using SafeFileHandle directory = store.Blobs.OpenFan(fan);
@@ -192,6 +194,7 @@ public sealed class Collect
             if (liveObjects.Contains(ObjectKey.Of(fan, reader.Name)))
             {
                 kept++;
+                keepsDoubt = keepsDoubt || IsWrongByAdoption(fan, directory, reader.Name, inspection);
             }
             else if (ObjectName.TryParse(fan, reader.Name, out _))
             {
@@ -204,6 +207,17 @@ public sealed class Collect
             result.LiveObjects += kept;
         }
     }
+
+    /// <summary>
+    /// Whether an object that is needed was written to through a name outside that a failed adoption left. The doubt is ended only when none was, so
+    /// that a commit that has its content replaces it.
+    /// </summary>
+    private bool IsWrongByAdoption(byte fan, SafeFileHandle directory, ReadOnlySpan<byte> entry, ObjectInspection inspection) =>
+        store.Blobs.AdoptionDoubtedSince is { } since
+        && Sys.Stat(directory, entry, out FileStatus status) == Errno.None
+        && status.ChangeTime >= since
+        && ObjectName.TryParse(fan, entry, out ObjectName name)
+        && !inspection.IsRight(directory, entry, name);
 
     private void SweepObject(byte fan, SafeFileHandle directory, ReadOnlySpan<byte> name)
     {
@@ -231,8 +245,14 @@ public sealed class Collect
         using SafeFileHandle directory = DirectoryReader.Reopen(store.Temporary, $"{store.Path}/tmp");
         var reader = new DirectoryReader();
         reader.Start(directory, $"{store.Path}/tmp");
+        byte[] doubt = Encoding.ASCII.GetBytes(DoubtMark.Adopting);
         while (reader.Next())
         {
+            if (keepsDoubt && reader.Name.StartsWith(doubt))
+            {
+                continue;
+            }
+
             string subject = $"tmp/{ByteText.Quote(reader.Name)}";
             result.LitterRemoved++;
             options.OnRemove?.Invoke(subject);

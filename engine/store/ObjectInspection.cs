@@ -54,6 +54,19 @@ internal sealed class ObjectInspection(StoreFormat format)
         return faults;
     }
 
+    /// <summary>Whether an object is what its name says; it is not where it cannot be read, or changes meanwhile.</summary>
+    internal bool IsRight(SafeFileHandle directory, ReadOnlySpan<byte> entry, in ObjectName name)
+    {
+        try
+        {
+            return FindFaults(directory, entry, name, null).Count == 0;
+        }
+        catch (Exception e) when (CheckReport.IsFinding(e))
+        {
+            return false;
+        }
+    }
+
     private void CompareMetadata(FileMetadata named, in FileStatus status)
     {
         if (status.Mode != named.Mode)

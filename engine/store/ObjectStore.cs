@@ -15,7 +15,8 @@ public sealed class ObjectStore : IDisposable
 
     private readonly SafeFileHandle directory;
     private readonly SafeFileHandle temporary;
-    private readonly UnsyncedMark mark;
+    private readonly DoubtMark unsynced;
+    private readonly DoubtMark adopting;
 
     private ObjectStore(SafeFileHandle directory, string path, StoreFormat format, StoreLock storeLock)
     {
@@ -24,8 +25,9 @@ public sealed class ObjectStore : IDisposable
         Format = format;
         Lock = storeLock;
         temporary = OpenRoom("tmp", OpenFlags.Path);
-        mark = new UnsyncedMark(temporary, $"{path}/tmp");
-        Blobs = new Blobs(OpenRoom("files", OpenFlags.Path), temporary, mark, format, $"{path}/files");
+        unsynced = new DoubtMark(temporary, DoubtMark.Unsynced, $"{path}/tmp");
+        adopting = new DoubtMark(temporary, DoubtMark.Adopting, $"{path}/tmp");
+        Blobs = new Blobs(OpenRoom("files", OpenFlags.Path), temporary, unsynced, adopting, format, $"{path}/files");
         Packs = new Packs(OpenRoom("packs"), temporary, $"{path}/packs");
         Refs = new Refs(OpenRoom("refs"), OpenRoom("logs"), temporary, $"{path}/refs");
         Roots = new Roots(OpenRoom("roots"), temporary, $"{path}/roots", PhysicalRoot);
@@ -190,6 +192,15 @@ public sealed class ObjectStore : IDisposable
     /// </summary>
     public void Sync() => TrySync().ThrowIfFailed("syncfs", Path);
 
+    /// <summary>Whether this process has made files of a source objects, and not said yet that their names there are gone.</summary>
+    public bool IsAdopting => adopting.IsSet;
+
+    /// <summary>
+    /// Says that no file that <see cref="Blobs.AdoptFile"/> made an object has a name outside any more. Where this is never said, the objects stay in
+    /// doubt. Not while other threads of this process add objects.
+    /// </summary>
+    public void EndAdoption() => adopting.End(adopting.Take(), isSafe: true);
+
     /// <summary>Opens the stat cache for one command. It helps where it can: what is wrong with it never stops anything.</summary>
     public StatCache OpenStatCache() => StatCache.Open(directory, Path, expectedEntries: 0);
 
@@ -204,10 +215,13 @@ public sealed class ObjectStore : IDisposable
     public void Dispose()
     {
         // A command that failed leaves objects: better durable now than in doubt for the next one.
-        if (mark.IsSet)
+        if (unsynced.IsSet)
         {
             TrySync();
         }
+
+        // Files of a source that are objects still: whoever comes next is to know.
+        adopting.End(adopting.Take(), isSafe: false);
 
         Blobs.Dispose();
         Packs.Dispose();
@@ -220,9 +234,9 @@ public sealed class ObjectStore : IDisposable
 
     private Errno TrySync()
     {
-        UnsyncedMark.Held? taken = mark.Take();
+        DoubtMark.Held? taken = unsynced.Take();
         Errno errno = Sys.SyncFilesystem(directory);
-        mark.End(taken, isDurable: errno == Errno.None);
+        unsynced.End(taken, isSafe: errno == Errno.None);
         return errno;
     }
 

@@ -1,0 +1,132 @@
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+using HackTree.Linux;
+using HackTree.Tests.Support;
+
+namespace HackTree.Tests.Crash;
+
+/// <summary>
+/// Commits with --consume that fail or are killed while files of the source are objects of the store, by the same inode; strace does
+/// it at a given call. Whatever is written to such a file afterwards, no commit that is made then holds it.
+/// </summary>
+public sealed partial class FailedConsumeTests : IDisposable
+{
+    private readonly PhysicalRoot root = new();
+
+    public FailedConsumeTests()
+    {
+        Tools.Require("strace");
+        Assert.SkipUnless(Sys.IsRoot, "files become objects only in a store of root's");
+    }
+
+    private string Source => root.At("source");
+
+    public void Dispose() => root.Dispose();
+
+    [Theory]
+    [InlineData("linkat:signal=KILL:when=8")]
+    [InlineData("linkat:error=ENOSPC:when=8")]
+    [InlineData("syncfs:signal=KILL")]
+    public void What_is_written_to_a_source_that_was_not_committed_is_in_no_later_commit(string failure)
+    {
+        SortedDictionary<string, string> tree = SourceTree.Make(Source, 1);
+        Tools.Run("cp", "-a", Source, root.At("intact")).Succeeded();
+        Consume(failure);
+        Assert.Null(root.Tip("main"));
+        Snapshot.AssertSame(tree, Snapshot.Of(Source));
+        string[] shared = Shared();
+        Assert.NotEmpty(shared);
+
+        // Some before the next commit, some after it.
+        Array.ForEach(shared[(shared.Length / 2)..], WriteInPlace);
+        root.Ok("commit", "-b", "main", root.At("intact"));
+        root.AssertHolds("main", tree);
+        Array.ForEach(shared, WriteInPlace);
+        root.AssertHolds("main", tree);
+        root.AssertSound();
+        root.AssertCleanAfterGc();
+        root.AssertHolds("main", tree);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void What_is_written_to_a_file_that_was_to_go_is_in_no_later_commit(bool collects)
+    {
+        SortedDictionary<string, string> tree = SourceTree.Make(Source, 2);
+        Tools.Run("cp", "-a", Source, root.At("intact")).Succeeded();
+        Consume("unlinkat:signal=KILL:when=20");
+        Assert.NotNull(root.Tip("main"));
+        string[] shared = Shared();
+        Assert.NotEmpty(shared);
+        Array.ForEach(shared, WriteInPlace);
+        Assert.Equal(3, root.Run("fsck").ExitCode);
+        if (collects)
+        {
+            root.Ok("gc");
+        }
+
+        root.Ok("commit", "-b", "main", root.At("intact"));
+        root.AssertSound();
+        root.AssertHolds("main", tree);
+        root.AssertHolds("main~1", tree);
+        root.AssertCleanAfterGc();
+    }
+
+    [Fact]
+    public async Task What_is_written_to_a_file_before_the_ref_is_set_is_told_and_nothing_is_committed()
+    {
+        SourceTree.Make(Source, 3);
+        Task<ToolResult> commit = Task.Run(() => Consume("syncfs:delay_enter=4000000:when=1"), TestContext.Current.CancellationToken);
+        while (!commit.IsCompleted && Directory.GetFiles(root.At("objects/packs")).Length == 0)
+        {
+            Thread.Sleep(5);
+        }
+
+        string victim = Shared()[0];
+        WriteInPlace(victim);
+        byte[] written = await File.ReadAllBytesAsync(victim, TestContext.Current.CancellationToken);
+        Assert.Contains($"{victim}: somebody wrote to it while it was moved", Hacktree.Refused(await commit), StringComparison.Ordinal);
+        Assert.Null(root.Tip("main"));
+        Assert.Equal(written, await File.ReadAllBytesAsync(victim, TestContext.Current.CancellationToken));
+        root.AssertSound();
+        root.AssertCleanAfterGc();
+    }
+
+    [Fact]
+    public void A_file_that_is_stored_already_is_read_once()
+    {
+        const int Size = 3 << 20;
+        Directory.CreateDirectory(Source);
+        File.WriteAllBytes(root.At("source/large"), Content.Of(Size));
+        root.Ok("commit", "-b", "main", Source);
+        Consume("pread64:delay_enter=0");
+        Assert.False(Directory.Exists(Source));
+        long bytes = Counts().Matches(File.ReadAllText(root.At("trace"))).Sum(match => long.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture));
+        Assert.InRange(bytes, Size, Size * 3 / 2);
+    }
+
+    [GeneratedRegex("""= (\d+)(?: \(|$)""", RegexOptions.Multiline)]
+    private static partial Regex Counts();
+
+    private static void WriteInPlace(string path)
+    {
+        using FileStream file = File.Open(path, FileMode.Open, FileAccess.Write);
+        file.Write("written"u8[..(int)Math.Min(7, file.Length)]);
+    }
+
+    /// <summary>The files of the source that are objects too.</summary>
+    private string[] Shared() =>
+    [
+        .. Directory.GetFiles(Source, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint })
+            .Where(path => Sys.Stat(Sys.WorkingDirectory, Encoding.UTF8.GetBytes(path), out FileStatus status) == Errno.None
+                && status is { Type: FileType.Regular, LinkCount: 2, Size: > 7 })
+            .Order(StringComparer.Ordinal),
+    ];
+
+    private ToolResult Consume(string failure) => Tools.Run(
+        "strace",
+        ["-f", "-o", root.At("trace"), "-e", $"trace={failure.Split(':')[0]}", "-e", $"inject={failure}",
+            Hacktree.Path, "--quiet", .. root.Arguments("commit", "-b", "main", "--consume", Source)]);
+}
