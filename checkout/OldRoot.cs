@@ -63,7 +63,7 @@ internal sealed class OldRoot : IDisposable
             throw new CorruptException($"{path}: the commit it was made from, {record.Commit}, is missing; run `hacktree fsck`");
         }
 
-        SafeFileHandle parent = RootPlace.OpenParent(path);
+        SafeFileHandle parent = RootPath.OpenParent(path);
         try
         {
             SafeFileHandle top = Open(parent, path, record, out FileStatus status);
@@ -124,7 +124,7 @@ internal sealed class OldRoot : IDisposable
 
     private static SafeFileHandle Open(SafeFileHandle parent, string path, RootRecord record, out FileStatus status)
     {
-        Errno errno = Sys.Open(parent, RootPlace.NameOf(path), OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle top);
+        Errno errno = Sys.Open(parent, RootPath.NameOf(path), OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle top);
         if (errno == Errno.ENOENT)
         {
             throw new StoreException($"{path}: it is recorded, but not there; `hacktree gc` forgets such records");
@@ -135,7 +135,7 @@ internal sealed class OldRoot : IDisposable
             errno.ThrowIfFailed("openat", path);
         }
 
-        Errno told = errno == Errno.None ? Sys.Stat(top, out status) : Sys.Stat(parent, RootPlace.NameOf(path), out status);
+        Errno told = errno == Errno.None ? Sys.Stat(top, out status) : Sys.Stat(parent, RootPath.NameOf(path), out status);
         told.ThrowIfFailed("statx", path);
         if (errno != Errno.None || !record.IsOf(status))
         {

@@ -22,9 +22,6 @@ internal sealed record RootPlan(Digest Commit, string Revision, CheckoutMethod M
 /// </summary>
 internal sealed class RootPlace : IDisposable
 {
-    // 255, less what .NAME.partial adds.
-    private const int MostNameBytes = 246;
-
     private readonly ObjectStore store;
     private readonly RootPlan plan;
     private readonly ulong above;
@@ -60,7 +57,7 @@ internal sealed class RootPlace : IDisposable
     internal SafeFileHandle Parent { get; }
 
     /// <summary>The name in <see cref="Parent"/> under which it is made.</summary>
-    internal byte[] PartialName => NameOf(PartialPath);
+    internal byte[] PartialName => RootPath.NameOf(PartialPath);
 
     private string PartialPath => Roots.PartialPath(Path);
 
@@ -71,8 +68,8 @@ internal sealed class RootPlace : IDisposable
     internal static RootPlace Take(ObjectStore store, string destination, RootPlan plan)
     {
         string path = RealPath.OfName(destination);
-        RequirePossible(store, path);
-        SafeFileHandle parent = OpenParent(path);
+        RootPath.Require(store, path);
+        SafeFileHandle parent = RootPath.OpenParent(path);
         RootPlace? place = null;
         try
         {
@@ -108,7 +105,7 @@ internal sealed class RootPlace : IDisposable
         bool isSamePlace = old.Path == Path;
         Record(isSamePlace ? null : old.Status);
         Clear();
-        Errno errno = Sys.RenameNew(old.Parent, NameOf(old.Path), Parent, PartialName);
+        Errno errno = Sys.RenameNew(old.Parent, RootPath.NameOf(old.Path), Parent, PartialName);
         if (errno != Errno.None)
         {
             Forget();
@@ -139,7 +136,7 @@ internal sealed class RootPlace : IDisposable
     /// <summary>Gives a root that is as it was its name again.</summary>
     internal bool GiveBack(OldRoot old)
     {
-        bool isBack = Sys.RenameNew(Parent, PartialName, old.Parent, NameOf(old.Path)) == Errno.None;
+        bool isBack = Sys.RenameNew(Parent, PartialName, old.Parent, RootPath.NameOf(old.Path)) == Errno.None;
         if (isBack)
         {
             Forget();
@@ -183,12 +180,12 @@ internal sealed class RootPlace : IDisposable
             Sys.SyncFilesystem(Parent).ThrowIfFailed("syncfs", Path);
         }
 
-        Errno errno = Sys.RenameNew(Parent, PartialName, Parent, NameOf(Path));
+        Errno errno = Sys.RenameNew(Parent, PartialName, Parent, RootPath.NameOf(Path));
         if (errno == Errno.EEXIST && plan.Force)
         {
             // It may have been put to use, or have come, while the new one was built.
             RequireFree();
-            errno = Sys.Exchange(Parent, PartialName, Parent, NameOf(Path));
+            errno = Sys.Exchange(Parent, PartialName, Parent, RootPath.NameOf(Path));
         }
 
         if (errno == Errno.EEXIST)
@@ -210,7 +207,7 @@ internal sealed class RootPlace : IDisposable
 
         if (isRoot)
         {
-            Sys.Stat(Parent, NameOf(Path), out FileStatus status).ThrowIfFailed("statx", Path);
+            Sys.Stat(Parent, RootPath.NameOf(Path), out FileStatus status).ThrowIfFailed("statx", Path);
             store.Roots.Write(name, NewRecord(RootState.Ready, status) with { Sealed = status.ChangeTime.ToNanoseconds() });
         }
 
@@ -232,51 +229,10 @@ internal sealed class RootPlace : IDisposable
         Parent.Dispose();
     }
 
-    /// <summary>The last component of a path, in bytes.</summary>
-    internal static byte[] NameOf(string path) => ByteText.FromArgument(System.IO.Path.GetFileName(path));
-
-    /// <summary>Opens the directory that a path is in.</summary>
-    internal static SafeFileHandle OpenParent(string path)
-    {
-        string above = System.IO.Path.GetDirectoryName(path)!;
-        Errno errno = Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(above), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle parent);
-        if (errno is Errno.ENOENT or Errno.ENOTDIR)
-        {
-            throw new StoreException($"{above}: no such directory; make it first, a checkout makes only its last component");
-        }
-
-        errno.ThrowIfFailed("openat", above);
-        return parent;
-    }
-
-    /// <summary>Refuses a path that no root can have.</summary>
-    private static void RequirePossible(ObjectStore store, string path)
-    {
-        if (!Commit.IsLine(path))
-        {
-            throw new StoreException($"{ByteText.Quote(ByteText.FromArgument(path))}: the path of a root must be UTF-8 text of one line, because records and boot entries hold it");
-        }
-
-        if (path == "/" || path.EndsWith(".partial", StringComparison.Ordinal))
-        {
-            throw new StoreException($"{path}: a checkout makes a new directory, whose name must not end in .partial; name one such as /r1");
-        }
-
-        if (NameOf(path).Length > MostNameBytes)
-        {
-            throw new StoreException($"{path}: the name is too long; a root's may have {MostNameBytes} bytes");
-        }
-
-        if (Roots.IsBelow(path, store.Path))
-        {
-            throw new StoreException($"{path}: it is in the store {store.Path}, where only the store's own files belong; name a place beside it");
-        }
-    }
-
     /// <summary>Refuses a destination that is taken, or is to be replaced and must stay.</summary>
     private void RequireFree()
     {
-        if (Sys.Stat(Parent, NameOf(Path), out FileStatus taken) != Errno.None)
+        if (Sys.Stat(Parent, RootPath.NameOf(Path), out FileStatus taken) != Errno.None)
         {
             return;
         }

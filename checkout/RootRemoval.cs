@@ -28,8 +28,8 @@ public static class RootRemoval
             return;
         }
 
-        using SafeFileHandle parent = RootPlace.OpenParent(path);
-        Errno errno = Sys.Stat(parent, RootPlace.NameOf(path), out FileStatus status);
+        using SafeFileHandle parent = RootPath.OpenParent(path);
+        Errno errno = Sys.Stat(parent, RootPath.NameOf(path), out FileStatus status);
         if (errno != Errno.ENOENT)
         {
             errno.ThrowIfFailed("statx", path);
@@ -39,7 +39,7 @@ public static class RootRemoval
         }
 
         store.Roots.Remove(name);
-        ParallelRemoval.Remove(parent, RootPlace.NameOf(Roots.PartialPath(path)), path);
+        ParallelRemoval.Remove(parent, RootPath.NameOf(Roots.PartialPath(path)), path);
         if (!NameOrder.IsKept(parent))
         {
             // The record says what to remove: it must not go before that has.
@@ -73,10 +73,10 @@ public static class RootRemoval
 
     private static void MoveAway(ObjectStore store, SafeFileHandle parent, string path, string name, RootRecord partial)
     {
-        byte[] partialName = RootPlace.NameOf(Roots.PartialPath(path));
+        byte[] partialName = RootPath.NameOf(Roots.PartialPath(path));
         ParallelRemoval.Remove(parent, partialName, path);
         store.Roots.Write(Roots.PartialName(name), partial);
-        Sys.RenameNew(parent, RootPlace.NameOf(path), parent, partialName).ThrowIfFailed("renameat2", path);
+        Sys.RenameNew(parent, RootPath.NameOf(path), parent, partialName).ThrowIfFailed("renameat2", path);
         Sys.Sync(parent).ThrowIfFailed("fsync", path);
     }
 }

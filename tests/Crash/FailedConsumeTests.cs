@@ -78,7 +78,9 @@ public sealed partial class FailedConsumeTests : IDisposable
     public async Task What_is_written_to_a_file_before_the_ref_is_set_is_told_and_nothing_is_committed()
     {
         SourceTree.Make(Source, 3);
-        Task<ToolResult> commit = Task.Run(() => Consume("syncfs:delay_enter=4000000:when=1"), TestContext.Current.CancellationToken);
+
+        // The two marks and their directory have been synced; this is packs/, where the pack has its name already.
+        Task<ToolResult> commit = Task.Run(() => Consume("fsync:delay_enter=4000000:when=5"), TestContext.Current.CancellationToken);
         while (!commit.IsCompleted && Directory.GetFiles(root.At("objects/packs")).Length == 0)
         {
             Thread.Sleep(5);

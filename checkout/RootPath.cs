@@ -1,0 +1,54 @@
+using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Checkout;
+
+/// <summary>Where roots can be.</summary>
+internal static class RootPath
+{
+    // 255, less what .NAME.partial adds.
+    private const int MostNameBytes = 246;
+
+    /// <summary>Throws <see cref="StoreException"/> for a real path that no root can have.</summary>
+    internal static void Require(ObjectStore store, string path)
+    {
+        if (!Commit.IsLine(path))
+        {
+            throw new StoreException($"{ByteText.Quote(ByteText.FromArgument(path))}: the path of a root must be UTF-8 text of one line, because records and boot entries hold it");
+        }
+
+        if (path == "/" || path.EndsWith(".partial", StringComparison.Ordinal))
+        {
+            throw new StoreException($"{path}: a checkout makes a new directory, whose name must not end in .partial; name one such as /r1");
+        }
+
+        if (NameOf(path).Length > MostNameBytes)
+        {
+            throw new StoreException($"{path}: the name is too long; a root's may have {MostNameBytes} bytes");
+        }
+
+        if (Roots.IsBelow(path, store.Path))
+        {
+            throw new StoreException($"{path}: it is in the store {store.Path}, where only the store's own files belong; name a place beside it");
+        }
+    }
+
+    /// <summary>The last component of a path, in bytes.</summary>
+    internal static byte[] NameOf(string path) => ByteText.FromArgument(Path.GetFileName(path));
+
+    /// <summary>Opens the directory that a path is in.</summary>
+    internal static SafeFileHandle OpenParent(string path)
+    {
+        string above = Path.GetDirectoryName(path)!;
+        Errno errno = Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(above), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle parent);
+        if (errno is Errno.ENOENT or Errno.ENOTDIR)
+        {
+            throw new StoreException($"{above}: no such directory; make it first, a checkout makes only its last component");
+        }
+
+        errno.ThrowIfFailed("openat", above);
+        return parent;
+    }
+}
