@@ -127,7 +127,7 @@ internal sealed class OldRoot : IDisposable
         Errno errno = Sys.Open(parent, RootPath.NameOf(path), OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle top);
         if (errno == Errno.ENOENT)
         {
-            throw new StoreException($"{path}: it is recorded, but not there; `hacktree gc` forgets such records");
+            throw new StoreException($"{path}: it is recorded, but not there; `hacktree roots rm` forgets it");
         }
 
         if (errno is not (Errno.ENOTDIR or Errno.ELOOP))

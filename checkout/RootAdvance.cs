@@ -77,8 +77,8 @@ public static class RootAdvance
         try
         {
             old.Top.Dispose();
+            Sys.Stat(place.Parent, place.PartialName, out FileStatus status).ThrowIfFailed("statx", old.Path);
             Sys.Open(place.Parent, place.PartialName, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle top).ThrowIfFailed("openat", old.Path);
-            Sys.Stat(top, out FileStatus status).ThrowIfFailed("statx", old.Path);
             var maker = new TreeMaker(store, CheckoutMethod.Hardlink, place.Path, null);
             new TreeChanger(store, maker, place.Path, old.Record.Sealed!.Value - LongestTick, null).Run(top, status, old.Commit.RootEntry(), old.Commit.RootEntry());
             return place.GiveBack(old);

@@ -22,6 +22,7 @@ public static class RootRemoval
         RootRecord record = store.Roots.Find(name)
             ?? throw new StoreException($"{nameOrPath}: another process has just removed it");
         string path = store.Roots.AbsolutePath(record);
+        RootUse.RequireUnpinned(path, record);
         if (!Directory.Exists(Path.GetDirectoryName(path)))
         {
             store.Roots.Remove(name);
@@ -53,7 +54,7 @@ public static class RootRemoval
     {
         if (!record.IsOf(status))
         {
-            throw new StoreException($"{path}: it is not the directory that was checked out there; remove it by hand, and `hacktree gc` forgets the record");
+            throw new StoreException($"{path}: it is not the directory that was checked out there; remove it by hand, and `hacktree roots rm` then forgets the record");
         }
     }
 

@@ -16,12 +16,16 @@ public static class RootUse
     public static void RequireNoRoot(ObjectStore store, string path)
     {
         string real = RealPath.Of(path);
-        for (string? place = real; place is not null; place = Path.GetDirectoryName(place))
+        bool isInMount = true;
+        for (string? place = real; place is not null && isInMount; place = Path.GetDirectoryName(place))
         {
             if (Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(place), out FileStatus found) == Errno.None && store.Roots.FindByDirectory(found) is { } record)
             {
                 throw new StoreException($"{path}: it belongs to the root {store.Roots.AbsolutePath(record)}, which must stay whole; `hacktree roots rm` removes one");
             }
+
+            // What is mounted somewhere in a root, as /sysroot is in the running one, is no part of it.
+            isInMount = !found.IsMountRoot;
         }
 
         Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(real), out FileStatus status).ThrowIfFailed("statx", path);
@@ -35,14 +39,19 @@ public static class RootUse
     /// <param name="record">Its record; null where it is no root.</param>
     internal static void RequireFree(ObjectStore store, string path, in FileStatus status, RootRecord? record)
     {
-        if (record is { State: RootState.Pinned })
-        {
-            throw new StoreException($"{path}: it is pinned; `hacktree roots unpin {record.Path}` lets it be replaced");
-        }
-
+        RequireUnpinned(path, record);
         if ((FindUse(path, status) ?? FindInside(store, path, isRoot: record is not null)) is { } use)
         {
             throw new StoreException($"{path}: {use}");
+        }
+    }
+
+    /// <summary>Throws <see cref="StoreException"/> where the root at <paramref name="path"/> has a record that says pinned.</summary>
+    internal static void RequireUnpinned(string path, RootRecord? record)
+    {
+        if (record is { State: RootState.Pinned })
+        {
+            throw new StoreException($"{path}: it is pinned; `hacktree roots unpin {record.Path}` lets it be replaced");
         }
     }
 
@@ -78,7 +87,7 @@ public static class RootUse
     /// <summary>A process whose root directory it is, or lies in it, as after chroot(2).</summary>
     private static int? FindProcess(string path, FileStatus status)
     {
-        foreach (string directory in Directory.EnumerateDirectories("/proc"))
+        foreach (string directory in Directory.Exists("/proc") ? Directory.EnumerateDirectories("/proc") : [])
         {
             if (int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out int pid)
                 && (IsSame(Sys.WorkingDirectory, ByteText.FromArgument($"{directory}/root/."), status)

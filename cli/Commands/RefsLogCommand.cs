@@ -19,7 +19,6 @@ internal sealed class RefsLogCommand : Verb
     protected override int Run(Session session)
     {
         string text = session.Get(name);
-        RefName.Require(text);
         using ObjectStore store = session.OpenStore();
         IReadOnlyList<string> lines = store.Refs.Log(text);
         if (lines.Count == 0)

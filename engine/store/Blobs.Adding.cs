@@ -114,6 +114,12 @@ public sealed partial class Blobs
         }
 
         adopting.Set();
+        if (now.BirthTime >= adopting.MadeAt)
+        {
+            // So that an inode younger than the mark is known for one of the store's own.
+            return false;
+        }
+
         try
         {
             Sys.SetTime(source, name.Metadata.ModifyTime).ThrowIfFailed("futimens", subject);

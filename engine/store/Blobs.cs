@@ -147,7 +147,9 @@ public sealed partial class Blobs : IDisposable
         }
 
         // A name outside may be there still, to write to it at any time: even right as it is now, it is not what to rely on.
-        if (status.ChangeTime >= AdoptionDoubtedSince && (status.LinkCount > 1 || !HasMetadata(status, name)))
+        // One that was made since is the store's own, and only roots have it too.
+        bool mayBeAdopted = status.ChangeTime >= AdoptionDoubtedSince && !(status.BirthTime >= AdoptionDoubtedSince);
+        if (mayBeAdopted && (status.LinkCount > 1 || !HasMetadata(status, name)))
         {
             return false;
         }

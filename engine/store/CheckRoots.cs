@@ -48,12 +48,14 @@ internal static class CheckRoots
             }
             else if (record.State == RootState.Partial)
             {
-                report.Note($"{path}: the root is being built, or its building was interrupted; gc cleans up");
+                report.Note($"{path}: the root is being built, or its building was interrupted; gc cleans up{(store.Roots.IsInPlace(record) ? "" : " where the store is at home")}");
             }
             else if (!Directory.Exists(store.Roots.AbsolutePath(record)))
             {
                 report.Note($"{path}: the root {store.Roots.AbsolutePath(record)} is not there; "
-                    + (store.Roots.IsInPlace(record) && record.State != RootState.Pinned ? "gc drops the record" : "should it never come back, `hacktree roots unpin` and `roots rm` forget it"));
+                    + (store.Roots.IsInPlace(record) && record.State != RootState.Pinned
+                        ? "gc drops the record"
+                        : $"should it never come back, `hacktree roots {(record.State == RootState.Pinned ? "unpin` and `roots " : "")}rm` forgets it"));
             }
 
             return record;

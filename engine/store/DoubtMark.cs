@@ -48,6 +48,9 @@ internal sealed class DoubtMark
     /// <summary>Whether this process has named objects that its mark is for.</summary>
     internal bool IsSet => Volatile.Read(ref held) is not null;
 
+    /// <summary>When this process made its mark; null where it has none.</summary>
+    internal FileTime? MadeAt => Volatile.Read(ref held)?.MadeAt;
+
     /// <summary>To be called before an object gets its name.</summary>
     internal void Set()
     {
@@ -101,7 +104,8 @@ internal sealed class DoubtMark
             Sys.Sync(file).ThrowIfFailed("fsync", subject);
             using SafeFileHandle directory = DirectoryReader.Reopen(temporary, subject);
             Sys.Sync(directory).ThrowIfFailed("fsync", subject);
-            return new Held(file, name);
+            Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", subject);
+            return new Held(file, name, status.ModifyTime);
         }
         catch
         {
@@ -154,5 +158,5 @@ internal sealed class DoubtMark
     }
 
     /// <summary>A mark that this process has set.</summary>
-    internal sealed record Held(SafeFileHandle File, byte[] Name);
+    internal sealed record Held(SafeFileHandle File, byte[] Name, FileTime MadeAt);
 }

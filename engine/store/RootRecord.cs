@@ -82,7 +82,7 @@ public sealed record RootRecord
     public bool IsOf(in FileStatus status) =>
         status.Type == FileType.Directory
         && (Inode is not { } inode || inode == status.Inode)
-        && (Born is not { } born || born == status.BirthTime?.ToNanoseconds());
+        && (Born is not { } born || status.BirthTime is not { } time || born == time.ToNanoseconds());
 
     internal byte[] Encode() => CheckedJson.Encode(json =>
     {

@@ -71,9 +71,11 @@ internal sealed class RootSurvey(Roots roots)
         string path = roots.AbsolutePath(record);
         return record.State switch
         {
-            // Where the directory above is gone, so is what was made in it.
+            // Nothing is lost with a partial record but the knowledge of litter, which went with the directory it stood in.
             RootState.Partial when IsMissing(Path.GetDirectoryName(path)) => new RootFinding(name, record, RootVerdict.Drop, null),
-            RootState.Partial when roots.IsInPlace(record) => JudgePartial(name, record, path),
+
+            // The store may have been moved, and its roots with it.
+            RootState.Partial when roots.IsInPlace(record) || IsAt(Roots.PartialPath(path), record) || IsAt(path, record) => JudgePartial(name, record, path),
             RootState.Ready when IsMissing(path) && roots.IsInPlace(record) => new RootFinding(name, record, RootVerdict.Drop, null),
             _ => new RootFinding(name, record, RootVerdict.Hold, null),
         };
@@ -85,13 +87,15 @@ internal sealed class RootSurvey(Roots roots)
         string? litter = IsMissing(partial) ? null : partial;
 
         // The last step of a checkout renames what was built, or lets it change places with the root it replaces.
-        bool isFinished = record.Inode is not null
-            && record.IsRoot != false
-            && Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(path), out FileStatus status) == Errno.None
-            && record.IsOf(status);
-
+        bool isFinished = record.IsRoot != false && IsAt(path, record);
         return new RootFinding(name, record, isFinished && !IsRecorded(path, record) ? RootVerdict.Complete : RootVerdict.Drop, litter);
     }
+
+    /// <summary>Whether the directory that was recorded has that path.</summary>
+    private static bool IsAt(string path, RootRecord record) =>
+        record.Inode is not null
+        && Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(path), out FileStatus status) == Errno.None
+        && record.IsOf(status);
 
     /// <summary>Whether its maker had said that the root is finished before he died. It may have been pinned since.</summary>
     private bool IsRecorded(string path, RootRecord partial) =>

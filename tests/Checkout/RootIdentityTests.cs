@@ -111,6 +111,31 @@ public sealed class RootIdentityTests : IDisposable
     }
 
     [Fact]
+    public void Consume_takes_what_is_mounted_in_a_root()
+    {
+        // As /sysroot and /tmp are in a root that was booted.
+        Assert.SkipUnless(Sys.IsRoot, "only root can mount");
+        root.Ok("checkout", "one", root.At("r1"));
+        string mounted = root.At("r1/mounted"), tree = $"{mounted}/tree";
+        string script = $"mkdir {mounted} && mount -t tmpfs tmpfs {mounted} && mkdir {tree} && touch {tree}/file && {Hacktree.Path} --store {root.Store} commit -b eaten --consume {tree} && [ ! -e {tree} ]";
+        Tools.Run("unshare", "-m", "sh", "-c", script).Succeeded();
+    }
+
+    [Fact]
+    public void A_store_that_was_moved_with_its_roots_knows_its_litter()
+    {
+        Tools.Require("strace");
+        string[] killed = ["-f", "-o", root.At("trace"), "-e", "trace=linkat", "-e", "inject=linkat:signal=KILL:when=3", Hacktree.Path];
+        Tools.Run("strace", [.. killed, .. root.Arguments("checkout", "one", root.At("r1"))]);
+        Assert.True(Directory.Exists(root.At(".r1.partial")));
+        string moved = root.At("moved");
+        Directory.CreateDirectory(moved);
+        Directory.Move(root.Store, Path.Combine(moved, "objects"));
+        Directory.Move(root.At(".r1.partial"), Path.Combine(moved, ".r1.partial"));
+        new PhysicalRoot(moved).AssertCleanAfterGc();
+    }
+
+    [Fact]
     public void A_store_seen_without_its_roots_keeps_what_they_need()
     {
         Assert.SkipUnless(Sys.IsRoot, "only root can mount");
@@ -220,8 +245,12 @@ public sealed class RootIdentityTests : IDisposable
     public void A_root_whose_place_is_gone_can_be_forgotten()
     {
         root.Ok("checkout", "one", root.At("a/r1"));
+        root.Ok("roots", "pin", "r1");
         Directory.Delete(root.At("a"), recursive: true);
         root.Ok("gc");
+        Assert.Contains("pinned", root.Refused("roots", "rm", "r1"), StringComparison.Ordinal);
+        Assert.Contains("unpin` and `roots rm`", root.Run("fsck").Output + root.Run("fsck").Error, StringComparison.Ordinal);
+        root.Ok("roots", "unpin", "r1");
         root.Ok("roots", "rm", "r1");
         Assert.Empty(Directory.GetFiles(root.At("objects/roots")));
     }
