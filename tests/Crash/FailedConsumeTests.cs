@@ -82,8 +82,8 @@ public sealed partial class FailedConsumeTests : IDisposable
     {
         SourceTree.Make(Source, 3);
 
-        // The two marks and their directory have been synced; this is packs/, where the pack has its name already.
-        Task<ToolResult> commit = Task.Run(() => Consume("fsync:delay_enter=4000000:when=5"), TestContext.Current.CancellationToken);
+        // By the path, for strace counts the calls of each thread apart. In packs/ the pack has its name already.
+        Task<ToolResult> commit = Task.Run(() => Consume("fsync:delay_enter=4000000", "-P", root.At("objects/packs")), TestContext.Current.CancellationToken);
         while (!commit.IsCompleted && Directory.GetFiles(root.At("objects/packs")).Length == 0)
         {
             Thread.Sleep(5);
@@ -130,8 +130,8 @@ public sealed partial class FailedConsumeTests : IDisposable
             .Order(StringComparer.Ordinal),
     ];
 
-    private ToolResult Consume(string failure) => Tools.Run(
+    private ToolResult Consume(string failure, params string[] more) => Tools.Run(
         "strace",
-        ["-f", "-o", root.At("trace"), "-e", $"trace={failure.Split(':')[0]}", "-e", $"inject={failure}",
+        ["-f", "-o", root.At("trace"), .. more, "-e", $"trace={failure.Split(':')[0]}", "-e", $"inject={failure}",
             Hacktree.Path, "--quiet", .. root.Arguments("commit", "-b", "main", "--consume", Source)]);
 }
