@@ -194,7 +194,10 @@ public sealed class Collect
             if (liveObjects.Contains(ObjectKey.Of(fan, reader.Name)))
             {
                 kept++;
-                keepsDoubt = keepsDoubt || IsWrongByAdoption(fan, directory, reader.Name, inspection);
+                if (!keepsDoubt && IsWrongByAdoption(fan, directory, reader.Name, inspection))
+                {
+                    keepsDoubt = true;
+                }
             }
             else if (ObjectName.TryParse(fan, reader.Name, out _))
             {
