@@ -64,23 +64,16 @@ internal sealed class OldRoot : IDisposable
         }
 
         SafeFileHandle parent = RootPath.OpenParent(path);
+        SafeFileHandle? top = null;
         try
         {
-            SafeFileHandle top = Open(parent, path, record, out FileStatus status);
-            try
-            {
-                RootUse.RequireFree(store, path, status, record);
-            }
-            catch
-            {
-                top.Dispose();
-                throw;
-            }
-
+            top = Open(parent, path, record, out FileStatus status);
+            RootUse.RequireFree(store, path, status, record);
             return new OldRoot(path, record, store.Roots.NameFor(path), commit, parent, status, top);
         }
         catch
         {
+            top?.Dispose();
             parent.Dispose();
             throw;
         }

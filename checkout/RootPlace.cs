@@ -91,7 +91,8 @@ internal sealed class RootPlace : IDisposable
     {
         if (turn is not null)
         {
-            store.Roots.Write(Roots.PartialName(name), NewRecord(RootState.Partial, made) with { IsRoot = isRoot }, inOrder: keepsOrder);
+            RootRecord record = NewRecord(RootState.Partial) with { IsRoot = isRoot };
+            store.Roots.Write(Roots.PartialName(name), made is { } status ? record.Of(status) : record, inOrder: keepsOrder);
         }
     }
 
@@ -208,7 +209,7 @@ internal sealed class RootPlace : IDisposable
         if (isRoot)
         {
             Sys.Stat(Parent, RootPath.NameOf(Path), out FileStatus status).ThrowIfFailed("statx", Path);
-            store.Roots.Write(name, NewRecord(RootState.Ready, status) with { Sealed = status.ChangeTime.ToNanoseconds() });
+            store.Roots.Write(name, NewRecord(RootState.Ready).Of(status) with { Sealed = status.ChangeTime.ToNanoseconds() });
         }
 
         // The new root is there and recorded: an old one that cannot be removed (something is mounted in it) is left to gc.
@@ -281,7 +282,7 @@ internal sealed class RootPlace : IDisposable
         }
     }
 
-    private RootRecord NewRecord(RootState state, FileStatus? made) => new()
+    private RootRecord NewRecord(RootState state) => new()
     {
         Path = store.Roots.RecordedPath(Path),
         Commit = plan.Commit.ToString(),
@@ -290,8 +291,6 @@ internal sealed class RootPlace : IDisposable
         Method = plan.Method,
         State = state,
         Boot = plan.Boot ? true : null,
-        Inode = made?.Inode,
-        Born = made?.BirthTime?.ToNanoseconds(),
         Above = above,
     };
 }

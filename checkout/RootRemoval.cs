@@ -61,15 +61,7 @@ public static class RootRemoval
     private static RootRecord PartialRecord(SafeFileHandle parent, string path, RootRecord record, in FileStatus status)
     {
         Sys.Stat(parent, out FileStatus above).ThrowIfFailed("statx", path);
-        return record with
-        {
-            State = RootState.Partial,
-            Inode = status.Inode,
-            Born = status.BirthTime?.ToNanoseconds(),
-            Above = above.Inode,
-            IsRoot = false,
-            Sealed = null,
-        };
+        return record.Of(status) with { State = RootState.Partial, Above = above.Inode, IsRoot = false, Sealed = null };
     }
 
     private static void MoveAway(ObjectStore store, SafeFileHandle parent, string path, string name, RootRecord partial)

@@ -64,7 +64,7 @@ public static class RootUse
         }
 
         // What a root holds came from its commit.
-        if (!isRoot && new[] { path, Path.Combine(path, "objects") }.FirstOrDefault(IsStore) is { } other)
+        if (!isRoot && new[] { path, Path.Combine(path, "objects") }.FirstOrDefault(ObjectStore.IsCertainlyStore) is { } other)
         {
             return $"there is a store in it, {other}; remove that by hand if nobody needs it";
         }
@@ -73,9 +73,6 @@ public static class RootUse
             ? $"the root {root} lies in it; remove or move that first"
             : null;
     }
-
-    /// <summary>A file called "format" may lie in any directory.</summary>
-    private static bool IsStore(string path) => ObjectStore.IsStore(path) && Directory.Exists(Path.Combine(path, "packs"));
 
     /// <summary>Says what uses a root, and what to do; null where nothing does.</summary>
     private static string? FindUse(string path, in FileStatus status) =>

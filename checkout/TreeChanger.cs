@@ -177,11 +177,12 @@ internal sealed class TreeChanger
         private void RepairEntry(ChangedDirectory directory, bool isPresent, in TreeEntry old, in TreeEntry entry)
         {
             FileStatus status = isPresent ? StatusOf(directory, entry.Name) : default;
-            if (isPresent && entry.IsDirectory && status.Type == FileType.Directory && old.Exists)
+            bool staysDirectory = isPresent && entry.IsDirectory && status.Type == FileType.Directory;
+            if (staysDirectory && old.Exists)
             {
                 Visit(directory, status, old, entry);
             }
-            else if (isPresent && entry.IsDirectory && status.Type == FileType.Directory)
+            else if (staysDirectory)
             {
                 Push(directory, ChangedDirectory.Unknown(directory, entry));
             }

@@ -63,8 +63,7 @@ internal sealed class Session(ParseResult parse)
 
     private string FindStore()
     {
-        // A file called "format" may lie in any directory.
-        if (ObjectStore.IsStore(".") && Directory.Exists("packs"))
+        if (ObjectStore.IsCertainlyStore("."))
         {
             return ".";
         }

@@ -59,8 +59,7 @@ public sealed partial class Blobs : IDisposable
     /// Whether the object is there with that size. A power cut can leave an object shorter than it was; such a one is
     /// said to be missing, so that it is written again.
     /// </summary>
-    public bool Contains(in ObjectName name, long size) =>
-        TryStat(name, out FileStatus status) && status.Size == size && status.Type == FileType.Regular;
+    public bool Contains(in ObjectName name, long size) => Contains(name, size, out _);
 
     /// <summary>Whether a file of that status is the very inode of the object: a hardlink of it.</summary>
     public bool IsInode(in ObjectName name, in FileStatus status) =>
@@ -140,7 +139,7 @@ public sealed partial class Blobs : IDisposable
     /// <summary>Whether the object is there and a commit may rely on its content.</summary>
     private bool IsWhole(in ObjectName name, long size)
     {
-        bool isThere = TryStat(name, out FileStatus status) && status.Size == size && status.Type == FileType.Regular;
+        bool isThere = Contains(name, size, out FileStatus status);
         if (!isThere || !IsInDoubt)
         {
             return isThere;
@@ -160,6 +159,9 @@ public sealed partial class Blobs : IDisposable
         Sys.DropCached(file);
         return FileContent.Read(file, status, null, Subject(name)) == name.Blob;
     }
+
+    private bool Contains(in ObjectName name, long size, out FileStatus status) =>
+        TryStat(name, out status) && status.Size == size && status.Type == FileType.Regular;
 
     private bool IsInDoubt => unsynced.IsInDoubt || adopting.IsInDoubt;
 

@@ -63,6 +63,9 @@ public sealed class ObjectStore : IDisposable
     /// <summary>Whether there is a store at <paramref name="path"/>.</summary>
     public static bool IsStore(string path) => File.Exists(System.IO.Path.Combine(path, "format"));
 
+    /// <summary>The same where nobody said so: a file called "format" may lie in any directory.</summary>
+    public static bool IsCertainlyStore(string path) => IsStore(path) && Directory.Exists(System.IO.Path.Combine(path, "packs"));
+
     /// <summary>
     /// Makes a store in a new or empty directory. The format file comes last: where it is, the store is whole.
     /// </summary>
@@ -132,7 +135,7 @@ public sealed class ObjectStore : IDisposable
         try
         {
             // Where roots stand is told by the store's place: a link to it must not make it another one.
-            path = RealPath.Of(path);
+            path = RealPath.Of(directory, path);
             return new ObjectStore(directory, path, StoreFormat.Decode(format, path), StoreLock.Take(directory, path, onWait));
         }
         catch

@@ -16,10 +16,16 @@ public static class RealPath
         Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.Path, out SafeFileHandle handle).ThrowIfFailed("openat", path);
         using (handle)
         {
-            Span<byte> target = stackalloc byte[4096];
-            Errno errno = Sys.ReadLink(Sys.WorkingDirectory, ByteText.FromArgument($"/proc/self/fd/{handle.DangerousGetHandle()}"), target, out int length);
-            return errno == Errno.None ? ByteText.ToArgument(target[..length]) : Lexical(path);
+            return Of(handle, path);
         }
+    }
+
+    /// <summary>The one of what was opened at <paramref name="path"/>.</summary>
+    public static string Of(SafeFileHandle opened, string path)
+    {
+        Span<byte> target = stackalloc byte[4096];
+        Errno errno = Sys.ReadLink(Sys.WorkingDirectory, ByteText.FromArgument($"/proc/self/fd/{opened.DangerousGetHandle()}"), target, out int length);
+        return errno == Errno.None ? ByteText.ToArgument(target[..length]) : Lexical(path);
     }
 
     /// <summary>

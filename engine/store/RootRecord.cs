@@ -84,6 +84,9 @@ public sealed record RootRecord
         && (Inode is not { } inode || inode == status.Inode)
         && (Born is not { } born || status.BirthTime is not { } time || born == time.ToNanoseconds());
 
+    /// <summary>The record with what <see cref="IsOf"/> goes by, of the directory of that status.</summary>
+    public RootRecord Of(in FileStatus status) => this with { Inode = status.Inode, Born = status.BirthTime?.ToNanoseconds() };
+
     internal byte[] Encode() => CheckedJson.Encode(json =>
     {
         json.WriteString("path", Path);
