@@ -30,7 +30,7 @@ internal sealed class ImportDirectory(ImportDirectory? parent, byte[] name, Safe
     public string Path => ByteText.Quote(PathOf(default));
 
     /// <summary>Opens it from its parent; the root comes open.</summary>
-    public void Open(string subject)
+    public void Open(object subject)
     {
         if (handle is null)
         {

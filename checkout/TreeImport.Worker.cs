@@ -22,16 +22,20 @@ public sealed partial class TreeImport
         // A file that becomes an object gets another change time: nothing that is known of it would be found again.
         private readonly StatCache.Reader? cache = import.options.Consume ? null : import.cache.NewSession();
         private TreeIndex? checkedOut;
+        private ImportDirectory? current;
+
+        /// <summary>What it is at, an entry or the directory itself, as the subject of a failure: put together only where there is one.</summary>
+        public override string ToString() => Subject(current!, reader.Name);
 
         public void Process(ImportDirectory directory)
         {
-            string subject = Subject(directory, default);
-            directory.Open(subject);
-            Sys.Stat(directory.Handle, out FileStatus status).ThrowIfFailed("statx", subject);
+            current = directory;
+            directory.Open(this);
+            Sys.Stat(directory.Handle, out FileStatus status).ThrowIfFailed("statx", this);
             directory.Metadata = MetadataOf(status);
-            directory.Xattrs = xattrs.Read(directory.Handle, subject);
+            directory.Xattrs = xattrs.Read(directory.Handle, this);
             checkedOut = directory.CheckedOut.IsNone ? null : new TreeIndex(import.store.Packs.ReadTree(directory.CheckedOut, checkedOutBuffer));
-            reader.Start(directory.Handle, subject);
+            reader.Start(directory.Handle, this);
             while (reader.Next())
             {
                 if (!IsExcluded(directory, reader.Name))
@@ -124,19 +128,18 @@ public sealed partial class TreeImport
             RequireThere(Sys.Open(directory.Handle, name, ReadFlags, out SafeFileHandle file), "openat", directory, name);
             using (file)
             {
-                string subject = Subject(directory, name);
                 FileTime taken = FileTime.Now;
-                Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", subject);
+                Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", this);
                 if (status.Type != FileType.Regular)
                 {
                     throw Changed(directory, name);
                 }
 
-                byte[] attributes = xattrs.Read(file, subject);
+                byte[] attributes = xattrs.Read(file, this);
                 Digest digest = ObjectOf(name, status, attributes);
                 if (digest.IsNone)
                 {
-                    digest = Store(file, status, MetadataOf(status), attributes, subject);
+                    digest = Store(file, status, MetadataOf(status), attributes);
                     cache?.Add(status, new CachedFile(digest, attributes.Length > 0), taken);
                 }
 
@@ -173,17 +176,17 @@ public sealed partial class TreeImport
             });
         }
 
-        private Digest Store(SafeFileHandle file, in FileStatus status, FileMetadata metadata, byte[] attributes, string subject)
+        private Digest Store(SafeFileHandle file, in FileStatus status, FileMetadata metadata, byte[] attributes)
         {
             Blobs blobs = import.store.Blobs;
             if (!import.options.StoreContent)
             {
-                return Blobs.HashFile(file, status, subject);
+                return Blobs.HashFile(file, status, this);
             }
 
             return import.options.Consume
-                ? blobs.AdoptFile(file, status, metadata, attributes, buffer, subject)
-                : blobs.AddFile(file, status, metadata, attributes, buffer, subject);
+                ? blobs.AdoptFile(file, status, metadata, attributes, buffer, this)
+                : blobs.AddFile(file, status, metadata, attributes, buffer, this);
         }
 
         private TreeEntry Special(
@@ -195,7 +198,7 @@ public sealed partial class TreeImport
                 Kind = kind,
                 Name = name,
                 Metadata = metadata,
-                Xattrs = xattrs.Read(directory.Handle, name, Subject(directory, name)),
+                Xattrs = xattrs.Read(directory.Handle, name, this),
                 Target = linkTarget,
                 DeviceMajor = isDevice ? status.DeviceMajor : 0,
                 DeviceMinor = isDevice ? status.DeviceMinor : 0,

@@ -18,13 +18,13 @@ public sealed unsafe class DirectoryReader
 
     private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(64 * 1024);
     private SafeFileHandle? directory;
-    private string subject = "";
+    private object subject = "";
     private int filled;
     private int next;
     private int nameStart;
     private int nameLength;
 
-    /// <summary>The name of the entry that <see cref="Next"/> came to.</summary>
+    /// <summary>The name of the entry that <see cref="Next"/> came to; empty after the last one.</summary>
     public ReadOnlySpan<byte> Name => buffer.AsSpan(nameStart, nameLength);
 
     /// <summary>The type of the entry, <see cref="FileType.Unknown"/> where the filesystem does not say.</summary>
@@ -42,13 +42,13 @@ public sealed unsafe class DirectoryReader
 
     /// <summary>
     /// Starts at the beginning of a directory opened for reading; the caller keeps owning it. The position is the
-    /// descriptor's: two readers of one descriptor disturb each other. <paramref name="subject"/> names it in errors.
+    /// descriptor's: two readers of one descriptor disturb each other. <paramref name="subject"/> names it in errors, and is asked for its text only then.
     /// </summary>
-    public void Start(SafeFileHandle directory, string subject)
+    public void Start(SafeFileHandle directory, object subject)
     {
         this.directory = directory;
         this.subject = subject;
-        filled = next = 0;
+        filled = next = nameLength = 0;
 
         // btrfs shows what there was when the directory was opened; going to the start makes it look again. Where that
         // fails, it is no directory, and Next says so.
@@ -62,6 +62,7 @@ public sealed unsafe class DirectoryReader
         {
             if (next >= filled && !Fill())
             {
+                nameLength = 0;
                 return false;
             }
 
@@ -85,7 +86,7 @@ public sealed unsafe class DirectoryReader
             nint got = Native.GetDents64(directory!, p, buffer.Length);
             if (got < 0)
             {
-                throw new LinuxException((Errno)System.Runtime.InteropServices.Marshal.GetLastPInvokeError(), "getdents64", subject);
+                throw new LinuxException((Errno)System.Runtime.InteropServices.Marshal.GetLastPInvokeError(), "getdents64", subject.ToString() ?? "");
             }
 
             filled = (int)got;

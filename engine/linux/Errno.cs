@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace HackTree.Linux;
 
 /// <summary>Error numbers of Linux system calls (errno(3)); zero is success. The values are the same on x64 and arm64.</summary>
@@ -139,11 +141,45 @@ public sealed class LinuxException : IOException
 public static class ErrnoExtensions
 {
     /// <summary>Throws <see cref="LinuxException"/> unless the call succeeded.</summary>
-    public static void ThrowIfFailed(this Errno errno, string call, string subject)
+    /// <param name="errno">What the call answered.</param>
+    /// <param name="call">The system call, as in its man page.</param>
+    /// <param name="subject">What the call was about: a path, or what becomes one when it is asked for its text, which is only where the call failed.</param>
+    public static void ThrowIfFailed(this Errno errno, string call, object subject)
     {
         if (errno != Errno.None)
         {
-            throw new LinuxException(errno, call, subject);
+            throw new LinuxException(errno, call, subject.ToString() ?? "");
         }
     }
+
+    /// <summary>The same for a subject in the form <c>$"{path}/{name}"</c>, which is put together only where the call failed.</summary>
+    public static void ThrowIfFailed(this Errno errno, string call, [InterpolatedStringHandlerArgument(nameof(errno))] ref FailureSubject subject)
+    {
+        if (errno != Errno.None)
+        {
+            throw new LinuxException(errno, call, subject.Take());
+        }
+    }
+}
+
+/// <summary>What the compiler makes of an interpolated string for <see cref="ErrnoExtensions.ThrowIfFailed(Errno, string, ref FailureSubject)"/>.</summary>
+[InterpolatedStringHandler]
+public ref struct FailureSubject
+{
+    private DefaultInterpolatedStringHandler text;
+
+    /// <summary>Begins the text, or says that none is wanted.</summary>
+    public FailureSubject(int literalLength, int formattedCount, Errno errno, out bool hasFailed)
+    {
+        hasFailed = errno != Errno.None;
+        text = hasFailed ? new DefaultInterpolatedStringHandler(literalLength, formattedCount) : default;
+    }
+
+    /// <summary>Appends what stands between the braces.</summary>
+    public void AppendLiteral(string value) => text.AppendLiteral(value);
+
+    /// <summary>Appends what stands in braces.</summary>
+    public void AppendFormatted<T>(T value, string? format = null) => text.AppendFormatted(value, format);
+
+    internal string Take() => text.ToStringAndClear();
 }

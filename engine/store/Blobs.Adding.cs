@@ -16,7 +16,7 @@ public sealed partial class Blobs
     /// <param name="xattrs">The attributes the tree records for it, canonical.</param>
     /// <param name="buffer">Scratch space of <see cref="BufferSize"/> bytes.</param>
     /// <param name="subject">The file's name in messages.</param>
-    public Digest AddFile(SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, byte[] buffer, string subject)
+    public Digest AddFile(SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, byte[] buffer, object subject)
     {
         Digest digest = status.Size <= FileContent.SmallFile
             ? AddSmall(source, status, metadata, xattrs, buffer, subject)
@@ -26,7 +26,7 @@ public sealed partial class Blobs
     }
 
     /// <summary>Reads a file and answers its blob's digest, without storing anything.</summary>
-    public static Digest HashFile(SafeFileHandle source, in FileStatus status, string subject)
+    public static Digest HashFile(SafeFileHandle source, in FileStatus status, object subject)
     {
         Digest digest = FileContent.Read(source, status, null, subject);
         RequireUnchanged(source, status, subject);
@@ -86,7 +86,7 @@ public sealed partial class Blobs
     /// As <see cref="AddFile"/>, but a new file itself becomes the object where it is on the store's filesystem and has no other name: its inode
     /// gets the object's metadata and name. Until <see cref="ObjectStore.EndAdoption"/>, whoever writes to it writes into the object.
     /// </summary>
-    public Digest AdoptFile(SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, byte[] buffer, string subject)
+    public Digest AdoptFile(SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, byte[] buffer, object subject)
     {
         // What has to be copied anyway is read only once that way.
         if (status.LinkCount != 1 || status.Device != Device(files) || format.UserMode)
@@ -102,7 +102,7 @@ public sealed partial class Blobs
             : AddFile(source, known, metadata, xattrs, buffer, subject);
     }
 
-    private bool TryAdopt(SafeFileHandle source, ref FileStatus status, in ObjectName name, string subject)
+    private bool TryAdopt(SafeFileHandle source, ref FileStatus status, in ObjectName name, object subject)
     {
         // It has the metadata already, but for parts of a second. What changed since it was looked at is copied instead, or refused: setting
         // the time would hide that it was written to, and to set the owner clears set-id bits and capabilities, and a kill right then would
@@ -136,7 +136,7 @@ public sealed partial class Blobs
 
     private static ulong Device(SafeFileHandle file) => Sys.Stat(file, out FileStatus status) == Errno.None ? status.Device : 0;
 
-    private static void RequireUnchanged(SafeFileHandle source, in FileStatus before, string subject)
+    private static void RequireUnchanged(SafeFileHandle source, in FileStatus before, object subject)
     {
         Sys.Stat(source, out FileStatus after).ThrowIfFailed("statx", subject);
         if (after.Size != before.Size || after.ModifyTime != before.ModifyTime)
@@ -145,13 +145,13 @@ public sealed partial class Blobs
         }
     }
 
-    private Digest AddSmall(SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, byte[] buffer, string subject)
+    private Digest AddSmall(SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, byte[] buffer, object subject)
     {
         Sys.ReadAt(source, buffer.AsSpan(0, (int)status.Size), 0, out int count).ThrowIfFailed("pread", subject);
         return AddBytes(buffer.AsSpan(0, count), metadata, xattrs, FileContent.IsSparse(status));
     }
 
-    private Digest AddLarge(SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, string subject)
+    private Digest AddLarge(SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, object subject)
     {
         using SafeFileHandle file = NewFile(metadata);
 
@@ -191,7 +191,7 @@ public sealed partial class Blobs
     /// <summary>Sets an object's metadata and gives it its name.</summary>
     private void Publish(SafeFileHandle file, in ObjectName name, ReadOnlySpan<byte> recordedXattrs, long size)
     {
-        ObjectInode.SetMetadata(format, file, name.Metadata, format.ObjectXattrs(recordedXattrs), Subject(name));
+        ObjectInode.SetMetadata(format, file, name.Metadata, format.ObjectXattrs(recordedXattrs), path);
         GiveName(file, name, size);
     }
 
@@ -203,7 +203,7 @@ public sealed partial class Blobs
         Errno errno = Sys.LinkOpenFile(file, files, objectPath);
         if (errno != Errno.EEXIST)
         {
-            errno.ThrowIfFailed("linkat", Subject(name));
+            errno.ThrowIfFailed("linkat", $"{path}/{name}");
         }
 
         listed.Add(name.Fanout, objectPath[ObjectName.FanoutLength..]);
@@ -225,7 +225,7 @@ public sealed partial class Blobs
     private void Replace(SafeFileHandle file, in ObjectName name, ReadOnlySpan<byte> objectPath)
     {
         byte[] temporaryName = AtomicFile.TemporaryName();
-        Sys.LinkOpenFile(file, temporary, temporaryName).ThrowIfFailed("linkat", Subject(name));
-        Sys.Rename(temporary, temporaryName, files, objectPath).ThrowIfFailed("renameat2", Subject(name));
+        Sys.LinkOpenFile(file, temporary, temporaryName).ThrowIfFailed("linkat", $"{path}/{name}");
+        Sys.Rename(temporary, temporaryName, files, objectPath).ThrowIfFailed("renameat2", $"{path}/{name}");
     }
 }

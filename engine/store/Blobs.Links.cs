@@ -64,7 +64,7 @@ public sealed partial class Blobs
             return false;
         }
 
-        Sys.Unlink(files, objectPath).ThrowIfFailed("unlinkat", Subject(name));
+        Sys.Unlink(files, objectPath).ThrowIfFailed("unlinkat", $"{path}/{name}");
         listed.Forget();
         return true;
     }
@@ -72,7 +72,7 @@ public sealed partial class Blobs
     private void Renew(in ObjectName name, ReadOnlySpan<byte> objectPath)
     {
         using SafeFileHandle full = Open(name);
-        Sys.Stat(full, out FileStatus status).ThrowIfFailed("statx", Subject(name));
+        Sys.Stat(full, out FileStatus status).ThrowIfFailed("statx", $"{path}/{name}");
         using SafeFileHandle file = NewFile(name.Metadata);
         if (FileContent.Read(full, status, file, Subject(name)) != name.Blob)
         {
@@ -80,7 +80,7 @@ public sealed partial class Blobs
         }
 
         ObjectInode.SetMetadata(format, file, name.Metadata, new Xattrs().Read(full, Subject(name)), Subject(name));
-        Sys.Sync(file).ThrowIfFailed("fsync", Subject(name));
+        Sys.Sync(file).ThrowIfFailed("fsync", $"{path}/{name}");
         Replace(file, name, objectPath);
     }
 }

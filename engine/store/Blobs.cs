@@ -71,7 +71,7 @@ public sealed partial class Blobs : IDisposable
         Errno errno = Sys.Stat(files, PathOf(name, stackalloc byte[ObjectName.MaxLength]), out status);
         if (errno != Errno.ENOENT)
         {
-            errno.ThrowIfFailed("statx", Subject(name));
+            errno.ThrowIfFailed("statx", $"{path}/{name}");
         }
 
         return errno == Errno.None;
@@ -83,7 +83,7 @@ public sealed partial class Blobs : IDisposable
         ReadOnlySpan<byte> objectPath = PathOf(name, stackalloc byte[ObjectName.MaxLength]);
         Errno errno = Sys.Open(files, objectPath, OpenFlags.ReadOnly | OpenFlags.NoFollow, out SafeFileHandle file);
         ThrowIfMissing(errno, name);
-        errno.ThrowIfFailed("openat", Subject(name));
+        errno.ThrowIfFailed("openat", $"{path}/{name}");
         return file;
     }
 

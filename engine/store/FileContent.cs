@@ -23,7 +23,7 @@ internal static class FileContent
     /// The digest of the <paramref name="status"/>.Size bytes of <paramref name="source"/>, which are written to
     /// <paramref name="copy"/> too where one is given. Throws <see cref="StoreException"/> where the file turns out shorter.
     /// </summary>
-    internal static Digest Read(SafeFileHandle source, in FileStatus status, SafeFileHandle? copy, string subject)
+    internal static Digest Read(SafeFileHandle source, in FileStatus status, SafeFileHandle? copy, object subject)
     {
         var job = new Job(source, copy, status.Size, IsSparse(status), subject);
         copy?.Resize(status.Size, subject);
@@ -47,7 +47,7 @@ internal static class FileContent
     internal static bool IsSparse(in FileStatus status) => status.AllocatedBytes < status.Size;
 
     /// <summary>Writes bytes, leaving out whole blocks of zeros where <paramref name="leaveHoles"/>; the file must have its size already.</summary>
-    internal static void Write(SafeFileHandle target, ReadOnlySpan<byte> data, long offset, bool leaveHoles, string subject)
+    internal static void Write(SafeFileHandle target, ReadOnlySpan<byte> data, long offset, bool leaveHoles, object subject)
     {
         if (!leaveHoles)
         {
@@ -74,7 +74,7 @@ internal static class FileContent
     }
 
     /// <summary>Gives a new file its size before anything is written to it, so that holes at its end count.</summary>
-    internal static void Resize(this SafeFileHandle file, long size, string subject) =>
+    internal static void Resize(this SafeFileHandle file, long size, object subject) =>
         Sys.Truncate(file, size).ThrowIfFailed("ftruncate", subject);
 
     private static void HashWindow(Job job, long first, int count, byte[] hashes)
@@ -120,7 +120,7 @@ internal static class FileContent
     }
 
     /// <summary>One file being read, by any number of threads.</summary>
-    private sealed record Job(SafeFileHandle Source, SafeFileHandle? Copy, long Size, bool IsSparse, string Subject)
+    private sealed record Job(SafeFileHandle Source, SafeFileHandle? Copy, long Size, bool IsSparse, object Subject)
     {
         public void HashSegment(long number, byte[] buffer, Span<byte> hash)
         {

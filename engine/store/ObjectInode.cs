@@ -16,7 +16,7 @@ public static class ObjectInode
     /// <param name="metadata">Of an object, as <see cref="StoreFormat.ObjectMetadata"/> gives it.</param>
     /// <param name="xattrs">As <see cref="StoreFormat.ObjectXattrs"/> gives them.</param>
     /// <param name="subject">The file's name in messages.</param>
-    public static void SetMetadata(StoreFormat format, SafeFileHandle file, FileMetadata metadata, ReadOnlySpan<byte> xattrs, string subject)
+    public static void SetMetadata(StoreFormat format, SafeFileHandle file, FileMetadata metadata, ReadOnlySpan<byte> xattrs, object subject)
     {
         // What the file was made with is mostly right already, and a statx(2) is cheaper than the journal entry of a change.
         Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", subject);

@@ -13,13 +13,13 @@ public sealed class Xattrs
     private readonly byte[] value = GC.AllocateUninitializedArray<byte>(Limit);
 
     /// <summary>The attributes of an open file.</summary>
-    public byte[] Read(SafeFileHandle file, string subject) => Read(file, default, subject);
+    public byte[] Read(SafeFileHandle file, object subject) => Read(file, default, subject);
 
     /// <summary>
     /// The attributes of <paramref name="name"/> in a directory, not followed; of the open file itself where the name is
     /// empty. None on a filesystem that has no attributes.
     /// </summary>
-    public byte[] Read(SafeFileHandle file, ReadOnlySpan<byte> name, string subject)
+    public byte[] Read(SafeFileHandle file, ReadOnlySpan<byte> name, object subject)
     {
         Errno errno = name.IsEmpty ? Sys.ListXattrs(file, list, out int length) : Sys.ListXattrs(file, name, list, out length);
         if (errno == Errno.EOPNOTSUPP || (errno == Errno.None && length == 0))
@@ -50,7 +50,7 @@ public sealed class Xattrs
     }
 
     /// <summary>Sets every attribute of a canonical set on an open file.</summary>
-    public static void Set(SafeFileHandle file, ReadOnlySpan<byte> canonical, string subject)
+    public static void Set(SafeFileHandle file, ReadOnlySpan<byte> canonical, object subject)
     {
         while (XattrSet.Next(ref canonical, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value))
         {
@@ -59,7 +59,7 @@ public sealed class Xattrs
     }
 
     /// <summary>Takes away the attributes of an open file that a canonical set has not.</summary>
-    public void RemoveOthers(SafeFileHandle file, ReadOnlySpan<byte> canonical, string subject)
+    public void RemoveOthers(SafeFileHandle file, ReadOnlySpan<byte> canonical, object subject)
     {
         ReadOnlySpan<byte> present = Read(file, subject);
         while (XattrSet.Next(ref present, out ReadOnlySpan<byte> name, out _))
@@ -72,7 +72,7 @@ public sealed class Xattrs
     }
 
     /// <summary>Sets every attribute of a canonical set on a name in a directory, not followed.</summary>
-    public static void Set(SafeFileHandle directory, ReadOnlySpan<byte> name, ReadOnlySpan<byte> canonical, string subject)
+    public static void Set(SafeFileHandle directory, ReadOnlySpan<byte> name, ReadOnlySpan<byte> canonical, object subject)
     {
         while (XattrSet.Next(ref canonical, out ReadOnlySpan<byte> attribute, out ReadOnlySpan<byte> value))
         {
@@ -84,17 +84,17 @@ public sealed class Xattrs
     public static ReadOnlySpan<byte> AccessAcl => "system.posix_acl_access"u8;
 
     /// <summary>Takes away what a new directory inherited from the default ACL of the one above it.</summary>
-    public static void RemoveInheritedAcls(SafeFileHandle directory, string subject)
+    public static void RemoveInheritedAcls(SafeFileHandle directory, object subject)
     {
         RequireRemoved(Sys.RemoveXattr(directory, "system.posix_acl_default"u8), subject);
         RequireRemoved(Sys.RemoveXattr(directory, AccessAcl), subject);
     }
 
     /// <summary>Takes away an attribute that a new name in a directory, not followed, may have got from there.</summary>
-    public static void RemoveInherited(SafeFileHandle directory, ReadOnlySpan<byte> name, ReadOnlySpan<byte> attribute, string subject) =>
+    public static void RemoveInherited(SafeFileHandle directory, ReadOnlySpan<byte> name, ReadOnlySpan<byte> attribute, object subject) =>
         RequireRemoved(Sys.RemoveXattr(directory, name, attribute), subject);
 
-    private static void RequireRemoved(Errno errno, string subject)
+    private static void RequireRemoved(Errno errno, object subject)
     {
         if (errno is not (Errno.ENODATA or Errno.EOPNOTSUPP))
         {

@@ -76,6 +76,24 @@ public sealed class FailingCallTests
         Assert.Equal(packs, Directory.GetFiles($"{root.Store}/packs"));
     }
 
+    [Theory]
+    [InlineData("flistxattr", "a/f1")]
+    [InlineData("pread64", "b/c/g2")]
+    [InlineData("statx", "b/c/g2")]
+    [InlineData("flistxattr", "b/c")]
+    [InlineData("getdents64", "b/c")]
+    public void A_commit_names_what_it_could_not_read(string call, string path)
+    {
+        Tools.Require("strace");
+        using var root = new PhysicalRoot();
+        string source = root.At("source");
+        Shell(source, "mkdir -p a b/c; for i in 1 2; do echo $i > a/f$i; echo x$i > b/c/g$i; done; ln -s f1 a/link");
+
+        string[] strace = ["-f", "-o", root.At("trace"), "-P", $"{source}/{path}", "-e", $"trace={call}", "-e", $"inject={call}:error=EIO"];
+        ToolResult result = Tools.Run("strace", [.. strace, Hacktree.Path, "--quiet", .. root.Arguments("commit", "-b", "x", source)]);
+        Assert.Contains($"{source}/{path}: input/output error", Hacktree.Refused(result), StringComparison.Ordinal);
+    }
+
     /// <summary>Commits "old" and "new" that differ in each way, and a root of the old one.</summary>
     private static (SortedDictionary<string, string> Old, SortedDictionary<string, string> New) MakeRoot(PhysicalRoot root)
     {

@@ -85,4 +85,16 @@ public sealed class ProcessTests
         Assert.Equal("some/path: no space left on the filesystem (pwrite)", e.Message);
         Errno.None.ThrowIfFailed("pwrite", "some/path");
     }
+
+    [Fact]
+    public void What_a_call_was_about_is_put_together_only_where_it_failed()
+    {
+        int asked = 0;
+        string Name() => $"name{++asked}";
+
+        Errno.None.ThrowIfFailed("linkat", $"some/{Name()}");
+        Assert.Equal(0, asked);
+        LinuxException e = Assert.Throws<LinuxException>(() => Errno.EIO.ThrowIfFailed("linkat", $"some/{255:x2}/{Name()}"));
+        Assert.Equal("some/ff/name1: input/output error (linkat)", e.Message);
+    }
 }
