@@ -61,6 +61,9 @@ public sealed partial class TreeImport
                 case FileType.Regular when TryFindStored(status, out CachedFile known):
                     AddFile(directory, name, status, known.Blob, []);
                     break;
+                case FileType.Regular when TryFindCheckedOut(directory, name, status, out TreeEntry before):
+                    AddFile(directory, name, status, before.Digest, before.Xattrs);
+                    break;
                 case FileType.Regular:
                     ReadFile(directory, name);
                     break;
@@ -123,6 +126,17 @@ public sealed partial class TreeImport
                 && (!import.options.StoreContent || import.store.Blobs.IsStored(import.store.Blobs.NameOf(known.Blob, MetadataOf(status), []), status.Size, []));
         }
 
+        /// <summary>Whether a file is the very object that it was checked out from, with that object's metadata, so that it needs no reading.</summary>
+        private bool TryFindCheckedOut(ImportDirectory directory, ReadOnlySpan<byte> name, in FileStatus status, out TreeEntry before)
+        {
+            before = checkedOut is null ? default : checkedOut.Find(name);
+            return before.Kind == EntryKind.Regular
+                && before.Size == status.Size
+                && before.Metadata == MetadataOf(status)
+                && before.Xattrs.SequenceEqual(xattrs.Read(directory.Handle, name, this))
+                && import.store.Blobs.IsStoredInode(import.store.Blobs.NameOf(before), status, before.Xattrs);
+        }
+
         private void ReadFile(ImportDirectory directory, ReadOnlySpan<byte> name)
         {
             RequireThere(Sys.Open(directory.Handle, name, ReadFlags, out SafeFileHandle file), "openat", directory, name);
@@ -136,32 +150,13 @@ public sealed partial class TreeImport
                 }
 
                 byte[] attributes = xattrs.Read(file, this);
-                Digest digest = ObjectOf(name, status, attributes);
-                if (digest.IsNone)
-                {
-                    digest = Store(file, status, MetadataOf(status), attributes);
-                    cache?.Add(status, new CachedFile(digest, attributes.Length > 0), taken);
-                }
-
+                Digest digest = Store(file, status, MetadataOf(status), attributes);
+                cache?.Add(status, new CachedFile(digest, attributes.Length > 0), taken);
                 AddFile(directory, name, status, digest, attributes);
             }
         }
 
-        /// <summary>The blob of a file that is the very object it was checked out from, with that object's metadata; none for any other.</summary>
-        private Digest ObjectOf(ReadOnlySpan<byte> name, in FileStatus status, byte[] attributes)
-        {
-            TreeEntry before = checkedOut is null ? default : checkedOut.Find(name);
-            Blobs blobs = import.store.Blobs;
-            return before.Kind == EntryKind.Regular
-                && before.Size == status.Size
-                && before.Metadata == MetadataOf(status)
-                && status.ModifyTime.Nanoseconds == 0
-                && before.Xattrs.SequenceEqual(attributes)
-                && blobs.IsInode(blobs.NameOf(before), status)
-                && blobs.IsStored(blobs.NameOf(before), status.Size, attributes) ? before.Digest : default;
-        }
-
-        private void AddFile(ImportDirectory directory, ReadOnlySpan<byte> name, in FileStatus status, Digest digest, byte[] attributes)
+        private void AddFile(ImportDirectory directory, ReadOnlySpan<byte> name, in FileStatus status, Digest digest, ReadOnlySpan<byte> attributes)
         {
             Interlocked.Add(ref import.contentBytes, status.Size);
             import.options.Progress?.Add(status.Size);

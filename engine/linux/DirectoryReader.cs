@@ -12,6 +12,7 @@ namespace HackTree.Linux;
 /// </remarks>
 public sealed unsafe class DirectoryReader
 {
+    internal const int InodeOffset = 0;
     internal const int RecordLengthOffset = 16;
     internal const int TypeOffset = 18;
     internal const int NameOffset = 19;
@@ -26,6 +27,11 @@ public sealed unsafe class DirectoryReader
 
     /// <summary>The name of the entry that <see cref="Next"/> came to; empty after the last one.</summary>
     public ReadOnlySpan<byte> Name => buffer.AsSpan(nameStart, nameLength);
+
+    /// <summary>
+    /// The inode that the directory has for the entry. What statx(2) says may differ: where something is mounted there, and on overlayfs.
+    /// </summary>
+    public ulong Inode { get; private set; }
 
     /// <summary>The type of the entry, <see cref="FileType.Unknown"/> where the filesystem does not say.</summary>
     public FileType Type { get; private set; }
@@ -68,6 +74,7 @@ public sealed unsafe class DirectoryReader
 
             Span<byte> record = buffer.AsSpan(next, filled - next);
             record = record[..BinaryPrimitives.ReadUInt16LittleEndian(record[RecordLengthOffset..])];
+            Inode = BinaryPrimitives.ReadUInt64LittleEndian(record[InodeOffset..]);
             Type = (FileType)(record[TypeOffset] << 12);
             nameStart = next + NameOffset;
             nameLength = record[NameOffset..].IndexOf((byte)0);

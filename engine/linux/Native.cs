@@ -116,6 +116,9 @@ internal static unsafe partial class Native
     [LibraryImport(LibC, EntryPoint = "flistxattr", SetLastError = true)]
     internal static partial nint FListXattr(SafeFileHandle file, byte* list, nint size);
 
+    [LibraryImport(LibC, EntryPoint = "syscall", SetLastError = true)]
+    internal static partial nint ListXattrAt(nint number, SafeFileHandle dir, byte* name, nint flags, byte* list, nint size);
+
     [LibraryImport(LibC, EntryPoint = "llistxattr", SetLastError = true)]
     internal static partial nint LListXattr(byte* path, byte* list, nint size);
 

@@ -7,6 +7,9 @@ public static unsafe partial class Sys
 {
     internal const uint StatxBasicStats = 0x7FF;
     internal const uint StatxBirthTime = 0x800;
+    internal const nint ListXattrAtNumber = 465;
+
+    private static volatile bool lacksListXattrAt;
 
     /// <summary>statx(2) of a name; a symbolic link is told of itself. Does not trigger automounts.</summary>
     public static Errno Stat(SafeFileHandle dir, ReadOnlySpan<byte> name, out FileStatus status)
@@ -103,12 +106,35 @@ public static unsafe partial class Sys
         }
     }
 
-    /// <summary>llistxattr(2) of a name in a directory: for what cannot be opened (links, devices, fifos). Needs /proc.</summary>
+    /// <summary>
+    /// The same of a name in a directory, not followed and not opened: listxattrat(2) of Linux 6.13; where there is none, llistxattr(2), which needs /proc.
+    /// </summary>
     public static Errno ListXattrs(SafeFileHandle dir, ReadOnlySpan<byte> name, Span<byte> list, out int length)
     {
+        if (!lacksListXattrAt)
+        {
+            Errno errno = ListXattrsAt(dir, name, list, out length);
+            if (errno is not (Errno.ENOSYS or Errno.EPERM))
+            {
+                return errno;
+            }
+
+            // The kernel does not know it, or a container's filter of system calls does not.
+            lacksListXattrAt = true;
+        }
+
         fixed (byte* path = new NativeName(ProcPath(dir, name), []), p = list)
         {
             return Length(Native.LListXattr(path, p, list.Length), out length);
+        }
+    }
+
+    private static Errno ListXattrsAt(SafeFileHandle dir, ReadOnlySpan<byte> name, Span<byte> list, out int length)
+    {
+        var at = new NativeName(name, stackalloc byte[NativeName.StackBytes]);
+        fixed (byte* n = at, p = list)
+        {
+            return Length(Native.ListXattrAt(ListXattrAtNumber, dir, n, AtSymlinkNoFollow, p, list.Length), out length);
         }
     }
 

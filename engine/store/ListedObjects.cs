@@ -40,12 +40,23 @@ internal sealed class ListedObjects
         Fan fan = fans[number];
         lock (fan)
         {
-            if (fan.Hashes is null && --fan.LookUpsToWait <= 0)
-            {
-                List(number, fan);
-            }
+            return IsListed(number, fan) ? fan.Names.BinarySearch(new Name(Hash(name), 0)) >= 0 : null;
+        }
+    }
 
-            return fan.Hashes is null ? null : fan.Hashes.BinarySearch(Hash(name)) >= 0;
+    /// <summary>
+    /// Whether the name was that inode's when it was listed; it may have got another one since, with the same content. A "no" may mean that this is not
+    /// known.
+    /// </summary>
+    internal bool WasInode(byte number, ReadOnlySpan<byte> name, ulong device, ulong inode)
+    {
+        Fan fan = fans[number];
+        lock (fan)
+        {
+            return IsListed(number, fan)
+                && fan.Device == device
+                && fan.Names.BinarySearch(new Name(Hash(name), 0)) is >= 0 and int place
+                && fan.Names[place].Inode == inode;
         }
     }
 
@@ -55,10 +66,10 @@ internal sealed class ListedObjects
         Fan fan = fans[number];
         lock (fan)
         {
-            ulong hash = Hash(name);
-            if (fan.Hashes?.BinarySearch(hash) is < 0 and int place)
+            var added = new Name(Hash(name), 0);
+            if (fan.IsListed && fan.Names.BinarySearch(added) is < 0 and int place)
             {
-                fan.Hashes.Insert(~place, hash);
+                fan.Names.Insert(~place, added);
             }
         }
     }
@@ -70,7 +81,7 @@ internal sealed class ListedObjects
         {
             lock (fan)
             {
-                fan.Hashes = null;
+                fan.IsListed = false;
                 fan.LookUpsToWait = 0;
             }
         }
@@ -78,34 +89,56 @@ internal sealed class ListedObjects
 
     private static ulong Hash(ReadOnlySpan<byte> name) => XxHash3.HashToUInt64(name, Seed);
 
+    private bool IsListed(byte number, Fan fan)
+    {
+        if (!fan.IsListed && --fan.LookUpsToWait <= 0)
+        {
+            List(number, fan);
+        }
+
+        return fan.IsListed;
+    }
+
     private void List(byte number, Fan fan)
     {
         using SafeFileHandle directory = openFan(number);
+        Sys.Stat(directory, out FileStatus status).ThrowIfFailed("statx", path);
         if (fan.LookUpsToWait < 0)
         {
             // The first to ask tells how many more must.
-            Sys.Stat(directory, out FileStatus status).ThrowIfFailed("statx", path);
             fan.LookUpsToWait = 1 + (status.Size / BytesPerName / NamesPerLookUp);
             return;
         }
 
-        var hashes = new List<ulong>();
+        fan.Names.Clear();
         reader ??= new DirectoryReader();
         reader.Start(directory, path);
         while (reader.Next())
         {
-            hashes.Add(Hash(reader.Name));
+            fan.Names.Add(new Name(Hash(reader.Name), reader.Inode));
         }
 
-        hashes.Sort();
-        fan.Hashes = hashes;
+        fan.Names.Sort();
+        fan.Device = status.Device;
+        fan.IsListed = true;
     }
 
     private sealed class Fan
     {
-        /// <summary>Sorted; null while it has not been listed.</summary>
-        internal List<ulong>? Hashes { get; set; }
+        internal bool IsListed { get; set; }
+
+        /// <summary>Sorted.</summary>
+        internal List<Name> Names { get; } = [];
+
+        /// <summary>The directory's, and so that of its objects.</summary>
+        internal ulong Device { get; set; }
 
         internal long LookUpsToWait { get; set; }
+    }
+
+    /// <summary>A name, found by its hash alone. Its inode as the directory has it; 0 where it was made since.</summary>
+    private readonly record struct Name(ulong Hash, ulong Inode) : IComparable<Name>
+    {
+        public int CompareTo(Name other) => Hash.CompareTo(other.Hash);
     }
 }

@@ -9,6 +9,9 @@ public sealed class Xattrs
 {
     private const int Limit = 65536;
 
+    // The kernel sets aside as much memory as it is offered, for each call anew.
+    private const int Usual = 512;
+
     private readonly byte[] list = GC.AllocateUninitializedArray<byte>(Limit);
     private readonly byte[] value = GC.AllocateUninitializedArray<byte>(Limit);
 
@@ -21,7 +24,12 @@ public sealed class Xattrs
     /// </summary>
     public byte[] Read(SafeFileHandle file, ReadOnlySpan<byte> name, object subject)
     {
-        Errno errno = name.IsEmpty ? Sys.ListXattrs(file, list, out int length) : Sys.ListXattrs(file, name, list, out length);
+        Errno errno = List(file, name, list.AsSpan(0, Usual), out int length);
+        if (errno == Errno.ERANGE)
+        {
+            errno = List(file, name, list, out length);
+        }
+
         if (errno == Errno.EOPNOTSUPP || (errno == Errno.None && length == 0))
         {
             return [];
@@ -34,7 +42,11 @@ public sealed class Xattrs
             int end = names.IndexOf((byte)0);
             ReadOnlySpan<byte> attribute = names[..end];
             names = names[(end + 1)..];
-            errno = name.IsEmpty ? Sys.GetXattr(file, attribute, value, out int valueLength) : Sys.GetXattr(file, name, attribute, value, out valueLength);
+            errno = Get(file, name, attribute, value.AsSpan(0, Usual), out int valueLength);
+            if (errno == Errno.ERANGE)
+            {
+                errno = Get(file, name, attribute, value, out valueLength);
+            }
 
             // Removed since it was listed, or listed by a filesystem that does not let us read it.
             if (errno is Errno.ENODATA or Errno.EOPNOTSUPP)
@@ -93,6 +105,12 @@ public sealed class Xattrs
     /// <summary>Takes away an attribute that a new name in a directory, not followed, may have got from there.</summary>
     public static void RemoveInherited(SafeFileHandle directory, ReadOnlySpan<byte> name, ReadOnlySpan<byte> attribute, object subject) =>
         RequireRemoved(Sys.RemoveXattr(directory, name, attribute), subject);
+
+    private static Errno List(SafeFileHandle file, ReadOnlySpan<byte> name, Span<byte> destination, out int length) =>
+        name.IsEmpty ? Sys.ListXattrs(file, destination, out length) : Sys.ListXattrs(file, name, destination, out length);
+
+    private static Errno Get(SafeFileHandle file, ReadOnlySpan<byte> name, ReadOnlySpan<byte> attribute, Span<byte> destination, out int length) =>
+        name.IsEmpty ? Sys.GetXattr(file, attribute, destination, out length) : Sys.GetXattr(file, name, attribute, destination, out length);
 
     private static void RequireRemoved(Errno errno, object subject)
     {

@@ -47,13 +47,40 @@ public sealed class UnchangedTests : IDisposable
         Tools.Run("sh", "-c", $"cd {root.At("r1")}; cp -p large0 copy; mv copy large0; echo new > new; mkdir dir; f=$(find . -name 'f[1-9]*' -size +0 | head -1); mv $f dir").Succeeded();
         SortedDictionary<string, string> tree = Snapshot.Of(root.At("r1"));
         string trace = root.At("trace");
-        Tools.Run("strace", ["-f", "-e", "trace=pread64", "-o", trace, Hacktree.Path, .. root.Arguments("commit", "-b", "main", root.At("r1"))]).Succeeded();
+        Tools.Run("strace", ["-f", "-e", "trace=pread64,openat", "-o", trace, Hacktree.Path, .. root.Arguments("commit", "-b", "main", root.At("r1"))]).Succeeded();
         root.AssertHolds("main", tree);
         root.AssertSound();
         long read = File.ReadLines(trace).Select(line => long.TryParse(line.Split("= ")[^1], CultureInfo.InvariantCulture, out long bytes) ? bytes : 0).Sum();
 
         // The copy has 3 MiB, the whole tree more than 6; the stat cache reads one.
         Assert.InRange(read, 3 << 20, 5 << 20);
+
+        // Nor opened: of the files of the root only those three.
+        string[] names = [.. tree.Keys.Select(path => $"\"{Path.GetFileName(path)}\"")];
+        Assert.Equal(3, File.ReadLines(trace).Count(line => line.Contains("O_NOFOLLOW", StringComparison.Ordinal)
+            && !line.Contains("O_DIRECTORY", StringComparison.Ordinal) && names.Any(name => line.Contains(name, StringComparison.Ordinal))));
+    }
+
+    [Theory]
+    [InlineData("printf x | dd of=f conv=notrunc bs=1 seek=100 2>/dev/null; touch -d 2001-01-01 f")]
+    [InlineData("cp -p f other; printf y | dd of=other conv=notrunc bs=1 seek=7 2>/dev/null; touch -r f other; mv other f")]
+    [InlineData("chmod 6711 f")]
+    [InlineData("setfattr -n user.note -v new f")]
+    [InlineData("rm f; ln -s g f")]
+    [InlineData("rm f; ln g f")]
+    public void A_change_in_a_root_is_noticed_where_times_are_not_kept_too(string change)
+    {
+        Directory.Delete(root.Store, recursive: true);
+        root.Ok(["init", "--mtime", "zero", .. Sys.IsRoot ? [] : new[] { "--user" }]);
+        Tools.Run("sh", "-ec", $"mkdir {root.At("small")}; cd {root.At("small")}; seq 1000 > f; seq 1001 2000 > g").Succeeded();
+        root.Ok("commit", "-b", "main", root.At("small"));
+        root.Ok("checkout", "main", root.At("r1"));
+        Tools.Run("sh", "-ec", $"cd {root.At("r1")}; {change}").Succeeded();
+        string[] listed = [.. Directory.GetFiles(root.At("r1")).Select(File.ReadAllText)];
+        Assert.Equal(3, root.Run("diff", "main", root.At("r1")).ExitCode);
+        root.Ok("commit", "-b", "main", root.At("r1"));
+        root.Ok("checkout", "main", root.At("r2"));
+        Assert.Equal(listed, Directory.GetFiles(root.At("r2")).Select(File.ReadAllText));
     }
 
     [Theory]

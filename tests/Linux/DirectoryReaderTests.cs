@@ -53,6 +53,22 @@ public sealed class DirectoryReaderTests
     }
 
     [Fact]
+    public void An_entry_comes_with_its_inode_and_after_the_last_one_there_is_no_name()
+    {
+        using var directory = new TempDirectory();
+        Files.Make(directory.Handle, "a"u8);
+        Files.Make(directory.Handle, "b"u8);
+        var reader = new DirectoryReader();
+        reader.Start(directory.Handle, directory.Path);
+        while (reader.Next())
+        {
+            Assert.Equal(Files.Stat(directory.Handle, reader.Name).Inode, reader.Inode);
+        }
+
+        Assert.True(reader.Name.IsEmpty);
+    }
+
+    [Fact]
     public void One_reader_serves_many_directories_and_an_empty_one()
     {
         using var directory = new TempDirectory();

@@ -89,6 +89,7 @@ public sealed class HeaderConstantTests
         ("DT(DT_REG)", (long)FileType.Regular),
         ("DT(DT_LNK)", (long)FileType.Symlink),
         ("DT(DT_SOCK)", (long)FileType.Socket),
+        ("offsetof(struct dirent64, d_ino)", DirectoryReader.InodeOffset),
         ("offsetof(struct dirent64, d_reclen)", DirectoryReader.RecordLengthOffset),
         ("offsetof(struct dirent64, d_type)", DirectoryReader.TypeOffset),
         ("offsetof(struct dirent64, d_name)", DirectoryReader.NameOffset),
