@@ -69,8 +69,12 @@ public sealed partial class Blobs : IDisposable
     /// Whether a file of that status is an object that the store has, with that object's metadata: its inode, or the one it had before it was renewed.
     /// Where many are asked for, that costs no system call.
     /// </summary>
-    public bool IsStoredInode(in ObjectName name, in FileStatus status, ReadOnlySpan<byte> recordedXattrs) =>
-        HasMetadata(status, name) && (WasInode(name, status) || IsInode(name, status)) && IsStored(name, status.Size, recordedXattrs);
+    public bool IsStoredInode(in ObjectName name, in FileStatus status, ReadOnlySpan<byte> recordedXattrs)
+    {
+        // What is in doubt may have been replaced since it was listed because it was wrong: only the inode that it has now will do.
+        bool isInode = HasMetadata(status, name) && ((!IsInDoubt && WasInode(name, status)) || IsInode(name, status));
+        return isInode && IsStored(name, status.Size, recordedXattrs);
+    }
 
     /// <summary>What statx(2) tells of an object; false where there is none.</summary>
     public bool TryStat(in ObjectName name, out FileStatus status)
