@@ -140,19 +140,13 @@ public sealed partial class Blobs : IDisposable
     /// <summary>Closes the directory.</summary>
     public void Dispose() => files.Dispose();
 
-    private bool? IsListed(in ObjectName name)
-    {
-        Span<byte> text = stackalloc byte[ObjectName.MaxLength];
-        int length = name.Format(text);
-        return listed.Contains(name.Fanout, text[ObjectName.FanoutLength..length]);
-    }
+    private bool? IsListed(in ObjectName name) =>
+        listed.Contains(name.Fanout, NameInFan(name, stackalloc byte[ObjectName.MaxLength]));
 
-    private bool WasInode(in ObjectName name, in FileStatus status)
-    {
-        Span<byte> text = stackalloc byte[ObjectName.MaxLength];
-        int length = name.Format(text);
-        return listed.WasInode(name.Fanout, text[ObjectName.FanoutLength..length], status.Device, status.Inode);
-    }
+    private bool WasInode(in ObjectName name, in FileStatus status) =>
+        listed.WasInode(name.Fanout, NameInFan(name, stackalloc byte[ObjectName.MaxLength]), status.Device, status.Inode);
+
+    private static ReadOnlySpan<byte> NameInFan(in ObjectName name, Span<byte> buffer) => buffer[..name.Format(buffer)][ObjectName.FanoutLength..];
 
     /// <summary>Whether the object is there and a commit may rely on its content.</summary>
     private bool IsWhole(in ObjectName name, long size)

@@ -40,7 +40,7 @@ internal sealed class ListedObjects
         Fan fan = fans[number];
         lock (fan)
         {
-            return IsListed(number, fan) ? fan.Names.BinarySearch(new Name(Hash(name), 0)) >= 0 : null;
+            return Names(number, fan) is { } names ? names.BinarySearch(new Name(Hash(name), 0)) >= 0 : null;
         }
     }
 
@@ -53,10 +53,10 @@ internal sealed class ListedObjects
         Fan fan = fans[number];
         lock (fan)
         {
-            return IsListed(number, fan)
+            return Names(number, fan) is { } names
                 && fan.Device == device
-                && fan.Names.BinarySearch(new Name(Hash(name), 0)) is >= 0 and int place
-                && fan.Names[place].Inode == inode;
+                && names.BinarySearch(new Name(Hash(name), 0)) is >= 0 and int place
+                && names[place].Inode == inode;
         }
     }
 
@@ -67,7 +67,7 @@ internal sealed class ListedObjects
         lock (fan)
         {
             var added = new Name(Hash(name), 0);
-            if (fan.IsListed && fan.Names.BinarySearch(added) is < 0 and int place)
+            if (fan.Names?.BinarySearch(added) is < 0 and int place)
             {
                 fan.Names.Insert(~place, added);
             }
@@ -81,7 +81,7 @@ internal sealed class ListedObjects
         {
             lock (fan)
             {
-                fan.IsListed = false;
+                fan.Names = null;
                 fan.LookUpsToWait = 0;
             }
         }
@@ -89,14 +89,15 @@ internal sealed class ListedObjects
 
     private static ulong Hash(ReadOnlySpan<byte> name) => XxHash3.HashToUInt64(name, Seed);
 
-    private bool IsListed(byte number, Fan fan)
+    /// <summary>The names of a directory, which is listed if that pays by now; null where it does not.</summary>
+    private List<Name>? Names(byte number, Fan fan)
     {
-        if (!fan.IsListed && --fan.LookUpsToWait <= 0)
+        if (fan.Names is null && --fan.LookUpsToWait <= 0)
         {
             List(number, fan);
         }
 
-        return fan.IsListed;
+        return fan.Names;
     }
 
     private void List(byte number, Fan fan)
@@ -110,25 +111,22 @@ internal sealed class ListedObjects
             return;
         }
 
-        fan.Names.Clear();
+        var names = new List<Name>();
         reader ??= new DirectoryReader();
         reader.Start(directory, path);
         while (reader.Next())
         {
-            fan.Names.Add(new Name(Hash(reader.Name), reader.Inode));
+            names.Add(new Name(Hash(reader.Name), reader.Inode));
         }
 
-        fan.Names.Sort();
-        fan.Device = status.Device;
-        fan.IsListed = true;
+        names.Sort();
+        (fan.Names, fan.Device) = (names, status.Device);
     }
 
     private sealed class Fan
     {
-        internal bool IsListed { get; set; }
-
-        /// <summary>Sorted.</summary>
-        internal List<Name> Names { get; } = [];
+        /// <summary>Sorted; null while it has not been listed.</summary>
+        internal List<Name>? Names { get; set; }
 
         /// <summary>The directory's, and so that of its objects.</summary>
         internal ulong Device { get; set; }
