@@ -22,8 +22,6 @@ internal static class BootSegment
     internal const string VersionPath = "hacktree/version";
     internal const string BindRoPath = "hacktree/bind-ro";
 
-    private const uint DirectoryMode = 0x1ED;
-    private const uint FileMode = 0x1A4;
     private const string PaddingWord = "padding ";
 
     /// <summary>Symbolic links in a Debian initramfs: to archive them as directories would hide what is there.</summary>
@@ -35,12 +33,12 @@ internal static class BootSegment
     /// <summary>All of our files but the version.</summary>
     internal static IReadOnlyList<BootFile> Files { get; } =
     [
-        new BootFile(BindRoPath, DirectoryMode, BootFiles.Read("native/bind-ro")),
+        new BootFile(BindRoPath, FileModes.Program, BootFiles.Read("native/bind-ro")),
         .. BootFiles.Under("initramfs").Select(path => Plain(path, BootFiles.Read("initramfs/" + path))),
     ];
 
     /// <summary>A script is executable, anything else is not.</summary>
-    internal static BootFile Plain(string path, byte[] content) => new(path, content.AsSpan().StartsWith("#!"u8) ? DirectoryMode : FileMode, content);
+    internal static BootFile Plain(string path, byte[] content) => new(path, content.AsSpan().StartsWith("#!"u8) ? FileModes.Program : FileModes.PublicFile, content);
 
     /// <summary>The content of hacktree/version in an initramfs that was not patched but made with our files in it.</summary>
     internal static byte[] VersionText() => Encoding.ASCII.GetBytes(BootFiles.Version + "\n");
@@ -76,7 +74,7 @@ internal static class BootSegment
         var writer = new CpioWriter(bytes);
         var made = new HashSet<string>();
         WriteDirectory(writer, Folder, made);
-        WriteFile(writer, new BootFile(VersionPath, FileMode, version));
+        WriteFile(writer, new BootFile(VersionPath, FileModes.PublicFile, version));
         foreach (BootFile file in Files)
         {
             for (int slash = file.Path.IndexOf('/', StringComparison.Ordinal); slash > 0; slash = file.Path.IndexOf('/', slash + 1))
@@ -95,7 +93,7 @@ internal static class BootSegment
     {
         if (!NeverArchived.Contains(path.Split('/')[0]) && made.Add(path))
         {
-            writer.Write(Encoding.UTF8.GetBytes(path), new CpioHeader { Mode = (uint)FileType.Directory | DirectoryMode, LinkCount = 2 }, []);
+            writer.Write(Encoding.UTF8.GetBytes(path), new CpioHeader { Mode = (uint)FileType.Directory | FileModes.PublicDirectory, LinkCount = 2 }, []);
         }
     }
 

@@ -74,7 +74,7 @@ internal sealed class ClassicRepack(InitrdReader reader, CpioWriter writer, stri
     /// <summary>Adds a program.</summary>
     internal void Add(string name, byte[] content) => writer.Write(
         Encoding.UTF8.GetBytes(name),
-        new CpioHeader { Inode = ++lastInode, Mode = (uint)FileType.Regular | 0x1ED, LinkCount = 1 },
+        new CpioHeader { Inode = ++lastInode, Mode = (uint)FileType.Regular | FileModes.Program, LinkCount = 1 },
         content);
 
     /// <summary>Ends the archive.</summary>

@@ -83,7 +83,7 @@ public readonly record struct CpioHeader
     public FileType Type => (FileType)(Mode & 0xF000);
 
     /// <summary>The 12 permission bits.</summary>
-    public ushort Permissions => (ushort)(Mode & 0xFFF);
+    public ushort Permissions => (ushort)(Mode & FileModes.AllBits);
 
     /// <summary>How many zeros come after <paramref name="length"/> bytes.</summary>
     internal static int Padding(long length) => (int)(-length & (Alignment - 1));

@@ -8,7 +8,6 @@ namespace HackTree.Boot;
 /// <summary>The directory that an initrd is unpacked into, and the way to names in it: below it only, and across no symbolic link.</summary>
 internal sealed class ExtractPlace : IDisposable
 {
-    private const uint DefaultMode = 0x1ED;
 
     private readonly string directory;
     private readonly SafeFileHandle top;
@@ -25,7 +24,7 @@ internal sealed class ExtractPlace : IDisposable
     internal static ExtractPlace Open(string directory)
     {
         byte[] name = ByteText.FromArgument(directory);
-        Errno errno = Sys.MakeDirectory(Sys.WorkingDirectory, name, DefaultMode);
+        Errno errno = Sys.MakeDirectory(Sys.WorkingDirectory, name, FileModes.PublicDirectory);
         (errno == Errno.EEXIST ? Errno.None : errno).ThrowIfFailed("mkdirat", directory);
         Sys.Open(Sys.WorkingDirectory, name, OpenFlags.Directory, out SafeFileHandle top).ThrowIfFailed("openat", directory);
         var place = new ExtractPlace(directory, top);
@@ -96,7 +95,7 @@ internal sealed class ExtractPlace : IDisposable
         {
             using (SafeFileHandle above = OpenFolder(FolderOf(path), reader))
             {
-                Require(Sys.MakeDirectory(above, NameOf(path), DefaultMode), "mkdirat", path);
+                Require(Sys.MakeDirectory(above, NameOf(path), FileModes.PublicDirectory), "mkdirat", path);
             }
 
             errno = Sys.OpenBeneath(top, place, OpenFlags.Directory, out folder);

@@ -25,7 +25,6 @@ public static class InitramfsInstall
     private const string ToolsOwnFolder = ToolsFolder + "/hacktree";
     private const string ModulesFolder = "usr/lib/dracut/modules.d";
     private const string ModuleFolder = ModulesFolder + "/90hacktree";
-    private const uint DirectoryMode = 0x1ED;
 
     /// <summary>Which of the programs a root has.</summary>
     public static InitramfsKind Find(string root) =>
@@ -81,7 +80,7 @@ public static class InitramfsInstall
     {
         const string Configuration = "conf/";
         yield return BootSegment.Plain(ToolsHook, BootFiles.Read("initramfs-hook/hacktree"));
-        yield return new BootFile($"{ToolsFolder}/{BootSegment.VersionPath}", 0x1A4, BootSegment.VersionText());
+        yield return new BootFile($"{ToolsFolder}/{BootSegment.VersionPath}", FileModes.PublicFile, BootSegment.VersionText());
         foreach (BootFile file in BootSegment.Files)
         {
             string path = file.Path.StartsWith(Configuration, StringComparison.Ordinal) ? file.Path[Configuration.Length..] : file.Path;
@@ -142,7 +141,7 @@ public static class InitramfsInstall
                 Sys.OpenBeneath(top, above.Length == 0 ? "."u8 : Encoding.UTF8.GetBytes(above), OpenFlags.Directory, out SafeFileHandle parent).ThrowIfFailed("openat2", Path.Combine(root, above));
                 using (parent)
                 {
-                    errno = Sys.MakeDirectory(parent, Encoding.UTF8.GetBytes(Path.GetFileName(folder)), DirectoryMode);
+                    errno = Sys.MakeDirectory(parent, Encoding.UTF8.GetBytes(Path.GetFileName(folder)), FileModes.PublicDirectory);
                 }
             }
 

@@ -10,7 +10,6 @@ namespace HackTree.Boot;
 /// </summary>
 public sealed class InitrdExtract
 {
-    private const uint OwnerOnly = 0x1C0;
 
     private readonly InitrdReader reader;
     private readonly ExtractPlace place;
@@ -71,7 +70,7 @@ public sealed class InitrdExtract
         switch (reader.Header.Type)
         {
             case FileType.Directory:
-                Errno errno = Sys.MakeDirectory(parent, name, OwnerOnly);
+                Errno errno = Sys.MakeDirectory(parent, name, FileModes.OwnerOnly);
                 place.Require(errno == Errno.EEXIST ? Errno.None : errno, "mkdirat", path);
                 directories[ByteText.ToArgument(path)] = (path, reader.Header);
                 break;
@@ -124,7 +123,7 @@ public sealed class InitrdExtract
         // A later name without content must not empty the file.
         bool isLinked = TryLink(parent, name, path);
         OpenFlags flags = OpenFlags.WriteOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking | OpenFlags.Create | (isLinked ? 0 : OpenFlags.Truncate);
-        place.Require(Sys.Open(parent, name, flags, out SafeFileHandle file, OwnerOnly), "openat", path);
+        place.Require(Sys.Open(parent, name, flags, out SafeFileHandle file, FileModes.OwnerOnly), "openat", path);
         using (file)
         {
             CpioHeader header = reader.Header;
@@ -150,7 +149,7 @@ public sealed class InitrdExtract
             return;
         }
 
-        Errno errno = Sys.MakeNode(parent, name, header.Type, OwnerOnly, header.DeviceMajor, header.DeviceMinor);
+        Errno errno = Sys.MakeNode(parent, name, header.Type, FileModes.OwnerOnly, header.DeviceMajor, header.DeviceMinor);
         if (errno == Errno.EPERM && !Sys.IsRoot)
         {
             SkippedDevices++;

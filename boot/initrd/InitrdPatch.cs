@@ -1,3 +1,5 @@
+using HackTree.Linux;
+
 namespace HackTree.Boot;
 
 /// <summary>What patching or unpatching did.</summary>
@@ -62,7 +64,7 @@ public static class InitrdPatch
     public static byte[] Segment() => BootSegment.MakePacked();
 
     /// <summary>Writes <see cref="Segment"/> to a file.</summary>
-    public static void WriteSegment(string output) => NewFile.Write(output, 0x1A4, target => target.Append(Segment()));
+    public static void WriteSegment(string output) => NewFile.Write(output, FileModes.PublicFile, target => target.Append(Segment()));
 
     /// <summary>Which parts of the input are its own, and which are ours.</summary>
     private sealed class Plan : IDisposable

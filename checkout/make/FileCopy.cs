@@ -19,7 +19,7 @@ internal static class FileCopy
             throw new CorruptException($"{subject}: its object has {status.Size} bytes where the commit says {entry.Size}; run `hacktree fsck`");
         }
 
-        Sys.Open(directory, name, CreateNew, out SafeFileHandle file, 0x180).ThrowIfFailed("openat", subject);
+        Sys.Open(directory, name, CreateNew, out SafeFileHandle file, FileModes.PrivateFile).ThrowIfFailed("openat", subject);
         using (file)
         {
             if (method == CheckoutMethod.Reflink)

@@ -20,7 +20,6 @@ namespace HackTree.Checkout;
 internal sealed class TreeChanger
 {
     private const OpenFlags OpenDirectory = OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow;
-    private const uint OwnerMode = 0x1C0;
     private const int MostBegun = 256;
 
     private readonly ObjectStore store;
@@ -102,7 +101,7 @@ internal sealed class TreeChanger
 
             SafeFileHandle parent = directory.Parent!.Handle!;
             Errno errno = Sys.Open(parent, directory.Name, OpenDirectory, out SafeFileHandle handle);
-            if (errno == Errno.EACCES && Sys.SetMode(parent, directory.Name, OwnerMode) == Errno.None)
+            if (errno == Errno.EACCES && Sys.SetMode(parent, directory.Name, FileModes.OwnerOnly) == Errno.None)
             {
                 // An ordinary user may have directories that he must not write to, or look into.
                 directory.NeedsMetadata = true;
@@ -227,9 +226,9 @@ internal sealed class TreeChanger
         /// <summary>Root writes where modes do not let it; an ordinary user must let himself.</summary>
         private void MakeWritable(ChangedDirectory directory)
         {
-            if (changer.store.Format.UserMode && (directory.Metadata.Mode & OwnerMode) != OwnerMode && !directory.NeedsMetadata)
+            if (changer.store.Format.UserMode && (directory.Metadata.Mode & FileModes.OwnerOnly) != FileModes.OwnerOnly && !directory.NeedsMetadata)
             {
-                Require(Sys.SetMode(directory.Handle!, OwnerMode), "fchmod", directory, default);
+                Require(Sys.SetMode(directory.Handle!, FileModes.OwnerOnly), "fchmod", directory, default);
                 directory.NeedsMetadata = true;
             }
         }

@@ -12,8 +12,6 @@ namespace HackTree.Checkout;
 /// </summary>
 internal sealed class TreeMaker
 {
-    private const uint OwnerMode = 0x1C0;
-    private const uint PermissionMask = 0x1FF;
     private const uint SetIdMask = 0xC00;
 
     private readonly ObjectStore store;
@@ -63,7 +61,7 @@ internal sealed class TreeMaker
         // What the place hands down (default ACLs, the set-gid bit and its group) would reach every directory below.
         Xattrs.RemoveInheritedAcls(top.Handle, destination);
         Sys.SetOwner(top.Handle, uid, gid).ThrowIfFailed("fchownat", destination);
-        Sys.SetMode(top.Handle, OwnerMode).ThrowIfFailed("fchmod", destination);
+        Sys.SetMode(top.Handle, FileModes.OwnerOnly).ThrowIfFailed("fchmod", destination);
         work.Push(top);
     }
 
@@ -142,14 +140,14 @@ internal sealed class TreeMaker
     private void MakeDirectory(MadeDirectory directory, SafeFileHandle parent)
     {
         // The top stays private until it is whole; below it the final permissions can do no harm.
-        uint mode = directory.Parent is null ? OwnerMode : (directory.Metadata.Mode & PermissionMask) | OwnerMode;
+        uint mode = directory.Parent is null ? FileModes.OwnerOnly : (uint)(directory.Metadata.Mode & FileModes.Permissions) | FileModes.OwnerOnly;
         Require(Sys.MakeDirectory(parent, directory.Name, mode), "mkdirat", directory, default);
-        if ((umask & OwnerMode) != 0)
+        if ((umask & FileModes.OwnerOnly) != 0)
         {
-            Require(Sys.SetMode(parent, directory.Name, (mode & ~umask) | OwnerMode), "fchmodat", directory, default);
+            Require(Sys.SetMode(parent, directory.Name, (mode & ~umask) | FileModes.OwnerOnly), "fchmodat", directory, default);
         }
 
-        directory.MadeMode = (mode & ~umask) | OwnerMode;
+        directory.MadeMode = (mode & ~umask) | FileModes.OwnerOnly;
     }
 
     private void Open(MadeDirectory directory, SafeFileHandle parent)
@@ -243,7 +241,7 @@ internal sealed class TreeMaker
 
     private bool MakeNode(SafeFileHandle directory, ReadOnlySpan<byte> name, in TreeEntry entry, object place)
     {
-        Errno errno = Sys.MakeNode(directory, name, TypeOf(entry.Kind), entry.Metadata.Mode & PermissionMask, entry.DeviceMajor, entry.DeviceMinor);
+        Errno errno = Sys.MakeNode(directory, name, TypeOf(entry.Kind), (uint)(entry.Metadata.Mode & FileModes.Permissions), entry.DeviceMajor, entry.DeviceMinor);
         if (errno == Errno.EPERM && !restoresOwners)
         {
             Unrestored.AddDevice();

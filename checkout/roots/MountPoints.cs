@@ -7,14 +7,12 @@ namespace HackTree.Checkout;
 /// <summary>The directories that a root needs to be booted, because the initrd mounts something on each; boot/initramfs/hacktree/subroot.sh does.</summary>
 internal static class MountPoints
 {
-    private const uint Public = 0x1ED;
-    private const uint Private = 0x1C0;
-    private const uint Shared = 0x3FF;
+    private const ushort Sticky = 0x3FF; // 01777, as /tmp is
 
     private static readonly (string Name, uint Mode)[] All =
     [
-        ("boot", Public), ("dev", Public), ("home", Public), ("proc", Public), ("root", Private),
-        ("run", Public), ("sys", Public), ("sysroot", Public), ("tmp", Shared), ("var", Public),
+        ("boot", FileModes.PublicDirectory), ("dev", FileModes.PublicDirectory), ("home", FileModes.PublicDirectory), ("proc", FileModes.PublicDirectory), ("root", FileModes.OwnerOnly),
+        ("run", FileModes.PublicDirectory), ("sys", FileModes.PublicDirectory), ("sysroot", FileModes.PublicDirectory), ("tmp", Sticky), ("var", FileModes.PublicDirectory),
     ];
 
     /// <summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
 
@@ -13,7 +14,7 @@ internal sealed class TarNode(byte[] name)
 
     internal EntryKind Kind { get; set; } = EntryKind.Directory;
 
-    internal FileMetadata Metadata { get; set; } = new(0x1ED, 0, 0, 0);
+    internal FileMetadata Metadata { get; set; } = new(FileModes.PublicDirectory, 0, 0, 0);
 
     internal byte[] Xattrs { get; set; } = [];
 

@@ -1,4 +1,5 @@
 using System.Buffers;
+using HackTree.Linux;
 using HackTree.Model;
 
 namespace HackTree.Checkout;
@@ -13,7 +14,6 @@ internal sealed class TarWriter(Stream output)
     /// <summary>Archives are whole records of 20 blocks (POSIX, GNU tar's default).</summary>
     private const int RecordSize = 20 * TarHeader.BlockSize;
 
-    private const int PaxHeaderMode = 0x1A4; // 0644
 
     private readonly byte[] zeros = new byte[RecordSize];
     private readonly byte[] block = new byte[TarHeader.BlockSize];
@@ -163,7 +163,7 @@ internal sealed class TarWriter(Stream output)
         byte[] headerName = [.. "./PaxHeaders/"u8, .. name.IsEmpty ? "."u8 : name];
         block.AsSpan().Clear();
         headerName.AsSpan(0, Math.Min(headerName.Length, TarHeader.NameSize)).CopyTo(block);
-        WriteHeader(TarHeader.PaxType, new FileMetadata(PaxHeaderMode, 0, 0, 0), records.WrittenCount, 0, 0);
+        WriteHeader(TarHeader.PaxType, new FileMetadata(FileModes.PublicFile, 0, 0, 0), records.WrittenCount, 0, 0);
         Write(records.WrittenSpan);
         Pad(TarHeader.BlockSize);
     }

@@ -11,7 +11,6 @@ namespace HackTree.Cli;
 /// </summary>
 internal sealed class BareCheckout : IDisposable
 {
-    private const uint OwnerOnly = 0x1C0;
 
     private readonly SafeFileHandle[] fanOut = new SafeFileHandle[256];
     private readonly Node top;
@@ -74,7 +73,7 @@ internal sealed class BareCheckout : IDisposable
     private void Make(Node node, WorkStack<Node> work, string subject)
     {
         SafeFileHandle above = node.Parent?.Handle ?? Sys.WorkingDirectory;
-        Sys.MakeDirectory(above, node.Name, OwnerOnly).ThrowIfFailed("mkdirat", subject);
+        Sys.MakeDirectory(above, node.Name, FileModes.OwnerOnly).ThrowIfFailed("mkdirat", subject);
         Sys.Open(above, node.Name, OpenFlags.Path | OpenFlags.Directory, out SafeFileHandle handle).ThrowIfFailed("openat", subject);
         node.Hold(handle);
         node.Parent?.Release();
@@ -146,12 +145,12 @@ internal sealed class BareCheckout : IDisposable
         {
             EntryKind.Regular => Sys.Link(fanOut[FanOut], Text, directory, Name),
             EntryKind.Symlink => Sys.Symlink(Text, directory, Name),
-            EntryKind.Fifo => Sys.MakeNode(directory, Name, FileType.Fifo, OwnerOnly, 0, 0),
+            EntryKind.Fifo => Sys.MakeNode(directory, Name, FileType.Fifo, FileModes.OwnerOnly, 0, 0),
 
             // A checkout by an ordinary user leaves these out too.
             _ when !Sys.IsRoot => Errno.None,
-            EntryKind.CharacterDevice => Sys.MakeNode(directory, Name, FileType.CharacterDevice, OwnerOnly, Major, Minor),
-            _ => Sys.MakeNode(directory, Name, FileType.BlockDevice, OwnerOnly, Major, Minor),
+            EntryKind.CharacterDevice => Sys.MakeNode(directory, Name, FileType.CharacterDevice, FileModes.OwnerOnly, Major, Minor),
+            _ => Sys.MakeNode(directory, Name, FileType.BlockDevice, FileModes.OwnerOnly, Major, Minor),
         };
     }
 }

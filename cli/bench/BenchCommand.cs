@@ -58,7 +58,7 @@ internal sealed class BenchCommand : Verb
         using PosixSignalRegistration hangUp = OnSignal(PosixSignal.SIGHUP, stop);
         string scratch = Path.Combine(directory, $".hacktree-bench-{Environment.ProcessId}");
         var bench = new QuickBench(Path.GetFullPath(source), scratch, stop.Token);
-        Errno errno = Sys.MakeDirectory(Sys.WorkingDirectory, ByteText.FromArgument(scratch), 0x1ED);
+        Errno errno = Sys.MakeDirectory(Sys.WorkingDirectory, ByteText.FromArgument(scratch), FileModes.PublicDirectory);
         if (errno != Errno.None)
         {
             throw new StoreException($"{directory}: nothing can be made there ({LinuxException.Describe(errno)}); name a directory of the disk to measure, with --dir");

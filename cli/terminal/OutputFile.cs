@@ -37,7 +37,7 @@ internal sealed class OutputFile : IDisposable
         }
 
         byte[] temporary = [.. name, .. ByteText.FromArgument($".{Environment.ProcessId}.partial")];
-        Sys.Open(Sys.WorkingDirectory, temporary, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, out SafeFileHandle file, 0x1B6).ThrowIfFailed("openat", path);
+        Sys.Open(Sys.WorkingDirectory, temporary, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, out SafeFileHandle file, FileModes.NewFile).ThrowIfFailed("openat", path);
         return new OutputFile(path, temporary, new OutputStream(file, path));
     }
 

@@ -5,7 +5,6 @@ namespace HackTree.Linux;
 /// <summary>A directory on its way out: once its files are gone, its subdirectories wait, and it goes when they have gone.</summary>
 public sealed class EmptiedDirectory : IDisposable
 {
-    internal const uint OwnerOnly = 0x1C0;
 
     private readonly SafeFileHandle parent;
     private readonly byte[] name;
@@ -29,7 +28,7 @@ public sealed class EmptiedDirectory : IDisposable
         this.name = name;
         const OpenFlags flags = OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow;
         Errno errno = Sys.Open(parent, name, flags, out SafeFileHandle directory);
-        if (errno == Errno.EACCES && Sys.SetMode(parent, name, OwnerOnly) == Errno.None)
+        if (errno == Errno.EACCES && Sys.SetMode(parent, name, FileModes.OwnerOnly) == Errno.None)
         {
             errno = Sys.Open(parent, name, flags, out directory);
         }
@@ -61,7 +60,7 @@ public sealed class EmptiedDirectory : IDisposable
             if (errno == Errno.EACCES && !madeWritable)
             {
                 madeWritable = true;
-                _ = Sys.SetMode(Handle, OwnerOnly);
+                _ = Sys.SetMode(Handle, FileModes.OwnerOnly);
                 errno = Sys.Unlink(Handle, reader.Name);
             }
 

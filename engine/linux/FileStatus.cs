@@ -69,7 +69,7 @@ public readonly struct FileStatus
     public FileType Type => (FileType)(raw.Mode & 0xF000);
 
     /// <summary>The 12 permission bits: rwx for user, group and others, set-uid, set-gid, sticky.</summary>
-    public ushort Mode => (ushort)(raw.Mode & 0xFFF);
+    public ushort Mode => (ushort)(raw.Mode & FileModes.AllBits);
 
     /// <summary>Number of names of this inode.</summary>
     public uint LinkCount => raw.Nlink;

@@ -90,11 +90,11 @@ public static unsafe partial class Sys
         try
         {
             string? line = File.ReadLines("/proc/self/status").FirstOrDefault(line => line.StartsWith(field, StringComparison.Ordinal));
-            return line is null ? 0x1FF : Convert.ToUInt32(line[field.Length..].Trim(), 8);
+            return line is null ? FileModes.Permissions : Convert.ToUInt32(line[field.Length..].Trim(), 8);
         }
         catch (IOException)
         {
-            return 0x1FF;
+            return FileModes.Permissions;
         }
     }
 

@@ -79,9 +79,9 @@ public static class TreeRemoval
             {
                 // A directory that changes its parent must be writable, since its ".." changes.
                 madeWritable = true;
-                _ = Sys.SetMode(top.Handle, EmptiedDirectory.OwnerOnly);
-                _ = Sys.SetMode(level.Handle, EmptiedDirectory.OwnerOnly);
-                _ = Sys.SetMode(level.Handle, child, EmptiedDirectory.OwnerOnly);
+                _ = Sys.SetMode(top.Handle, FileModes.OwnerOnly);
+                _ = Sys.SetMode(level.Handle, FileModes.OwnerOnly);
+                _ = Sys.SetMode(level.Handle, child, FileModes.OwnerOnly);
             }
             else if (errno != Errno.EEXIST)
             {

@@ -10,8 +10,6 @@ namespace HackTree.Store;
 /// </summary>
 public sealed class ObjectStore : IDisposable
 {
-    private const uint DirectoryMode = 0x1ED;
-    private const uint PrivateMode = 0x1C0;
 
     private readonly SafeFileHandle directory;
     private readonly SafeFileHandle temporary;
@@ -83,7 +81,7 @@ public sealed class ObjectStore : IDisposable
         }
 
         byte[] bytes = ByteText.FromArgument(path);
-        using SafeFileHandle directory = MakeDirectory(Sys.WorkingDirectory, bytes, DirectoryMode, path, mayExist: true);
+        using SafeFileHandle directory = MakeDirectory(Sys.WorkingDirectory, bytes, FileModes.PublicDirectory, path, mayExist: true);
         var reader = new DirectoryReader();
         reader.Start(directory, path);
         if (reader.Next())
@@ -92,23 +90,23 @@ public sealed class ObjectStore : IDisposable
         }
 
         // Old versions of set-uid programs stay in files/ after an upgrade: nobody but the owner may run them there.
-        using (SafeFileHandle files = MakeDirectory(directory, "files"u8, PrivateMode, path, mayExist: false))
+        using (SafeFileHandle files = MakeDirectory(directory, "files"u8, FileModes.OwnerOnly, path, mayExist: false))
         {
             Span<byte> fan = stackalloc byte[2];
             for (int i = 0; i < 256; i++)
             {
                 Convert.TryToHexStringLower([(byte)i], fan, out _);
-                MakeDirectory(files, fan, DirectoryMode, path, mayExist: false).Dispose();
+                MakeDirectory(files, fan, FileModes.PublicDirectory, path, mayExist: false).Dispose();
             }
         }
 
         foreach (string room in new[] { "packs", "refs", "logs", "roots" })
         {
-            MakeDirectory(directory, ByteText.FromArgument(room), DirectoryMode, path, mayExist: false).Dispose();
+            MakeDirectory(directory, ByteText.FromArgument(room), FileModes.PublicDirectory, path, mayExist: false).Dispose();
         }
 
-        using SafeFileHandle temporary = MakeDirectory(directory, "tmp"u8, PrivateMode, path, mayExist: false);
-        Sys.Open(directory, "lock"u8, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, out SafeFileHandle lockFile, 0x1A4)
+        using SafeFileHandle temporary = MakeDirectory(directory, "tmp"u8, FileModes.OwnerOnly, path, mayExist: false);
+        Sys.Open(directory, "lock"u8, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, out SafeFileHandle lockFile, FileModes.PublicFile)
             .ThrowIfFailed("openat", path);
         lockFile.Dispose();
         Sys.SyncFilesystem(directory).ThrowIfFailed("syncfs", path);
@@ -245,7 +243,7 @@ public sealed class ObjectStore : IDisposable
 
     private static SafeFileHandle MakeDirectory(SafeFileHandle parent, ReadOnlySpan<byte> name, uint mode, string subject, bool mayExist)
     {
-        Errno errno = Sys.MakeDirectory(parent, name, PrivateMode);
+        Errno errno = Sys.MakeDirectory(parent, name, FileModes.OwnerOnly);
         if (errno != Errno.EEXIST || !mayExist)
         {
             errno.ThrowIfFailed("mkdirat", subject);

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using HackTree.Linux;
 using HackTree.Model;
 
 namespace HackTree.Store;
@@ -43,7 +44,7 @@ public sealed record StoreFormat
 
         // The store's user must be able to read what is in it. Set-id bits would give this user's rights, not the
         // recorded owner's, to whoever runs the file.
-        return recorded with { Mode = (ushort)((recorded.Mode & 0x1FF) | 0x100), Uid = 0, Gid = 0 };
+        return recorded with { Mode = (ushort)((recorded.Mode & FileModes.Permissions) | FileModes.OwnerMayRead), Uid = 0, Gid = 0 };
     }
 
     /// <summary>The extended attributes an object's inode carries, of those a tree records; canonical bytes both.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using HackTree.Linux;
 using HackTree.Store;
 using Microsoft.Win32.SafeHandles;
 
@@ -69,7 +70,7 @@ internal sealed record ConversionJournal
 
     /// <summary>Writes it durably.</summary>
     internal void Write(SafeFileHandle top, string subject) =>
-        NewFile.Write(top, System.Text.Encoding.ASCII.GetBytes(FileName), JsonSerializer.SerializeToUtf8Bytes(this, ConversionJson.Default.ConversionJournal), 0x1A4, subject);
+        NewFile.Write(top, System.Text.Encoding.ASCII.GetBytes(FileName), JsonSerializer.SerializeToUtf8Bytes(this, ConversionJson.Default.ConversionJournal), FileModes.PublicFile, subject);
 }
 
 /// <summary>Made at compile time, as the store's is.</summary>

@@ -13,7 +13,6 @@ namespace HackTree.Boot;
 /// </summary>
 internal sealed class ImageConversion : IDisposable
 {
-    private const uint Public = 0x1ED;
     private const string DatabaseFolder = "var/lib";
 
     private readonly string top;
@@ -70,7 +69,7 @@ internal sealed class ImageConversion : IDisposable
         }
 
         using SafeFileHandle boot = Open(topHandle, "boot"u8, "boot");
-        Step("write the segment for the initrd", () => NewFile.Write(boot, Encoding.ASCII.GetBytes(GrubMenu.Segment), InitrdPatch.Segment(), 0x1A4, $"{image}: /boot"));
+        Step("write the segment for the initrd", () => NewFile.Write(boot, Encoding.ASCII.GetBytes(GrubMenu.Segment), InitrdPatch.Segment(), FileModes.PublicFile, $"{image}: /boot"));
         Step("add the menu", () => WriteGrub(journal.MenuFile, InstalledGrub.Add(ReadGrub(journal.MenuFile) ?? [], menu)));
         Step("complete the journal", () => (journal with { State = ConversionState.Done }).Write(topHandle, image));
         return true;
@@ -202,7 +201,7 @@ internal sealed class ImageConversion : IDisposable
     {
         using SafeFileHandle folder = OpenGrub();
         byte[] fileName = ByteText.FromArgument(name);
-        uint mode = Sys.Stat(folder, fileName, out FileStatus status) == Errno.None ? status.Mode & 0xFFFu : 0x1A4u;
+        uint mode = Sys.Stat(folder, fileName, out FileStatus status) == Errno.None ? status.Mode : FileModes.PublicFile;
         NewFile.Write(folder, fileName, bytes, mode, $"{image}: /{InstalledGrub.Folder}/{name}");
     }
 
@@ -235,11 +234,11 @@ internal sealed class ImageConversion : IDisposable
     {
         (string folder, byte[] name) = Split(path);
         using SafeFileHandle above = OpenBelow(directory, folder);
-        Errno errno = Sys.MakeDirectory(above, name, Public);
+        Errno errno = Sys.MakeDirectory(above, name, FileModes.PublicDirectory);
         if (errno != Errno.EEXIST)
         {
             errno.ThrowIfFailed("mkdirat", $"{image}: {path}");
-            Sys.SetMode(above, name, Public).ThrowIfFailed("fchmodat", $"{image}: {path}");
+            Sys.SetMode(above, name, FileModes.PublicDirectory).ThrowIfFailed("fchmodat", $"{image}: {path}");
         }
     }
 

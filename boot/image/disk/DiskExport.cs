@@ -76,7 +76,7 @@ internal sealed class DiskExport : IDisposable
     internal static void MakePrivate(string path)
     {
         using FileStream file = File.Create(path);
-        Sys.SetMode(file.SafeFileHandle, 0x180).ThrowIfFailed("fchmod", path);
+        Sys.SetMode(file.SafeFileHandle, FileModes.PrivateFile).ThrowIfFailed("fchmod", path);
     }
 
     /// <summary>Gives a file the owner and mode of the image it was made from.</summary>

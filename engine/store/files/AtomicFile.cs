@@ -23,7 +23,7 @@ internal static class AtomicFile
     internal static void Replace(SafeFileHandle temporary, SafeFileHandle directory, ReadOnlySpan<byte> name, ReadOnlySpan<byte> bytes, string subject)
     {
         byte[] temporaryName = TemporaryName();
-        Sys.Open(temporary, temporaryName, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, out SafeFileHandle file, 0x1A4)
+        Sys.Open(temporary, temporaryName, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, out SafeFileHandle file, FileModes.PublicFile)
             .ThrowIfFailed("openat", subject);
         try
         {

@@ -177,7 +177,7 @@ public sealed partial class Blobs
     /// <summary>A file without a name, with the permissions it will have as far as the umask lets it.</summary>
     private SafeFileHandle NewFile(FileMetadata recorded)
     {
-        uint mode = format.ObjectMetadata(recorded).Mode & PermissionMask;
+        uint mode = (uint)(format.ObjectMetadata(recorded).Mode & FileModes.Permissions);
         Errno errno = Sys.Open(temporary, "."u8, OpenFlags.Temporary | OpenFlags.ReadWrite, out SafeFileHandle file, mode);
         if (errno is Errno.EOPNOTSUPP or Errno.EISDIR)
         {

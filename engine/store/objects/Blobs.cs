@@ -18,7 +18,6 @@ public sealed partial class Blobs : IDisposable
     /// <summary>Bytes of scratch space that <see cref="AddFile"/> wants.</summary>
     public const int BufferSize = FileContent.SmallFile;
 
-    private const uint PermissionMask = 0x1FF;
 
     private readonly SafeFileHandle files;
     private readonly SafeFileHandle temporary;

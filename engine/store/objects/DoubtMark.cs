@@ -95,7 +95,7 @@ internal sealed class DoubtMark
     private Held Make()
     {
         byte[] name = [.. Encoding.ASCII.GetBytes(prefix), .. AtomicFile.TemporaryName()];
-        Sys.Open(temporary, "."u8, OpenFlags.Temporary | OpenFlags.ReadWrite, out SafeFileHandle file, 0x180).ThrowIfFailed("openat", subject);
+        Sys.Open(temporary, "."u8, OpenFlags.Temporary | OpenFlags.ReadWrite, out SafeFileHandle file, FileModes.PrivateFile).ThrowIfFailed("openat", subject);
         try
         {
             // Locked before it has a name, so that nobody finds it unheld while its maker lives.

@@ -30,7 +30,7 @@ public sealed class PackWriter : IDisposable
     {
         this.temporary = temporary;
         this.subject = subject;
-        Sys.Open(temporary, "."u8, OpenFlags.Temporary | OpenFlags.ReadWrite, out file, 0x124).ThrowIfFailed("openat", subject);
+        Sys.Open(temporary, "."u8, OpenFlags.Temporary | OpenFlags.ReadWrite, out file, FileModes.ReadOnlyFile).ThrowIfFailed("openat", subject);
         try
         {
             Span<byte> header = stackalloc byte[PackLayout.HeaderSize];

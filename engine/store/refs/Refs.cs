@@ -180,7 +180,7 @@ public sealed class Refs : IDisposable
     {
         using SafeFileHandle directory = MakeParents(logs, name, LogSubject(name));
         byte[] fileName = [.. LastComponent(name), .. ".log"u8];
-        Sys.Open(directory, fileName, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Append | OpenFlags.NoFollow, out SafeFileHandle file, 0x1A4)
+        Sys.Open(directory, fileName, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Append | OpenFlags.NoFollow, out SafeFileHandle file, FileModes.PublicFile)
             .ThrowIfFailed("openat", LogSubject(name));
         using (file)
         {
@@ -209,7 +209,7 @@ public sealed class Refs : IDisposable
         {
             byte[] bytes = Encoding.ASCII.GetBytes(component);
             using SafeFileHandle above = current;
-            Errno made = Sys.MakeDirectory(above, bytes, 0x1ED);
+            Errno made = Sys.MakeDirectory(above, bytes, FileModes.PublicDirectory);
             if (made == Errno.None)
             {
                 Sys.Sync(above).ThrowIfFailed("fsync", subject);

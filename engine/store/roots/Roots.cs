@@ -102,7 +102,7 @@ public sealed class Roots : IDisposable
         while (true)
         {
             turn = null;
-            Sys.Open(temporary, fileName, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.NoFollow, out SafeFileHandle file, 0x180)
+            Sys.Open(temporary, fileName, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.NoFollow, out SafeFileHandle file, FileModes.PrivateFile)
                 .ThrowIfFailed("openat", Subject(name));
             Errno errno = Sys.Lock(file, LockKind.Exclusive, wait: false);
             Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", Subject(name));

@@ -129,7 +129,7 @@ public sealed partial class StatCache : IDisposable
 
     private void Start(SafeFileHandle store, long expectedEntries)
     {
-        Errno errno = Sys.MakeDirectory(store, "cache"u8, 0x1C0);
+        Errno errno = Sys.MakeDirectory(store, "cache"u8, FileModes.OwnerOnly);
         if (errno != Errno.EEXIST)
         {
             errno.ThrowIfFailed("mkdirat", path);
@@ -137,7 +137,7 @@ public sealed partial class StatCache : IDisposable
 
         Sys.Open(store, "cache"u8, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle opened).ThrowIfFailed("openat", path);
         directory = opened;
-        Sys.Open(directory, "lock"u8, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.NoFollow, out SafeFileHandle file, 0x180).ThrowIfFailed("openat", $"{path}/lock");
+        Sys.Open(directory, "lock"u8, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.NoFollow, out SafeFileHandle file, FileModes.PrivateFile).ThrowIfFailed("openat", $"{path}/lock");
         lockFile = file;
         errno = Sys.Lock(lockFile, LockKind.Exclusive, wait: false);
         if (errno == Errno.EAGAIN)

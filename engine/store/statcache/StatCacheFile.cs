@@ -148,7 +148,7 @@ internal sealed class StatCacheFile : IDisposable
     private bool TryCreate()
     {
         const OpenFlags Flags = OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive;
-        Errno errno = Sys.Open(directory, name, Flags, out SafeFileHandle created, 0x180);
+        Errno errno = Sys.Open(directory, name, Flags, out SafeFileHandle created, FileModes.PrivateFile);
         isIncomplete |= errno != Errno.None;
         Volatile.Write(ref file, errno == Errno.None ? created : null);
         return errno == Errno.None;
