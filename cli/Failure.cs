@@ -37,7 +37,8 @@ internal static class Failure
         LinuxException { Errno: Errno.ENOSPC or Errno.EDQUOT, Subject: not StandardOutput.Subject } => $"{exception.Message}; free some and run `hacktree gc`",
         LinuxException { Errno: Errno.EMFILE or Errno.ENFILE } => $"{exception.Message}; raise the limit (ulimit -n) and try again",
         OutOfMemoryException => "out of memory; close other programs, or give this one more",
-        StoreException or UsageException or IOException or UnauthorizedAccessException => exception.Message,
+        StoreException known => RemedyText.Sentence(known),
+        UsageException or IOException or UnauthorizedAccessException => exception.Message,
         _ => $"internal error: {exception.GetType().Name}: {exception.Message}; please report it",
     };
 

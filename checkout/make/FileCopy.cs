@@ -16,7 +16,7 @@ internal static class FileCopy
         Sys.Stat(source, out FileStatus status).ThrowIfFailed("statx", subject);
         if (status.Size != entry.Size)
         {
-            throw new CorruptException($"{subject}: its object has {status.Size} bytes where the commit says {entry.Size}; run `hacktree fsck`");
+            throw new CorruptException(subject, $"its object has {status.Size} bytes where the commit says {entry.Size}", new Remedy.CheckStore());
         }
 
         Sys.Open(directory, name, CreateNew, out SafeFileHandle file, FileModes.PrivateFile).ThrowIfFailed("openat", subject);
@@ -79,7 +79,7 @@ internal static class FileCopy
             errno.ThrowIfFailed("copy_file_range", subject);
             if (copied == 0)
             {
-                throw new CorruptException($"{subject}: its object is shorter than the commit says; run `hacktree fsck`");
+                throw new CorruptException(subject, "its object is shorter than the commit says", new Remedy.CheckStore());
             }
 
             start += copied;

@@ -42,7 +42,7 @@ internal sealed class OldRoot : IDisposable
     internal static OldRoot Require(ObjectStore store, string path)
     {
         RootRecord record = store.Roots.FindByPath(path)
-            ?? throw new StoreException($"{path}: the store has no record of a root there; `hacktree roots` lists those it has");
+            ?? throw new StoreException($"{path}: the store has no record of a root there", new Remedy.ListRoots());
         if (record.Method != CheckoutMethod.Hardlink)
         {
             throw new StoreException($"{path}: its files are copies, which may have been written to; check {record.Revision} out anew");
@@ -60,7 +60,7 @@ internal sealed class OldRoot : IDisposable
 
         if (!Digest.TryParse(record.Commit, out Digest digest) || !store.Packs.TryReadCommit(digest, out Commit? commit))
         {
-            throw new CorruptException($"{path}: the commit it was made from, {record.Commit}, is missing; run `hacktree fsck`");
+            throw new CorruptException(path, $"the commit it was made from, {record.Commit}, is missing", new Remedy.CheckStore()) { IsMissing = true };
         }
 
         SafeFileHandle parent = RootPath.OpenParent(path);
@@ -120,7 +120,7 @@ internal sealed class OldRoot : IDisposable
         Errno errno = Sys.Open(parent, RootPath.NameOf(path), OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle top);
         if (errno == Errno.ENOENT)
         {
-            throw new StoreException($"{path}: it is recorded, but not there; `hacktree roots rm` forgets it");
+            throw new StoreException($"{path}: it is recorded, but not there", new Remedy.ForgetRoot());
         }
 
         if (errno is not (Errno.ENOTDIR or Errno.ELOOP))

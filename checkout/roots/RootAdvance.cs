@@ -49,14 +49,16 @@ public static class RootAdvance
         }
         catch (Exception e) when (e is StoreException or LinuxException)
         {
+            Remedy? remedy = (e as StoreException)?.Remedy;
             if (TryRestore(store, old, place))
             {
-                throw new StoreException($"{e.Message}; {oldPath} is what it was");
+                throw new StoreException($"{e.Message}; {oldPath} is what it was", remedy);
             }
 
             place.Abandon();
             store.Roots.Remove(old.RecordName);
-            throw new StoreException($"{e.Message}; {oldPath} was half changed and is gone: `hacktree checkout {old.Record.Revision} {oldPath}` makes it again");
+            var again = new Remedy.CheckOutAgain(old.Record.Revision, oldPath);
+            throw new StoreException($"{e.Message}; {oldPath} was half changed and is gone", remedy is null ? again : new Remedy.Both(remedy, again));
         }
 
         place.Complete();

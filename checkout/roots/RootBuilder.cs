@@ -50,7 +50,7 @@ public static class RootBuilder
         Commit commit = store.Packs.ReadCommit(commitDigest);
         if (!TreeWalk.TryFind(store.Packs, commit, ByteText.FromArgument(options.Subpath), out TreeEntry entry))
         {
-            throw new StoreException($"'{options.Subpath}' is not in {revision}; `hacktree ls {revision}` shows what is");
+            throw new StoreException($"'{options.Subpath}' is not in {revision}", new Remedy.ListTree(revision));
         }
 
         var plan = new RootPlan(commitDigest, revision, options.Method, IsWhole: options.Subpath.Length == 0, options.Force, options.Boot);

@@ -54,7 +54,7 @@ public static class RootRemoval
     {
         if (!record.IsOf(status))
         {
-            throw new StoreException($"{path}: it is not the directory that was checked out there; remove it by hand, and `hacktree roots rm` then forgets the record");
+            throw new StoreException($"{path}: it is not the directory that was checked out there", new Remedy.RemoveByHand());
         }
     }
 

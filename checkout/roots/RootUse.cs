@@ -21,7 +21,7 @@ public static class RootUse
         {
             if (Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(place), out FileStatus found) == Errno.None && store.Roots.FindByDirectory(found) is { } record)
             {
-                throw new StoreException($"{path}: it belongs to the root {store.Roots.AbsolutePath(record)}, which must stay whole; `hacktree roots rm` removes one");
+                throw new StoreException($"{path}: it belongs to the root {store.Roots.AbsolutePath(record)}, which must stay whole", new Remedy.RemoveRoot());
             }
 
             // What is mounted somewhere in a root, as /sysroot is in the running one, is no part of it.
@@ -51,7 +51,7 @@ public static class RootUse
     {
         if (record is { State: RootState.Pinned })
         {
-            throw new StoreException($"{path}: it is pinned; `hacktree roots unpin {record.Path}` lets it be replaced");
+            throw new StoreException($"{path}: it is pinned", new Remedy.UnpinRoot(record.Path));
         }
     }
 

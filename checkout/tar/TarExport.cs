@@ -45,7 +45,7 @@ public static class TarExport
             Sys.ReadAt(file, chunk, offset, out int count).ThrowIfFailed("pread", name.ToString());
             if (count != chunk.Length)
             {
-                throw new CorruptException($"files/{name}: the object is shorter than the commit says; run `hacktree fsck`");
+                throw new CorruptException($"files/{name}", "the object is shorter than the commit says", new Remedy.CheckStore());
             }
 
             writer.WriteContent(chunk);

@@ -1,4 +1,5 @@
 using HackTree.Model;
+using HackTree.Store;
 
 namespace HackTree.Checkout;
 
@@ -118,10 +119,10 @@ internal sealed class TarReader(Stream stream)
     }
 
     /// <summary>An exception about the entry, with its name and place.</summary>
-    internal TarException Fault(string fault)
+    internal TarException Fault(string fault, Remedy? remedy = null)
     {
         string name = path.IsEmpty ? "" : $"{TarException.Show(Path)}: ";
-        return new TarException($"{name}{fault} (at byte {headerOffset} of the archive)");
+        return new TarException($"{name}{fault} (at byte {headerOffset} of the archive)", remedy);
     }
 
     /// <summary>Reads the next header block; false at the end of the archive.</summary>
@@ -131,7 +132,7 @@ internal sealed class TarReader(Stream stream)
         int length = input.ReadFully(block);
         if (headerOffset == 0)
         {
-            Check(TarForeign.Describe(block.AsSpan(0, length)));
+            RequireTar(block.AsSpan(0, length));
         }
 
         if (length == 0)
@@ -277,6 +278,14 @@ internal sealed class TarReader(Stream stream)
         }
 
         remaining = padding = 0;
+    }
+
+    private void RequireTar(ReadOnlySpan<byte> start)
+    {
+        if (TarForeign.FindFault(start, out Remedy? remedy) is { } fault)
+        {
+            throw Fault(fault, remedy);
+        }
     }
 
     private void Check(string? fault)

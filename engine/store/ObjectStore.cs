@@ -77,7 +77,7 @@ public sealed class ObjectStore : IDisposable
 
         if (!format.UserMode && !Sys.IsRoot)
         {
-            throw new StoreException($"{path}: only root can keep a store with owners and devices; use `hacktree init --user`");
+            throw new StoreException($"{path}: only root can keep a store with owners and devices", new Remedy.MakeUserStore());
         }
 
         byte[] bytes = ByteText.FromArgument(path);
@@ -126,7 +126,7 @@ public sealed class ObjectStore : IDisposable
         {
             directory.Dispose();
             throw errno is Errno.None or Errno.ENOENT or Errno.ENOTDIR
-                ? new StoreException($"{path}: there is no store; make one with `hacktree --store {path} init`, or name another with --store")
+                ? new StoreException($"{path}: there is no store", new Remedy.MakeStore(path))
                 : new LinuxException(errno, "openat", path);
         }
 
@@ -148,7 +148,7 @@ public sealed class ObjectStore : IDisposable
     {
         if (!Format.UserMode && !Sys.IsRoot)
         {
-            throw new StoreException($"{Path}: this store keeps owners and devices, so only root can write to it; run as root, or make one with `hacktree init --user`");
+            throw new StoreException($"{Path}: this store keeps owners and devices, so only root can write to it", new Remedy.WriteAsRoot());
         }
 
         if (Format.ReadOnlyCompatible.Length > 0)
@@ -263,13 +263,13 @@ public sealed class ObjectStore : IDisposable
         Errno errno = Sys.Open(directory, ByteText.FromArgument(name), access | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle room);
         if (errno == Errno.ENOENT)
         {
-            string remedy = name switch
+            Remedy remedy = name switch
             {
-                "tmp" => $"an empty directory will do: `mkdir -m 700 {Path}/tmp`",
-                "logs" => $"an empty directory will do: `mkdir {Path}/logs`",
-                _ => "bring it back from a copy of the store",
+                "tmp" => new Remedy.MakeDirectory($"{Path}/tmp", IsPrivate: true),
+                "logs" => new Remedy.MakeDirectory($"{Path}/logs", IsPrivate: false),
+                _ => new Remedy.RestoreFromCopy(),
             };
-            throw new CorruptException($"{Path}/{name}: missing from the store; {remedy}");
+            throw new CorruptException($"{Path}/{name}", "missing from the store", remedy) { IsMissing = true };
         }
 
         errno.ThrowIfFailed("openat", $"{Path}/{name}");

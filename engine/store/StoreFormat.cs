@@ -102,7 +102,7 @@ public sealed record StoreFormat
 
         if (format is null || format.Version < 1)
         {
-            throw new CorruptException($"{storePath}/format: damaged; restore it from a backup, or from a store made with the same options");
+            throw new CorruptException($"{storePath}/format", "damaged", new Remedy.RestoreFormat());
         }
 
         return format.Incompatible.Length == 0

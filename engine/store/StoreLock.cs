@@ -26,7 +26,7 @@ public sealed class StoreLock : IDisposable
         Errno errno = Sys.Open(store, "lock"u8, OpenFlags.ReadOnly | OpenFlags.NoFollow, out SafeFileHandle file);
         if (errno == Errno.ENOENT)
         {
-            throw new CorruptException($"{subject}: missing from the store; an empty file will do: `touch {subject}`");
+            throw new CorruptException(subject, "missing from the store", new Remedy.MakeFile(subject)) { IsMissing = true };
         }
 
         errno.ThrowIfFailed("openat", subject);

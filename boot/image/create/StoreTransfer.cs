@@ -53,7 +53,7 @@ internal sealed class StoreTransfer(ObjectStore source, ObjectStore target, Prog
         Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", subject);
         if (target.Blobs.AddFile(file, status, entry.Metadata, entry.Xattrs, buffer, subject) != entry.Digest)
         {
-            throw new CorruptException($"{subject}: its object in {source.Path} is damaged; run `hacktree fsck`");
+            throw new CorruptException(subject, $"its object in {source.Path} is damaged", new Remedy.CheckStore());
         }
 
         progress?.Add(entry.Size);

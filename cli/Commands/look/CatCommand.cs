@@ -47,7 +47,7 @@ internal sealed class CatCommand : Verb
             offset += count;
             if (count != wanted)
             {
-                throw new CorruptException($"files/{name}: the object is shorter than the commit says; run `hacktree fsck`");
+                throw new CorruptException($"files/{name}", "the object is shorter than the commit says", new Remedy.CheckStore());
             }
         }
 

@@ -116,7 +116,7 @@ internal sealed class CommitCommand : Verb
         catch (IOException e) when (e is not LinuxException)
         {
             // What is wrong says where in the archive it is, but neither it nor a read that failed says in which.
-            throw new StoreException($"{(archive == "-" ? "standard input" : archive)}: {e.Message}");
+            throw new StoreException($"{(archive == "-" ? "standard input" : archive)}: {e.Message}", (e as TarException)?.Remedy);
         }
     }
 

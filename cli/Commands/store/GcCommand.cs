@@ -48,7 +48,7 @@ internal sealed class GcCommand : Verb
 
         if (result.Obstacle is { } obstacle)
         {
-            Failure.Say(obstacle);
+            Failure.Say($"{obstacle.Message}; it stays until a later gc, all else was done");
             return ExitCode.Failed;
         }
 

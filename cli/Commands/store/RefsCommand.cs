@@ -68,7 +68,7 @@ internal sealed class RefsCommand : Verb
         }
         catch (CorruptException e)
         {
-            return new NamedCommit(name, default, Read: null, e.Message);
+            return new NamedCommit(name, default, Read: null, RemedyText.Sentence(e));
         }
     }
 

@@ -37,7 +37,7 @@ internal sealed class RootsCommand : Verb
             }
             catch (CorruptException e)
             {
-                session.Note(e.Message);
+                session.Note(RemedyText.Sentence(e));
                 hasDamage = true;
             }
         }

@@ -57,7 +57,7 @@ internal static class AtomicFile
             Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", subject);
             if (status.Type != FileType.Regular || status.Size > maxLength)
             {
-                return status.Type == FileType.Directory ? null : throw new CorruptException($"{subject}: not a small file; run `hacktree fsck`");
+                return status.Type == FileType.Directory ? null : throw new CorruptException(subject, "not a small file", new Remedy.CheckStore());
             }
 
             byte[] bytes = new byte[status.Size];

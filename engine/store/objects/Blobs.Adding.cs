@@ -141,7 +141,7 @@ public sealed partial class Blobs
         Sys.Stat(source, out FileStatus after).ThrowIfFailed("statx", subject);
         if (after.Size != before.Size || after.ModifyTime != before.ModifyTime)
         {
-            throw new StoreException($"{subject}: it changed while it was read; commit a tree that nobody writes to");
+            throw new StoreException($"{subject}: it changed while it was read", new Remedy.LeaveTreeAlone());
         }
     }
 

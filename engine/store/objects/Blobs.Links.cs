@@ -76,7 +76,7 @@ public sealed partial class Blobs
         using SafeFileHandle file = NewFile(name.Metadata);
         if (FileContent.Read(full, status, file, Subject(name)) != name.Blob)
         {
-            throw new CorruptException($"{Subject(name)}: the content is not what the name says; run `hacktree fsck`");
+            throw new CorruptException(Subject(name), "the content is not what the name says", new Remedy.CheckStore());
         }
 
         ObjectInode.SetMetadata(format, file, name.Metadata, new Xattrs().Read(full, Subject(name)), Subject(name));

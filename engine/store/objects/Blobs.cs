@@ -114,7 +114,7 @@ public sealed partial class Blobs : IDisposable
             Sys.Stat(files, objectPath[..2], out FileStatus status).ThrowIfFailed("statx", $"{path}/{fan:x2}");
             if (status.Type != FileType.Directory)
             {
-                throw new CorruptException($"{path}/{fan:x2}: it is not a directory, as a store has there; restore it from a backup");
+                throw new CorruptException($"{path}/{fan:x2}", "it is not a directory, as a store has there", new Remedy.RestoreFromCopy());
             }
 
             Volatile.Write(ref isDirectory[fan], true);
@@ -199,7 +199,7 @@ public sealed partial class Blobs : IDisposable
             using SafeFileHandle file = Open(name);
             if (!format.ObjectXattrs(recordedXattrs).SequenceEqual(format.ObjectXattrs(new Xattrs().Read(file, Subject(name)))))
             {
-                throw new CorruptException($"{Subject(name)}: its extended attributes are not those its name stands for; run `hacktree fsck`");
+                throw new CorruptException(Subject(name), "its extended attributes are not those its name stands for", new Remedy.CheckStore());
             }
         }
 
@@ -210,7 +210,7 @@ public sealed partial class Blobs : IDisposable
     {
         if (errno == Errno.ENOENT)
         {
-            throw new CorruptException($"{Subject(name)}: the object is missing; run `hacktree fsck`");
+            throw new CorruptException(Subject(name), "the object is missing", new Remedy.CheckStore()) { IsMissing = true };
         }
     }
 

@@ -135,7 +135,7 @@ internal static class FileContent
             Sys.ReadAt(Source, segment, offset, out int count).ThrowIfFailed("pread", Subject);
             if (count != segment.Length)
             {
-                throw new StoreException($"{Subject}: it became shorter while it was read; commit a tree that nobody writes to");
+                throw new StoreException($"{Subject}: it became shorter while it was read", new Remedy.LeaveTreeAlone());
             }
 
             Verity.HashSegment(segment, Size, hash);

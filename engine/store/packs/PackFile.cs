@@ -160,7 +160,7 @@ internal sealed class PackFile : IDisposable
 
     public void Dispose() => file.Dispose();
 
-    internal CorruptException Damaged(string what) => new($"{subject}: {what}; run `hacktree fsck`");
+    internal CorruptException Damaged(string what) => new(subject, what, new Remedy.CheckStore());
 
     /// <summary>The bytes of a small pack; null where it is not small, or cannot be read, which the first look-up will tell.</summary>
     private static byte[]? TryReadWhole(SafeFileHandle file)

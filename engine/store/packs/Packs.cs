@@ -126,10 +126,10 @@ public sealed class Packs : IDisposable
     {
         ReadOnlyMemory<byte> bytes = TryRead(PackedKind.Tree, digest, reused, out ReadOnlyMemory<byte> found)
             ? found
-            : throw new CorruptException($"{path}: tree {digest} is missing; run `hacktree fsck`");
+            : throw new CorruptException(path, $"tree {digest} is missing", new Remedy.CheckStore()) { IsMissing = true };
         return Tree.TryDecode(bytes, out Tree? tree, out string? error)
             ? tree
-            : throw new CorruptException($"{path}: tree {digest} is damaged ({error}); run `hacktree fsck`");
+            : throw new CorruptException(path, $"tree {digest} is damaged ({error})", new Remedy.CheckStore());
     }
 
     /// <summary>Reads a commit; false where there is none of that digest.</summary>
@@ -143,12 +143,12 @@ public sealed class Packs : IDisposable
 
         return Commit.TryDecode(bytes.Span, out commit, out string? error)
             ? true
-            : throw new CorruptException($"{path}: commit {digest} is damaged ({error}); run `hacktree fsck`");
+            : throw new CorruptException(path, $"commit {digest} is damaged ({error})", new Remedy.CheckStore());
     }
 
     /// <summary>Reads a commit. Throws <see cref="CorruptException"/> where it is missing or damaged.</summary>
     public Commit ReadCommit(Digest digest) =>
-        TryReadCommit(digest, out Commit? commit) ? commit : throw new CorruptException($"{path}: commit {digest} is missing; run `hacktree fsck`");
+        TryReadCommit(digest, out Commit? commit) ? commit : throw new CorruptException(path, $"commit {digest} is missing", new Remedy.CheckStore()) { IsMissing = true };
 
     /// <summary>The commits whose digests begin with the given hexadecimal digits, at most <paramref name="most"/> of them.</summary>
     internal List<Digest> CommitsWithPrefix(string prefix, int most)

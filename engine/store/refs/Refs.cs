@@ -52,7 +52,7 @@ public sealed class Refs : IDisposable
         bool isRef = bytes.Length == Digest.HexLength + 1 && bytes[^1] == (byte)'\n';
         return isRef && Digest.TryParse(bytes.AsSpan(0, Digest.HexLength), out Digest digest) && !digest.IsNone
             ? digest
-            : throw new CorruptException($"{Subject(name)}: damaged; see {path[..^4]}logs/{name}.log for where it was, and set it with `hacktree refs set`");
+            : throw new CorruptException(Subject(name), "damaged", new Remedy.SetRef(LogSubject(name)));
     }
 
     /// <summary>All refs' names, sorted.</summary>
@@ -68,7 +68,7 @@ public sealed class Refs : IDisposable
         List<string> names = List(strangers);
         if (strangers.Count > 0)
         {
-            throw new CorruptException($"{Subject(strangers[0])}: no ref can have that name; run `hacktree fsck`");
+            throw new CorruptException(Subject(strangers[0]), "no ref can have that name", new Remedy.CheckStore());
         }
 
         // One that was deleted since it was listed is none.
@@ -132,7 +132,7 @@ public sealed class Refs : IDisposable
         Digest before = FindReadable(name);
         if (before.IsNone && !Exists(name))
         {
-            throw new StoreException($"there is no ref '{name}'; `hacktree refs` lists them");
+            throw new StoreException($"there is no ref '{name}'", new Remedy.ListRefs());
         }
 
         try

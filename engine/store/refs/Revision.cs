@@ -34,7 +34,7 @@ public static class Revision
 
     private static Commit Read(ObjectStore store, Digest commit, string text) => store.Packs.TryReadCommit(commit, out Commit? read)
         ? read
-        : throw new StoreException($"'{text}' leads to commit {commit}, which is not in this store; `gc --depth` may have cut the history there, and `hacktree fsck` tells what is damaged");
+        : throw new StoreException($"'{text}' leads to commit {commit}, which is not in this store", new Remedy.LookIntoHistory());
 
     private static Digest ResolveBase(ObjectStore store, string name)
     {
@@ -54,7 +54,7 @@ public static class Revision
         {
             0 when name.Length is > 0 and < ShortestPrefix && name.All(char.IsAsciiHexDigitLower)
                 => throw new StoreException($"'{name}' is no ref and no commit of {store.Path}; of an id at least {ShortestPrefix} digits are needed"),
-            0 => throw new StoreException($"'{name}' is no ref and no commit of {store.Path}; `hacktree refs` lists the refs"),
+            0 => throw new StoreException($"'{name}' is no ref and no commit of {store.Path}", new Remedy.ListRefs()),
             1 => found[0],
             _ => throw new StoreException($"'{name}' could mean several commits: {string.Join(", ", found.Select(d => d.ToString()[..16]))}; give more digits"),
         };

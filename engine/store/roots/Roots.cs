@@ -59,7 +59,7 @@ public sealed class Roots : IDisposable
 
         return RootRecord.Decode(bytes) is { } record && Digest.TryParse(record.Commit, out _)
             ? record
-            : throw new CorruptException($"{Subject(name)}: damaged; remove it, and if the root is still there check it out again");
+            : throw new CorruptException(Subject(name), "damaged", new Remedy.ReplaceRecord());
     }
 
     /// <summary>
@@ -156,7 +156,7 @@ public sealed class Roots : IDisposable
 
         if (nameOrPath.Contains('/', StringComparison.Ordinal) || Find(nameOrPath) is not { State: not RootState.Partial } record)
         {
-            throw new StoreException($"{nameOrPath}: there is no root of that name; `hacktree roots` lists those there are");
+            throw new StoreException($"{nameOrPath}: there is no root of that name", new Remedy.ListRoots());
         }
 
         // Others that end in the same name have longer names here; whoever gives the short one may mean them.

@@ -47,8 +47,6 @@ public sealed record CheckResult
 /// <summary>Gathers what the parts of fsck find. Thread-safe; problems are handed on one at a time.</summary>
 internal sealed class CheckReport(string storePath, Action<Problem> onProblem)
 {
-    private const string Advice = "; run `hacktree fsck`";
-
     private readonly Lock gate = new();
     private readonly List<string> notes = [];
 
@@ -89,13 +87,16 @@ internal sealed class CheckReport(string storePath, Action<Problem> onProblem)
     /// <summary>Whether a part goes on after this: what it looked at is damaged or unreadable, the program is not.</summary>
     internal static bool IsFinding(Exception e) => e is StoreException or LinuxException;
 
-    /// <summary>An exception's message without the place, which the problem names, and without the advice to do what is being done.</summary>
+    /// <summary>What an exception says of a file, without the file where that is <paramref name="path"/>.</summary>
     internal string Describe(string path, Exception e)
     {
-        string message = e is LinuxException failed ? $"{LinuxException.Describe(failed.Errno)} ({failed.Call})" : e.Message;
-        message = message.EndsWith(Advice, StringComparison.Ordinal) ? message[..^Advice.Length] : message;
-        string prefix = $"{storePath}/{path}: ";
-        return message.StartsWith(prefix, StringComparison.Ordinal) ? message[prefix.Length..] : message.Replace(storePath + "/", "", StringComparison.Ordinal);
+        return e switch
+        {
+            LinuxException failed => $"{LinuxException.Describe(failed.Errno)} ({failed.Call})",
+            CorruptException damage when damage.Subject == $"{storePath}/{path}" => damage.Fault,
+            CorruptException damage => $"{System.IO.Path.GetRelativePath(storePath, damage.Subject)}: {damage.Fault}",
+            _ => e.Message,
+        };
     }
 
     /// <summary>A file name that may be anything, for a message.</summary>

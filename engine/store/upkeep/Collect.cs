@@ -32,7 +32,7 @@ public sealed class Collect
     }
 
     /// <summary>
-    /// Collects. Throws <see cref="CorruptException"/>, with nothing removed, where a ref, a root's record, a pack, or a
+    /// Collects. Throws <see cref="CollectRefusedException"/>, with nothing removed, where a ref, a root's record, a pack, or a
     /// commit or tree that is needed, is damaged or missing.
     /// </summary>
     public static CollectResult Run(ObjectStore store, CollectOptions options)
@@ -97,7 +97,7 @@ public sealed class Collect
         }
         catch (CorruptException e)
         {
-            throw new CorruptException($"nothing was removed, for gc cannot know what is needed: {e.Message}");
+            throw new CollectRefusedException(e);
         }
     }
 
@@ -145,7 +145,7 @@ public sealed class Collect
         catch (LinuxException e) when (e.Errno is not (Errno.EIO or Errno.ENOSPC or Errno.EROFS))
         {
             // What one root left, say with something mounted in it, must not keep all else from being freed. Its record stays.
-            result.Obstacle ??= $"{e.Message}; it stays until a later gc, all else was done";
+            result.Obstacle ??= e;
         }
     }
 

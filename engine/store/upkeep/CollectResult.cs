@@ -1,4 +1,11 @@
+using HackTree.Linux;
+
 namespace HackTree.Store;
+
+/// <summary>gc removed nothing: something is damaged that may have named what is needed.</summary>
+/// <param name="damage">What is damaged.</param>
+public sealed class CollectRefusedException(CorruptException damage)
+    : StoreException($"nothing was removed, for gc cannot know what is needed: {damage.Message}", damage.Remedy);
 
 /// <summary>How gc shall run.</summary>
 public sealed record CollectOptions
@@ -67,8 +74,8 @@ public sealed record CollectResult
     /// <summary>Temporary files and abandoned roots removed.</summary>
     public int LitterRemoved { get; internal set; }
 
-    /// <summary>The first leftover that could not be removed, and why, in a sentence; null where all could.</summary>
-    public string? Obstacle { get; internal set; }
+    /// <summary>Why the first of the leftovers that stay could not be removed; null where all were.</summary>
+    public LinuxException? Obstacle { get; internal set; }
 
     /// <summary>Records dropped of roots that are gone or were never finished.</summary>
     public int RootRecordsDropped { get; internal set; }

@@ -1,3 +1,4 @@
+using HackTree.Store;
 using HackTree.Model;
 using HackTree.Tests.Support;
 
@@ -124,7 +125,7 @@ public sealed class TarProgramTests : IDisposable
         string file = directory.Write("some", TarItem.Write());
         Tools.Run("sh", "-c", $"{program} -c {file} > {Archive}").Succeeded();
         var error = Assert.Throws<HackTree.Checkout.TarException>(() => TarItem.Read(File.ReadAllBytes(Archive)));
-        Assert.Contains($"use `{program} -dc FILE | hacktree commit --tar -`", error.Message, StringComparison.Ordinal);
+        Assert.Equal(new Remedy.Decompress(program), error.Remedy);
     }
 
     private byte[] MakeArchive(string format, string[] can)

@@ -1,0 +1,41 @@
+using HackTree.Store;
+
+namespace HackTree.Cli;
+
+/// <summary>Says with which command the user does what a <see cref="Remedy"/> asks for.</summary>
+internal static class RemedyText
+{
+    /// <summary>An exception's message and its remedy in one sentence.</summary>
+    internal static string Sentence(StoreException exception) => Append(exception.Message, exception.Remedy);
+
+    /// <summary>A sentence with the remedy at its end.</summary>
+    internal static string Append(string sentence, Remedy? remedy) => remedy is null ? sentence : $"{sentence}; {Of(remedy)}";
+
+    /// <summary>The clause that stands behind a sentence: "run `hacktree fsck`".</summary>
+    internal static string Of(Remedy remedy) => remedy switch
+    {
+        Remedy.CheckStore => "run `hacktree fsck`",
+        Remedy.MakeStore make => $"make one with `hacktree --store {make.Path} init`, or name another with --store",
+        Remedy.MakeUserStore => "use `hacktree init --user`",
+        Remedy.WriteAsRoot => "run as root, or make one with `hacktree init --user`",
+        Remedy.RestoreFromCopy => "bring it back from a copy of the store",
+        Remedy.RestoreFormat => "restore it from a backup, or from a store made with the same options",
+        Remedy.MakeFile make => $"an empty file will do: `touch {make.Path}`",
+        Remedy.MakeDirectory make => $"an empty directory will do: `mkdir {(make.IsPrivate ? "-m 700 " : "")}{make.Path}`",
+        Remedy.LeaveTreeAlone => "commit a tree that nobody writes to",
+        Remedy.Decompress archive => $"use `{archive.Program} -dc FILE | hacktree commit --tar -`",
+        Remedy.ListRefs => "`hacktree refs` lists the refs",
+        Remedy.SetRef damaged => $"see {damaged.Log} for where it was, and set it with `hacktree refs set`",
+        Remedy.LookIntoHistory => "`gc --depth` may have cut the history there, and `hacktree fsck` tells what is damaged",
+        Remedy.ListTree tree => $"`hacktree ls {tree.Revision}` shows what is",
+        Remedy.ListRoots => "`hacktree roots` lists those there are",
+        Remedy.RemoveRoot => "`hacktree roots rm` removes one",
+        Remedy.UnpinRoot root => $"`hacktree roots unpin {root.Path}` lets it be replaced",
+        Remedy.ForgetRoot => "`hacktree roots rm` forgets it",
+        Remedy.RemoveByHand => "remove it by hand, and `hacktree roots rm` then forgets the record",
+        Remedy.ReplaceRecord => "remove it, and if the root is still there check it out again",
+        Remedy.CheckOutAgain root => $"`hacktree checkout {root.Revision} {root.Path}` makes it again",
+        Remedy.Both both => $"{Of(both.First)}; then {Of(both.Second)}",
+        _ => throw new ArgumentOutOfRangeException(nameof(remedy), remedy, "a remedy without a sentence"),
+    };
+}

@@ -1,0 +1,90 @@
+namespace HackTree.Store;
+
+/// <summary>
+/// What the user can do about a failure, as data: a closed set of cases, each with what its sentence needs. The library knows no command line; the
+/// program writes the sentence.
+/// </summary>
+public abstract record Remedy
+{
+    private Remedy()
+    {
+    }
+
+    /// <summary>Check the whole store: something in it is damaged or missing.</summary>
+    public sealed record CheckStore : Remedy;
+
+    /// <summary>Make a store, or name another one.</summary>
+    /// <param name="Path">Where a store was looked for.</param>
+    public sealed record MakeStore(string Path) : Remedy;
+
+    /// <summary>Make a store that keeps no owners and no devices, which needs no root.</summary>
+    public sealed record MakeUserStore : Remedy;
+
+    /// <summary>Write as root, or to a store that keeps no owners and no devices.</summary>
+    public sealed record WriteAsRoot : Remedy;
+
+    /// <summary>Bring a file or directory back from a copy of the store.</summary>
+    public sealed record RestoreFromCopy : Remedy;
+
+    /// <summary>Bring the store's format file back from a copy, or from a store made with the same options.</summary>
+    public sealed record RestoreFormat : Remedy;
+
+    /// <summary>Make an empty file in the place of the missing one, which holds nothing.</summary>
+    /// <param name="Path">The missing file.</param>
+    public sealed record MakeFile(string Path) : Remedy;
+
+    /// <summary>Make an empty directory in the place of the missing one, which holds nothing that must last.</summary>
+    /// <param name="Path">The missing directory.</param>
+    /// <param name="IsPrivate">Whether only the owner may look into it.</param>
+    public sealed record MakeDirectory(string Path, bool IsPrivate) : Remedy;
+
+    /// <summary>Commit a tree that nobody writes to meanwhile.</summary>
+    public sealed record LeaveTreeAlone : Remedy;
+
+    /// <summary>Decompress an archive before it is committed.</summary>
+    /// <param name="Program">The program that decompresses it: "zstd".</param>
+    public sealed record Decompress(string Program) : Remedy;
+
+    /// <summary>See which refs there are.</summary>
+    public sealed record ListRefs : Remedy;
+
+    /// <summary>Set a damaged ref anew.</summary>
+    /// <param name="Log">The file that tells where the ref has been.</param>
+    public sealed record SetRef(string Log) : Remedy;
+
+    /// <summary>Find out why a commit is not in the store: gc may have cut the history, or something is damaged.</summary>
+    public sealed record LookIntoHistory : Remedy;
+
+    /// <summary>See what is in a commit's tree.</summary>
+    /// <param name="Revision">The commit, as the user named it.</param>
+    public sealed record ListTree(string Revision) : Remedy;
+
+    /// <summary>See which roots there are.</summary>
+    public sealed record ListRoots : Remedy;
+
+    /// <summary>Remove a root.</summary>
+    public sealed record RemoveRoot : Remedy;
+
+    /// <summary>Unpin a root, so that it can be replaced.</summary>
+    /// <param name="Path">The root's path, as its record has it.</param>
+    public sealed record UnpinRoot(string Path) : Remedy;
+
+    /// <summary>Drop the record of a root that is not there.</summary>
+    public sealed record ForgetRoot : Remedy;
+
+    /// <summary>Remove by hand the directory that stands in a root's place, then drop the record.</summary>
+    public sealed record RemoveByHand : Remedy;
+
+    /// <summary>Remove a damaged record, and check the root out again.</summary>
+    public sealed record ReplaceRecord : Remedy;
+
+    /// <summary>Check a root out again that is gone.</summary>
+    /// <param name="Revision">The commit, as the user named it.</param>
+    /// <param name="Path">Where the root was.</param>
+    public sealed record CheckOutAgain(string Revision, string Path) : Remedy;
+
+    /// <summary>Do one thing, then another.</summary>
+    /// <param name="First">What comes first.</param>
+    /// <param name="Second">What comes after it.</param>
+    public sealed record Both(Remedy First, Remedy Second) : Remedy;
+}
