@@ -29,16 +29,17 @@ public sealed unsafe class DirectoryReader
     public ReadOnlySpan<byte> Name => buffer.AsSpan(nameStart, nameLength);
 
     /// <summary>
-    /// The inode that the directory has for the entry. What statx(2) says may differ: where something is mounted there, and on overlayfs.
+    /// The inode number that the directory holds for the entry. statx(2) may give another number: at a mount point, and on overlayfs.
     /// </summary>
     public ulong Inode { get; private set; }
 
-    /// <summary>The type of the entry, <see cref="FileType.Unknown"/> where the filesystem does not say.</summary>
+    /// <summary>The type of the entry. <see cref="FileType.Unknown"/> if the filesystem does not say.</summary>
     public FileType Type { get; private set; }
 
     /// <summary>
-    /// Opens a directory that is open anew, to be listed by one reader: the position is the descriptor's, and one opened
-    /// with <see cref="OpenFlags.Path"/> cannot be listed. Throws <see cref="LinuxException"/>.
+    /// Opens an open directory a second time, so that a reader can list it. Each reader needs a descriptor of its own, because the position
+    /// belongs to the descriptor. A descriptor opened with <see cref="OpenFlags.Path"/> cannot be listed at all. Throws
+    /// <see cref="LinuxException"/>.
     /// </summary>
     public static SafeFileHandle Reopen(SafeFileHandle directory, string subject)
     {
@@ -47,8 +48,10 @@ public sealed unsafe class DirectoryReader
     }
 
     /// <summary>
-    /// Starts at the beginning of a directory opened for reading; the caller keeps owning it. The position is the
-    /// descriptor's: two readers of one descriptor disturb each other. <paramref name="subject"/> names it in errors, and is asked for its text only then.
+    /// Starts at the beginning of a directory opened for reading. The caller keeps owning it. Two readers of one descriptor disturb each
+    /// other, because the position belongs to the descriptor. <paramref name="subject"/> names the directory in errors; its text is made
+    /// only
+    /// for an error.
     /// </summary>
     public void Start(SafeFileHandle directory, object subject)
     {
@@ -56,12 +59,13 @@ public sealed unsafe class DirectoryReader
         this.subject = subject;
         filled = next = nameLength = 0;
 
-        // btrfs shows what there was when the directory was opened; going to the start makes it look again. Where that
-        // fails, it is no directory, and Next says so.
+        // btrfs lists what the directory held when it was opened. Seeking to the start makes btrfs look again. If the seek fails, this is
+        // no
+        // directory, and Next reports it.
         _ = Native.LSeek(directory, 0, 0);
     }
 
-    /// <summary>Moves to the next entry; false at the end. Throws <see cref="LinuxException"/> where the directory cannot be read.</summary>
+    /// <summary>Moves to the next entry; false at the end. Throws <see cref="LinuxException"/> if the directory cannot be read.</summary>
     public bool Next()
     {
         while (true)

@@ -2,21 +2,23 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Linux;
 
-/// <summary>A directory on its way out: once its files are gone, its subdirectories wait, and it goes when they have gone.</summary>
+/// <summary>A directory that is being removed: first its files go, then its subdirectories, then the directory itself.</summary>
 public sealed class EmptiedDirectory : IDisposable
 {
-
     private readonly SafeFileHandle parent;
     private readonly byte[] name;
     private readonly string subject;
 
-    /// <summary>Opens a directory, which is given owner permissions where it lacks them. Throws <see cref="LinuxException"/>.</summary>
-    /// <param name="parent">Where it is; stays the caller's, and open until this has gone.</param>
-    /// <param name="name">Its name there.</param>
-    /// <param name="subject">What errors are about.</param>
+    /// <summary>
+    /// Opens a directory. If its owner has no permission to read it, the owner gets all permissions first. Throws
+    /// <see cref="LinuxException"/>.
+    /// </summary>
+    /// <param name="parent">The directory above. The caller keeps owning it, and keeps it open until this object is closed.</param>
+    /// <param name="name">The directory's name in <paramref name="parent"/>.</param>
+    /// <param name="subject">Names the directory in errors.</param>
     public EmptiedDirectory(SafeFileHandle parent, byte[] name, string subject)
     {
-        // These open like any directory; what would be emptied is parent itself, or what is around it.
+        // Both names can be opened, but they would empty the parent itself or the directory above it.
         ReadOnlySpan<byte> last = name.AsSpan(name.AsSpan().LastIndexOf((byte)'/') + 1);
         if (last.SequenceEqual("."u8) || last.SequenceEqual(".."u8))
         {
@@ -40,10 +42,12 @@ public sealed class EmptiedDirectory : IDisposable
     /// <summary>The directory, open for reading.</summary>
     public SafeFileHandle Handle { get; }
 
-    /// <summary>What <see cref="RemoveFiles"/> left.</summary>
+    /// <summary>The names of the subdirectories that <see cref="RemoveFiles"/> left.</summary>
     public Stack<byte[]> Subdirectories { get; } = new();
 
-    /// <summary>Removes all in it but directories. Throws <see cref="LinuxException"/>, EBUSY where something is mounted on it.</summary>
+    /// <summary>
+    /// Removes everything in the directory except subdirectories. Throws <see cref="LinuxException"/>: EBUSY if this is a mount point.
+    /// </summary>
     public void RemoveFiles(DirectoryReader reader)
     {
         Sys.Stat(Handle, out FileStatus status).ThrowIfFailed("statx", subject);
@@ -78,17 +82,21 @@ public sealed class EmptiedDirectory : IDisposable
         }
     }
 
-    /// <summary>Closes it and removes it, which must be empty by now. Throws <see cref="LinuxException"/>.</summary>
+    /// <summary>Closes the directory and removes it. It must be empty. Throws <see cref="LinuxException"/>.</summary>
     public void Remove()
     {
         Dispose();
         Sys.RemoveDirectory(parent, name).ThrowIfFailed("unlinkat", subject);
     }
 
-    /// <summary>Closes it.</summary>
+    /// <summary>Closes the directory.</summary>
     public void Dispose() => Handle.Dispose();
 
-    /// <summary>unlink(2) of a directory is EISDIR on Linux, EPERM by POSIX; but EPERM is an immutable file's answer too.</summary>
+    /// <summary>
+    /// Whether unlink(2) failed because the name is a directory. Linux answers EISDIR and POSIX EPERM, but EPERM also stands for an
+    /// immutable
+    /// file, so the type is looked up.
+    /// </summary>
     internal static bool IsDirectory(Errno errno, SafeFileHandle dir, ReadOnlySpan<byte> name) =>
         errno == Errno.EISDIR
         || (errno == Errno.EPERM && Sys.Stat(dir, name, out FileStatus status) == Errno.None && status.Type == FileType.Directory);

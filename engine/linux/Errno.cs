@@ -19,11 +19,11 @@ public enum Errno
     EIO = 5,
     /// <summary>No such device or address.</summary>
     ENXIO = 6,
-    /// <summary>Argument list too long; for xattrs, the value does not fit the call.</summary>
+    /// <summary>Argument list too long. For extended attributes: the value is too large for the call.</summary>
     E2BIG = 7,
     /// <summary>Bad file descriptor.</summary>
     EBADF = 9,
-    /// <summary>Try again; a lock is held by somebody else.</summary>
+    /// <summary>Try again; another process holds the lock.</summary>
     EAGAIN = 11,
     /// <summary>Out of memory.</summary>
     ENOMEM = 12,
@@ -47,7 +47,7 @@ public enum Errno
     ENFILE = 23,
     /// <summary>Too many open files in this process.</summary>
     EMFILE = 24,
-    /// <summary>Not a terminal, or the ioctl is unknown there.</summary>
+    /// <summary>Not a terminal, or the file does not support the ioctl.</summary>
     ENOTTY = 25,
     /// <summary>The file is being executed.</summary>
     ETXTBSY = 26,
@@ -63,7 +63,7 @@ public enum Errno
     EPIPE = 32,
     /// <summary>The buffer is too small for the result.</summary>
     ERANGE = 34,
-    /// <summary>A name is longer than 255 bytes, or a path than 4095.</summary>
+    /// <summary>A name is longer than 255 bytes, or a path is longer than 4095.</summary>
     ENAMETOOLONG = 36,
     /// <summary>The kernel has no such system call.</summary>
     ENOSYS = 38,
@@ -81,7 +81,7 @@ public enum Errno
     EDQUOT = 122,
 }
 
-/// <summary>A system call failed in a way the caller does not expect: carries the call, the errno and what it was about.</summary>
+/// <summary>A system call failed in a way that the caller does not expect. Holds the call, the errno and what the call was about.</summary>
 public sealed class LinuxException : IOException
 {
     /// <summary>Makes the exception for a failed <paramref name="call"/> on <paramref name="subject"/> (a path, as a person would name it).</summary>
@@ -137,13 +137,14 @@ public sealed class LinuxException : IOException
     };
 }
 
-/// <summary>Turns an unexpected errno into an exception, where a result is not enough.</summary>
+/// <summary>Turns an unexpected errno into an exception.</summary>
 public static class ErrnoExtensions
 {
     /// <summary>Throws <see cref="LinuxException"/> unless the call succeeded.</summary>
-    /// <param name="errno">What the call answered.</param>
+    /// <param name="errno">The result of the call.</param>
     /// <param name="call">The system call, as in its man page.</param>
-    /// <param name="subject">What the call was about: a path, or what becomes one when it is asked for its text, which is only where the call failed.</param>
+    /// <param name="subject">What the call was about: a path, or an object whose text is one. The text is made only if the call
+    /// failed.</param>
     public static void ThrowIfFailed(this Errno errno, string call, object subject)
     {
         if (errno != Errno.None)
@@ -152,7 +153,11 @@ public static class ErrnoExtensions
         }
     }
 
-    /// <summary>The same for a subject in the form <c>$"{path}/{name}"</c>, which is put together only where the call failed.</summary>
+    /// <summary>
+    /// Throws <see cref="LinuxException"/> unless the call succeeded. The subject has the form <c>$"{path}/{name}"</c>; its text is made
+    /// only
+    /// if the call failed.
+    /// </summary>
     public static void ThrowIfFailed(this Errno errno, string call, [InterpolatedStringHandlerArgument(nameof(errno))] ref FailureSubject subject)
     {
         if (errno != Errno.None)
@@ -162,23 +167,26 @@ public static class ErrnoExtensions
     }
 }
 
-/// <summary>What the compiler makes of an interpolated string for <see cref="ErrnoExtensions.ThrowIfFailed(Errno, string, ref FailureSubject)"/>.</summary>
+/// <summary>
+/// Builds the text of an interpolated string for <see cref="ErrnoExtensions.ThrowIfFailed(Errno, string, ref FailureSubject)"/>, and only
+/// after a failure.
+/// </summary>
 [InterpolatedStringHandler]
 public ref struct FailureSubject
 {
     private DefaultInterpolatedStringHandler text;
 
-    /// <summary>Begins the text, or says that none is wanted.</summary>
+    /// <summary>Begins the text. <paramref name="hasFailed"/> tells the compiler whether to build it at all.</summary>
     public FailureSubject(int literalLength, int formattedCount, Errno errno, out bool hasFailed)
     {
         hasFailed = errno != Errno.None;
         text = hasFailed ? new DefaultInterpolatedStringHandler(literalLength, formattedCount) : default;
     }
 
-    /// <summary>Appends what stands between the braces.</summary>
+    /// <summary>Appends the text outside the braces.</summary>
     public void AppendLiteral(string value) => text.AppendLiteral(value);
 
-    /// <summary>Appends what stands in braces.</summary>
+    /// <summary>Appends the value inside the braces.</summary>
     public void AppendFormatted<T>(T value, string? format = null) => text.AppendFormatted(value, format);
 
     internal string Take() => text.ToStringAndClear();

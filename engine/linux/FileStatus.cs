@@ -36,7 +36,7 @@ public readonly record struct FileTime(long Seconds, uint Nanoseconds) : ICompar
         }
     }
 
-    /// <summary>Nanoseconds since 1970; a 64-bit number holds those of the years 1678 to 2262.</summary>
+    /// <summary>Nanoseconds since 1970. A 64-bit number holds those of the years 1678 to 2262.</summary>
     public long ToNanoseconds() => (Seconds * TimeSpan.TicksPerSecond * TimeSpan.NanosecondsPerTick) + Nanoseconds;
 
     /// <inheritdoc/>
@@ -56,7 +56,7 @@ public readonly record struct FileTime(long Seconds, uint Nanoseconds) : ICompar
     public static bool operator >=(FileTime left, FileTime right) => left.CompareTo(right) >= 0;
 }
 
-/// <summary>What statx(2) tells of an inode. Never follows a symbolic link in the last component.</summary>
+/// <summary>What statx(2) tells about an inode.</summary>
 public readonly struct FileStatus
 {
     internal const ulong AttributeMountRoot = 0x2000;
@@ -95,10 +95,10 @@ public readonly struct FileStatus
     /// <summary>Time of the last change of the content.</summary>
     public FileTime ModifyTime => new(raw.Mtime.Seconds, raw.Mtime.Nanoseconds);
 
-    /// <summary>Time of the last change of the inode; cannot be set by programs.</summary>
+    /// <summary>Time of the last change of the inode. Programs cannot set it.</summary>
     public FileTime ChangeTime => new(raw.Ctime.Seconds, raw.Ctime.Nanoseconds);
 
-    /// <summary>When the inode was made; cannot be set by programs. Null where the filesystem does not tell.</summary>
+    /// <summary>When the inode was made. Programs cannot set it. Null if the filesystem does not tell.</summary>
     public FileTime? BirthTime => (raw.Mask & Sys.StatxBirthTime) != 0 ? new FileTime(raw.Btime.Seconds, raw.Btime.Nanoseconds) : null;
 
     /// <summary>For a device node, its major number.</summary>
@@ -107,7 +107,7 @@ public readonly struct FileStatus
     /// <summary>For a device node, its minor number.</summary>
     public uint DeviceMinor => raw.RdevMinor;
 
-    /// <summary>Whether a filesystem (or bind) is mounted on this entry. Linux 5.8 and later; before, always false.</summary>
+    /// <summary>Whether a filesystem or a bind mount is mounted on this entry. Always false before Linux 5.8.</summary>
     public bool IsMountRoot => (raw.Attributes & raw.AttributesMask & AttributeMountRoot) != 0;
 }
 

@@ -176,7 +176,7 @@ internal struct TimeSpec
     public long Seconds, Nanoseconds;
 }
 
-/// <summary>struct statfs on 64-bit Linux, of which the type is all that is used.</summary>
+/// <summary>struct statfs on 64-bit Linux. Only the type is used.</summary>
 [StructLayout(LayoutKind.Sequential, Size = 120)]
 internal struct RawStatfs
 {

@@ -1,19 +1,19 @@
 namespace HackTree.Linux;
 
 /// <summary>
-/// A file name or path as a NUL-terminated byte string for one system call: short ones are copied to the stack of the
-/// caller, long ones to the heap. File names are bytes, so no decoding takes place.
+/// A file name or path as a NUL-terminated byte string for one system call. A short name is copied to the caller's stack, a long one to the
+/// heap. File names are bytes, so nothing is decoded.
 /// </summary>
 internal ref struct NativeName
 {
-    /// <summary>Bytes of stack each call sets aside: a whole file name (255) and its NUL fit.</summary>
+    /// <summary>Bytes of stack that each call sets aside: enough for the longest file name (255 bytes) and its NUL.</summary>
     public const int StackBytes = 256;
 
     private readonly Span<byte> terminated;
 
     public NativeName(ReadOnlySpan<byte> name, Span<byte> stack)
     {
-        // The kernel would silently stop at a NUL and open another file than the one named.
+        // The kernel would stop at the NUL without an error, and open another file than the one named.
         if (name.IndexOf((byte)0) >= 0)
         {
             throw new ArgumentException("a file name holds a NUL byte", nameof(name));

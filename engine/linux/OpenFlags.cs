@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace HackTree.Linux;
 
 /// <summary>
-/// Flags of openat(2). O_CLOEXEC is always added, O_NOCTTY to all but O_PATH. Four of the values differ between x64 and arm64
-/// (asm-generic/fcntl.h against arch/arm64/include/uapi/asm/fcntl.h); <see cref="OpenFlagValues"/> has them.
+/// Flags of openat(2). O_CLOEXEC is always added, and O_NOCTTY to all but O_PATH. Four of the values differ between x64 and arm64
+/// (asm-generic/fcntl.h and arch/arm64/include/uapi/asm/fcntl.h); <see cref="OpenFlagValues"/> has them.
 /// </summary>
 [Flags]
 public enum OpenFlags
@@ -15,11 +15,11 @@ public enum OpenFlags
     WriteOnly = 1,
     /// <summary>Read and write.</summary>
     ReadWrite = 2,
-    /// <summary>Make the file where there is none.</summary>
+    /// <summary>Create the file if it does not exist.</summary>
     Create = 1 << 8,
-    /// <summary>With <see cref="Create"/>: fail where the name exists.</summary>
+    /// <summary>With <see cref="Create"/>: fail with EEXIST if the name exists.</summary>
     Exclusive = 1 << 9,
-    /// <summary>Cut the file to nothing.</summary>
+    /// <summary>Cut the file to length zero.</summary>
     Truncate = 1 << 10,
     /// <summary>Each write goes to the end.</summary>
     Append = 1 << 11,
@@ -27,13 +27,13 @@ public enum OpenFlags
     NonBlocking = 1 << 12,
     /// <summary>Fail with ENOTDIR unless it is a directory.</summary>
     Directory = 1 << 13,
-    /// <summary>Fail with ELOOP where the last component is a symbolic link.</summary>
+    /// <summary>Fail with ELOOP if the last component is a symbolic link.</summary>
     NoFollow = 1 << 14,
-    /// <summary>Only a place in the tree, not the file itself.</summary>
+    /// <summary>Open only the place in the tree; the file itself can be neither read nor written (O_PATH).</summary>
     Path = 1 << 15,
     /// <summary>A file without a name in the given directory (O_TMPFILE).</summary>
     Temporary = 1 << 16,
-    /// <summary>Do not update the access time; refused with EPERM on files of others.</summary>
+    /// <summary>Do not update the access time. The kernel refuses this with EPERM for files of other users.</summary>
     NoAccessTime = 1 << 17,
 }
 
@@ -57,7 +57,7 @@ internal static class OpenFlagValues
 
     internal static int Of(OpenFlags flags)
     {
-        // openat2(2) refuses O_PATH together with anything it has no use for.
+        // openat2(2) refuses O_PATH together with flags that O_PATH does not use.
         bool isPath = flags.HasFlag(OpenFlags.Path);
         int value = ((int)flags & 3) | CloseOnExec | (isPath ? Path : NoControllingTerminal);
         value |= flags.HasFlag(OpenFlags.Create) ? Create : 0;

@@ -1,11 +1,11 @@
 namespace HackTree.Linux;
 
-/// <summary>Memory that a library hands over as an address.</summary>
+/// <summary>Memory that a library passes as an address.</summary>
 public static unsafe class RawMemory
 {
     /// <summary>
-    /// The <paramref name="length"/> bytes at <paramref name="address"/>. The caller vouches that they are there and
-    /// neither move nor go away while the span is used.
+    /// The <paramref name="length"/> bytes at <paramref name="address"/>. The caller guarantees that the bytes exist, and that they neither
+    /// move nor are freed while the span is used.
     /// </summary>
     public static Span<byte> At(nint address, int length) => new((void*)address, length);
 }

@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Linux;
 
-/// <summary>The system calls about a file's content, and about making it durable.</summary>
+/// <summary>The system calls that read and write a file's content, and that make it durable.</summary>
 public static unsafe partial class Sys
 {
     internal const int SeekData = 3;
@@ -12,7 +12,9 @@ public static unsafe partial class Sys
     internal const int AdviceSequential = 2;
     internal const int AdviceDoNotNeed = 4;
 
-    /// <summary>pread(2) until <paramref name="buffer"/> is full or the file ends; <paramref name="count"/> bytes were read.</summary>
+    /// <summary>
+    /// pread(2), repeated until <paramref name="buffer"/> is full or the file ends. <paramref name="count"/> is the number of bytes read.
+    /// </summary>
     public static Errno ReadAt(SafeFileHandle file, Span<byte> buffer, long offset, out int count)
     {
         count = 0;
@@ -62,7 +64,7 @@ public static unsafe partial class Sys
         return Errno.None;
     }
 
-    /// <summary>read(2), once, from wherever the descriptor stands: for pipes. Zero bytes mean the end.</summary>
+    /// <summary>read(2), once, at the descriptor's position: for pipes. Zero bytes mean the end.</summary>
     public static Errno Read(SafeFileHandle file, Span<byte> buffer, out int count)
     {
         fixed (byte* p = buffer)
@@ -102,8 +104,8 @@ public static unsafe partial class Sys
     }
 
     /// <summary>
-    /// Finds the next stretch of data at or after <paramref name="offset"/> (lseek(2), SEEK_DATA and SEEK_HOLE).
-    /// ENXIO where there is none before the end. A filesystem that knows no holes reports the whole file as data.
+    /// Finds the next range of data at or after <paramref name="offset"/> (lseek(2), SEEK_DATA and SEEK_HOLE). ENXIO if only a hole follows
+    /// before the end of the file. A filesystem without holes reports the whole file as data.
     /// </summary>
     public static Errno NextData(SafeFileHandle file, long offset, out long start, out long end)
     {
@@ -145,22 +147,30 @@ public static unsafe partial class Sys
         return done < 0 ? LastError() : Errno.None;
     }
 
-    /// <summary>Tells the kernel that a file will be read from front to back (posix_fadvise(2)). Only advice: no errors.</summary>
+    /// <summary>
+    /// Tells the kernel that a file will be read from front to back (posix_fadvise(2)). This is only advice, so errors are ignored.
+    /// </summary>
     public static void AdviseSequential(SafeFileHandle file) => _ = Native.FAdvise(file, 0, 0, AdviceSequential);
 
-    /// <summary>Lets go of what the page cache has of a file (posix_fadvise(2)), unless it is still to be written: what is read next comes from the disk.</summary>
+    /// <summary>
+    /// Drops a file's pages from the page cache (posix_fadvise(2)), so that the next read comes from the disk. Pages that are not written
+    /// back
+    /// yet stay.
+    /// </summary>
     public static void DropCached(SafeFileHandle file) => _ = Native.FAdvise(file, 0, 0, AdviceDoNotNeed);
 
     /// <summary>ftruncate(2).</summary>
     public static Errno Truncate(SafeFileHandle file, long length) => Result(Native.FTruncate(file, length));
 
-    /// <summary>fsync(2): the file's content and metadata are on the disk, or it fails.</summary>
+    /// <summary>fsync(2): makes the file's content and metadata durable, or fails.</summary>
     public static Errno Sync(SafeFileHandle file) => Result(Native.FSync(file));
 
-    /// <summary>syncfs(2): everything written to the file's filesystem is on the disk, or it fails (Linux 5.8 and later report errors).</summary>
+    /// <summary>
+    /// syncfs(2): makes everything on the file's filesystem durable, or fails. Before Linux 5.8 it does not report errors.
+    /// </summary>
     public static Errno SyncFilesystem(SafeFileHandle file) => Result(Native.SyncFs(file));
 
-    /// <summary>fstatfs(2): the kind of filesystem a file is on.</summary>
+    /// <summary>fstatfs(2): the type of the filesystem that a file is on.</summary>
     public static Errno FilesystemOf(SafeFileHandle file, out FilesystemType type)
     {
         RawStatfs raw = default;
@@ -169,7 +179,7 @@ public static unsafe partial class Sys
         return errno;
     }
 
-    /// <summary>A name under /proc for an open file, or for <paramref name="name"/> in an open directory.</summary>
+    /// <summary>The name under /proc of an open file, or of <paramref name="name"/> in an open directory.</summary>
     private static byte[] ProcPath(SafeFileHandle file, ReadOnlySpan<byte> name)
     {
         if (file.DangerousGetHandle() == WorkingDirectory.DangerousGetHandle())

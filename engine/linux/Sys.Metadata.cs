@@ -2,7 +2,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Linux;
 
-/// <summary>The system calls about an inode's metadata. Those without a descriptor variant go through /proc/self/fd.</summary>
+/// <summary>
+/// The system calls that read and change an inode's metadata. Calls that have no variant for descriptors go through /proc/self/fd.
+/// </summary>
 public static unsafe partial class Sys
 {
     internal const uint StatxBasicStats = 0x7FF;
@@ -11,7 +13,7 @@ public static unsafe partial class Sys
 
     private static volatile bool lacksListXattrAt;
 
-    /// <summary>statx(2) of a name; a symbolic link is told of itself. Does not trigger automounts.</summary>
+    /// <summary>statx(2) of a name. For a symbolic link it describes the link itself. Does not trigger automounts.</summary>
     public static Errno Stat(SafeFileHandle dir, ReadOnlySpan<byte> name, out FileStatus status)
     {
         var at = new NativeName(name, stackalloc byte[NativeName.StackBytes]);
@@ -34,10 +36,10 @@ public static unsafe partial class Sys
         return errno;
     }
 
-    /// <summary>fchmod(2): the 12 permission bits.</summary>
+    /// <summary>fchmod(2): sets the 12 permission bits.</summary>
     public static Errno SetMode(SafeFileHandle file, uint mode) => Result(Native.FChMod(file, mode));
 
-    /// <summary>fchmodat(2). Follows a symbolic link: only for a name that the caller has just made as something else.</summary>
+    /// <summary>fchmodat(2). It follows a symbolic link, so the caller must know that the name is not one.</summary>
     public static Errno SetMode(SafeFileHandle dir, ReadOnlySpan<byte> name, uint mode)
     {
         var at = new NativeName(name, stackalloc byte[NativeName.StackBytes]);
@@ -54,7 +56,7 @@ public static unsafe partial class Sys
         return Result(Native.FChOwnAt(file, &empty, uid, gid, AtEmptyPath));
     }
 
-    /// <summary>fchownat(2) of a name, the link itself where it is one.</summary>
+    /// <summary>fchownat(2) of a name. For a symbolic link it changes the link itself.</summary>
     public static Errno SetOwner(SafeFileHandle dir, ReadOnlySpan<byte> name, uint uid, uint gid)
     {
         var at = new NativeName(name, stackalloc byte[NativeName.StackBytes]);
@@ -65,8 +67,8 @@ public static unsafe partial class Sys
     }
 
     /// <summary>
-    /// The time that a file changed now would get at the least: the kernel dates files by its coarse clock, up to 10 ms
-    /// behind <see cref="FileTime.Now"/> (clock_gettime(2), CLOCK_REALTIME_COARSE).
+    /// The earliest change time that a file changed now can get. The kernel dates files by its coarse clock, which is up to 10 ms behind
+    /// <see cref="FileTime.Now"/> (clock_gettime(2), CLOCK_REALTIME_COARSE).
     /// </summary>
     public static FileTime EarliestFileTime()
     {
@@ -84,7 +86,7 @@ public static unsafe partial class Sys
         return Result(Native.FUTimeNs(file, times));
     }
 
-    /// <summary>Sets modification and access time of a name, the link itself where it is one (utimensat(2)).</summary>
+    /// <summary>Sets modification and access time of a name (utimensat(2)). For a symbolic link it changes the link itself.</summary>
     public static Errno SetTime(SafeFileHandle dir, ReadOnlySpan<byte> name, long seconds)
     {
         TimeSpec* times = stackalloc TimeSpec[2];
@@ -97,7 +99,10 @@ public static unsafe partial class Sys
         }
     }
 
-    /// <summary>flistxattr(2): attribute names, each ended by a NUL. ERANGE where <paramref name="list"/> is too small; 65536 always suffice.</summary>
+    /// <summary>
+    /// flistxattr(2): the attribute names, each ended by a NUL. ERANGE if <paramref name="list"/> is too small; 65536 bytes are always
+    /// enough.
+    /// </summary>
     public static Errno ListXattrs(SafeFileHandle file, Span<byte> list, out int length)
     {
         fixed (byte* p = list)
@@ -107,7 +112,9 @@ public static unsafe partial class Sys
     }
 
     /// <summary>
-    /// The same of a name in a directory, not followed and not opened: listxattrat(2) of Linux 6.13; where there is none, llistxattr(2), which needs /proc.
+    /// Lists the attributes of a name in a directory. It neither opens the file nor follows a symbolic link. Uses listxattrat(2) of Linux
+    /// 6.13,
+    /// and llistxattr(2), which needs /proc, on older kernels.
     /// </summary>
     public static Errno ListXattrs(SafeFileHandle dir, ReadOnlySpan<byte> name, Span<byte> list, out int length)
     {
@@ -119,7 +126,7 @@ public static unsafe partial class Sys
                 return errno;
             }
 
-            // The kernel does not know it, or a container's filter of system calls does not.
+            // Either the kernel lacks the call, or a container's system call filter refuses it.
             lacksListXattrAt = true;
         }
 
@@ -138,7 +145,7 @@ public static unsafe partial class Sys
         }
     }
 
-    /// <summary>fgetxattr(2). ERANGE where <paramref name="value"/> is too small; 65536 always suffice.</summary>
+    /// <summary>fgetxattr(2). ERANGE if <paramref name="value"/> is too small; 65536 bytes are always enough.</summary>
     public static Errno GetXattr(SafeFileHandle file, ReadOnlySpan<byte> attribute, Span<byte> value, out int length)
     {
         var key = new NativeName(attribute, stackalloc byte[NativeName.StackBytes]);
@@ -178,7 +185,7 @@ public static unsafe partial class Sys
         }
     }
 
-    /// <summary>fremovexattr(2); ENODATA where there is none.</summary>
+    /// <summary>fremovexattr(2). ENODATA if the file has no such attribute.</summary>
     public static Errno RemoveXattr(SafeFileHandle file, ReadOnlySpan<byte> attribute)
     {
         var key = new NativeName(attribute, stackalloc byte[NativeName.StackBytes]);
@@ -188,7 +195,7 @@ public static unsafe partial class Sys
         }
     }
 
-    /// <summary>lremovexattr(2) of a name in a directory; ENODATA where there is none. Needs /proc.</summary>
+    /// <summary>lremovexattr(2) of a name in a directory. ENODATA if the file has no such attribute. Needs /proc.</summary>
     public static Errno RemoveXattr(SafeFileHandle dir, ReadOnlySpan<byte> name, ReadOnlySpan<byte> attribute)
     {
         var key = new NativeName(attribute, stackalloc byte[NativeName.StackBytes]);

@@ -2,16 +2,16 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Linux;
 
-/// <summary>How to hold a lock file (flock(2)).</summary>
+/// <summary>The two kinds of lock that flock(2) knows.</summary>
 public enum LockKind
 {
-    /// <summary>Together with other shared holders.</summary>
+    /// <summary>Several processes can hold it at a time.</summary>
     Shared = 1,
-    /// <summary>Alone.</summary>
+    /// <summary>One process holds it alone.</summary>
     Exclusive = 2,
 }
 
-/// <summary>The system calls about this process: who it is, its limits, its locks.</summary>
+/// <summary>The system calls about this process: its user, its limits, its locks, its mounts.</summary>
 public static unsafe partial class Sys
 {
     internal const int LockNonBlocking = 4;
@@ -32,8 +32,9 @@ public static unsafe partial class Sys
     public static bool IsTerminal(int descriptor) => Native.IsATty(descriptor) == 1;
 
     /// <summary>
-    /// The columns of the terminal at a descriptor number (TIOCGWINSZ, ioctl_tty(2)); 80 where it does not say. .NET's
-    /// Console would switch modes of the terminal to find out, and leave them so in a process that is killed.
+    /// The number of columns of the terminal at a descriptor number (TIOCGWINSZ, ioctl_tty(2)); 80 if the terminal does not say. .NET's
+    /// Console
+    /// changes the terminal's modes to find out, and a killed process would leave the terminal in those modes.
     /// </summary>
     public static int TerminalWidth(int descriptor)
     {
@@ -45,14 +46,15 @@ public static unsafe partial class Sys
     }
 
     /// <summary>
-    /// setenv(3): what C libraries in this process see. .NET keeps a copy of the environment and tells them nothing. Not
-    /// thread-safe: call it before anything else.
+    /// setenv(3): changes the environment that C libraries in this process see. .NET changes only its own copy. Not thread-safe: call it
+    /// before
+    /// anything else.
     /// </summary>
     public static void SetEnvironment(string name, string value) => _ = Native.SetEnv(name, value, 1);
 
     /// <summary>
-    /// Puts a descriptor that can be neither read nor written in the place of each of 0, 1 and 2 that is closed: else the next
-    /// file to be opened would be standard output.
+    /// Opens each of the descriptors 0, 1 and 2 that is closed, so that it can be neither read nor written. Otherwise the next opened file
+    /// would become, for example, standard output.
     /// </summary>
     public static void OccupyStandardDescriptors()
     {
@@ -61,7 +63,7 @@ public static unsafe partial class Sys
             int fd;
             do
             {
-                // The lowest number that is free is the one that open(2) gives.
+                // open(2) takes the lowest free number.
                 fd = Native.OpenAt((int)WorkingDirectory.DangerousGetHandle(), top, OpenFlagValues.Of(OpenFlags.Path), 0);
             }
             while (fd is >= 0 and <= 2);
@@ -70,7 +72,7 @@ public static unsafe partial class Sys
     }
 
     /// <summary>
-    /// A number that nobody else has, from getrandom(2). .NET's own Guid.NewGuid wants /dev/urandom, which a bare chroot has not.
+    /// A random number from getrandom(2), which no other process has. .NET's Guid.NewGuid needs /dev/urandom, which a bare chroot lacks.
     /// </summary>
     public static Errno Random(out UInt128 number)
     {
@@ -81,8 +83,9 @@ public static unsafe partial class Sys
     }
 
     /// <summary>
-    /// The process's umask, read without changing it: other threads may be making files. Linux 4.7 and later; all
-    /// permission bits where /proc does not tell, so that nobody relies on a mode that was cut.
+    /// The process's umask. It is read from /proc without changing it, because other threads may be creating files. If /proc does not tell
+    /// it
+    /// (before Linux 4.7), the answer is all permission bits, so that no caller relies on a mode that the umask cut.
     /// </summary>
     public static uint Umask()
     {
@@ -99,8 +102,9 @@ public static unsafe partial class Sys
     }
 
     /// <summary>
-    /// flock(2). Without <paramref name="wait"/>, EAGAIN where somebody else holds it. The lock ends when the descriptor
-    /// is closed, so a killed process leaves none behind.
+    /// flock(2). Without <paramref name="wait"/>, EAGAIN if another process holds the lock. The lock ends when the descriptor is closed, so
+    /// a
+    /// killed process leaves no lock behind.
     /// </summary>
     public static Errno Lock(SafeFileHandle file, LockKind kind, bool wait)
     {
@@ -116,12 +120,16 @@ public static unsafe partial class Sys
     }
 
     /// <summary>
-    /// unshare(2): gives the calling thread, and the programs it starts, a mount namespace of its own, which goes away with the last of them. Only root
-    /// can. Mounts still travel to and from other namespaces until / is made private or a slave.
+    /// unshare(2): gives the calling thread a mount namespace of its own. Programs that the thread starts share the namespace, and it ends
+    /// with
+    /// the last of them. Only root can do this. Mounts still propagate to and from other namespaces until / is made private or a slave.
     /// </summary>
     public static Errno UnshareMounts() => Result(Native.Unshare(CloneNewNamespace));
 
-    /// <summary>mount(2): shows the filesystem of type <paramref name="type"/> on the device <paramref name="source"/> at <paramref name="target"/>.</summary>
+    /// <summary>
+    /// mount(2): mounts the filesystem of type <paramref name="type"/> on the device <paramref name="source"/> at
+    /// <paramref name="target"/>.
+    /// </summary>
     public static Errno Mount(ReadOnlySpan<byte> source, ReadOnlySpan<byte> target, ReadOnlySpan<byte> type)
     {
         var from = new NativeName(source, stackalloc byte[NativeName.StackBytes]);
@@ -143,7 +151,7 @@ public static unsafe partial class Sys
         }
     }
 
-    /// <summary>Raises the soft limit of open files to the hard one: a walk holds one directory open per level.</summary>
+    /// <summary>Raises the soft limit of open files to the hard limit, because a walk holds one directory open for each level.</summary>
     public static void RaiseOpenFileLimit()
     {
         RLimit limit;

@@ -4,10 +4,11 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Linux;
 
 /// <summary>
-/// One thin wrapper per system call, all of them relative to a directory descriptor. A wrapper answers an
-/// <see cref="Errno"/>; the caller decides which ones are results and turns the rest into a <see cref="LinuxException"/>.
-/// Names are bytes without a terminating NUL. No wrapper follows a symbolic link in the last component.
-/// This file: names in directories. Content is in Sys.Content.cs, metadata in Sys.Metadata.cs, the process in Sys.Process.cs.
+/// One thin wrapper for each system call, relative to a directory descriptor. A wrapper returns an <see cref="Errno"/>; the caller decides
+/// which errors are results, and turns the others into a <see cref="LinuxException"/>. Names are bytes without a terminating NUL. A
+/// symbolic link as the last component is not followed, except by <see cref="Open"/> without <see cref="OpenFlags.NoFollow"/>, SetMode of a
+/// name, Mount and Unmount. This file has the calls about names in directories. Content is in Sys.Content.cs, metadata in Sys.Metadata.cs,
+/// the process in Sys.Process.cs.
 /// </summary>
 public static unsafe partial class Sys
 {
@@ -25,7 +26,9 @@ public static unsafe partial class Sys
     /// <summary>Stands for the working directory where a directory descriptor is asked for (AT_FDCWD).</summary>
     public static SafeFileHandle WorkingDirectory { get; } = new(-100, ownsHandle: false);
 
-    /// <summary>openat(2). With <see cref="OpenFlags.Temporary"/>, <paramref name="name"/> is the directory to make it in.</summary>
+    /// <summary>
+    /// openat(2). With <see cref="OpenFlags.Temporary"/>, <paramref name="name"/> is the directory in which the nameless file is made.
+    /// </summary>
     public static Errno Open(SafeFileHandle dir, ReadOnlySpan<byte> name, OpenFlags flags, out SafeFileHandle file, uint mode = 0)
     {
         bool held = false;
@@ -56,7 +59,7 @@ public static unsafe partial class Sys
     }
 
     /// <summary>
-    /// openat2(2) for a path of several components: stays below <paramref name="dir"/> and crosses no symbolic link
+    /// openat2(2) for a path of several components. The path must stay below <paramref name="dir"/> and contain no symbolic link
     /// (RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, RESOLVE_NO_MAGICLINKS). Linux 5.6 and later.
     /// </summary>
     public static Errno OpenBeneath(SafeFileHandle dir, ReadOnlySpan<byte> path, OpenFlags flags, out SafeFileHandle file)
@@ -89,7 +92,9 @@ public static unsafe partial class Sys
         }
     }
 
-    /// <summary>linkat(2): gives the inode <paramref name="oldName"/> another name. A symbolic link is linked itself.</summary>
+    /// <summary>
+    /// linkat(2): gives the inode of <paramref name="oldName"/> another name. For a symbolic link, the link itself gets the name.
+    /// </summary>
     public static Errno Link(SafeFileHandle oldDir, ReadOnlySpan<byte> oldName, SafeFileHandle newDir, ReadOnlySpan<byte> newName)
     {
         var from = new NativeName(oldName, stackalloc byte[NativeName.StackBytes]);
@@ -101,8 +106,9 @@ public static unsafe partial class Sys
     }
 
     /// <summary>
-    /// Gives an open file a name, such as one made with <see cref="OpenFlags.Temporary"/>. AT_EMPTY_PATH wants
-    /// CAP_DAC_READ_SEARCH before Linux 6.10; without it the descriptor's name under /proc serves.
+    /// Gives a name to an open file, such as one made with <see cref="OpenFlags.Temporary"/>. AT_EMPTY_PATH needs CAP_DAC_READ_SEARCH
+    /// before
+    /// Linux 6.10; without that right the descriptor's name under /proc is linked instead.
     /// </summary>
     public static Errno LinkOpenFile(SafeFileHandle file, SafeFileHandle newDir, ReadOnlySpan<byte> newName)
     {
@@ -134,7 +140,7 @@ public static unsafe partial class Sys
         }
     }
 
-    /// <summary>readlinkat(2). <paramref name="buffer"/> should hold 4096 bytes, the longest target Linux has.</summary>
+    /// <summary>readlinkat(2). <paramref name="buffer"/> should hold 4096 bytes: no target on Linux is longer.</summary>
     public static Errno ReadLink(SafeFileHandle dir, ReadOnlySpan<byte> name, Span<byte> buffer, out int length)
     {
         var at = new NativeName(name, stackalloc byte[NativeName.StackBytes]);
@@ -146,7 +152,7 @@ public static unsafe partial class Sys
         }
     }
 
-    /// <summary>mkdirat(2); the process's umask applies.</summary>
+    /// <summary>mkdirat(2). The process's umask applies.</summary>
     public static Errno MakeDirectory(SafeFileHandle dir, ReadOnlySpan<byte> name, uint mode)
     {
         var at = new NativeName(name, stackalloc byte[NativeName.StackBytes]);
@@ -156,7 +162,7 @@ public static unsafe partial class Sys
         }
     }
 
-    /// <summary>mknodat(2) for a fifo or a device; the process's umask applies.</summary>
+    /// <summary>mknodat(2) for a fifo or a device. The process's umask applies.</summary>
     public static Errno MakeNode(SafeFileHandle dir, ReadOnlySpan<byte> name, FileType type, uint mode, uint major, uint minor)
     {
         // gnu_dev_makedev of glibc's sys/sysmacros.h.
@@ -174,15 +180,15 @@ public static unsafe partial class Sys
     /// <summary>unlinkat(2) with AT_REMOVEDIR, for an empty directory.</summary>
     public static Errno RemoveDirectory(SafeFileHandle dir, ReadOnlySpan<byte> name) => Unlink(dir, name, AtRemoveDirectory);
 
-    /// <summary>renameat2(2): replaces what <paramref name="newName"/> names, in one step.</summary>
+    /// <summary>renameat2(2): replaces <paramref name="newName"/> in one step, if it exists.</summary>
     public static Errno Rename(SafeFileHandle oldDir, ReadOnlySpan<byte> oldName, SafeFileHandle newDir, ReadOnlySpan<byte> newName) =>
         Rename(oldDir, oldName, newDir, newName, 0);
 
-    /// <summary>renameat2(2) with RENAME_NOREPLACE: EEXIST where <paramref name="newName"/> exists.</summary>
+    /// <summary>renameat2(2) with RENAME_NOREPLACE: EEXIST if <paramref name="newName"/> exists.</summary>
     public static Errno RenameNew(SafeFileHandle oldDir, ReadOnlySpan<byte> oldName, SafeFileHandle newDir, ReadOnlySpan<byte> newName) =>
         Rename(oldDir, oldName, newDir, newName, RenameNoReplace);
 
-    /// <summary>renameat2(2) with RENAME_EXCHANGE: the two names change places in one step.</summary>
+    /// <summary>renameat2(2) with RENAME_EXCHANGE: swaps the two names in one step.</summary>
     public static Errno Exchange(SafeFileHandle oldDir, ReadOnlySpan<byte> oldName, SafeFileHandle newDir, ReadOnlySpan<byte> newName) =>
         Rename(oldDir, oldName, newDir, newName, RenameExchange);
 

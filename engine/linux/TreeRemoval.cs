@@ -3,16 +3,20 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Linux;
 
-/// <summary>Removes a whole tree by descriptors: no path is ever built, no symbolic link followed, no mount entered, and depth does not matter.</summary>
+/// <summary>
+/// Removes a whole tree by descriptors. It builds no path, follows no symbolic link and enters no mount, and the tree may have any depth.
+/// </summary>
 public static class TreeRemoval
 {
-    // Each level holds a descriptor; directories below this are moved to the top first, so that no depth uses them up.
+    // Each level holds a descriptor. Directories below this level are moved to the top first, so that a deep tree does not use up
+    // descriptors.
     private const int MaxLevels = 200;
 
     /// <summary>
-    /// Removes <paramref name="name"/> in <paramref name="parent"/>, a file or a directory with all that is below it.
-    /// Nothing there is not an error. Directories without owner permissions are given them first. Something mounted
-    /// in the tree is EBUSY and stays as it is; what was removed before it was found is gone.
+    /// Removes <paramref name="name"/> in <paramref name="parent"/>: a file, or a directory with everything below it. A missing name is not
+    /// an
+    /// error. A directory without permissions for its owner gets them first. Throws <see cref="LinuxException"/>: EBUSY for a mount in the
+    /// tree, which stays as it is; what was removed before the mount was found is gone.
     /// </summary>
     public static void Remove(SafeFileHandle parent, ReadOnlySpan<byte> name, string subject)
     {
@@ -77,7 +81,7 @@ public static class TreeRemoval
 
             if (errno == Errno.EACCES && !madeWritable)
             {
-                // A directory that changes its parent must be writable, since its ".." changes.
+                // Moving a directory to another parent changes its "..", so the directory itself must be writable too.
                 madeWritable = true;
                 _ = Sys.SetMode(top.Handle, FileModes.OwnerOnly);
                 _ = Sys.SetMode(level.Handle, FileModes.OwnerOnly);

@@ -4,7 +4,9 @@ using System.Text.Unicode;
 
 namespace HackTree.Model;
 
-/// <summary>Shows bytes (names, paths, targets) to people, and takes them from the command line; nothing else decodes them.</summary>
+/// <summary>
+/// Shows bytes (names, paths, targets) to people, and reads them from the command line. Nothing else in the program decodes them.
+/// </summary>
 public static class ByteText
 {
     private const char EscapeBase = '\uDC00';
@@ -12,9 +14,11 @@ public static class ByteText
     private const char LastEscape = '\uDCFF';
 
     /// <summary>
-    /// The bytes as text for a line of output: UTF-8 as it is, but control characters, backslashes and bytes that are not
-    /// UTF-8 as C escapes (\n, \\, \ooo), so that one name is one line and no terminal is fooled, nor a reader: what turns
-    /// the direction of text around (U+202E) or cannot be seen is escaped too.
+    /// The bytes as text for one line of output. UTF-8 stays as it is. Backslashes, control characters and bytes that are not UTF-8 become
+    /// C
+    /// escapes (\\, \n, \ooo), so one name is one line and cannot control the terminal. Characters that are invisible or change the
+    /// direction
+    /// of text (U+202E) are escaped too, so that they cannot deceive a reader.
     /// </summary>
     public static string Quote(ReadOnlySpan<byte> bytes)
     {
@@ -45,7 +49,9 @@ public static class ByteText
         return text.ToString();
     }
 
-    /// <summary>The bytes that a string from the command line stands for: UTF-8, and what <see cref="ToArgument"/> made of other bytes.</summary>
+    /// <summary>
+    /// The bytes that a command-line string stands for. Undoes what <see cref="ToArgument"/> did to bytes that are not UTF-8.
+    /// </summary>
     public static byte[] FromArgument(string argument)
     {
         if (argument.AsSpan().IndexOfAnyInRange(FirstEscape, LastEscape) < 0)
@@ -73,8 +79,8 @@ public static class ByteText
     }
 
     /// <summary>
-    /// Bytes of a command line as a string: a byte that is not UTF-8 becomes a lone surrogate, U+DC80 to U+DCFF, so that
-    /// <see cref="FromArgument"/> gives it back. No well-formed text holds one.
+    /// Bytes of a command line as a string. A byte that is not UTF-8 becomes a lone surrogate, U+DC80 to U+DCFF, which no well-formed text
+    /// contains. <see cref="FromArgument"/> turns it back into the byte.
     /// </summary>
     public static string ToArgument(ReadOnlySpan<byte> bytes)
     {
@@ -100,7 +106,7 @@ public static class ByteText
         return text.ToString();
     }
 
-    /// <summary>Whether the bytes are UTF-8 text, so that JSON can hold them as they are.</summary>
+    /// <summary>Whether the bytes are UTF-8 text, so that JSON can hold them unchanged.</summary>
     public static bool IsUtf8(ReadOnlySpan<byte> bytes) => Utf8.IsValid(bytes);
 
     private static bool IsPlain(ReadOnlySpan<byte> bytes) =>

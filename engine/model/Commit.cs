@@ -6,11 +6,12 @@ using System.Text;
 namespace HackTree.Model;
 
 /// <summary>
-/// A root tree and its story. Its bytes are text that a person can read (FORMAT.md, "Commit"); its digest is their SHA-256.
+/// A root tree, where it came from, and what its author says about it. Its bytes are readable text (FORMAT.md, "Commit"); its digest is
+/// their SHA-256.
 /// </summary>
 public sealed record Commit
 {
-    /// <summary>The longest commit the format takes, in bytes.</summary>
+    /// <summary>The longest commit that the format allows, in bytes.</summary>
     public const int MaxLength = 1024 * 1024;
 
     private const string FirstLine = "hacktree commit 1";
@@ -26,31 +27,36 @@ public sealed record Commit
     /// <summary>Extended attributes of the root directory, canonical.</summary>
     public ReadOnlyMemory<byte> RootXattrs { get; init; }
 
-    /// <summary>The root directory as an entry without a name. No property: a record prints those, and a ref struct cannot be boxed.</summary>
+    /// <summary>
+    /// The root directory as an entry without a name. It is not a property, because a record prints its properties and a ref struct cannot
+    /// be
+    /// boxed.
+    /// </summary>
     public TreeEntry RootEntry() => new() { Kind = EntryKind.Directory, Metadata = RootMetadata, Xattrs = RootXattrs.Span, Digest = Tree };
 
-    /// <summary>The commits this one follows, usually one or none.</summary>
+    /// <summary>The digests of the commits before this one: usually one or none.</summary>
     public ImmutableArray<Digest> Parents { get; init; } = [];
 
-    /// <summary>When it was made, in seconds since 1970.</summary>
+    /// <summary>When the commit was made, in seconds since 1970.</summary>
     public required long Time { get; init; }
 
     /// <summary>Entries in the tree that are not directories.</summary>
     public required long Files { get; init; }
 
-    /// <summary>Sum of the sizes of the regular files, each name counted.</summary>
+    /// <summary>Sum of the sizes of the regular files. A file with several names counts once for each name.</summary>
     public required long ContentBytes { get; init; }
 
-    /// <summary>One line that says what it is; may be empty.</summary>
+    /// <summary>One line that describes the commit; may be empty.</summary>
     public string Subject { get; init; } = "";
 
-    /// <summary>More lines; may be empty.</summary>
+    /// <summary>Further lines of description; may be empty.</summary>
     public string Body { get; init; } = "";
 
-    /// <summary>Annotations, key to value of one line.</summary>
-    public ImmutableSortedDictionary<string, string> Annotations { get; init => field = value.WithComparers(StringComparer.Ordinal); } = NoAnnotations;
+    /// <summary>Annotations: each key has a value of one line.</summary>
+    public ImmutableSortedDictionary<string, string> Annotations { get; init => field = value.WithComparers(StringComparer.Ordinal); } =
+        NoAnnotations;
 
-    /// <summary>The empty set of annotations, with the format's order (by code unit).</summary>
+    /// <summary>The empty set of annotations, ordered by code unit as the format wants.</summary>
     public static ImmutableSortedDictionary<string, string> NoAnnotations { get; } =
         ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal);
 
@@ -64,7 +70,9 @@ public sealed record Commit
     /// <summary>Whether <paramref name="text"/> is one line of well-formed text.</summary>
     public static bool IsLine(string text) => !text.Any(c => c is '\n' or '\r' or '\0') && IsWellFormed(text);
 
-    /// <summary>The bytes. Throws <see cref="ArgumentException"/> for values the text cannot hold, such as a subject of two lines.</summary>
+    /// <summary>
+    /// The commit's bytes. Throws <see cref="ArgumentException"/> for values that the text cannot hold, such as a subject of two lines.
+    /// </summary>
     public byte[] Encode()
     {
         if (Fault() is { } fault)
@@ -76,7 +84,7 @@ public sealed record Commit
         return bytes.Length <= MaxLength ? bytes : throw new ArgumentException($"a commit's text may have {MaxLength} bytes, not {bytes.Length}");
     }
 
-    /// <summary>Reads a commit's bytes; false, with the reason, for anything <see cref="Encode"/> would not have made.</summary>
+    /// <summary>Reads a commit's bytes. False, with the reason, for bytes that <see cref="Encode"/> would not have made.</summary>
     public static bool TryDecode(ReadOnlySpan<byte> bytes, [NotNullWhen(true)] out Commit? commit, [NotNullWhen(false)] out string? error)
     {
         commit = null;
@@ -95,7 +103,7 @@ public sealed record Commit
         string text = StrictUtf8.GetString(bytes);
         Commit? parsed = CommitParser.Parse(text, FirstLine);
 
-        // One commit is one byte string: what encodes differently (leading zeros, other order) is refused.
+        // One commit is one byte string: text that encodes differently (leading zeros, another order) is refused.
         error = parsed is null || parsed.Fault() is not null || parsed.Text() != text ? "not a commit's text" : null;
         commit = error is null ? parsed : null;
         return error is null;
@@ -108,7 +116,9 @@ public sealed record Commit
         var text = new StringBuilder();
         text.Append(FirstLine).Append('\n');
         text.Append("tree ").Append(Tree).Append('\n');
-        text.Append(CultureInfo.InvariantCulture, $"root {Octal(RootMetadata.Mode)} {RootMetadata.Uid} {RootMetadata.Gid} {RootMetadata.ModifyTime}\n");
+        text.Append(
+            CultureInfo.InvariantCulture,
+            $"root {Octal(RootMetadata.Mode)} {RootMetadata.Uid} {RootMetadata.Gid} {RootMetadata.ModifyTime}\n");
         if (!RootXattrs.IsEmpty)
         {
             text.Append("root-xattrs ").Append(Convert.ToHexStringLower(RootXattrs.Span)).Append('\n');
@@ -146,7 +156,8 @@ public sealed record Commit
     {
         _ when !IsLine(Subject) => "the subject must be one line of text",
         _ when !IsWellFormed(Body) || Body.Contains('\0') => "the body must be text",
-        _ when Annotations.Keys.FirstOrDefault(k => !IsAnnotationKey(k)) is { } key => $"'{key}' cannot name an annotation: use letters, digits, '.', '_' and '-'",
+        _ when Annotations.Keys.FirstOrDefault(k => !IsAnnotationKey(k)) is { } key =>
+            $"'{key}' cannot name an annotation: use letters, digits, '.', '_' and '-'",
         _ when !Annotations.Values.All(IsLine) => "an annotation's value must be one line of text",
         _ when RootMetadata.Mode > FileMetadata.ModeMask => "mode of more than 12 bits",
         _ when RootMetadata.Uid == FileMetadata.NoOwner || RootMetadata.Gid == FileMetadata.NoOwner => "an owner that nobody can be",

@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace HackTree.Model;
 
-/// <summary>Reads the lines of a commit's text. Lenient about form: the caller compares with the canonical text.</summary>
+/// <summary>Reads the lines of a commit's text. Accepts other forms than the canonical text: the caller compares the two.</summary>
 internal static class CommitParser
 {
     internal static Commit? Parse(string text, string firstLine)
@@ -23,7 +23,8 @@ internal static class CommitParser
             ContentBytes = 0,
             Body = text[(headerEnd + 2)..],
         };
-        // Parents apart: adding each to the commit would copy those before it, seconds for a commit made of nothing else.
+        // The parents are collected apart. Adding each to the commit would copy those before it: seconds for a commit of nothing but
+        // parents.
         ImmutableArray<Digest>.Builder parents = ImmutableArray.CreateBuilder<Digest>();
         foreach (string line in text[..headerEnd].Split('\n').Skip(1))
         {

@@ -4,8 +4,8 @@ using System.Security.Cryptography;
 namespace HackTree.Model;
 
 /// <summary>
-/// A SHA-256 digest: 32 bytes, shown as 64 lower-case hexadecimal digits. <c>default</c> means "none"
-/// (<see cref="IsNone"/>); no content is known to have it.
+/// A SHA-256 digest: 32 bytes, shown as 64 lower-case hexadecimal digits. <c>default</c> means "none" (<see cref="IsNone"/>); no known
+/// content has that digest.
 /// </summary>
 public readonly struct Digest : IEquatable<Digest>, IComparable<Digest>
 {
@@ -15,11 +15,11 @@ public readonly struct Digest : IEquatable<Digest>, IComparable<Digest>
     /// <summary>Digits in a digest's text.</summary>
     public const int HexLength = 64;
 
-    // A tree is short: OpenSSL's state for each one takes as long to make as 700 bytes to hash, and is garbage to be finalized.
+    // One state is kept, because trees are short: a new OpenSSL state takes as long as hashing 700 bytes, and the finalizer must free it.
     [ThreadStatic]
     private static IncrementalHash? hasher;
 
-    // Big-endian words, so that comparing them in turn compares the bytes in turn.
+    // Big-endian words: comparing the words in order compares the bytes in order.
     private readonly ulong a, b, c, d;
 
     /// <summary>Takes the 32 bytes of <paramref name="bytes"/>.</summary>
@@ -36,7 +36,7 @@ public readonly struct Digest : IEquatable<Digest>, IComparable<Digest>
         d = BinaryPrimitives.ReadUInt64BigEndian(bytes[24..]);
     }
 
-    /// <summary>Whether this is <c>default</c>, no digest at all.</summary>
+    /// <summary>Whether this is <c>default</c>, which stands for no digest.</summary>
     public bool IsNone => (a | b | c | d) == 0;
 
     /// <summary>The SHA-256 digest of <paramref name="domain"/> followed by <paramref name="bytes"/>.</summary>
@@ -58,7 +58,7 @@ public readonly struct Digest : IEquatable<Digest>, IComparable<Digest>
         return new Digest(result);
     }
 
-    /// <summary>Reads exactly 64 lower-case hexadecimal digits; anything else is refused, capitals too, so that a digest has one text.</summary>
+    /// <summary>Reads exactly 64 lower-case hexadecimal digits. Capitals are refused too, so that a digest has only one text.</summary>
     public static bool TryParse(ReadOnlySpan<byte> hex, out Digest digest)
     {
         digest = default;
@@ -116,7 +116,7 @@ public readonly struct Digest : IEquatable<Digest>, IComparable<Digest>
     /// <inheritdoc/>
     public override bool Equals(object? obj) => obj is Digest other && Equals(other);
 
-    /// <summary>The first bits: a digest is already evenly spread.</summary>
+    /// <summary>The first 32 bits: the bits of a digest are evenly distributed already.</summary>
     public override int GetHashCode() => (int)(a >> 32);
 
     /// <summary>Compares byte by byte, as memcmp does.</summary>

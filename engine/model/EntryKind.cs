@@ -1,6 +1,6 @@
 namespace HackTree.Model;
 
-/// <summary>What a tree entry is. The values are those of the format.</summary>
+/// <summary>The kind of a tree entry. The numbers are those of the format.</summary>
 public enum EntryKind : byte
 {
     /// <summary>No entry.</summary>

@@ -1,8 +1,8 @@
 namespace HackTree.Model;
 
 /// <summary>
-/// A path inside a tree as bytes, grown and cut by one name at a time: what a walk keeps instead of making a string for
-/// every file. The path of the tree itself is empty.
+/// A path inside a tree as bytes. A walk appends and removes one name at a time, instead of making a string for every file. The path of the
+/// tree itself is empty.
 /// </summary>
 public sealed class PathBuffer
 {
@@ -12,7 +12,7 @@ public sealed class PathBuffer
     /// <summary>The path, without a slash at either end.</summary>
     public ReadOnlySpan<byte> Bytes => bytes.AsSpan(0, length);
 
-    /// <summary>Appends a name and answers what to hand to <see cref="Cut"/> afterwards.</summary>
+    /// <summary>Appends a name. The result undoes this when it is passed to <see cref="Cut"/>.</summary>
     public int Push(ReadOnlySpan<byte> name)
     {
         int before = length;
@@ -32,7 +32,7 @@ public sealed class PathBuffer
         return before;
     }
 
-    /// <summary>Goes back to an earlier length.</summary>
+    /// <summary>Goes back to the length that <see cref="Push"/> returned.</summary>
     public void Cut(int before) => length = before;
 
     /// <summary>The path as <see cref="ByteText.Quote"/> shows it.</summary>

@@ -4,12 +4,12 @@ using System.Diagnostics.CodeAnalysis;
 namespace HackTree.Model;
 
 /// <summary>
-/// One directory's listing: canonical bytes that have been checked. Entries are sorted by name bytes, each name once.
-/// One tree is one byte string, so equal digests mean equal trees.
+/// The listing of one directory: canonical bytes that have been checked. Entries are sorted by name bytes, and each name occurs once. The
+/// same entries always make the same bytes, so equal digests mean equal trees.
 /// </summary>
 public sealed class Tree
 {
-    /// <summary>The longest tree the format takes, in bytes: some three million entries in one directory.</summary>
+    /// <summary>The longest tree that the format allows, in bytes: some three million entries in one directory.</summary>
     public const int MaxLength = 256 * 1024 * 1024;
 
     private readonly ReadOnlyMemory<byte> bytes;
@@ -25,12 +25,12 @@ public sealed class Tree
     /// <summary>The number of entries.</summary>
     public int Count => BinaryPrimitives.ReadInt32LittleEndian(bytes.Span);
 
-    /// <summary>The digest of a tree's canonical bytes: SHA-256 over a domain prefix and them.</summary>
+    /// <summary>The digest of a tree's canonical bytes: SHA-256 over a domain prefix and the bytes.</summary>
     public static Digest DigestOf(ReadOnlySpan<byte> canonical) => Digest.Of(TreeLayout.Domain, canonical);
 
     /// <summary>
-    /// Checks every byte of <paramref name="bytes"/> and wraps them (no copy). False, with the reason, for anything that
-    /// <see cref="TreeBuilder"/> would not have made. Does not look at digests' targets.
+    /// Checks every byte of <paramref name="bytes"/> and wraps them without a copy. False, with the reason, for bytes that
+    /// <see cref="TreeBuilder"/> would not have made. Does not check whether the blobs and trees with the entries' digests exist.
     /// </summary>
     public static bool TryDecode(ReadOnlyMemory<byte> bytes, [NotNullWhen(true)] out Tree? tree, [NotNullWhen(false)] out string? error)
     {
@@ -42,7 +42,7 @@ public sealed class Tree
     /// <summary>Walks the entries in order: <c>foreach (TreeEntry entry in tree)</c>.</summary>
     public Enumerator GetEnumerator() => new(bytes.Span[TreeLayout.CountSize..]);
 
-    /// <summary>The entry of that name; <c>default</c> where there is none. Reads the entries before it.</summary>
+    /// <summary>The entry of that name; <c>default</c> if there is none. Reads all entries before it.</summary>
     public TreeEntry Find(ReadOnlySpan<byte> name)
     {
         foreach (TreeEntry entry in this)
@@ -57,7 +57,7 @@ public sealed class Tree
         return default;
     }
 
-    /// <summary>Walks checked bytes; never fails and never allocates.</summary>
+    /// <summary>Walks checked bytes. It cannot fail and allocates nothing.</summary>
     public ref struct Enumerator
     {
         private ReadOnlySpan<byte> rest;

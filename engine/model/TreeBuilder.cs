@@ -4,8 +4,8 @@ using System.Buffers.Binary;
 namespace HackTree.Model;
 
 /// <summary>
-/// Makes a tree from entries in any order. The entries are kept encoded in one buffer, so that a directory of 100,000
-/// files costs its tree's bytes and four more for each entry. Not thread-safe.
+/// Makes a tree from entries in any order. The entries are kept encoded in one buffer: a directory of 100,000 files costs the bytes of its
+/// tree and four more for each entry. Not thread-safe.
 /// </summary>
 public sealed class TreeBuilder
 {
@@ -15,7 +15,7 @@ public sealed class TreeBuilder
     /// <summary>The number of entries so far.</summary>
     public int Count => starts.Count;
 
-    /// <summary>Adds an entry; throws <see cref="ArgumentException"/> for one that no tree may hold.</summary>
+    /// <summary>Adds an entry. Throws <see cref="ArgumentException"/> for an entry that no tree may hold.</summary>
     public void Add(in TreeEntry entry)
     {
         if (TreeLayout.Fault(entry) is { } fault)
@@ -34,7 +34,7 @@ public sealed class TreeBuilder
         entries.Advance(length);
     }
 
-    /// <summary>The tree. Throws <see cref="ArgumentException"/> where a name was added twice.</summary>
+    /// <summary>The tree. Throws <see cref="ArgumentException"/> if a name was added twice.</summary>
     public Tree Build()
     {
         ReadOnlyMemory<byte> written = entries.WrittenMemory;

@@ -1,8 +1,8 @@
 namespace HackTree.Model;
 
 /// <summary>
-/// A place in a tree that can be kept, unlike an enumerator: walks of any depth hold a stack of these instead of
-/// recursing, so that a tree nested a million deep cannot overflow the stack.
+/// A position in a tree. Unlike an enumerator it can be stored: a walk keeps a stack of cursors instead of recursing, so a tree nested a
+/// million deep cannot overflow the thread's stack.
 /// </summary>
 public struct TreeCursor
 {
@@ -18,7 +18,7 @@ public struct TreeCursor
     /// <summary>The tree.</summary>
     public Tree Tree { get; }
 
-    /// <summary>Moves to the next entry and gives it; false at the end.</summary>
+    /// <summary>Moves to the next entry and returns it; false at the end.</summary>
     public bool Next(out TreeEntry entry)
     {
         ReadOnlySpan<byte> rest = Tree.Bytes[offset..];

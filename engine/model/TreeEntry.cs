@@ -1,15 +1,15 @@
 namespace HackTree.Model;
 
 /// <summary>
-/// One entry of a tree. The spans point into the tree's bytes (or whatever the maker gave), so that walking a tree of a
-/// million files makes no garbage; copy what must outlive the tree.
+/// One entry of a tree. The spans point into the tree's bytes (or into memory of the entry's maker), so walking a tree of a million files
+/// allocates nothing. Copy what must outlive the tree.
 /// </summary>
 public readonly ref struct TreeEntry
 {
     /// <summary>What it is.</summary>
     public EntryKind Kind { get; init; }
 
-    /// <summary>Its name, see <see cref="EntryName"/>.</summary>
+    /// <summary>Its name. <see cref="EntryName"/> has the rule.</summary>
     public ReadOnlySpan<byte> Name { get; init; }
 
     /// <summary>Mode, owner, group, time.</summary>
@@ -33,7 +33,7 @@ public readonly ref struct TreeEntry
     /// <summary>Device: minor number.</summary>
     public uint DeviceMinor { get; init; }
 
-    /// <summary>Whether there is an entry at all (<c>default</c> has none).</summary>
+    /// <summary>Whether this is an entry at all; false for <c>default</c>.</summary>
     public bool Exists => Kind != EntryKind.None;
 
     /// <summary>Whether it is a directory.</summary>

@@ -1,6 +1,6 @@
 namespace HackTree.Model;
 
-/// <summary>Finds a tree's entries by name in any order, by binary search. Takes four bytes for each entry.</summary>
+/// <summary>Finds a tree's entries by name, by binary search. Takes four bytes of memory for each entry.</summary>
 public sealed class TreeIndex
 {
     private readonly Tree tree;
@@ -19,7 +19,7 @@ public sealed class TreeIndex
         }
     }
 
-    /// <summary>The entry of that name; <c>default</c> where there is none.</summary>
+    /// <summary>The entry of that name; <c>default</c> if there is none.</summary>
     public TreeEntry Find(ReadOnlySpan<byte> name)
     {
         int low = 0, high = starts.Length;

@@ -168,7 +168,10 @@ internal static class TreeLayout
     /// <summary>Says what is wrong with an entry's values; null where a tree may hold it.</summary>
     internal static string? Fault(in TreeEntry entry) => Fault(entry.Kind, entry.Metadata, entry.Size, entry.Name, entry.Xattrs, entry.Target);
 
-    /// <summary>Says what is wrong with the entry at the start of <paramref name="bytes"/>; else how long it is. Decodes no more than it looks at.</summary>
+    /// <summary>
+    /// Says what is wrong with the entry at the start of <paramref name="bytes"/>, or else how long the entry is. Decodes only what it
+    /// checks.
+    /// </summary>
     private static string? EntryFault(ReadOnlySpan<byte> bytes, out int length)
     {
         length = 0;
@@ -229,5 +232,6 @@ internal static class TreeLayout
         BinaryPrimitives.ReadUInt32LittleEndian(bytes[GidOffset..]),
         BinaryPrimitives.ReadInt64LittleEndian(bytes[TimeOffset..]));
 
-    private static long SizeOf(ReadOnlySpan<byte> bytes) => KindOf(bytes) == EntryKind.Regular ? BinaryPrimitives.ReadInt64LittleEndian(bytes[FixedSize..]) : 0;
+    private static long SizeOf(ReadOnlySpan<byte> bytes) =>
+        KindOf(bytes) == EntryKind.Regular ? BinaryPrimitives.ReadInt64LittleEndian(bytes[FixedSize..]) : 0;
 }

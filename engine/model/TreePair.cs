@@ -1,8 +1,8 @@
 namespace HackTree.Model;
 
 /// <summary>
-/// A place in two trees at once, which goes through their names in order. Files that both have, byte for byte, are passed over without
-/// being decoded: of two listings that differ by a name nearly all is the same. Like a <see cref="TreeCursor"/> it can be kept.
+/// A position in two trees that goes through the names of both in order. Files that are the same in both trees, byte for byte, are skipped
+/// without being decoded, because listings that differ by a name are mostly the same. Like a <see cref="TreeCursor"/> it can be stored.
 /// </summary>
 public struct TreePair
 {
@@ -20,8 +20,8 @@ public struct TreePair
     }
 
     /// <summary>
-    /// Moves to the next name that stands for something else in the two trees, or for a directory in both, and gives what it stands for;
-    /// none where a tree has no such name. False at the end of both.
+    /// Moves to the next name that differs between the two trees or is a directory in both, and returns both entries. An entry is
+    /// <c>default</c> if its tree lacks the name. False at the end of both trees.
     /// </summary>
     public bool Next(out TreeEntry entry, out TreeEntry otherEntry)
     {
@@ -36,7 +36,7 @@ public struct TreePair
         return entry.Exists || otherEntry.Exists;
     }
 
-    /// <summary>How many bytes both begin with that are entries of no directories.</summary>
+    /// <summary>The number of bytes at the start of both that hold the same entries, up to the first directory.</summary>
     private static int SameFiles(ReadOnlySpan<byte> rest, ReadOnlySpan<byte> otherRest)
     {
         int same = 0;

@@ -7,11 +7,13 @@ namespace HackTree.Model;
 /// (kernel document filesystems/fsverity, "Merkle tree" and "File digest computation").
 /// </summary>
 /// <remarks>
-/// The content is cut into blocks of 4096 bytes, the last one filled up with zeros; each block's SHA-256 is a leaf.
-/// 128 hashes fill a hash block, which is hashed in turn, until one hash is left: the root hash. A file of one block has
-/// that block's hash as root; an empty file has 32 zero bytes. The digest is the SHA-256 of a 256-byte descriptor that
-/// holds the root hash and the size. Here a file is cut into segments of 128 blocks, each of which gives one hash of the
-/// tree's first level: segments can be hashed in any order and on any core, then go to a <see cref="VerityTree"/> in order.
+/// The content is cut into blocks of 4096 bytes, and the last block is filled up with zeros. Each block's SHA-256 is a leaf. 128 hashes
+/// fill
+/// a hash block, which is hashed again, until one hash is left: the root hash. The root hash of a file of one block is that block's hash.
+/// The root hash of an empty file is 32 zero bytes. The digest is the SHA-256 of a 256-byte descriptor that holds the root hash and the
+/// size.
+/// This class cuts a file into segments of 128 blocks. Each segment makes one hash of the level above the leaves, so segments can be hashed
+/// in any order and on any core. Their hashes then go to a <see cref="VerityTree"/> in order.
 /// </remarks>
 public static class Verity
 {
@@ -32,7 +34,7 @@ public static class Verity
         Span<byte> hash = stackalloc byte[Digest.Size];
         if (content.Length <= SegmentSize)
         {
-            // Nearly every file: its only segment's hash is the root hash, and no tree is needed.
+            // Nearly every file is this short. Its only segment's hash is the root hash, so no tree is needed.
             hash.Clear();
             if (!content.IsEmpty)
             {
@@ -53,8 +55,9 @@ public static class Verity
     }
 
     /// <summary>
-    /// Hashes one segment of a file of <paramref name="fileSize"/> bytes: <see cref="SegmentSize"/> bytes of it, or fewer at
-    /// its end, but at least one. Writes 32 bytes to <paramref name="hash"/>. Thread-safe.
+    /// Hashes one segment of a file of <paramref name="fileSize"/> bytes. A segment has <see cref="SegmentSize"/> bytes; the last one may
+    /// have
+    /// fewer, but at least one. Writes 32 bytes to <paramref name="hash"/>. Thread-safe.
     /// </summary>
     public static void HashSegment(ReadOnlySpan<byte> segment, long fileSize, Span<byte> hash)
     {
@@ -77,7 +80,7 @@ public static class Verity
             SHA256.HashData(last, hashes[used..]);
         }
 
-        // A file of a single block has no hash block: the block's hash is the root.
+        // A file of one block has no hash block: the block's hash is the root hash.
         if (fileSize <= BlockSize)
         {
             hashes[..Digest.Size].CopyTo(hash);

@@ -4,8 +4,8 @@ using System.Security.Cryptography;
 namespace HackTree.Model;
 
 /// <summary>
-/// The Merkle tree above a file's segments (<see cref="Verity"/>): takes their hashes in order and keeps one block of
-/// 4096 bytes for each level, so that memory does not grow with the file.
+/// The Merkle tree above a file's segments (<see cref="Verity"/>). Takes their hashes in order and keeps one block of 4096 bytes for each
+/// level, so memory does not grow with the file.
 /// </summary>
 public sealed class VerityTree
 {
@@ -31,7 +31,7 @@ public sealed class VerityTree
         Append(0, segmentHash);
     }
 
-    /// <summary>The digest, once every segment's hash is there. Ends the use of this tree.</summary>
+    /// <summary>The digest, once every segment's hash was appended. The tree cannot be used afterwards.</summary>
     public Digest Finish()
     {
         if (appended != Verity.SegmentCount(fileSize))
@@ -42,7 +42,7 @@ public sealed class VerityTree
         return DigestOf(fileSize, appended > 0 ? Root() : default);
     }
 
-    /// <summary>The digest of a file from its size and root hash; no root hash for an empty file.</summary>
+    /// <summary>The digest of a file with this size and root hash. The root hash is empty for an empty file.</summary>
     internal static Digest DigestOf(long fileSize, ReadOnlySpan<byte> rootHash)
     {
         Span<byte> descriptor = stackalloc byte[DescriptorSize];
@@ -75,7 +75,7 @@ public sealed class VerityTree
             levels.Add(new Level());
         }
 
-        // A full block moves up only when another hash follows: the last one may be the root's.
+        // A full block moves up only when another hash follows: the last block of a level may hold the root hash.
         Level level = levels[index];
         if (level.Used == Verity.BlockSize)
         {
@@ -89,7 +89,7 @@ public sealed class VerityTree
         level.Used += Digest.Size;
     }
 
-    /// <summary>The block of hashes being filled at one height of the tree.</summary>
+    /// <summary>One level of the tree: the block of hashes that is being filled.</summary>
     private sealed class Level
     {
         public byte[] Block { get; } = new byte[Verity.BlockSize];

@@ -3,18 +3,20 @@ using System.Buffers.Binary;
 namespace HackTree.Model;
 
 /// <summary>
-/// The canonical bytes of a set of extended attributes (xattr(7)), sorted by name, each name once. The empty set is no
-/// bytes at all. See FORMAT.md, "Extended attributes".
+/// The canonical bytes of a set of extended attributes (xattr(7)), sorted by name, each name once. The empty set has no bytes. See
+/// FORMAT.md, "Extended attributes".
 /// </summary>
 /// <remarks>
 /// One attribute, little-endian: 0 u8 name length (1-255), 1 u32 value length (at most 65536), 5 name, then value.
 /// </remarks>
 public static class XattrSet
 {
-    /// <summary>The longest value Linux takes (XATTR_SIZE_MAX).</summary>
+    /// <summary>The longest value that Linux allows (XATTR_SIZE_MAX).</summary>
     public const int MaxValueLength = 65536;
 
-    /// <summary>The longest set a tree takes, in bytes. Names alone are limited to 65536 by the kernel (XATTR_LIST_MAX).</summary>
+    /// <summary>
+    /// The longest set that a tree may hold, in bytes. The kernel limits the names alone to 65536 bytes (XATTR_LIST_MAX).
+    /// </summary>
     public const int MaxLength = 16 * 1024 * 1024;
 
     private const int HeaderSize = 5;
@@ -22,7 +24,9 @@ public static class XattrSet
 
     private static ReadOnlySpan<byte> Domain => "hacktree xattrs 1\n"u8;
 
-    /// <summary>The canonical bytes of attributes given in any order. Throws <see cref="ArgumentException"/> for what no kernel would hold.</summary>
+    /// <summary>
+    /// The canonical bytes of attributes in any order. Throws <see cref="ArgumentException"/> for attributes that no kernel would hold.
+    /// </summary>
     public static byte[] Encode(IEnumerable<(byte[] Name, byte[] Value)> attributes)
     {
         var sorted = attributes.ToList();
@@ -46,7 +50,7 @@ public static class XattrSet
         return IsCanonical(bytes) ? bytes : throw new ArgumentException("not a set of extended attributes", nameof(attributes));
     }
 
-    /// <summary>Whether <paramref name="bytes"/> are what <see cref="Encode"/> gives for some set.</summary>
+    /// <summary>Whether <see cref="Encode"/> returns <paramref name="bytes"/> for some set.</summary>
     public static bool IsCanonical(ReadOnlySpan<byte> bytes)
     {
         if (bytes.Length > MaxLength)
@@ -83,7 +87,7 @@ public static class XattrSet
     }
 
     /// <summary>
-    /// Takes the first attribute off canonical bytes; false where there is none left. Use: <c>while (XattrSet.Next(ref rest, ...))</c>.
+    /// Removes the first attribute from canonical bytes; false if none is left. Use: <c>while (XattrSet.Next(ref rest, ...))</c>.
     /// </summary>
     public static bool Next(ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value)
     {
@@ -114,6 +118,6 @@ public static class XattrSet
         return false;
     }
 
-    /// <summary>The digest of a set that is not empty; <c>default</c> for the empty one.</summary>
+    /// <summary>The digest of a set; <c>default</c> for the empty set.</summary>
     public static Digest DigestOf(ReadOnlySpan<byte> canonical) => canonical.IsEmpty ? default : Digest.Of(Domain, canonical);
 }
