@@ -122,7 +122,8 @@ internal static class TreeLayout
     {
         EntryKind kind = KindOf(bytes);
         int targetLength = kind == EntryKind.Symlink ? BinaryPrimitives.ReadInt32LittleEndian(bytes[FixedSize..]) : 0;
-        return FixedSize + PayloadSize(kind) + bytes[NameLengthOffset] + BinaryPrimitives.ReadInt32LittleEndian(bytes[XattrLengthOffset..]) + targetLength;
+        return FixedSize + PayloadSize(kind) + bytes[NameLengthOffset] + targetLength
+            + BinaryPrimitives.ReadInt32LittleEndian(bytes[XattrLengthOffset..]);
     }
 
     /// <summary>The name of the first entry of checked bytes, without reading the rest of it.</summary>

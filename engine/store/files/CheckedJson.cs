@@ -8,22 +8,27 @@ using System.Text.Json;
 namespace HackTree.Store;
 
 /// <summary>
-/// Small JSON files that a person can read and a flipped bit cannot hide in: the last property, "check", is the XXH3 of
-/// the file's bytes with sixteen zeros in its place (FORMAT.md, "Checked JSON").
+/// Small JSON files that people can read and whose damage is noticed. The last property, "check", is the XXH3 of the file's bytes with
+/// sixteen zeros in its place (FORMAT.md, "Checked JSON").
 /// </summary>
 /// <remarks>
-/// Properties are written and read one by one. The library's serializer asks each type for its attributes at each start of the program,
-/// which was a tenth of the time of a short command.
+/// Properties are written and read one by one. The library's serializer would look up each type's attributes at each start of the program,
+/// which took a tenth of the time of a short command.
 /// </remarks>
 internal static class CheckedJson
 {
     private const string CheckName = "check";
     private const string NoCheck = "0000000000000000";
 
-    // Names stay as they are: the script that boots a root reads its record, and knows no \u.
-    private static readonly JsonWriterOptions Readable = new() { Indented = true, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    // Names are not escaped: the script that boots a root reads the root's record, and does not understand \u.
+    private static readonly JsonWriterOptions Readable = new()
+    {
+        Indented = true,
+        NewLine = "\n",
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
-    /// <summary>The bytes of a file with the properties that <paramref name="write"/> writes.</summary>
+    /// <summary>The bytes of a file with the properties that <paramref name="write"/> adds.</summary>
     internal static byte[] Encode(Action<Utf8JsonWriter> write)
     {
         var buffer = new ArrayBufferWriter<byte>(1024);
@@ -41,8 +46,8 @@ internal static class CheckedJson
     }
 
     /// <summary>
-    /// What <paramref name="read"/> makes of the properties; null where the bytes are not what <see cref="Encode"/> wrote, or
-    /// lack a property that it asks for, or have another value there.
+    /// The value that <paramref name="read"/> makes of the properties. Null if <see cref="Encode"/> did not write these bytes, or if a property
+    /// that <paramref name="read"/> needs is missing or has a wrong value.
     /// </summary>
     internal static T? Decode<T>(ReadOnlySpan<byte> bytes, Func<JsonElement, T> read)
         where T : class
@@ -58,17 +63,18 @@ internal static class CheckedJson
         }
     }
 
-    /// <summary>A property that must be there, and a string.</summary>
+    /// <summary>A property that must exist and be a string.</summary>
     internal static string GetText(this JsonElement properties, string name) =>
         properties.GetProperty(name).GetString() ?? throw new FormatException(name);
 
-    /// <summary>A property that must be there, and the name of a value of an enumeration.</summary>
+    /// <summary>A property that must exist and name a value of an enumeration.</summary>
     internal static T GetName<T>(this JsonElement properties, string name)
         where T : struct, Enum =>
         Enum.TryParse(properties.GetText(name), out T value) && Enum.IsDefined(value) ? value : throw new FormatException(name);
 
-    /// <summary>A property that may be absent.</summary>
-    internal static JsonElement? Find(this JsonElement properties, string name) => properties.TryGetProperty(name, out JsonElement value) ? value : null;
+    /// <summary>A property that may be missing.</summary>
+    internal static JsonElement? Find(this JsonElement properties, string name) =>
+        properties.TryGetProperty(name, out JsonElement value) ? value : null;
 
     private static bool IsChecked(ReadOnlySpan<byte> bytes, string check)
     {

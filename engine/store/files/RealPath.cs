@@ -5,12 +5,12 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// Paths as the kernel tells them, in mount tables and of loop devices: absolute, with no link, "." or ".." in any part, so that two paths of
-/// one place are the same. Without /proc, as in a bare chroot, links stay in them.
+/// Paths in the form that the kernel uses in mount tables and for loop devices: absolute, and without symbolic links, "." and "..". Two
+/// paths of one place are then equal. Without /proc, as in a bare chroot, symbolic links stay in the path.
 /// </summary>
 public static class RealPath
 {
-    /// <summary>The one of a file or directory that is there; throws <see cref="LinuxException"/> where nothing is.</summary>
+    /// <summary>The real path of an existing file or directory. Throws <see cref="LinuxException"/> if there is none.</summary>
     public static string Of(string path)
     {
         Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.Path, out SafeFileHandle handle).ThrowIfFailed("openat", path);
@@ -20,17 +20,18 @@ public static class RealPath
         }
     }
 
-    /// <summary>The one of what was opened at <paramref name="path"/>.</summary>
+    /// <summary>The real path of the file that was opened at <paramref name="path"/>.</summary>
     public static string Of(SafeFileHandle opened, string path)
     {
         Span<byte> target = stackalloc byte[4096];
-        Errno errno = Sys.ReadLink(Sys.WorkingDirectory, ByteText.FromArgument($"/proc/self/fd/{opened.DangerousGetHandle()}"), target, out int length);
+        byte[] link = ByteText.FromArgument($"/proc/self/fd/{opened.DangerousGetHandle()}");
+        Errno errno = Sys.ReadLink(Sys.WorkingDirectory, link, target, out int length);
         return errno == Errno.None ? ByteText.ToArgument(target[..length]) : Lexical(path);
     }
 
     /// <summary>
-    /// The one of a name that may be there or not, and may be a link itself. Where there is no directory for it, the path without
-    /// its ".." and "." as text.
+    /// The real path of a name, which need not exist and may itself be a symbolic link. If its directory does not exist, only "." and ".." are
+    /// resolved, as text.
     /// </summary>
     public static string OfName(string path)
     {

@@ -1,8 +1,8 @@
 namespace HackTree.Store;
 
 /// <summary>
-/// The blocks of packs that were unpacked last. Their buffers are used again and who reads gets a copy, for memory that is new
-/// costs a page fault every 4 KiB: more than unpacking into it. Thread-safe; two that want one block unpack it once.
+/// Caches the pack blocks that were unpacked last. Buffers are reused and callers get copies, because fresh memory costs a page fault for
+/// every 4 KiB, which is more than unpacking into it. Thread-safe. When two threads want one block, it is unpacked once.
 /// </summary>
 internal sealed class BlockCache
 {
@@ -11,13 +11,15 @@ internal sealed class BlockCache
 
     private readonly Slot[] slots = [.. Enumerable.Range(0, SlotCount).Select(_ => new Slot())];
 
-    /// <summary>Reads an object's bytes, <see cref="IndexRow.Length"/> of them. Throws <see cref="CorruptException"/> where its block is damaged.</summary>
+    /// <summary>
+    /// Reads an object's bytes, <see cref="IndexRow.Length"/> of them. Throws <see cref="CorruptException"/> if its block is damaged.
+    /// </summary>
     internal void Read(PackFile file, in IndexRow row, Span<byte> bytes)
     {
         int rawLength = file.RawLength(row.Block);
         if (rawLength == row.Length)
         {
-            // Alone in its block, and read once.
+            // The object is alone in its block, so caching the block would not help another object.
             file.ReadBlock(row.Block, bytes);
         }
         else if (rawLength > LargestKept)
@@ -49,9 +51,11 @@ internal sealed class BlockCache
                 return;
             }
 
-            // What fails to unpack leaves the buffer as nobody's.
+            // If unpacking fails, the buffer belongs to no block.
             file = null;
-            Raw = Raw.Length < rawLength ? GC.AllocateUninitializedArray<byte>(Math.Max(rawLength, PackLayout.BlockTarget + (PackLayout.BlockTarget / 4))) : Raw;
+                Raw = Raw.Length < rawLength
+                    ? GC.AllocateUninitializedArray<byte>(Math.Max(rawLength, PackLayout.BlockTarget + (PackLayout.BlockTarget / 4)))
+                    : Raw;
             wanted.ReadBlock(wantedBlock, Raw.AsSpan(0, rawLength));
             (file, block) = (wanted, wantedBlock);
         }

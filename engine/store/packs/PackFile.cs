@@ -8,13 +8,13 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// Reads one pack. Its index is read into memory at the first look-up, with pread: through a mapping, an unreadable disk
-/// block would be a signal that kills the process instead of an error. Every number is checked before it is used.
+/// Reads one pack. The first look-up reads its index into memory with pread. With a memory mapping, an unreadable disk block would be a
+/// signal that kills the process instead of an error. Every number is checked before it is used.
 /// </summary>
 internal sealed class PackFile : IDisposable
 {
-    // A pack of up to so many bytes is read at once, kept, and closed: a thousand open files cost the kernel tens of
-    // milliseconds, for their table grows with all threads of the process waiting (expand_fdtable of fs/file.c).
+    // A pack of up to this many bytes is read at once, kept in memory, and closed. A thousand open files cost tens of milliseconds, because
+    // all threads of the process wait while the kernel enlarges the table of open files (expand_fdtable of fs/file.c).
     private const int ReadWhole = 16 * 1024;
 
     private readonly SafeFileHandle file;
@@ -47,14 +47,16 @@ internal sealed class PackFile : IDisposable
 
     internal static PackFile Open(SafeFileHandle packs, Digest name, string subject)
     {
-        Sys.Open(packs, PackWriter.FileName(name), OpenFlags.ReadOnly | OpenFlags.NoFollow, out SafeFileHandle file).ThrowIfFailed("openat", subject);
+        Sys.Open(packs, PackWriter.FileName(name), OpenFlags.ReadOnly | OpenFlags.NoFollow, out SafeFileHandle file)
+            .ThrowIfFailed("openat", subject);
         return new PackFile(file, name, subject);
     }
 
-    /// <summary>The row of the object number <paramref name="number"/>, in the order of digests.</summary>
-    internal IndexRow Row(int number) => IndexRow.Read(contents.Value.Index.AsSpan(number * PackLayout.IndexRowSize, PackLayout.IndexRowSize));
+    /// <summary>The row of object number <paramref name="number"/>, in the order of digests.</summary>
+    internal IndexRow Row(int number) =>
+        IndexRow.Read(contents.Value.Index.AsSpan(number * PackLayout.IndexRowSize, PackLayout.IndexRowSize));
 
-    /// <summary>The rows in the order of the objects in the file: unpacking each block once, and front to back.</summary>
+    /// <summary>The rows in the order of the file, so that a reader unpacks each block once and from front to back.</summary>
     internal IndexRow[] RowsInBlockOrder()
     {
         var rows = new IndexRow[Count];
@@ -75,7 +77,7 @@ internal sealed class PackFile : IDisposable
         return row.Digest == digest && number < Count;
     }
 
-    /// <summary>The number of the first object whose digest is not before <paramref name="digest"/>.</summary>
+    /// <summary>The number of the first object whose digest is equal to <paramref name="digest"/> or sorts after it.</summary>
     internal int LowerBound(Digest digest)
     {
         Span<byte> wanted = stackalloc byte[Digest.Size];
@@ -98,7 +100,7 @@ internal sealed class PackFile : IDisposable
         return low;
     }
 
-    /// <summary>Bytes of a block, unpacked.</summary>
+    /// <summary>The length of a block's unpacked bytes.</summary>
     internal int RawLength(int number) => contents.Value.Blocks[number].RawLength;
 
     /// <summary>Reads and unpacks a block.</summary>
@@ -109,7 +111,7 @@ internal sealed class PackFile : IDisposable
         return raw;
     }
 
-    /// <summary>Reads a block and unpacks it into <see cref="RawLength"/> bytes.</summary>
+    /// <summary>Reads a block and unpacks it into <paramref name="raw"/>, which has <see cref="RawLength"/> bytes.</summary>
     internal void ReadBlock(int number, Span<byte> raw)
     {
         BlockRow row = contents.Value.Blocks[number];
@@ -138,7 +140,7 @@ internal sealed class PackFile : IDisposable
         }
     }
 
-    /// <summary>The SHA-256 of the whole file, which should be its name.</summary>
+    /// <summary>The SHA-256 of the whole file. An undamaged pack has it as its name.</summary>
     internal Digest HashWhole()
     {
         using var hash = System.Security.Cryptography.IncrementalHash.CreateHash(System.Security.Cryptography.HashAlgorithmName.SHA256);
@@ -162,7 +164,9 @@ internal sealed class PackFile : IDisposable
 
     internal CorruptException Damaged(string what) => new(subject, what, new Remedy.CheckStore());
 
-    /// <summary>The bytes of a small pack; null where it is not small, or cannot be read, which the first look-up will tell.</summary>
+    /// <summary>
+    /// The bytes of a small pack. Null if the pack is larger or cannot be read; in the second case the first look-up reports the error.
+    /// </summary>
     private static byte[]? TryReadWhole(SafeFileHandle file)
     {
         if (Sys.Stat(file, out FileStatus status) != Errno.None || status.Size > ReadWhole)
@@ -195,14 +199,15 @@ internal sealed class PackFile : IDisposable
         }
 
         ReadExactly(ends[..PackLayout.HeaderSize], 0);
-        bool hasHeader = ends.StartsWith(PackLayout.HeaderMagic) && ends[PackLayout.HeaderMagic.Length..PackLayout.HeaderSize].IndexOfAnyExcept((byte)0) < 0;
+        bool hasHeader = ends.StartsWith(PackLayout.HeaderMagic)
+            && ends[PackLayout.HeaderMagic.Length..PackLayout.HeaderSize].IndexOfAnyExcept((byte)0) < 0;
         ReadExactly(ends, size - PackLayout.FooterSize);
         if (!hasHeader || !PackFooter.TryRead(ends, size, out PackFooter footer))
         {
             throw Damaged("header or footer is not a pack's");
         }
 
-        // The footer's numbers add up to the file's length, so these are no larger than the file.
+        // The footer's numbers add up to the file's length, so neither table is larger than the file.
         long rowBytes = size - PackLayout.FooterSize - footer.TableOffset;
         if (rowBytes > Array.MaxLength)
         {
@@ -216,7 +221,7 @@ internal sealed class PackFile : IDisposable
             throw Damaged("the index does not match its checksum");
         }
 
-        // One behind the other: a small file could otherwise claim the same bytes a million times.
+        // The blocks must follow each other without overlap. Otherwise a small file could claim the same bytes a million times.
         var blocks = new BlockRow[footer.Blocks];
         long end = PackLayout.HeaderSize;
         for (int i = 0; i < blocks.Length; i++)
@@ -249,7 +254,8 @@ internal sealed class PackFile : IDisposable
             bool isInBlock = row.Block >= 0 && row.Block < blocks.Length && row.Offset >= 0 && row.Length >= 0
                 && row.Offset <= blocks[row.Block].RawLength - row.Length;
             bool isSorted = previous.IsEmpty || previous.SequenceCompareTo(index[..Digest.Size]) < 0;
-            bool isKnown = row.Kind is PackedKind.Tree or PackedKind.Commit && index[45..PackLayout.IndexRowSize].IndexOfAnyExcept((byte)0) < 0;
+            bool isKnown = row.Kind is PackedKind.Tree or PackedKind.Commit
+                && index[45..PackLayout.IndexRowSize].IndexOfAnyExcept((byte)0) < 0;
             if (!isInBlock || !isSorted || !isKnown)
             {
                 throw Damaged($"the index row of {row.Digest} is not valid");

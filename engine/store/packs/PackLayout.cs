@@ -4,7 +4,7 @@ using HackTree.Model;
 
 namespace HackTree.Store;
 
-/// <summary>What a pack holds under a digest. The values are those of the format.</summary>
+/// <summary>The kinds of object in a pack. The numbers are those of the format.</summary>
 public enum PackedKind : byte
 {
     /// <summary>A tree's canonical bytes.</summary>
@@ -37,10 +37,10 @@ internal static class PackLayout
     internal const int IndexRowSize = 48;
     internal const int FooterSize = 64;
 
-    /// <summary>Objects are gathered until a block has this many raw bytes; a longer object is a block of its own.</summary>
+    /// <summary>Objects are gathered until a block has this many raw bytes. A longer object has a block of its own.</summary>
     internal const int BlockTarget = 64 * 1024;
 
-    /// <summary>LZ4 cannot shrink bytes by more than this factor: a block that claims more is a lie.</summary>
+    /// <summary>LZ4 cannot compress by more than this factor, so a block that claims more is refused.</summary>
     internal const int MaxRatio = 256;
 
     internal const int FooterChecked = 56;
@@ -51,7 +51,7 @@ internal static class PackLayout
     internal static ReadOnlySpan<byte> FooterMagic => "HTPKEND1"u8;
 }
 
-/// <summary>Where a block stands in a pack.</summary>
+/// <summary>The position of a block in a pack.</summary>
 internal readonly record struct BlockRow(long Offset, int StoredLength, int RawLength, ulong Check)
 {
     internal static BlockRow Read(ReadOnlySpan<byte> row) => new(
@@ -68,7 +68,7 @@ internal readonly record struct BlockRow(long Offset, int StoredLength, int RawL
         BinaryPrimitives.WriteUInt64LittleEndian(row[16..], Check);
     }
 
-    /// <summary>Whether the block lies between header and table and its length can be true.</summary>
+    /// <summary>Whether the block lies between header and table, and its lengths are possible.</summary>
     internal bool IsPlausible(long tableOffset) =>
         Offset >= PackLayout.HeaderSize
         && StoredLength > 0
@@ -78,7 +78,7 @@ internal readonly record struct BlockRow(long Offset, int StoredLength, int RawL
         && RawLength <= Math.Max(Tree.MaxLength, PackLayout.BlockTarget);
 }
 
-/// <summary>Where an object stands in a pack's blocks.</summary>
+/// <summary>The position of an object in a pack's blocks.</summary>
 internal readonly record struct IndexRow(Digest Digest, int Block, int Offset, int Length, PackedKind Kind)
 {
     internal static IndexRow Read(ReadOnlySpan<byte> row) => new(
@@ -113,7 +113,8 @@ internal readonly record struct PackFooter(int Blocks, int Objects, long TableOf
         BinaryPrimitives.WriteInt64LittleEndian(bytes[16..], TableOffset);
         BinaryPrimitives.WriteInt64LittleEndian(bytes[24..], IndexOffset);
         BinaryPrimitives.WriteUInt64LittleEndian(bytes[32..], Check);
-        BinaryPrimitives.WriteUInt64LittleEndian(bytes[PackLayout.FooterChecked..], XxHash3.HashToUInt64(bytes[..PackLayout.FooterChecked]));
+        ulong check = XxHash3.HashToUInt64(bytes[..PackLayout.FooterChecked]);
+        BinaryPrimitives.WriteUInt64LittleEndian(bytes[PackLayout.FooterChecked..], check);
     }
 
     /// <summary>False unless the footer is whole and every number in it fits a file of <paramref name="fileLength"/> bytes.</summary>

@@ -3,8 +3,8 @@ using HackTree.Model;
 namespace HackTree.Store;
 
 /// <summary>
-/// The packs that were there at one look. Where there are many, most are small (each commit makes one, until gc merges them):
-/// the objects of those are found in one dictionary instead of one search for each pack.
+/// The packs that a store had when it was last looked at. Each commit makes one pack, and gc merges them later. So if there are many, most
+/// are small, and one dictionary finds the objects of all small packs instead of one search for each pack.
 /// </summary>
 internal sealed class PackSet
 {
@@ -19,14 +19,14 @@ internal sealed class PackSet
         parts = new(Divide);
     }
 
-    /// <summary>All of them.</summary>
+    /// <summary>All packs.</summary>
     internal PackFile[] Files { get; }
 
-    /// <summary>One of the small packs that has the object, with its row; null where none has.</summary>
+    /// <summary>A small pack that has the object, with the object's row; null if none has it.</summary>
     internal (PackFile File, IndexRow Row)? FindSmall(Digest digest) =>
         parts.Value.Small.TryGetValue(digest, out (PackFile, IndexRow) found) ? found : null;
 
-    /// <summary>The packs that <see cref="FindSmall"/> does not know of: large ones, and those that cannot be read.</summary>
+    /// <summary>The packs that <see cref="FindSmall"/> does not search: large packs, and packs that cannot be read.</summary>
     internal PackFile[] Others => parts.Value.Others;
 
     private (Dictionary<Digest, (PackFile File, IndexRow Row)> Small, PackFile[] Others) Divide()
@@ -64,7 +64,7 @@ internal sealed class PackSet
         }
         catch (CorruptException)
         {
-            // Whoever looks for something in it will be told.
+            // The first look-up reports the damage.
             return false;
         }
     }

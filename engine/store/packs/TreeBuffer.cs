@@ -1,6 +1,6 @@
 namespace HackTree.Store;
 
-/// <summary>Memory for one tree, for those who read many and keep none: the next that is read into it overwrites it.</summary>
+/// <summary>Memory for one tree, for callers that read many trees and keep none. Reading the next tree overwrites the memory.</summary>
 public sealed class TreeBuffer
 {
     private byte[] bytes = [];
@@ -9,7 +9,8 @@ public sealed class TreeBuffer
     {
         if (bytes.Length < length)
         {
-            bytes = GC.AllocateUninitializedArray<byte>((int)Math.Min(Array.MaxLength, System.Numerics.BitOperations.RoundUpToPowerOf2((uint)length)));
+            uint capacity = System.Numerics.BitOperations.RoundUpToPowerOf2((uint)length);
+            bytes = GC.AllocateUninitializedArray<byte>((int)Math.Min(Array.MaxLength, capacity));
         }
 
         return bytes.AsMemory(0, length);

@@ -2,15 +2,15 @@ using HackTree.Model;
 
 namespace HackTree.Store;
 
-/// <summary>Called for each entry of a walk; answers whether to go into it, where it is a directory.</summary>
+/// <summary>Called for each entry of a walk. For a directory, the result says whether to walk into it.</summary>
 /// <param name="path">The entry's path, its name included; valid during the call.</param>
 /// <param name="entry">The entry; valid during the call.</param>
 public delegate bool TreeVisitor(PathBuffer path, in TreeEntry entry);
 
-/// <summary>Walks stored trees, each directory before what is in it and names in order.</summary>
+/// <summary>Walks stored trees: each directory before its entries, names in order.</summary>
 public static class TreeWalk
 {
-    // As many as the kernel follows (path_resolution(7)).
+    // The kernel follows as many (path_resolution(7)).
     private const int MaxLinks = 40;
 
     /// <summary>Visits everything below the tree <paramref name="root"/>.</summary>
@@ -47,8 +47,8 @@ public static class TreeWalk
     }
 
     /// <summary>
-    /// Finds the entry at <paramref name="path"/> below a root; the empty path is the root directory itself. Answers
-    /// false where there is none. Symbolic links are not followed.
+    /// Finds the entry at <paramref name="path"/> below a root; false if there is none. The empty path stands for the root directory.
+    /// Symbolic links are not followed.
     /// </summary>
     public static bool TryFind(Packs packs, Commit commit, ReadOnlySpan<byte> path, out TreeEntry entry)
     {
@@ -74,8 +74,8 @@ public static class TreeWalk
     }
 
     /// <summary>
-    /// As <see cref="TryFind"/>, following symbolic links as a process with that root would: an absolute target begins at
-    /// the tree's top, and .. does not lead above it. Throws <see cref="StoreException"/> where they go round in a circle.
+    /// Finds an entry like <see cref="TryFind"/>, but follows symbolic links as a process in that root would: an absolute target starts at the
+    /// top of the tree, and ".." does not lead above it. Throws <see cref="StoreException"/> if the links form a circle.
     /// </summary>
     public static bool TryFollow(Packs packs, Commit commit, ReadOnlySpan<byte> path, out TreeEntry entry)
     {
@@ -105,7 +105,8 @@ public static class TreeWalk
                 {
                     if (++links > MaxLinks)
                     {
-                        throw new StoreException($"'{ByteText.Quote(path)}' leads through more than {MaxLinks} symbolic links: they may go round in a circle");
+                    throw new StoreException(
+                        $"'{ByteText.Quote(path)}' leads through more than {MaxLinks} symbolic links: they may go round in a circle");
                     }
 
                     bool isAbsolute = entry.Target.StartsWith((byte)'/');

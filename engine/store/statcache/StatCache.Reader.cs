@@ -4,7 +4,9 @@ namespace HackTree.Store;
 
 public sealed partial class StatCache
 {
-    /// <summary>Looks up and adds, for one thread. Allocates nothing unless the cache is larger than what of it is kept in memory.</summary>
+    /// <summary>
+    /// Looks up and adds files, for one thread. It allocates only when the cache is larger than the part that is kept in memory.
+    /// </summary>
     public sealed class Reader : IDisposable
     {
         private readonly StatCacheTable? table;
@@ -16,15 +18,14 @@ public sealed partial class StatCache
             session = table?.NewSession();
         }
 
-        /// <summary>How many files were asked for.</summary>
+        /// <summary>The number of look-ups.</summary>
         internal long Asked { get; private set; }
 
-        /// <summary>How many were added.</summary>
+        /// <summary>The number of added files.</summary>
         internal long Added { get; private set; }
 
         /// <summary>
-        /// What was found in a file when it had this status: a hit only where device, inode, size and both times are the
-        /// same as then.
+        /// Finds what is known about a file with this status. It is a hit only if device, inode, size and both times are unchanged.
         /// </summary>
         public bool TryFind(in FileStatus status, out CachedFile found)
         {
@@ -37,9 +38,9 @@ public sealed partial class StatCache
         }
 
         /// <summary>
-        /// Remembers what is in a file that has this status. Ignored where it was changed too shortly before
-        /// <paramref name="statTaken"/>, the clock's time just before the status was taken, to be told from a file that
-        /// is being changed. The content must have been read after that, and the status be the same after it.
+        /// Remembers what is in a file with this status. Files that changed too shortly before <paramref name="statTaken"/> are ignored, because
+        /// they may still be changing. <paramref name="statTaken"/> is the time just before the status was taken. The caller must have read the
+        /// content after that, and must have seen the same status afterwards.
         /// </summary>
         public void Add(in FileStatus status, in CachedFile file, FileTime statTaken)
         {
@@ -54,7 +55,7 @@ public sealed partial class StatCache
             Added++;
         }
 
-        /// <summary>Ends it: from then on everything is a miss.</summary>
+        /// <summary>Ends the session. From then on every look-up is a miss.</summary>
         public void Dispose()
         {
             session?.Dispose();

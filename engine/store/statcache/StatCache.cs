@@ -6,22 +6,22 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// What lets an unchanged file skip being read: (device, inode) -> size, times, blob digest. Never the truth; any doubt
-/// means a miss. It answers what a file's content was when its status was as given; whether the store has that blob is
-/// for the caller to see. Open it for one command; each thread has a <see cref="Reader"/>.
+/// Lets a commit skip reading unchanged files: it maps (device, inode) to size, times and blob digest. The cache is never the truth: when
+/// anything is uncertain, the look-up is a miss. It tells which content a file had at a given status; the caller must check whether the
+/// store has that blob. It is opened for one command, and each thread has its own <see cref="Reader"/>.
 /// </summary>
 public sealed partial class StatCache : IDisposable
 {
-    // Hash table: bytes for each record, and its bounds. 2 GiB would be lost on reading it back.
+    // The size of the hash table: bytes for each record, and its bounds. A table of 2 GiB could be written but not read back.
     private const int IndexBytesPerRecord = 16;
     private const long SmallestIndex = 1024 * 1024;
     private const long LargestIndex = 1024 * 1024 * 1024;
 
-    // Files that are gone leave their records behind. When there are so many times more than one run needs, all go.
+    // Deleted files leave their records behind. When there are this many times more records than one run needs, the cache begins empty.
     private const int MostRecordsPerNeeded = 4;
     private const long RecordsAlwaysAllowed = 512 * 1024;
 
-    // A cache must not be what fills a disk.
+    // The cache stops growing when the filesystem has less space left than this.
     private const long FreeBytesKept = 64 * 1024 * 1024;
 
     private readonly string path;
@@ -36,22 +36,22 @@ public sealed partial class StatCache : IDisposable
 
     private StatCache(string path) => this.path = path;
 
-    /// <summary>Whether it can be used at all.</summary>
+    /// <summary>Whether the cache can be used.</summary>
     public bool IsEnabled => table is not null;
 
-    /// <summary>Why not, in words; null where it can.</summary>
+    /// <summary>Why the cache cannot be used, in words; null if it can.</summary>
     public string? Disabled { get; private set; }
 
-    /// <summary>Why it begins empty, in words; null where it does not.</summary>
+    /// <summary>Why the cache begins empty, in words; null if it does not.</summary>
     public string? Emptied { get; private set; }
 
     /// <summary>
-    /// Opens the cache of a store. Never fails for the cache's sake: where another process has it, or the store is not
-    /// writable or nearly full, it is disabled; where what is there is damaged, it is thrown away and begins empty.
+    /// Opens the cache of a store. It never fails because of the cache. The cache is disabled if another process uses it, or if the store is
+    /// not writable or nearly full. A damaged cache is thrown away and begins empty.
     /// </summary>
-    /// <param name="storeDirectory">The store's directory; stays the caller's.</param>
+    /// <param name="storeDirectory">The store's directory. The caller keeps owning it.</param>
     /// <param name="storePath">Its path.</param>
-    /// <param name="expectedEntries">How many files there will be, about; 0 where that is not known. Sets the size of a new hash table.</param>
+    /// <param name="expectedEntries">The approximate number of files; 0 if it is not known. It sets the size of a new hash table.</param>
     public static StatCache Open(SafeFileHandle storeDirectory, string storePath, long expectedEntries)
     {
         var cache = new StatCache($"{storePath}/cache");
@@ -67,7 +67,7 @@ public sealed partial class StatCache : IDisposable
         return cache;
     }
 
-    /// <summary>Makes the way in for one thread. It may be disposed before or by <see cref="Save"/>.</summary>
+    /// <summary>Makes a reader for one thread. The caller may dispose of it before <see cref="Save"/>, which otherwise does so.</summary>
     public Reader NewSession()
     {
         var reader = new Reader(table);
@@ -80,8 +80,8 @@ public sealed partial class StatCache : IDisposable
     }
 
     /// <summary>
-    /// Keeps what was added for later commands. No thread may use its <see cref="Reader"/> any more. False where that
-    /// could not be; then what was there is as it was, or thrown away.
+    /// Saves what was added, for later commands. No thread may use its <see cref="Reader"/> any more. False if that fails: then the saved
+    /// cache is either unchanged or thrown away.
     /// </summary>
     public bool Save()
     {
@@ -108,14 +108,14 @@ public sealed partial class StatCache : IDisposable
         }
         catch (Exception e) when (e is IOException or StoreException or UnauthorizedAccessException or CryptographicException)
         {
-            // The last is FASTER's Guid.NewGuid without a /dev/urandom.
+            // CryptographicException comes from FASTER's Guid.NewGuid if there is no /dev/urandom.
             Disable(e.Message);
         }
 
         return false;
     }
 
-    /// <summary>Closes it; what was not saved is lost.</summary>
+    /// <summary>Closes the cache. Unsaved additions are lost.</summary>
     public void Dispose()
     {
         EndReaders();
@@ -123,7 +123,7 @@ public sealed partial class StatCache : IDisposable
         table = null;
         directory?.Dispose();
 
-        // Last: whoever gets the lock then finds nobody at work.
+        // The lock goes last, so that the next process finds nobody at work.
         lockFile?.Dispose();
     }
 
@@ -135,9 +135,11 @@ public sealed partial class StatCache : IDisposable
             errno.ThrowIfFailed("mkdirat", path);
         }
 
-        Sys.Open(store, "cache"u8, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle opened).ThrowIfFailed("openat", path);
+        Sys.Open(store, "cache"u8, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle opened)
+            .ThrowIfFailed("openat", path);
         directory = opened;
-        Sys.Open(directory, "lock"u8, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.NoFollow, out SafeFileHandle file, FileModes.PrivateFile).ThrowIfFailed("openat", $"{path}/lock");
+        const OpenFlags LockFlags = OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.NoFollow;
+        Sys.Open(directory, "lock"u8, LockFlags, out SafeFileHandle file, FileModes.PrivateFile).ThrowIfFailed("openat", $"{path}/lock");
         lockFile = file;
         errno = Sys.Lock(lockFile, LockKind.Exclusive, wait: false);
         if (errno == Errno.EAGAIN)
@@ -151,7 +153,9 @@ public sealed partial class StatCache : IDisposable
         long limit = Math.Max(RecordsAlwaysAllowed, MostRecordsPerNeeded * (found?.LargestRun ?? 0));
         if (found is null || found.Records > limit || !TryOpen(found))
         {
-            Emptied = found is null ? "there is none that is whole" : found.Records > limit ? "too much in it is of no use any more" : "it is damaged";
+            Emptied = found is null ? "there is none that is whole"
+                : found.Records > limit ? "most of its records are no longer needed"
+                : "it is damaged";
             Begin(expectedEntries);
         }
         else
@@ -162,7 +166,7 @@ public sealed partial class StatCache : IDisposable
 
     private bool TryOpen(StatCacheManifest found)
     {
-        // A table that has become too small is made anew from the log, which takes a while once.
+        // A hash table that has become too small is rebuilt from the log, which takes a while once.
         bool isOutgrown = found.Records * IndexBytesPerRecord > 2 * found.IndexSize;
         indexSize = isOutgrown ? IndexSizeFor(found.Records) : found.IndexSize;
         var log = new StatCacheFile(directory!, found.Log, found.LogLength, found.LogSums, MayGrow);
@@ -186,7 +190,7 @@ public sealed partial class StatCache : IDisposable
     {
         long records = saved.Records;
 
-        // The log's end is read at every start; the index is written anew when that becomes much.
+        // Each start reads the part of the log that the index does not cover. The index is written again when that part becomes large.
         bool isIndexNew = manifest is null || manifest.IndexSize != indexSize || records > manifest.IndexedRecords + (records / 10);
         string indexName = isIndexNew ? NewName("index") : manifest!.Index;
         StatCacheFile? index = isIndexNew ? new StatCacheFile(directory!, indexName, 0, [], MayGrow) : null;
@@ -225,7 +229,9 @@ public sealed partial class StatCache : IDisposable
         return true;
     }
 
-    /// <summary>What cannot be written leaves things as they were; what cannot be trusted goes.</summary>
+    /// <summary>
+    /// Ends the use of a table that could not be saved. A damaged cache is deleted; otherwise the saved cache stays as it was.
+    /// </summary>
     private void GiveUp(StatCacheTable given)
     {
         bool isDamaged = given.IsDamaged;

@@ -7,14 +7,14 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// A file of the stat cache, of which a part is known by checksums: each stretch of it is compared when it is first read.
-/// Nothing here throws, since who reads and writes is a library that hangs on errors: what cannot be read or is not what
-/// it was makes the file <see cref="IsDamaged"/> for good and reads as zeros, what cannot be written makes it
-/// <see cref="IsIncomplete"/>, and the owner asks afterwards. Thread-safe but for <see cref="Sums"/>.
+/// A file of the stat cache, part of which is covered by checksums: each stretch of that part is compared when it is first read. Its
+/// methods never throw, because the library that calls them hangs on errors. If something cannot be read, or differs from its checksum,
+/// the file becomes <see cref="IsDamaged"/> for good and reads as zeros. If something cannot be written, the file becomes
+/// <see cref="IsIncomplete"/>. The owner asks for both afterwards. Thread-safe, except for <see cref="Sums"/>.
 /// </summary>
 /// <remarks>
-/// Why whole stretches and not only the values in them: what lies between the values are addresses of others, and the
-/// library follows them unseen. A wrong one ends the process, or never ends.
+/// Whole stretches are compared, not only the values, because addresses of other records lie between the values. The library follows an
+/// address without a check, and a wrong one ends the process or makes it hang.
 /// </remarks>
 internal sealed class StatCacheFile : IDisposable
 {
@@ -32,12 +32,12 @@ internal sealed class StatCacheFile : IDisposable
     private volatile bool isDamaged;
     private volatile bool isIncomplete;
 
-    /// <summary>Opens a file that is there, or stands for one that is made at the first write where there are no sums.</summary>
-    /// <param name="directory">Where it is; stays the caller's.</param>
-    /// <param name="name">Its name.</param>
-    /// <param name="knownLength">The bytes that the sums tell of.</param>
-    /// <param name="knownSums">The XXH3 of each stretch of those, 8 bytes each, little-endian.</param>
-    /// <param name="mayGrow">Whether so many more bytes may be written.</param>
+    /// <summary>Opens an existing file. Without checksums, it stands for a new file, which the first write makes.</summary>
+    /// <param name="directory">The cache's directory. The caller keeps owning it.</param>
+    /// <param name="name">The file's name.</param>
+    /// <param name="knownLength">The number of bytes that the checksums cover.</param>
+    /// <param name="knownSums">The XXH3 of each stretch of those bytes, 8 bytes each, little-endian.</param>
+    /// <param name="mayGrow">Says whether the given number of further bytes may be written.</param>
     internal StatCacheFile(SafeFileHandle directory, string name, long knownLength, byte[] knownSums, Func<long, bool> mayGrow)
     {
         this.directory = directory;
@@ -49,13 +49,13 @@ internal sealed class StatCacheFile : IDisposable
         isDamaged = knownSums.Length != compared.Length * sizeof(ulong) || (knownLength > 0 && !TryOpen());
     }
 
-    /// <summary>Whether something in it was not as it should be.</summary>
+    /// <summary>Whether something could not be read, or differed from its checksum.</summary>
     internal bool IsDamaged => isDamaged;
 
-    /// <summary>Whether something is missing that should have been written. What its sums tell of is as before.</summary>
+    /// <summary>Whether something could not be written. The part that the checksums cover is unchanged.</summary>
     internal bool IsIncomplete => isIncomplete;
 
-    /// <summary>How far it was written to.</summary>
+    /// <summary>The end of the last write, in bytes from the start of the file.</summary>
     internal long Length { get; private set; }
 
     internal void Read(Span<byte> destination, long offset)
@@ -81,7 +81,7 @@ internal sealed class StatCacheFile : IDisposable
             writtenSinceAsked -= bytes.Length;
             if (writtenSinceAsked < 0)
             {
-                // Asking costs a system call, and hashing files goes on meanwhile.
+                // Asking costs a system call, so one answer covers 8 MiB. Other threads go on hashing files meanwhile.
                 const int Stride = 8 * 1024 * 1024;
                 writtenSinceAsked = Stride;
                 isIncomplete |= !mayGrow(bytes.Length + Stride);
@@ -95,7 +95,9 @@ internal sealed class StatCacheFile : IDisposable
         }
     }
 
-    /// <summary>The sums of the first bytes, for the next who opens it; empty where they cannot be had.</summary>
+    /// <summary>
+    /// The checksums of the first <paramref name="length"/> bytes, for the next run. If the file cannot be read, it becomes damaged.
+    /// </summary>
     internal byte[] Sums(long length)
     {
         var sums = new byte[Stretches(length) * sizeof(ulong)];
@@ -124,7 +126,7 @@ internal sealed class StatCacheFile : IDisposable
         return sums;
     }
 
-    /// <summary>Takes back all that was written behind what the sums tell of.</summary>
+    /// <summary>Removes everything that was written behind the part that the checksums cover.</summary>
     internal void Shorten()
     {
         if (file is not null)
@@ -154,7 +156,7 @@ internal sealed class StatCacheFile : IDisposable
         return errno == Errno.None;
     }
 
-    /// <summary>Compares what was not yet of the stretches that lie, whole or in part, before <paramref name="end"/>.</summary>
+    /// <summary>Compares the stretches that begin before <paramref name="end"/> and have not been compared yet.</summary>
     private bool Compare(ReadOnlySpan<byte> read, long offset, long end)
     {
         for (long start = offset / StretchLength * StretchLength; start < end; start += StretchLength)

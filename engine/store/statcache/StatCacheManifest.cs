@@ -4,8 +4,8 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// What makes the files of the stat cache readable: cache/manifest, checked JSON. It is replaced atomically, and what it
-/// does not name is litter; so a cache is as one run left it, or empty.
+/// Says which files make up the stat cache and what they must contain: cache/manifest, checked JSON. It is replaced atomically, and files
+/// that it does not name are deleted. So the cache is either as one run left it, or empty.
 /// </summary>
 internal sealed record StatCacheManifest
 {
@@ -13,28 +13,28 @@ internal sealed record StatCacheManifest
 
     private const int MaxLength = 16 * 1024 * 1024;
 
-    /// <summary>The layout of the cache's files, whose sizes it stands for too.</summary>
+    /// <summary>The layout of the cache's files, including the sizes of key and value.</summary>
     public int Version { get; init; } = CurrentVersion;
 
-    /// <summary>The file of records.</summary>
+    /// <summary>The name of the file of records.</summary>
     public required string Log { get; init; }
 
-    /// <summary>The bytes of it that count.</summary>
+    /// <summary>The number of bytes of the file that count.</summary>
     public required long LogLength { get; init; }
 
-    /// <summary>The sums of those, see <see cref="StatCacheFile"/>.</summary>
+    /// <summary>The checksums of those bytes (<see cref="StatCacheFile"/>).</summary>
     public required byte[] LogSums { get; init; }
 
-    /// <summary>The library's name for the state of the log, and what it says of it.</summary>
+    /// <summary>FASTER's name for the state of the log, and its description of that state.</summary>
     public required Guid LogToken { get; init; }
 
     /// <inheritdoc cref="LogToken"/>
     public required byte[] LogInfo { get; init; }
 
-    /// <summary>Records in the log, also those that later ones stand in for.</summary>
+    /// <summary>The number of records in the log, including replaced ones.</summary>
     public required long Records { get; init; }
 
-    /// <summary>The file of the hash table.</summary>
+    /// <summary>The name of the file of the hash table.</summary>
     public required string Index { get; init; }
 
     /// <inheritdoc cref="LogLength"/>
@@ -49,18 +49,18 @@ internal sealed record StatCacheManifest
     /// <inheritdoc cref="LogToken"/>
     public required byte[] IndexInfo { get; init; }
 
-    /// <summary>The size of the hash table in memory.</summary>
+    /// <summary>The size of the hash table in memory, in bytes.</summary>
     public required long IndexSize { get; init; }
 
-    /// <summary>Records that it knows; those behind are found by reading the log's end.</summary>
+    /// <summary>The number of records in the hash table. Later records are found by reading the end of the log.</summary>
     public required long IndexedRecords { get; init; }
 
-    /// <summary>The most files that one run asked for since the cache was begun.</summary>
+    /// <summary>The largest number of files that one run asked for since the cache was begun.</summary>
     public required long LargestRun { get; init; }
 
     private static ReadOnlySpan<byte> Name => "manifest"u8;
 
-    /// <summary>Reads it; null where there is none that is whole and of this version, or something else in its place.</summary>
+    /// <summary>Reads the manifest; null if there is none that is whole and of this version.</summary>
     internal static StatCacheManifest? TryRead(SafeFileHandle directory, string path)
     {
         try
@@ -78,12 +78,15 @@ internal sealed record StatCacheManifest
     internal void Write(SafeFileHandle directory, string path) =>
         AtomicFile.Write(directory, directory, Name, Encode(), $"{path}/manifest");
 
-    /// <summary>Removes all that it does not name, or all there is: what a killed run left, and what is no longer wanted.</summary>
+    /// <summary>
+    /// Removes every file that the manifest does not name: what a killed run left, and what is no longer needed. Without a manifest it removes
+    /// all files.
+    /// </summary>
     internal static void RemoveOthers(SafeFileHandle directory, string path, StatCacheManifest? manifest)
     {
         if (manifest is null)
         {
-            // First of all, so that it never names what is gone.
+            // The manifest goes first, so that it never names a missing file.
             Sys.Unlink(directory, Name);
         }
 

@@ -5,16 +5,16 @@ using HackTree.Model;
 
 namespace HackTree.Store;
 
-/// <summary>What the stat cache knows of an unchanged file.</summary>
+/// <summary>What the stat cache knows about an unchanged file.</summary>
 /// <param name="Blob">The digest of its content.</param>
-/// <param name="HasXattrs">Whether it has extended attributes, so that they must be read.</param>
+/// <param name="HasXattrs">Whether the file has extended attributes, which then must be read.</param>
 public readonly record struct CachedFile(Digest Blob, bool HasXattrs);
 
-/// <summary>What the stat cache finds a file by.</summary>
+/// <summary>The key of a file in the stat cache.</summary>
 [StructLayout(LayoutKind.Sequential, Size = 16)]
 internal readonly record struct StatCacheKey(ulong Device, ulong Inode)
 {
-    /// <summary>Spreads keys evenly: inode numbers are neighbours.</summary>
+    /// <summary>A hash that spreads neighbouring inode numbers evenly.</summary>
     internal long Hash()
     {
         ReadOnlySpan<StatCacheKey> key = [this];
@@ -23,7 +23,7 @@ internal readonly record struct StatCacheKey(ulong Device, ulong Inode)
 }
 
 /// <summary>
-/// What the stat cache keeps of a file: what its status was, and what was found in it. 64 bytes; its layout is in FORMAT.md.
+/// A record of the stat cache: a file's status, and what was found in the file. 64 bytes; FORMAT.md has the layout.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Size = 64)]
 internal readonly record struct StatCacheValue
@@ -49,10 +49,10 @@ internal readonly record struct StatCacheValue
         this.check = check;
     }
 
-    /// <summary>What is in there.</summary>
+    /// <summary>What was found in the file.</summary>
     internal CachedFile File => new(blob, (sizeAndFlag & XattrBit) != 0);
 
-    /// <summary>Makes the value for a file; false where its times are out of range.</summary>
+    /// <summary>Makes the record of a file; false if its times are out of range.</summary>
     internal static bool TryMake(StatCacheKey key, in FileStatus status, in CachedFile file, out StatCacheValue value)
     {
         value = default;
@@ -67,7 +67,7 @@ internal readonly record struct StatCacheValue
         return true;
     }
 
-    /// <summary>Whether this is of a file with that status, and as it was written.</summary>
+    /// <summary>Whether the record is undamaged and belongs to a file with that status.</summary>
     internal bool IsOf(StatCacheKey key, in FileStatus status) =>
         (sizeAndFlag & ~XattrBit) == (ulong)status.Size
         && TryPack(status.ModifyTime, out long modifiedNow) && modified == modifiedNow

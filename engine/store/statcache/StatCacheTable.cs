@@ -5,15 +5,14 @@ using HackTree.Linux;
 namespace HackTree.Store;
 
 /// <summary>
-/// The hash table of the stat cache on FASTER, the one file that knows it. FASTER gets its files from here and names none
-/// of its own: they are read with their sums compared, and told that all went well whatever happened, since an error
-/// makes it hang; <see cref="IsSound"/> tells the truth.
+/// The hash table of the stat cache, made with FASTER. This is the only file that uses FASTER. FASTER gets its files from here, and their
+/// checksums are compared when it reads. Since an error makes FASTER hang, it is told that every operation succeeded; whether that is true
+/// is in <see cref="IsSound"/>.
 /// </summary>
 /// <remarks>
-/// Why no locking (ConcurrencyControlMode.None) with several threads that look up and add: a record is filled before a
-/// compare-and-swap puts it at the head of its chain, and none is ever written again, because <see cref="Functions"/>
-/// refuses to update in place. So a reader sees a record whole or not at all, and of two that add the same key one's
-/// record stands behind the other's.
+/// Several threads look up and add without locks (ConcurrencyControlMode.None). This is safe because a record is filled before a
+/// compare-and-swap puts it at the head of its chain, and a record is never written again: <see cref="Functions"/> refuses to update in
+/// place. So a reader sees a record whole or not at all. If two threads add the same key, one record stands behind the other.
 /// </remarks>
 internal sealed class StatCacheTable : IDisposable
 {
@@ -22,7 +21,7 @@ internal sealed class StatCacheTable : IDisposable
 
     private const int PageSize = 256 * 1024;
 
-    // What is kept in memory of the log. The rest is read from the file, at five to ten times the cost and with some garbage.
+    // The part of the log that is kept in memory. The rest is read from the file, which costs five to ten times as much and allocates.
     private const int MemoryPages = 128;
     private const int PreloadedPages = MemoryPages - 16;
     private const long FirstAddress = 64;
@@ -54,16 +53,16 @@ internal sealed class StatCacheTable : IDisposable
         table = new FasterKV<StatCacheKey, StatCacheValue>(settings);
     }
 
-    /// <summary>Whether everything read was what had been written, and everything written arrived.</summary>
+    /// <summary>Whether everything that was read matched its checksum, and everything that was written arrived.</summary>
     internal bool IsSound => !IsDamaged && !log.IsIncomplete && !checkpoints.IsIncomplete && !isStuck;
 
-    /// <summary>Whether something was read that was not what had been written.</summary>
+    /// <summary>Whether something that was read did not match its checksum.</summary>
     internal bool IsDamaged => log.IsDamaged || checkpoints.IsDamaged;
 
-    /// <summary>Bytes of the log, as addresses count.</summary>
+    /// <summary>The length of the log in bytes, in FASTER's addresses.</summary>
     internal long LogLength => table.Log.TailAddress;
 
-    /// <summary>Records in the log, within a few.</summary>
+    /// <summary>The approximate number of records in the log.</summary>
     internal long Records => (LogLength - FirstAddress) / RecordLength;
 
     /// <summary>An empty table.</summary>
@@ -71,8 +70,8 @@ internal sealed class StatCacheTable : IDisposable
         new(log, new Checkpoints(null, null), indexSize);
 
     /// <summary>
-    /// The table that a manifest names; without an index, or for another size of it, a new index is made from the log.
-    /// Null where anything is in doubt.
+    /// Opens the table that a manifest names; null if anything is wrong with it. Without an index, or for another size of the index, a new
+    /// index is made from the log.
     /// </summary>
     [SuppressMessage("Design", "CA1031", Justification = "Recovery of damaged state fails in any way, and each means the same.")]
     internal static StatCacheTable? TryOpen(StatCacheFile log, StatCacheFile? index, StatCacheManifest manifest, long indexSize)
@@ -99,8 +98,8 @@ internal sealed class StatCacheTable : IDisposable
     internal Session NewSession() => new(table);
 
     /// <summary>
-    /// Writes what is new to the log, and the whole index where a file for it is given. Sessions must be at rest. False
-    /// where that failed; then the table is not sound any more, but what is in the files is as before.
+    /// Writes what is new to the log, and the whole index if a file for it is given. No session may be at work. False if that fails: then the
+    /// table is no longer sound, but the part of the files that the manifest covers is unchanged.
     /// </summary>
     [SuppressMessage("Design", "CA1031", Justification = "A checkpoint fails in any way, and each means the same.")]
     internal bool Save(StatCacheFile? index)
@@ -112,7 +111,7 @@ internal sealed class StatCacheTable : IDisposable
                 ? table.TryInitiateHybridLogCheckpoint(out _, CheckpointType.FoldOver)
                 : table.TryInitiateFullCheckpoint(out _, CheckpointType.FoldOver);
 
-            // On a thread of its own: what hangs there must not hang here.
+            // FASTER may hang, so it runs on another thread.
             isStuck = !isStarted || !Task.Run(() => table.CompleteCheckpointAsync().AsTask()).Wait(Patience);
         }
         catch (Exception)
@@ -123,20 +122,20 @@ internal sealed class StatCacheTable : IDisposable
         return IsSound;
     }
 
-    /// <summary>See <see cref="StatCacheFile.Sums"/>.</summary>
+    /// <summary>The checksums of the log (<see cref="StatCacheFile.Sums"/>).</summary>
     internal byte[] LogSums(long length) => log.Sums(length);
 
-    /// <summary>Takes back what was written since it was opened; nothing may use it any more.</summary>
+    /// <summary>Removes what was written since the table was opened. Nothing may use the table afterwards.</summary>
     internal void Undo()
     {
-        // One that is stuck may go on writing; what it leaves behind the log's end hurts nobody.
+        // A table that hangs may go on writing. What it writes behind the log's end does no harm.
         if (!isStuck)
         {
             log.Shorten();
         }
     }
 
-    /// <summary>Writes the library's words on the last <see cref="Save"/> into a manifest.</summary>
+    /// <summary>Puts FASTER's description of the last <see cref="Save"/> into a manifest.</summary>
     internal StatCacheManifest Describe(StatCacheManifest manifest) => manifest with
     {
         LogToken = checkpoints.LogToken,
@@ -147,7 +146,7 @@ internal sealed class StatCacheTable : IDisposable
 
     public void Dispose()
     {
-        // One that is stuck would wait for itself; the process ends soon.
+        // Disposing of a table that hangs would wait forever. The process ends soon anyway.
         if (!isStuck)
         {
             table.Dispose();
@@ -157,7 +156,7 @@ internal sealed class StatCacheTable : IDisposable
         log.Dispose();
     }
 
-    /// <summary>Looks up and adds, for one thread at a time.</summary>
+    /// <summary>Looks up and adds records, for one thread at a time.</summary>
     internal sealed class Session : IDisposable
     {
         private readonly ClientSession<StatCacheKey, StatCacheValue, StatCacheValue, StatCacheValue, Empty, Functions> session;
@@ -183,7 +182,9 @@ internal sealed class StatCacheTable : IDisposable
 
         public void Dispose() => session.Dispose();
 
-        /// <summary>The device has answered already; this hands the answer over. The reference given to Read is never filled.</summary>
+        /// <summary>
+        /// Takes the answer to a look-up that went to the file. The device has answered already; FASTER never fills the reference given to Read.
+        /// </summary>
         private bool TryFindInFile(out StatCacheValue value)
         {
             value = default;
@@ -197,20 +198,24 @@ internal sealed class StatCacheTable : IDisposable
 
     private sealed class Functions : FunctionsBase<StatCacheKey, StatCacheValue, StatCacheValue, StatCacheValue, Empty>
     {
-        public override bool SingleReader(ref StatCacheKey key, ref StatCacheValue input, ref StatCacheValue value, ref StatCacheValue dst, ref ReadInfo readInfo)
+        public override bool SingleReader(
+            ref StatCacheKey key, ref StatCacheValue input, ref StatCacheValue value, ref StatCacheValue dst, ref ReadInfo readInfo)
         {
             dst = value;
             return true;
         }
 
-        public override bool ConcurrentReader(ref StatCacheKey key, ref StatCacheValue input, ref StatCacheValue value, ref StatCacheValue dst, ref ReadInfo readInfo)
+        public override bool ConcurrentReader(
+            ref StatCacheKey key, ref StatCacheValue input, ref StatCacheValue value, ref StatCacheValue dst, ref ReadInfo readInfo)
         {
             dst = value;
             return true;
         }
 
-        /// <summary>Refuses: FASTER then appends a record.</summary>
-        public override bool ConcurrentWriter(ref StatCacheKey key, ref StatCacheValue input, ref StatCacheValue src, ref StatCacheValue dst, ref StatCacheValue output, ref UpsertInfo upsertInfo) => false;
+        /// <summary>Refuses to update in place, so FASTER appends a record.</summary>
+        public override bool ConcurrentWriter(
+            ref StatCacheKey key, ref StatCacheValue input, ref StatCacheValue src, ref StatCacheValue dst, ref StatCacheValue output,
+            ref UpsertInfo upsertInfo) => false;
     }
 
     private sealed class Comparer : IFasterEqualityComparer<StatCacheKey>
@@ -220,19 +225,25 @@ internal sealed class StatCacheTable : IDisposable
         public bool Equals(ref StatCacheKey k1, ref StatCacheKey k2) => k1 == k2;
     }
 
-    /// <summary>A file as FASTER wants to see it: one segment after another, done when the call returns.</summary>
+    /// <summary>
+    /// A file in the form that FASTER wants: segments that follow each other, and operations that are done when the call returns.
+    /// </summary>
     private sealed class Device(StatCacheFile file) : StorageDeviceBase("stat cache", SectorLength, Devices.CAPACITY_UNSPECIFIED)
     {
-        // What a look-up in the file reads and copies at least.
+        // The fewest bytes that a look-up in the file reads and copies.
         private const uint SectorLength = 64;
 
-        public override void ReadAsync(int segmentId, ulong sourceAddress, nint destinationAddress, uint readLength, DeviceIOCompletionCallback callback, object context)
+        public override void ReadAsync(
+            int segmentId, ulong sourceAddress, nint destinationAddress, uint readLength, DeviceIOCompletionCallback callback,
+            object context)
         {
             file.Read(RawMemory.At(destinationAddress, (int)readLength), Offset(segmentId, sourceAddress));
             callback(0, readLength, context);
         }
 
-        public override void WriteAsync(nint sourceAddress, int segmentId, ulong destinationAddress, uint numBytesToWrite, DeviceIOCompletionCallback callback, object context)
+        public override void WriteAsync(
+            nint sourceAddress, int segmentId, ulong destinationAddress, uint numBytesToWrite, DeviceIOCompletionCallback callback,
+            object context)
         {
             file.Write(RawMemory.At(sourceAddress, (int)numBytesToWrite), Offset(segmentId, destinationAddress));
             callback(0, numBytesToWrite, context);
@@ -247,7 +258,7 @@ internal sealed class StatCacheTable : IDisposable
         private long Offset(int segment, ulong address) => segment == 0 ? (long)address : (segment * segmentSize) + (long)address;
     }
 
-    /// <summary>Keeps what FASTER would keep in folders of its own, to be written into the manifest.</summary>
+    /// <summary>Keeps for the manifest what FASTER would otherwise keep in directories of its own.</summary>
     private sealed class Checkpoints : ICheckpointManager
     {
         private readonly StatCacheFile? index;
@@ -315,7 +326,8 @@ internal sealed class StatCacheTable : IDisposable
         {
         }
 
-        public void CommitLogIncrementalCheckpoint(Guid logToken, long version, byte[] commitMetadata, DeltaLog deltaLog) => throw new NotSupportedException();
+        public void CommitLogIncrementalCheckpoint(Guid logToken, long version, byte[] commitMetadata, DeltaLog deltaLog) =>
+            throw new NotSupportedException();
 
         public IDevice GetSnapshotLogDevice(Guid token) => throw new NotSupportedException();
 

@@ -1,6 +1,6 @@
 namespace HackTree.Store;
 
-/// <summary>How far a long command is, counted by its workers and read by whoever shows it. Thread-safe.</summary>
+/// <summary>How far a long command is. Its workers count, and the terminal's line shows it. Thread-safe.</summary>
 public sealed class Progress
 {
     private long files;
@@ -13,7 +13,7 @@ public sealed class Progress
     /// <summary>Bytes done.</summary>
     public long Bytes => Interlocked.Read(ref bytes);
 
-    /// <summary>Files to do in all; 0 where nobody knows.</summary>
+    /// <summary>Files to do in all; 0 if that is not known.</summary>
     public long TotalFiles
     {
         get => Interlocked.Read(ref totalFiles);
@@ -23,7 +23,7 @@ public sealed class Progress
     /// <summary>Counts one file and its bytes.</summary>
     public void Add(long fileBytes) => Add(1, fileBytes);
 
-    /// <summary>Counts files and their bytes: once for many, where threads would wait for each other's counting.</summary>
+    /// <summary>Counts files and their bytes. Counting many at once spares threads the wait for each other's counting.</summary>
     public void Add(long moreFiles, long moreBytes)
     {
         Interlocked.Add(ref files, moreFiles);
