@@ -4,19 +4,19 @@ using HackTree.Store;
 namespace HackTree.Checkout;
 
 /// <summary>
-/// A pattern for paths below a tree, on bytes: ? is one byte but '/', * any number of them, ** any number of bytes
-/// with '/' too, [a-z] and [!a-z] one of a set, \ takes away the next byte's meaning. A pattern with a '/' before its end
-/// is matched against the whole path from the tree's root, any other against the last name alone, at every depth.
+/// A pattern for paths below a tree, as bytes. ? matches one byte other than '/', * any number of them, ** any number of bytes including
+/// '/'. [a-z] matches one byte of a set, [!a-z] one byte outside it. \ makes the next byte an ordinary one. A pattern with a '/' before its
+/// end is matched against the whole path from the tree's root; any other pattern against the last name alone, at every depth.
 /// </summary>
 public sealed class PathGlob
 {
     private readonly byte[] pattern;
     private readonly bool isWholePath;
 
-    /// <summary>Takes a pattern. Throws <see cref="StoreException"/> for one that is empty or has an open bracket.</summary>
+    /// <summary>Reads a pattern. Throws <see cref="StoreException"/> for a pattern that is empty or has an unclosed bracket.</summary>
     public PathGlob(string text)
     {
-        // "./foo" is how a shell completes the name of what is at the top.
+        // Shells complete a name at the top as "./foo".
         text = text.StartsWith("./", StringComparison.Ordinal) ? text[1..] : text;
         string trimmed = text.Trim('/');
         pattern = ByteText.FromArgument(trimmed);
@@ -39,13 +39,13 @@ public sealed class PathGlob
         }
     }
 
-    /// <summary>Whether the pattern fits a path below the tree.</summary>
+    /// <summary>Whether the pattern matches a path below the tree.</summary>
     public bool Matches(ReadOnlySpan<byte> path) =>
         IsMatch(pattern, isWholePath ? path : path[(path.LastIndexOf((byte)'/') + 1)..]);
 
     /// <summary>
-    /// Matches from the left. At a mismatch it goes back only to the last star, which tries one byte more: with a later
-    /// star found, an earlier one need never be tried again, so time is at most pattern times text.
+    /// Matches from the left. At a mismatch it goes back to the last star and lets that star take one byte more. Once a later star is reached,
+    /// an earlier star of the same kind need not be tried again, so the time does not grow exponentially with the number of stars.
     /// </summary>
     private static bool IsMatch(ReadOnlySpan<byte> pattern, ReadOnlySpan<byte> text)
     {
@@ -110,7 +110,7 @@ public sealed class PathGlob
 
     private static int ClassEnd(ReadOnlySpan<byte> pattern, int open)
     {
-        // A ']' that comes first is a member, as in glob(7).
+        // A ']' in first place belongs to the set (glob(7)).
         int first = open + 1 + (open + 1 < pattern.Length && pattern[open + 1] == (byte)'!' ? 1 : 0);
         int end = first + 1 < pattern.Length ? pattern[(first + 1)..].IndexOf((byte)']') : -1;
         return end < 0 ? -1 : first + 1 + end;

@@ -5,12 +5,15 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Checkout;
 
-/// <summary>Makes a file of its own from an object, for roots that will be written to: sharing extents, or a full copy that keeps its holes.</summary>
+/// <summary>
+/// Copies an object to a file of its own, for roots that will be written to. The copy shares extents, or is a full copy that keeps holes.
+/// </summary>
 internal static class FileCopy
 {
     private const OpenFlags CreateNew = OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive | OpenFlags.NoFollow;
 
-    internal static void Make(ObjectStore store, CheckoutMethod method, in TreeEntry entry, SafeFileHandle directory, ReadOnlySpan<byte> name, string subject)
+    internal static void Make(
+        ObjectStore store, CheckoutMethod method, in TreeEntry entry, SafeFileHandle directory, ReadOnlySpan<byte> name, string subject)
     {
         using SafeFileHandle source = store.Blobs.Open(store.Blobs.NameOf(entry));
         Sys.Stat(source, out FileStatus status).ThrowIfFailed("statx", subject);
@@ -31,7 +34,8 @@ internal static class FileCopy
                 Copy(source, file, entry.Size, subject);
             }
 
-            ObjectInode.SetMetadata(store.Format, file, store.Format.ObjectMetadata(entry.Metadata), store.Format.ObjectXattrs(entry.Xattrs), subject);
+            FileMetadata metadata = store.Format.ObjectMetadata(entry.Metadata);
+            ObjectInode.SetMetadata(store.Format, file, metadata, store.Format.ObjectXattrs(entry.Xattrs), subject);
         }
     }
 
@@ -40,7 +44,8 @@ internal static class FileCopy
         Errno errno = Sys.Clone(source, file);
         if (errno is Errno.EOPNOTSUPP or Errno.ENOTTY or Errno.EXDEV or Errno.EINVAL)
         {
-            throw new StoreException($"{subject}: this filesystem cannot share extents with the store; use --copy, or a store and root on one XFS or btrfs");
+            throw new StoreException(
+                $"{subject}: this filesystem cannot share extents with the store; use --copy, or a store and root on one XFS or btrfs");
         }
 
         errno.ThrowIfFailed("ioctl FICLONE", subject);
@@ -68,10 +73,12 @@ internal static class FileCopy
         byte[]? buffer = null;
         while (start < end)
         {
-            Errno errno = buffer is null ? Sys.CopyRange(source, file, start, end - start, out long copied) : CopyBuffer(source, file, buffer, start, end, out copied);
+            Errno errno = buffer is null
+                ? Sys.CopyRange(source, file, start, end - start, out long copied)
+                : CopyBuffer(source, file, buffer, start, end, out copied);
             if (buffer is null && errno is Errno.EXDEV or Errno.EOPNOTSUPP or Errno.EINVAL or Errno.ENOSYS)
             {
-                // Between these filesystems the kernel does not copy.
+                // The kernel does not copy between these filesystems.
                 buffer = GC.AllocateUninitializedArray<byte>(256 * 1024);
                 continue;
             }

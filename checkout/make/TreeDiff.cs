@@ -6,26 +6,26 @@ namespace HackTree.Checkout;
 /// <summary>How an entry differs between two trees.</summary>
 public enum ChangeKind
 {
-    /// <summary>Only in the second.</summary>
+    /// <summary>Only in the second tree.</summary>
     Added,
-    /// <summary>Only in the first.</summary>
+    /// <summary>Only in the first tree.</summary>
     Removed,
-    /// <summary>In both as the same kind, with other content, metadata, target or device number.</summary>
+    /// <summary>In both trees with the same kind, but with another content, metadata, target or device number.</summary>
     Modified,
-    /// <summary>In both as different kinds.</summary>
+    /// <summary>In both trees, with different kinds.</summary>
     TypeChanged,
 }
 
-/// <summary>Called for each difference, a directory before what is in it. Everything is valid during the call.</summary>
-/// <param name="kind">What happened.</param>
-/// <param name="path">Where; empty for the trees themselves.</param>
+/// <summary>Called for each difference: a directory before its entries. All arguments are valid during the call.</summary>
+/// <param name="kind">The kind of difference.</param>
+/// <param name="path">The path of the entry; empty for the trees themselves.</param>
 /// <param name="before">The first tree's entry; none for <see cref="ChangeKind.Added"/>.</param>
 /// <param name="after">The second tree's entry; none for <see cref="ChangeKind.Removed"/>.</param>
 public delegate void ChangeVisitor(ChangeKind kind, PathBuffer path, in TreeEntry before, in TreeEntry after);
 
 /// <summary>
-/// Compares two trees. Where two directories have the same digest nothing below them differs, and nothing below them is
-/// read: the cost follows the difference, not the trees.
+/// Compares two trees. If two directories have the same digest, nothing below them differs and nothing below them is read: the cost depends
+/// on the difference, not on the size of the trees.
 /// </summary>
 public sealed class TreeDiff
 {
@@ -40,7 +40,10 @@ public sealed class TreeDiff
         this.visitor = visitor;
     }
 
-    /// <summary>Reports every difference between two directories, such as two commits' root entries (<see cref="TreeWalk.TryFind"/>), names in order.</summary>
+    /// <summary>
+    /// Reports every difference between two directories, names in order. The directories are, for example, the root entries of two commits
+    /// (<see cref="TreeWalk.TryFind"/>).
+    /// </summary>
     public static void Run(Packs packs, in TreeEntry before, in TreeEntry after, ChangeVisitor visitor)
     {
         var diff = new TreeDiff(packs, visitor);
@@ -51,7 +54,7 @@ public sealed class TreeDiff
         }
     }
 
-    /// <summary>Compares the next names of two directories; at the end of both, goes back to the directory above.</summary>
+    /// <summary>Compares the next names of two directories. At the end of both it goes back to the directory above.</summary>
     private void Step(Level level)
     {
         TreePair trees = level.Trees;
@@ -66,14 +69,15 @@ public sealed class TreeDiff
         Compare(before, after, pathLength);
     }
 
-    /// <summary>Reports two entries of one name, and goes into them where they are directories that differ below.</summary>
+    /// <summary>Reports two entries of one name, and enters directories whose digests differ.</summary>
     private void Compare(in TreeEntry before, in TreeEntry after, int pathLength)
     {
         ChangeKind kind = !before.Exists ? ChangeKind.Added
             : !after.Exists ? ChangeKind.Removed
             : before.Kind != after.Kind ? ChangeKind.TypeChanged
             : ChangeKind.Modified;
-        if (kind != ChangeKind.Modified || !before.IsDirectory || before.Metadata != after.Metadata || !before.Xattrs.SequenceEqual(after.Xattrs))
+        if (kind != ChangeKind.Modified || !before.IsDirectory || before.Metadata != after.Metadata
+            || !before.Xattrs.SequenceEqual(after.Xattrs))
         {
             visitor(kind, path, before, after);
         }

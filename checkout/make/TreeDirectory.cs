@@ -3,28 +3,28 @@ using HackTree.Model;
 namespace HackTree.Checkout;
 
 /// <summary>
-/// A directory of a tree that several threads work on. It is done when its own entries are, and every directory below it
-/// that it was told to expect has reported.
+/// A directory of a tree that several threads work on. It is finished when its own entries are done and every directory below it that
+/// <see cref="Expect"/> announced is finished.
 /// </summary>
-/// <typeparam name="TSelf">The kind of directory, which those above and below it are too.</typeparam>
+/// <typeparam name="TSelf">The kind of directory. The directories above and below have the same kind.</typeparam>
 internal abstract class TreeDirectory<TSelf>(TSelf? parent, byte[] name)
     where TSelf : TreeDirectory<TSelf>
 {
     private int unfinished = 1;
 
-    /// <summary>The directory it is in; null for the top.</summary>
+    /// <summary>The directory above; null for the top.</summary>
     public TSelf? Parent => parent;
 
-    /// <summary>Its name; that of the top stands in no path.</summary>
+    /// <summary>The directory's name. The name of the top is in no path.</summary>
     public byte[] Name => name;
 
-    /// <summary>Counts a directory below that must finish first.</summary>
+    /// <summary>Announces a directory below, which must finish first.</summary>
     public void Expect() => Interlocked.Increment(ref unfinished);
 
-    /// <summary>Says that its own entries, or one of the directories below, are done; answers whether that was the last.</summary>
+    /// <summary>Reports that the own entries, or one of the directories below, are done. True if that finishes this directory.</summary>
     public bool FinishOne() => Interlocked.Decrement(ref unfinished) == 0;
 
-    /// <summary>The path below the top of an entry, or of the directory itself where the name is empty.</summary>
+    /// <summary>The path of an entry, from the top; with an empty name, the path of the directory itself.</summary>
     public byte[] PathOf(ReadOnlySpan<byte> entryName)
     {
         int length = entryName.Length;
@@ -49,7 +49,10 @@ internal abstract class TreeDirectory<TSelf>(TSelf? parent, byte[] name)
         return path;
     }
 
-    /// <summary>The same in messages, with the top's own path before it. Only for a failure: a tree may be a million directories deep.</summary>
+    /// <summary>
+    /// The path of an entry for messages, beginning with the top's own path. Make it only for a failure: a tree may be a million directories
+    /// deep.
+    /// </summary>
     public string Subject(string topPath, ReadOnlySpan<byte> entryName)
     {
         byte[] path = PathOf(entryName);

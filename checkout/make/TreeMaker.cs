@@ -6,9 +6,9 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Checkout;
 
 /// <summary>
-/// Makes a tree's files in a directory. Directories are work for every core, parent before child; a regular file is one
-/// linkat(2) and nothing else. A directory gets its metadata when all below it is done, for each name made in it would
-/// change its time, and a mode without write permission would stop an ordinary user.
+/// Makes a tree's files in a directory. Directories are work items for every core, parent before child. A regular file is one linkat(2) and
+/// nothing else. A directory gets its metadata after everything below it is done: each name made in it changes its time, and a mode without
+/// write permission would stop an ordinary user.
 /// </summary>
 internal sealed class TreeMaker
 {
@@ -34,16 +34,18 @@ internal sealed class TreeMaker
         restoresOwners = !store.Format.UserMode;
     }
 
-    /// <summary>Whether files below the top's "etc" are copies, whatever the method.</summary>
+    /// <summary>Whether files below the top's "etc" are copied even if other files are hardlinks.</summary>
     internal bool CopiesEtc { get; init; }
 
-    /// <summary>What could not be restored.</summary>
+    /// <summary>Counts what could not be restored.</summary>
     internal Unrestored Unrestored { get; } = new();
 
-    /// <summary>Names made that are not directories.</summary>
+    /// <summary>The number of names that were made, without directories.</summary>
     internal long Files => files;
 
-    /// <summary>Makes one entry as <paramref name="name"/> in <paramref name="parent"/>; a directory stays empty until <see cref="Run"/>.</summary>
+    /// <summary>
+    /// Makes one entry as <paramref name="name"/> in <paramref name="parent"/>. A directory stays empty until <see cref="Run"/>.
+    /// </summary>
     internal void Begin(SafeFileHandle parent, ReadOnlySpan<byte> name, in TreeEntry entry)
     {
         if (!entry.IsDirectory)
@@ -58,20 +60,23 @@ internal sealed class TreeMaker
         MakeDirectory(top, parent);
         Open(top, parent);
 
-        // What the place hands down (default ACLs, the set-gid bit and its group) would reach every directory below.
+        // A new directory may inherit default ACLs, the set-gid bit and a group from its parent. All directories below would inherit them
+        // too.
         Xattrs.RemoveInheritedAcls(top.Handle, destination);
         Sys.SetOwner(top.Handle, uid, gid).ThrowIfFailed("fchownat", destination);
         Sys.SetMode(top.Handle, FileModes.OwnerOnly).ThrowIfFailed("fchmod", destination);
         work.Push(top);
     }
 
-    /// <summary>Makes all that is below the entry.</summary>
+    /// <summary>Makes everything below the entry.</summary>
     internal void Run() => work.Run(Environment.ProcessorCount, NewWorker);
 
-    /// <summary>Makes, on the calling thread, all that is below what was begun; other threads may begin more meanwhile.</summary>
+    /// <summary>
+    /// Makes everything below the entries that were begun, on the calling thread. Other threads may begin more entries meanwhile.
+    /// </summary>
     internal void RunHere() => work.Run(1, NewWorker);
 
-    /// <summary>The file type that a kind of entry is made as.</summary>
+    /// <summary>The file type for a kind of entry.</summary>
     internal static FileType TypeOf(EntryKind kind) => kind switch
     {
         EntryKind.Regular => FileType.Regular,
@@ -101,7 +106,8 @@ internal sealed class TreeMaker
         {
             if (entry.IsDirectory)
             {
-                // Made here, and only filled elsewhere: a directory takes one new name at a time, and other threads would wait.
+                // The directory is made here and filled by any thread: the kernel adds names to a directory one at a time, so other threads
+                // would wait.
                 var child = new MadeDirectory(directory, entry, entry.Name, MethodBelow(directory, entry.Name));
                 MakeDirectory(child, directory.Handle);
                 directory.Expect();
@@ -127,7 +133,7 @@ internal sealed class TreeMaker
             ? CheckoutMethod.Copy
             : directory.Method;
 
-    /// <summary>A file or node that was made right in the destination's place has an ACL from there, unless it has its own.</summary>
+    /// <summary>Removes an ACL that a new file or node inherited from the destination's directory, unless the commit records one.</summary>
     private void RemoveInheritedAcl(SafeFileHandle parent, ReadOnlySpan<byte> name, in TreeEntry entry)
     {
         bool isLinked = entry.Kind == EntryKind.Regular && method == CheckoutMethod.Hardlink;
@@ -139,7 +145,7 @@ internal sealed class TreeMaker
 
     private void MakeDirectory(MadeDirectory directory, SafeFileHandle parent)
     {
-        // The top stays private until it is whole; below it the final permissions can do no harm.
+        // The top stays private until it is whole. Below it, the final permissions do no harm.
         uint mode = directory.Parent is null ? FileModes.OwnerOnly : (uint)(directory.Metadata.Mode & FileModes.Permissions) | FileModes.OwnerOnly;
         Require(Sys.MakeDirectory(parent, directory.Name, mode), "mkdirat", directory, default);
         if ((umask & FileModes.OwnerOnly) != 0)
@@ -176,7 +182,7 @@ internal sealed class TreeMaker
             Xattrs.Set(handle, Settable(directory.Xattrs), Subject(directory, default));
         }
 
-        // Giving a directory away or setting an ACL may change its mode.
+        // A change of owner and an ACL may have changed the directory's mode.
         if (directory.MadeMode != metadata.Mode || (!isOwn && restoresOwners) || directory.Xattrs.Length > 0)
         {
             Require(Sys.SetMode(handle, metadata.Mode), "fchmod", directory, default);
@@ -230,7 +236,9 @@ internal sealed class TreeMaker
         Errno errno = store.Blobs.Link(store.Blobs.NameOf(entry), directory, name);
         if (errno == Errno.EXDEV)
         {
-            throw new StoreException($"{destination}: hardlinks need one filesystem (and mount), and the store {store.Path} is on another; use --copy, or a place beside the store");
+            throw new StoreException(
+                $"{destination}: hardlinks need one filesystem (and mount), and the store {store.Path} is on another; "
+                + "use --copy, or a place beside the store");
         }
 
         if (errno != Errno.None)
@@ -241,7 +249,8 @@ internal sealed class TreeMaker
 
     private bool MakeNode(SafeFileHandle directory, ReadOnlySpan<byte> name, in TreeEntry entry, object place)
     {
-        Errno errno = Sys.MakeNode(directory, name, TypeOf(entry.Kind), (uint)(entry.Metadata.Mode & FileModes.Permissions), entry.DeviceMajor, entry.DeviceMinor);
+        var permissions = (uint)(entry.Metadata.Mode & FileModes.Permissions);
+        Errno errno = Sys.MakeNode(directory, name, TypeOf(entry.Kind), permissions, entry.DeviceMajor, entry.DeviceMinor);
         if (errno == Errno.EPERM && !restoresOwners)
         {
             Unrestored.AddDevice();
@@ -252,7 +261,7 @@ internal sealed class TreeMaker
         return true;
     }
 
-    /// <summary>Gives links, devices and fifos what making them could not.</summary>
+    /// <summary>Sets the metadata of a symbolic link, device or fifo, except for what its creation has set.</summary>
     private void SetMetadata(SafeFileHandle directory, ReadOnlySpan<byte> name, in TreeEntry entry, object place)
     {
         FileMetadata metadata = entry.Metadata;
@@ -262,7 +271,7 @@ internal sealed class TreeMaker
         }
         else if (metadata.Uid != uid || metadata.Gid != gid || place is not MadeDirectory)
         {
-            // In the destination's place a set-gid bit may have given it another group.
+            // The set-gid bit of the destination's directory may have given the entry another group.
             Require(Sys.SetOwner(directory, name, metadata.Uid, metadata.Gid), "fchownat", place, name);
         }
 
@@ -271,7 +280,7 @@ internal sealed class TreeMaker
             Xattrs.Set(directory, name, Settable(entry.Xattrs), Subject(place, name));
         }
 
-        // A link's mode cannot be set; a node's was cut by the mask, and by a change of owner.
+        // The mode of a symbolic link cannot be set. The umask or the change of owner may have reduced a node's mode.
         if (entry.Kind != EntryKind.Symlink)
         {
             Require(Sys.SetMode(directory, name, metadata.Mode), "fchmodat", place, name);
@@ -309,7 +318,7 @@ internal sealed class TreeMaker
         }
     }
 
-    /// <summary>Throws for a call that failed; only then is a path put together, for a tree may be a million directories deep.</summary>
+    /// <summary>Throws if the call failed. Only then is the path put together, because a tree may be a million directories deep.</summary>
     private void Require(Errno errno, string call, object place, ReadOnlySpan<byte> name)
     {
         if (errno != Errno.None)
@@ -318,13 +327,15 @@ internal sealed class TreeMaker
         }
     }
 
-    /// <summary>The name of an entry in messages; its place is a directory, or where the destination is.</summary>
+    /// <summary>The name of an entry in messages. Its place is a <see cref="MadeDirectory"/>, or the text of the destination.</summary>
     private string Subject(object place, ReadOnlySpan<byte> name) => place is MadeDirectory directory
         ? directory.Subject(destination, name)
         : name.IsEmpty ? destination : $"{destination}/{ByteText.Quote(name)}";
 }
 
-/// <summary>A directory being made; it stays open until every directory below it is done, because they are made in it.</summary>
+/// <summary>
+/// A directory that is being made. It stays open until every directory below it is done, because they are made relative to its descriptor.
+/// </summary>
 internal sealed class MadeDirectory(MadeDirectory? parent, in TreeEntry entry, ReadOnlySpan<byte> name, CheckoutMethod method)
     : TreeDirectory<MadeDirectory>(parent, name.ToArray())
 {
@@ -334,7 +345,7 @@ internal sealed class MadeDirectory(MadeDirectory? parent, in TreeEntry entry, R
 
     public byte[] Xattrs { get; } = entry.Xattrs.ToArray();
 
-    /// <summary>How its files are made.</summary>
+    /// <summary>How the directory's files are made.</summary>
     public CheckoutMethod Method { get; } = method;
 
     public SafeFileHandle Handle { get; set; } = null!;

@@ -1,6 +1,6 @@
 namespace HackTree.Checkout;
 
-/// <summary>What an ordinary user's checkout could not restore, counted. The trees have it all; the root does not.</summary>
+/// <summary>Counts what an ordinary user's checkout could not restore. The trees have it, the root does not.</summary>
 public sealed class Unrestored
 {
     private long owners;
@@ -8,7 +8,7 @@ public sealed class Unrestored
     private long setIds;
     private long attributes;
 
-    /// <summary>Entries that belong to somebody else in the commit.</summary>
+    /// <summary>Entries that have another owner in the commit.</summary>
     public long Owners => owners;
 
     /// <summary>Device nodes that were not made.</summary>
@@ -20,7 +20,7 @@ public sealed class Unrestored
     /// <summary>Entries without some of their extended attributes.</summary>
     public long Attributes => attributes;
 
-    /// <summary>One line that says it; null where everything was restored.</summary>
+    /// <summary>One line with all counts; null if everything was restored.</summary>
     public string? Summary()
     {
         (long Count, string What)[] all =

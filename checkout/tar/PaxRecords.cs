@@ -4,14 +4,16 @@ using System.Buffers.Text;
 namespace HackTree.Checkout;
 
 /// <summary>
-/// The content of a pax extended header: records of a keyword and a value, <c>"%d %s=%s\n"</c>, where the number is the
-/// record's length in bytes, itself included (IEEE Std 1003.1, pax, "pax Extended Header"). Values may hold any byte.
+/// The content of a pax extended header: records of a keyword and a value, <c>"%d %s=%s\n"</c>. The number is the length of the whole
+/// record in bytes, including the number itself (IEEE Std 1003.1, pax, "pax Extended Header"). Values may hold any byte.
 /// </summary>
 internal static class PaxRecords
 {
     private const int MaxLengthDigits = 10;
 
-    /// <summary>Takes the first record off. Answers what is wrong with it, or null. Not to be called with nothing left.</summary>
+    /// <summary>
+    /// Takes the first record off <paramref name="rest"/>, which must not be empty. Returns what is wrong with the record, or null.
+    /// </summary>
     internal static string? Take(ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> key, out ReadOnlySpan<byte> value)
     {
         key = value = default;
@@ -42,7 +44,7 @@ internal static class PaxRecords
     /// <summary>Appends a record.</summary>
     internal static void Append(ArrayBufferWriter<byte> records, ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
     {
-        // The length counts its own digits, so one more digit may make it one longer.
+        // The length counts its own digits, so adding them may add one more digit.
         int rest = key.Length + value.Length + 3;
         int length = rest + Digits(rest);
         length = rest + Digits(length);
@@ -63,7 +65,7 @@ internal static class PaxRecords
         Append(records, key, text[..length]);
     }
 
-    /// <summary>Decimal digits and nothing else; false also where they do not fit.</summary>
+    /// <summary>Reads a number that consists of decimal digits only. False also if the number does not fit.</summary>
     internal static bool TryDecimal(ReadOnlySpan<byte> text, out long value)
     {
         value = 0;
@@ -72,7 +74,7 @@ internal static class PaxRecords
             && used == text.Length;
     }
 
-    /// <summary>A time as pax has it, <c>-1.5</c>, in whole seconds at or before it.</summary>
+    /// <summary>Reads a time in pax form, such as <c>-1.5</c>, and rounds it down to whole seconds.</summary>
     internal static bool TryTime(ReadOnlySpan<byte> text, out long seconds)
     {
         seconds = 0;

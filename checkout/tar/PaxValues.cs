@@ -6,20 +6,21 @@ using HackTree.Model;
 namespace HackTree.Checkout;
 
 /// <summary>
-/// What pax records say of an entry (or, in a global header, of all that follow) in place of its header block. Null is
-/// nothing said. Takes the keywords of POSIX, and of star (SCHILY.*), libarchive (LIBARCHIVE.*) and GNU tar for extended
-/// attributes, access control lists and devices; others (atime, ctime, comment, uname, SCHILY.ino ...) say nothing that a tree holds.
+/// The values that pax records give for an entry in place of its header block. In a global header they count for all entries that follow.
+/// Null means that no record gives the value. Understands the keywords of POSIX, and those of star (SCHILY.*), libarchive (LIBARCHIVE.*)
+/// and GNU tar for extended attributes, access control lists and devices. Other keywords (atime, ctime, comment, uname, SCHILY.ino ...)
+/// give nothing that a tree holds.
 /// </summary>
 internal sealed class PaxValues
 {
     private const int MaxXattrNames = 65536;
     private const int XattrHeaderSize = 5;
 
-    /// <summary>By name, each byte one char (Latin-1), so that it can be looked up.</summary>
+    /// <summary>Attributes by name. A name is bytes, so each byte is one char of the key (Latin-1).</summary>
     private readonly Dictionary<string, byte[]> xattrs = new(StringComparer.Ordinal);
 
 
-    /// <summary>What is wrong with lists that came as text, by the name of their attribute.</summary>
+    /// <summary>What is wrong with access control lists in text form, by the name of their attribute.</summary>
     private readonly Dictionary<string, string> listFaults = new(StringComparer.Ordinal);
     private int xattrNameBytes;
     private long xattrBytes;
@@ -62,7 +63,7 @@ internal sealed class PaxValues
         Copy(other.listFaults, listFaults);
     }
 
-    /// <summary>Takes the records of one header; later ones win. Answers what is wrong with them, or null.</summary>
+    /// <summary>Takes over the records of one header; later records win. Returns what is wrong with them, or null.</summary>
     internal string? Apply(ReadOnlySpan<byte> records)
     {
         while (!records.IsEmpty)
@@ -76,14 +77,16 @@ internal sealed class PaxValues
         return null;
     }
 
-    /// <summary>What is wrong with an access control list that is there as text only; null where nothing is.</summary>
+    /// <summary>What is wrong with an access control list that is there in text form only; null if nothing is wrong.</summary>
     internal string? ListFault => listFaults.Where(fault => !xattrs.ContainsKey(fault.Key)).Select(fault => fault.Value).FirstOrDefault();
 
     /// <summary>The extended attributes as canonical bytes.</summary>
     internal byte[] EncodeXattrs() =>
         xattrs.Count == 0 ? [] : XattrSet.Encode(xattrs.Select(x => (Encoding.Latin1.GetBytes(x.Key), x.Value)));
 
-    /// <summary>An empty value takes back what was said, all but for an attribute, where it is an empty one.</summary>
+    /// <summary>
+    /// Takes over one record. An empty value withdraws an earlier value; for an extended attribute it is the value itself.
+    /// </summary>
     private string? Apply(ReadOnlySpan<byte> key, ReadOnlySpan<byte> value)
     {
         switch (key)
@@ -133,7 +136,7 @@ internal sealed class PaxValues
 
         if (key.SequenceEqual("RHT.security.selinux"u8))
         {
-            // GNU tar --selinux; the kernel's value ends with a NUL.
+            // GNU tar --selinux wrote this. The kernel's value ends with a NUL.
             return AddXattr("security.selinux", [.. value, 0]);
         }
 
@@ -149,7 +152,8 @@ internal sealed class PaxValues
 
     private string? ApplyAcl(ReadOnlySpan<byte> text, bool isDefault)
     {
-        // GNU tar gives names in the text, even with --numeric-owner, and if asked the attribute too: then that one counts.
+        // GNU tar writes user and group names in the text, even with --numeric-owner. With --xattrs it writes the attribute too: then that
+        // counts.
         string name = isDefault ? "system.posix_acl_default" : "system.posix_acl_access";
         if (xattrs.ContainsKey(name))
         {
@@ -172,12 +176,15 @@ internal sealed class PaxValues
             return "it has an extended attribute that Linux could not hold";
         }
 
-        // Linux lists the names of a file in 64 KiB, so this refuses nothing real and bounds what global headers can heap up.
+        // Linux lists the names of a file's attributes in 64 KiB. So this limit refuses no real file, and it limits the memory for global
+        // headers.
         bool isNew = !xattrs.Remove(name, out byte[]? before);
         xattrs.Add(name, value);
         xattrNameBytes += isNew ? name.Length + 1 : 0;
         xattrBytes += value.Length - (before?.Length ?? -XattrHeaderSize - name.Length);
-        return xattrNameBytes > MaxXattrNames || xattrBytes > XattrSet.MaxLength ? "it has more extended attributes than Linux could hold" : null;
+        return xattrNameBytes > MaxXattrNames || xattrBytes > XattrSet.MaxLength
+            ? "it has more extended attributes than Linux could hold"
+            : null;
     }
 
     private static long? Number(ReadOnlySpan<byte> text, long max, out string? fault)
@@ -187,11 +194,11 @@ internal sealed class PaxValues
         return isNumber ? number : null;
     }
 
-    /// <summary>GNU tar escapes the two characters that a keyword could not bear, and no others.</summary>
+    /// <summary>Undoes GNU tar's escapes. GNU tar escapes only the two characters that a keyword cannot hold.</summary>
     private static string UnescapeGnu(ReadOnlySpan<byte> name) =>
         Encoding.Latin1.GetString(name).Replace("%3D", "=", StringComparison.Ordinal).Replace("%25", "%", StringComparison.Ordinal);
 
-    /// <summary>libarchive escapes as in an address: any byte as a percent sign and two hexadecimal digits.</summary>
+    /// <summary>Undoes libarchive's escapes: a percent sign and two hexadecimal digits for any byte, as in a URL.</summary>
     private static string Unescape(string name)
     {
         var text = new StringBuilder(name.Length);
@@ -205,7 +212,7 @@ internal sealed class PaxValues
         return text.ToString();
     }
 
-    /// <summary>Base64 with or without padding: libarchive writes none.</summary>
+    /// <summary>Decodes base64 with or without padding; libarchive writes none.</summary>
     private static byte[]? FromBase64(ReadOnlySpan<byte> text)
     {
         ReadOnlySpan<byte> digits = text.TrimEnd((byte)'=');

@@ -5,9 +5,9 @@ using System.Buffers.Text;
 namespace HackTree.Checkout;
 
 /// <summary>
-/// Access control lists in their two forms: the text in tar archives (acl(5), with numbers for users and groups), and the
-/// value of the xattrs system.posix_acl_access and system.posix_acl_default (linux/posix_acl_xattr.h), little-endian:
-/// <c>u32 version 2, then for each entry u16 tag, u16 permissions, u32 id</c>, sorted as the kernel sorts them.
+/// Converts access control lists between the text in tar archives (acl(5), with numbers for users and groups) and the value of the extended
+/// attributes system.posix_acl_access and system.posix_acl_default (linux/posix_acl_xattr.h), little-endian:
+/// <c>u32 version 2, then for each entry u16 tag, u16 permissions, u32 id</c>, in the kernel's order.
 /// </summary>
 internal static class PosixAcl
 {
@@ -21,8 +21,8 @@ internal static class PosixAcl
     private const string Letters = "rwx";
 
     /// <summary>
-    /// Text to xattr value. Answers what is wrong, or null; <paramref name="value"/> is empty for no list. A name is not
-    /// looked up: the users of this machine are not those of the tree.
+    /// Converts text to an attribute value. Returns what is wrong, or null; <paramref name="value"/> is empty for an empty list. Names are not
+    /// looked up, because the users of this machine are not the users of the tree.
     /// </summary>
     internal static string? Parse(ReadOnlySpan<byte> text, out byte[] value)
     {
@@ -52,10 +52,10 @@ internal static class PosixAcl
         return null;
     }
 
-    /// <summary>Whether a list says no more than the mode does: the kernel keeps no such access list.</summary>
+    /// <summary>Whether a list says no more than the mode. The kernel does not store such an access list.</summary>
     internal static bool IsMode(ReadOnlySpan<byte> value) => value.Length <= HeaderSize + 3 * EntrySize;
 
-    /// <summary>Xattr value to text; null where it is not one that <see cref="Parse"/> would give back.</summary>
+    /// <summary>Converts an attribute value to text; null for a value that <see cref="Parse"/> would not return.</summary>
     internal static byte[]? Format(ReadOnlySpan<byte> value)
     {
         if (value.Length <= HeaderSize || value.Length % EntrySize != HeaderSize)
@@ -103,7 +103,9 @@ internal static class PosixAcl
         return value;
     }
 
-    /// <summary>One entry: tag, name or number, permissions and, as star and bsdtar write it, the number of a name.</summary>
+    /// <summary>
+    /// Reads one entry: tag, name or number, permissions and, as star and bsdtar write it, the number that belongs to a name.
+    /// </summary>
     private static string? ParseEntry(ReadOnlySpan<byte> line, out (ushort Tag, uint Id, ushort Permissions) entry)
     {
         entry = default;
@@ -115,7 +117,8 @@ internal static class PosixAcl
         long id = NoId;
         if (tag is User or Group && (!PaxRecords.TryDecimal(number, out id) || id > NoId))
         {
-            return $"its access control list names {TarException.Show(name)} without a number; make the archive with --xattrs --xattrs-include='*'";
+            return $"its access control list names {TarException.Show(name)} without a number; "
+                + "make the archive with --xattrs --xattrs-include='*'";
         }
 
         ushort permissions = 0;

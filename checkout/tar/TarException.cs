@@ -3,7 +3,7 @@ using HackTree.Store;
 
 namespace HackTree.Checkout;
 
-/// <summary>A tar archive that cannot be taken as it is. The message is one sentence for the user, with the entry's name and its place.</summary>
+/// <summary>A tar archive cannot be imported. The message is one sentence for the user, with the entry's name and place.</summary>
 public sealed class TarException : IOException
 {
     private const int MaxShown = 200;
@@ -11,10 +11,10 @@ public sealed class TarException : IOException
     internal TarException(string message, Remedy? remedy = null)
         : base(message) => Remedy = remedy;
 
-    /// <summary>What to do; null where nothing can be said.</summary>
+    /// <summary>What to do about it; null if that is not known.</summary>
     public Remedy? Remedy { get; }
 
-    /// <summary>A name for a message: an archive may hold one of many megabytes.</summary>
+    /// <summary>A name for a message, cut to a readable length: an archive may hold a name of many megabytes.</summary>
     internal static string Show(ReadOnlySpan<byte> name) =>
         name.Length <= MaxShown ? ByteText.Quote(name) : ByteText.Quote(name[..MaxShown]) + "...";
 }

@@ -5,12 +5,12 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Checkout;
 
-/// <summary>Writes a commit's tree as a tar stream: one commit always gives the same bytes.</summary>
+/// <summary>Writes a commit's tree as a tar stream. One commit always makes the same bytes.</summary>
 public static class TarExport
 {
     private const int ChunkSize = 256 * 1024;
 
-    /// <summary>Writes the whole tree of <paramref name="commit"/>, with all that the tree records, owners and devices too.</summary>
+    /// <summary>Writes the whole tree of <paramref name="commit"/>, including owners and devices.</summary>
     public static void Run(ObjectStore store, Commit commit, Stream output, Progress? progress)
     {
         var writer = new TarWriter(output);

@@ -2,10 +2,10 @@ using HackTree.Store;
 
 namespace HackTree.Checkout;
 
-/// <summary>Knows by its first bytes what is often given in place of a tar archive.</summary>
+/// <summary>Recognizes input that is often given in place of a tar archive, by its first bytes.</summary>
 internal static class TarForeign
 {
-    /// <summary>What is wrong with input that begins with these bytes; null for what may be a tar archive.</summary>
+    /// <summary>Says what is wrong with input that begins with these bytes; null if it may be a tar archive.</summary>
     internal static string? FindFault(ReadOnlySpan<byte> start, out Remedy? remedy)
     {
         (string Format, string Program) = FindCompression(start);
@@ -16,7 +16,7 @@ internal static class TarForeign
             : null;
     }
 
-    /// <summary>The format of compressed bytes and the program that decompresses it; empty where none is known.</summary>
+    /// <summary>The format of compressed bytes and the program that decompresses it; empty if none is known.</summary>
     private static (string Format, string Program) FindCompression(ReadOnlySpan<byte> start) => start switch
     {
         [0x1F, 0x8B, ..] => ("gzip", "gzip"),

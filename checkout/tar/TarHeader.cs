@@ -3,8 +3,8 @@ using System.Buffers.Binary;
 namespace HackTree.Checkout;
 
 /// <summary>
-/// The 512-byte block in front of each entry of a tar archive, as POSIX has it (IEEE Std 1003.1, pax, "ustar Interchange
-/// Format"); older and GNU archives differ in the fields after the link name (GNU tar manual, "Basic Tar Format").
+/// The 512-byte block before each entry of a tar archive (IEEE Std 1003.1, pax, "ustar Interchange Format"). Older archives and GNU
+/// archives differ in the fields after the link name (GNU tar manual, "Basic Tar Format").
 /// <code>
 ///   0 name[100]                             157 link name[100]
 /// 100 mode[8]   octal, like all numbers     257 magic[6] "ustar\0"     } GNU: "ustar  \0"
@@ -16,8 +16,8 @@ namespace HackTree.Checkout;
 /// 156 type[1]                               345 prefix[155]            goes before name with a '/'; GNU: other things
 ///                                           500 zero[12]
 /// </code>
-/// A number is octal digits with blanks or NULs around them. GNU tar writes what does not fit as a big-endian two's
-/// complement number whose first bit marks it ("base-256").
+/// A number is octal digits with blanks or NULs around them. A number that does not fit is written by GNU tar as a big-endian two's
+/// complement number with a mark in the first bit ("base-256").
 /// </summary>
 internal static class TarHeader
 {
@@ -40,16 +40,20 @@ internal static class TarHeader
     internal const int PrefixOffset = 345;
     internal const int PrefixSize = 155;
 
-    /// <summary>The size of mode, uid, gid, checksum, device major and minor.</summary>
+    /// <summary>The length of the fields mode, uid, gid, checksum, device major and device minor.</summary>
     internal const int NumberSize = 8;
 
-    /// <summary>The size of size and mtime.</summary>
+    /// <summary>The length of the fields size and mtime.</summary>
     internal const int LongNumberSize = 12;
 
-    /// <summary>The most that <see cref="PutOctal"/> gets into <see cref="NumberSize"/> bytes: seven digits and a NUL.</summary>
+    /// <summary>
+    /// The largest number that <see cref="PutOctal"/> writes into <see cref="NumberSize"/> bytes: seven digits and a NUL.
+    /// </summary>
     internal const long MaxNumber = (1L << (3 * (NumberSize - 1))) - 1;
 
-    /// <summary>The most that <see cref="PutOctal"/> gets into <see cref="LongNumberSize"/> bytes: eleven digits and a NUL.</summary>
+    /// <summary>
+    /// The largest number that <see cref="PutOctal"/> writes into <see cref="LongNumberSize"/> bytes: eleven digits and a NUL.
+    /// </summary>
     internal const long MaxLongNumber = (1L << (3 * (LongNumberSize - 1))) - 1;
 
     internal const byte OldRegularType = 0;
@@ -71,21 +75,21 @@ internal static class TarHeader
     internal const byte GnuSparseType = (byte)'S';
     internal const byte GnuVolumeLabelType = (byte)'V';
 
-    /// <summary>What stands at <see cref="MagicOffset"/> where there is a prefix: magic and version.</summary>
+    /// <summary>The bytes at <see cref="MagicOffset"/> of a header with a prefix: magic and version.</summary>
     internal static ReadOnlySpan<byte> PosixMagic => "ustar\000"u8;
 
     private const byte Blank = (byte)' ';
     private const byte BinaryMark = 0x80;
 
-    /// <summary>A field that ends at a NUL or at its end.</summary>
+    /// <summary>The text in a field. It ends at the first NUL or at the field's end.</summary>
     internal static ReadOnlySpan<byte> Text(ReadOnlySpan<byte> field) =>
         field.IndexOf((byte)0) is >= 0 and var end ? field[..end] : field;
 
-    /// <summary>Reads a number; an empty field is zero. False for what is no number or does not fit.</summary>
+    /// <summary>Reads a number; an empty field is zero. False if the field is no number, or if the number does not fit.</summary>
     internal static bool TryNumber(ReadOnlySpan<byte> field, out long value) =>
         (field[0] & BinaryMark) != 0 ? TryBinary(field, out value) : TryOctal(field, out value);
 
-    /// <summary>Writes a number that fits, as octal digits and a NUL.</summary>
+    /// <summary>Writes a number as octal digits and a NUL. The number must fit.</summary>
     internal static void PutOctal(Span<byte> field, long value)
     {
         field[^1] = 0;
@@ -96,7 +100,7 @@ internal static class TarHeader
         }
     }
 
-    /// <summary>Fills in the checksum, last of all.</summary>
+    /// <summary>Fills in the checksum. Nothing in the block may change afterwards.</summary>
     internal static void Seal(Span<byte> block)
     {
         Span<byte> field = block.Slice(ChecksumOffset, NumberSize);
@@ -104,7 +108,7 @@ internal static class TarHeader
         PutOctal(field[..^1], UnsignedSum(block));
     }
 
-    /// <summary>Whether the checksum is right. Some old programs summed signed bytes; like GNU tar, either will do.</summary>
+    /// <summary>Whether the checksum is right. Some old programs summed signed bytes, so both sums are accepted, as by GNU tar.</summary>
     internal static bool HasRightChecksum(ReadOnlySpan<byte> block)
     {
         if (!TryNumber(block.Slice(ChecksumOffset, NumberSize), out long wanted))
@@ -112,7 +116,7 @@ internal static class TarHeader
             return false;
         }
 
-        // The checksum is taken with its own field blank.
+        // The checksum counts its own field as blanks.
         long unsigned = UnsignedSum(block) + NumberSize * Blank;
         long signed = unsigned;
         for (int i = 0; i < block.Length; i++)
@@ -151,7 +155,7 @@ internal static class TarHeader
 
     private static bool TryBinary(ReadOnlySpan<byte> field, out long value)
     {
-        // The mark takes the place of a copy of the sign bit.
+        // The mark stands in place of the top bit, which would repeat the sign bit.
         Span<byte> bytes = stackalloc byte[16];
         bool isNegative = (field[0] & 0x40) != 0;
         bytes.Fill(isNegative ? (byte)0xFF : (byte)0);

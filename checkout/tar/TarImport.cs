@@ -4,12 +4,12 @@ using HackTree.Store;
 namespace HackTree.Checkout;
 
 /// <summary>
-/// Reads a tar stream into a store. Nothing is ever extracted: names become entries of trees in memory and content goes
-/// straight into objects, so no name in an archive can reach a place outside the tree. Memory is some 300 bytes an entry.
+/// Reads a tar stream into a store. Nothing is extracted: names become tree entries in memory, and content goes straight into objects. So no
+/// name in an archive can reach a place outside the tree. Takes some 300 bytes of memory for each entry.
 /// </summary>
 public sealed class TarImport
 {
-    // Two bytes of a path make a directory of some 300 bytes in memory: a hostile archive's way to fill it.
+    // Two bytes of a path make a directory of some 300 bytes in memory. Without a limit, a hostile archive could fill the memory.
     private const int MostImpliedDirectories = 1_000_000;
 
     private readonly ObjectStore store;
@@ -27,9 +27,9 @@ public sealed class TarImport
     }
 
     /// <summary>
-    /// Imports an archive; its trees go to <paramref name="pack"/>. Nothing is durable yet. A later entry of a name takes
-    /// the place of an earlier one, as when an archive was appended to. Throws an <see cref="IOException"/> that says
-    /// what and where for anything that cannot stand in a tree.
+    /// Imports an archive; its trees go to <paramref name="pack"/>. Nothing is durable yet. A later entry replaces an earlier entry of the same
+    /// name, as in an archive that was appended to. Throws an <see cref="IOException"/> that says what and where for an entry that no tree can
+    /// hold.
     /// </summary>
     public static ImportResult Run(ObjectStore store, PackWriter pack, Stream input, ImportOptions options)
     {
@@ -117,7 +117,7 @@ public sealed class TarImport
         }
     }
 
-    /// <summary>A hard link has everything of the file it is linked to, which must have come before.</summary>
+    /// <summary>Makes a hard link: the node becomes the same as the file it is linked to, which must be earlier in the archive.</summary>
     private void LinkTo(TarNode node)
     {
         if (TarPath.Fault(reader.LinkTarget) is { } fault)
@@ -135,7 +135,7 @@ public sealed class TarImport
         options.Progress?.Add(0);
     }
 
-    /// <summary>Finds the node of a path, making it and the directories above it if asked; null where it is not there.</summary>
+    /// <summary>Finds the node of a path; null if there is none. On demand makes it, and the directories above it.</summary>
     private TarNode? Place(ReadOnlySpan<byte> path, bool make)
     {
         TarNode node = root;
@@ -169,7 +169,7 @@ public sealed class TarImport
             return false;
         }
 
-        // What is below an excluded directory goes with it: each path on the way down is asked.
+        // An excluded directory excludes everything below it, so each directory of the path is matched too.
         var path = new PathBuffer();
         ReadOnlySpan<byte> rest = reader.Path;
         while (TarPath.Next(ref rest, out ReadOnlySpan<byte> name))

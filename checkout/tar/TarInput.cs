@@ -1,16 +1,16 @@
 namespace HackTree.Checkout;
 
-/// <summary>The bytes of an archive, front to back, through a buffer: a header is 512 bytes, and a read is a system call.</summary>
+/// <summary>Reads an archive front to back through a buffer, because a header is only 512 bytes and each read is a system call.</summary>
 internal sealed class TarInput(Stream stream)
 {
     private readonly byte[] buffer = new byte[64 * 1024];
     private int start;
     private int end;
 
-    /// <summary>How many bytes were taken.</summary>
+    /// <summary>The number of bytes that were read or skipped.</summary>
     internal long Position { get; private set; }
 
-    /// <summary>Reads what is there, at least one byte unless the input has ended.</summary>
+    /// <summary>Reads the bytes that are available: at least one, unless the input has ended.</summary>
     internal int Read(Span<byte> target)
     {
         int count;
@@ -35,7 +35,7 @@ internal sealed class TarInput(Stream stream)
         return count;
     }
 
-    /// <summary>Reads until <paramref name="target"/> is full; fewer bytes only where the input ends.</summary>
+    /// <summary>Reads until <paramref name="target"/> is full. Reads fewer bytes only at the end of the input.</summary>
     internal int ReadFully(Span<byte> target)
     {
         int done = 0;
@@ -47,10 +47,10 @@ internal sealed class TarInput(Stream stream)
         return done;
     }
 
-    /// <summary>Passes over bytes; false where the input ends before.</summary>
+    /// <summary>Skips bytes; false if the input ends before.</summary>
     internal bool Skip(long count)
     {
-        // A read, not a seek: a seek past the end of a file that was cut short would succeed.
+        // The bytes are read, because a seek past the end of a shortened file would succeed.
         while (count > 0)
         {
             if (start == end)

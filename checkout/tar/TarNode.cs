@@ -5,7 +5,9 @@ using HackTree.Store;
 
 namespace HackTree.Checkout;
 
-/// <summary>An entry of an archive, in its place in the tree. A directory that only a longer path mentions is root's, mode 0755.</summary>
+/// <summary>
+/// An entry of an archive, in its place in the tree. A directory that has no entry of its own belongs to root and has mode 0755.
+/// </summary>
 internal sealed class TarNode(byte[] name)
 {
     private Dictionary<byte[], TarNode>? entries;
@@ -41,7 +43,7 @@ internal sealed class TarNode(byte[] name)
         return node;
     }
 
-    /// <summary>Becomes the same file as another node, under its own name.</summary>
+    /// <summary>Makes this node the same file as another node, under its own name.</summary>
     internal void TakeFrom(TarNode other)
     {
         Kind = other.Kind;
@@ -54,7 +56,7 @@ internal sealed class TarNode(byte[] name)
         DeviceMinor = other.DeviceMinor;
     }
 
-    /// <summary>Builds the trees from the bottom up, without recursion: an archive may nest directories as deep as it likes.</summary>
+    /// <summary>Builds the trees from the bottom up. It does not recurse, because an archive may nest directories to any depth.</summary>
     internal static ImportResult Build(TarNode root, ObjectStore store, PackWriter pack)
     {
         var directories = new List<TarNode> { root };
@@ -98,7 +100,7 @@ internal sealed class TarNode(byte[] name)
         DeviceMinor = DeviceMinor,
     };
 
-    /// <summary>Names as dictionary keys: byte by byte, and looked up without a copy.</summary>
+    /// <summary>Compares names as dictionary keys, byte by byte. A look-up by span needs no copy.</summary>
     private sealed class ByteComparer : IEqualityComparer<byte[]>, IAlternateEqualityComparer<ReadOnlySpan<byte>, byte[]>
     {
         public static readonly ByteComparer Instance = new();

@@ -3,15 +3,15 @@ using HackTree.Model;
 namespace HackTree.Checkout;
 
 /// <summary>
-/// The path of an archive's entry as names in a tree. Check it with <see cref="Fault"/>, then take names with
-/// <see cref="Next"/>: they are then valid names (<see cref="EntryName"/>), and none at all means the tree itself.
+/// Splits the path of an archive's entry into names in a tree. Check the path with <see cref="Fault"/>, then take its names with
+/// <see cref="Next"/>: all of them are valid (<see cref="EntryName"/>). A path without names stands for the tree itself.
 /// </summary>
 internal static class TarPath
 {
-    /// <summary>The longest path taken: Linux makes longer ones, but nobody does, and each name is a directory to be made.</summary>
+    /// <summary>The longest accepted path. Linux allows longer ones, but each name in a path is a directory that must be made.</summary>
     internal const int MaxLength = 64 * 1024;
 
-    /// <summary>Says why a path cannot stand in a tree; null where it can.</summary>
+    /// <summary>Says why a tree cannot hold a path; null if it can.</summary>
     internal static string? Fault(ReadOnlySpan<byte> path)
     {
         if (path.IsEmpty || path.Length > MaxLength)
@@ -40,7 +40,7 @@ internal static class TarPath
         return null;
     }
 
-    /// <summary>Takes the first name off, past "." and doubled slashes; false where none is left.</summary>
+    /// <summary>Takes the first name off, skipping "." and doubled slashes; false if none is left.</summary>
     internal static bool Next(ref ReadOnlySpan<byte> rest, out ReadOnlySpan<byte> name)
     {
         do

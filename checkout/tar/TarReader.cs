@@ -4,16 +4,16 @@ using HackTree.Store;
 namespace HackTree.Checkout;
 
 /// <summary>
-/// Reads a tar archive front to back: v7, ustar, pax (IEEE Std 1003.1) and GNU format. Trusts nothing in it: whatever the
-/// bytes, there is an entry or a <see cref="TarException"/>, and memory stays below what one entry's names and attributes take.
+/// Reads a tar archive front to back, in v7, ustar, pax (IEEE Std 1003.1) or GNU format. Trusts nothing in the archive: any bytes give
+/// either an entry or a <see cref="TarException"/>. Memory is limited to the names and attributes of one entry.
 /// </summary>
 /// <remarks>
-/// Why not System.Formats.Tar: it decodes names and SCHILY.xattr values as UTF-8, so that bytes which are not UTF-8 (a
-/// Latin-1 name, a file capability) come out as U+FFFD. Here they are bytes throughout.
+/// System.Formats.Tar is not used because it decodes names and SCHILY.xattr values as UTF-8: bytes that are not UTF-8 (a Latin-1 name, a
+/// file capability) become U+FFFD. Here names and values are bytes throughout.
 /// </remarks>
 internal sealed class TarReader(Stream stream)
 {
-    /// <summary>The longest pax header or GNU long name taken: the largest set of extended attributes, twice.</summary>
+    /// <summary>The longest accepted pax header or GNU long name: twice the largest set of extended attributes.</summary>
     private const int MaxExtension = 2 * XattrSet.MaxLength;
 
     private const int MaxTarget = 4095;
@@ -36,25 +36,27 @@ internal sealed class TarReader(Stream stream)
     private long padding;
     private bool hasEnded;
 
-    /// <summary>What the entry is; none for a hard link, which is whatever its target is.</summary>
+    /// <summary>The kind of the entry. None for a hard link, which has the kind of its target.</summary>
     internal EntryKind Kind { get; private set; }
 
-    /// <summary>Whether it is another name for an earlier entry, whose path is <see cref="LinkTarget"/>.</summary>
+    /// <summary>Whether the entry is another name for an earlier entry, whose path is <see cref="LinkTarget"/>.</summary>
     internal bool IsHardLink { get; private set; }
 
-    /// <summary>The path as the archive has it, which may be any bytes: see <see cref="TarPath"/>. Until the next entry, like all spans here.</summary>
+    /// <summary>
+    /// The path in the archive, which may be any bytes: see <see cref="TarPath"/>. Like all spans here it is valid until the next entry.
+    /// </summary>
     internal ReadOnlySpan<byte> Path => path.Span;
 
-    /// <summary>Symbolic link: a target that a tree takes. Hard link: a path, any bytes.</summary>
+    /// <summary>For a symbolic link, a target that a tree can hold. For a hard link, a path of any bytes.</summary>
     internal ReadOnlySpan<byte> LinkTarget => linkTarget.Span;
 
-    /// <summary>Mode, owner and time; of a hard link, what the archive repeats of its target's.</summary>
+    /// <summary>Mode, owner and time. For a hard link, what the archive repeats of its target.</summary>
     internal FileMetadata Metadata { get; private set; }
 
-    /// <summary>Extended attributes as <see cref="XattrSet"/> has them.</summary>
+    /// <summary>Extended attributes in the form of <see cref="XattrSet"/>.</summary>
     internal byte[] Xattrs { get; private set; } = [];
 
-    /// <summary>Regular file: bytes of content, as the archive claims.</summary>
+    /// <summary>Regular file: the length of the content, as the archive claims.</summary>
     internal long Size { get; private set; }
 
     /// <summary>Device: major number.</summary>
@@ -63,7 +65,7 @@ internal sealed class TarReader(Stream stream)
     /// <summary>Device: minor number.</summary>
     internal uint DeviceMinor { get; private set; }
 
-    /// <summary>Goes to the next entry, past content that was not read; false at the end of the archive.</summary>
+    /// <summary>Moves to the next entry and skips content that was not read; false at the end of the archive.</summary>
     internal bool Next()
     {
         bool isExtended = false;
@@ -110,7 +112,7 @@ internal sealed class TarReader(Stream stream)
         return !isExtended ? false : throw Fault("the archive ends between the name or attributes of an entry and the entry");
     }
 
-    /// <summary>Reads content of the entry, at least one byte; 0 at its end.</summary>
+    /// <summary>Reads content of the entry: at least one byte, or 0 at its end.</summary>
     internal int ReadContent(Span<byte> buffer)
     {
         int count = input.Read(buffer[..(int)Math.Min(buffer.Length, remaining)]);
@@ -118,7 +120,7 @@ internal sealed class TarReader(Stream stream)
         return count > 0 || remaining == 0 || buffer.IsEmpty ? count : throw CutShort();
     }
 
-    /// <summary>An exception about the entry, with its name and place.</summary>
+    /// <summary>An exception about the entry. Its message has the entry's name and place.</summary>
     internal TarException Fault(string fault, Remedy? remedy = null)
     {
         string name = path.IsEmpty ? "" : $"{TarException.Show(Path)}: ";
@@ -137,7 +139,7 @@ internal sealed class TarReader(Stream stream)
 
         if (length == 0)
         {
-            // No end mark, as GNU tar allows: the last entry was whole.
+            // GNU tar allows an archive without an end mark. The last entry was whole.
             return false;
         }
 
@@ -152,11 +154,17 @@ internal sealed class TarReader(Stream stream)
             return false;
         }
 
-        return TarHeader.HasRightChecksum(block) ? true
-            : throw Fault(headerOffset == 0 ? "this is not a tar archive" : "there is no header of an entry where one should be; the archive is damaged");
+        return TarHeader.HasRightChecksum(block)
+            ? true
+            : throw Fault(headerOffset == 0
+                ? "this is not a tar archive"
+                : "there is no header of an entry where one should be; the archive is damaged");
     }
 
-    /// <summary>The end is two blocks of zeros. What follows is not looked at, as no tar does, but taken, so that a pipe's writer can finish.</summary>
+    /// <summary>
+    /// Checks the second of the two blocks of zeros that end an archive. What follows is ignored, as all tar programs do, but up to 1 MiB is
+    /// read, so that the program at the other end of a pipe can finish.
+    /// </summary>
     private void ReadEnd()
     {
         int length = input.ReadFully(block);
@@ -170,7 +178,7 @@ internal sealed class TarReader(Stream stream)
 
     private void ReadEntry(byte type)
     {
-        // The name first: messages about the rest tell it.
+        // The name comes first, because messages about the other fields show it.
         path = values.Path ?? gnuName ?? UstarPath();
         Check(Path.IsEmpty ? "an entry without a name" : null);
         IsHardLink = type == TarHeader.HardLinkType;
@@ -184,7 +192,7 @@ internal sealed class TarReader(Stream stream)
         DeviceMajor = isDevice ? values.DeviceMajor ?? DeviceNumber(TarHeader.MajorOffset) : 0;
         DeviceMinor = isDevice ? values.DeviceMinor ?? DeviceNumber(TarHeader.MinorOffset) : 0;
 
-        // Only files have content; for others the field may hold anything (POSIX), but for GNU's lists of names.
+        // Only files and GNU's lists of names have content. For other entries the field may hold anything (POSIX).
         bool hasContent = IsFile(type) || type == TarHeader.GnuDirectoryType;
         SetContent(hasContent ? values.Size ?? Number(TarHeader.SizeOffset, TarHeader.LongNumberSize, "size", long.MaxValue) : 0);
         if (Kind != EntryKind.Regular)
@@ -197,7 +205,7 @@ internal sealed class TarReader(Stream stream)
 
     private EntryKind KindOf(byte type) => type switch
     {
-        // In v7 archives, and those of some programs since, a directory is a file whose name ends with a slash.
+        // In v7 archives, and those of some later programs, a directory is a file whose name ends with a slash.
         _ when IsFile(type) => Path.EndsWith("/"u8) ? EntryKind.Directory : EntryKind.Regular,
         TarHeader.HardLinkType => EntryKind.None,
         TarHeader.SymlinkType => EntryKind.Symlink,
@@ -234,7 +242,7 @@ internal sealed class TarReader(Stream stream)
     private long Number(int offset, int size, string what, long max, bool isSigned = false) =>
         TarHeader.TryNumber(block.AsSpan(offset, size), out long number) && number <= max && (isSigned || number >= 0)
             ? number
-            : throw Fault($"its {what} is not a number that can be");
+            : throw Fault($"its {what} is not a valid number");
 
     private ReadOnlyMemory<byte> UstarPath()
     {

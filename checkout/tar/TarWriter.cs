@@ -5,13 +5,16 @@ using HackTree.Model;
 namespace HackTree.Checkout;
 
 /// <summary>
-/// Writes a tar archive in pax format that every tar reads. The same entries give the same bytes: nothing of the machine,
-/// the user or the time gets in, and a pax header is there only for what the header block cannot say.
+/// Writes a tar archive in pax format, which every tar reads. The same entries make the same bytes: nothing depends on the machine, the user
+/// or the time. A pax header is written only for values that the header block cannot hold.
 /// </summary>
-/// <remarks>For each entry <see cref="Add"/>, then for a regular file <see cref="WriteContent"/> until all of it is written; <see cref="Finish"/> at the end.</remarks>
+/// <remarks>
+/// Call <see cref="Add"/> for each entry, and for a regular file then <see cref="WriteContent"/> until its whole content is written. Call
+/// <see cref="Finish"/> at the end.
+/// </remarks>
 internal sealed class TarWriter(Stream output)
 {
-    /// <summary>Archives are whole records of 20 blocks (POSIX, GNU tar's default).</summary>
+    /// <summary>The length of an archive is a multiple of 20 blocks (POSIX, and GNU tar's default).</summary>
     private const int RecordSize = 20 * TarHeader.BlockSize;
 
 
@@ -23,8 +26,8 @@ internal sealed class TarWriter(Stream output)
     private long remaining;
 
     /// <summary>Begins an entry.</summary>
-    /// <param name="treePath">From the top of the tree, without a slash at either end; empty for the tree itself.</param>
-    /// <param name="entry">The entry; its name is not looked at.</param>
+    /// <param name="treePath">The path from the top of the tree, without a slash at either end; empty for the tree itself.</param>
+    /// <param name="entry">The entry. Its name is ignored.</param>
     internal void Add(ReadOnlySpan<byte> treePath, in TreeEntry entry)
     {
         ThrowIfUnfinished();
@@ -74,7 +77,7 @@ internal sealed class TarWriter(Stream output)
         }
     }
 
-    /// <summary>As tar names it: directories end with a slash, and the tree itself is "./".</summary>
+    /// <summary>Sets the path in tar's form: a directory's path ends with a slash, and the tree itself is "./".</summary>
     private void SetPath(ReadOnlySpan<byte> treePath, bool isDirectory)
     {
         path.ResetWrittenCount();
@@ -82,10 +85,10 @@ internal sealed class TarWriter(Stream output)
         path.Write(isDirectory ? "/"u8 : default);
     }
 
-    /// <summary>Puts into pax records what the header block cannot hold.</summary>
+    /// <summary>Makes pax records for the values that the header block cannot hold.</summary>
     private void AddRecords(in TreeEntry entry, bool isPathNeeded)
     {
-        // Pax records are UTF-8 unless they say otherwise. GNU tar warns of the keyword and goes on; others need it.
+        // Pax records are UTF-8 unless hdrcharset says otherwise. GNU tar warns about that keyword and goes on; other programs need it.
         bool hasPath = isPathNeeded || !System.Text.Ascii.IsValid(path.WrittenSpan);
         bool hasTarget = entry.Target.Length > TarHeader.LinkSize || !System.Text.Ascii.IsValid(entry.Target);
         if ((hasPath && !ByteText.IsUtf8(path.WrittenSpan)) || (hasTarget && !ByteText.IsUtf8(entry.Target)))
@@ -126,7 +129,7 @@ internal sealed class TarWriter(Stream output)
 
     private void AddXattr(ReadOnlySpan<byte> name, ReadOnlySpan<byte> value)
     {
-        // GNU tar and bsdtar restore access control lists from their text only.
+        // GNU tar and bsdtar restore an access control list only from its text.
         bool isAccess = name.SequenceEqual("system.posix_acl_access"u8);
         bool isDefault = name.SequenceEqual("system.posix_acl_default"u8);
         if ((isDefault || (isAccess && !PosixAcl.IsMode(value))) && PosixAcl.Format(value) is { } text)
@@ -139,7 +142,7 @@ internal sealed class TarWriter(Stream output)
         }
     }
 
-    /// <summary>A keyword ends at the first '=', so GNU tar escapes it in names, and the escape character.</summary>
+    /// <summary>Escapes '=' and '%' in an attribute's name, as GNU tar does, because a keyword ends at the first '='.</summary>
     private static ReadOnlySpan<byte> EscapeGnu(ReadOnlySpan<byte> name)
     {
         if (name.IndexOfAny((byte)'=', (byte)'%') < 0)
@@ -158,7 +161,7 @@ internal sealed class TarWriter(Stream output)
 
     private void WritePaxHeader(ReadOnlySpan<byte> treePath)
     {
-        // Programs that do not know pax make a file of this name.
+        // Programs that do not know pax extract the header as a file of this name.
         ReadOnlySpan<byte> name = treePath[(treePath.LastIndexOf((byte)'/') + 1)..];
         byte[] headerName = [.. "./PaxHeaders/"u8, .. name.IsEmpty ? "."u8 : name];
         block.AsSpan().Clear();
@@ -194,7 +197,7 @@ internal sealed class TarWriter(Stream output)
         Write(block);
     }
 
-    /// <summary>A number; zero where a pax record has the true one.</summary>
+    /// <summary>Writes a number; zero if a pax record holds the number.</summary>
     private void Put(int offset, long value) =>
         TarHeader.PutOctal(block.AsSpan(offset, TarHeader.NumberSize), Fits(value, TarHeader.MaxNumber) ? value : 0);
 
@@ -203,7 +206,7 @@ internal sealed class TarWriter(Stream output)
 
     private static bool Fits(long value, long max) => value >= 0 && value <= max;
 
-    /// <summary>Where a path can be split into prefix and name; false, and no prefix, where it cannot.</summary>
+    /// <summary>Finds where to split a path into prefix and name. False, without a prefix, if that is impossible.</summary>
     private static bool TrySplit(ReadOnlySpan<byte> path, out int prefixLength)
     {
         prefixLength = 0;
