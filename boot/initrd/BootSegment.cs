@@ -5,16 +5,16 @@ using HackTree.Linux;
 
 namespace HackTree.Boot;
 
-/// <summary>A file of ours in an initramfs.</summary>
-/// <param name="Path">Its path there, without a slash in front.</param>
+/// <summary>A file that HackTree adds to an initramfs.</summary>
+/// <param name="Path">Its path in the initramfs, without a slash in front.</param>
 /// <param name="Permissions">Its mode.</param>
 /// <param name="Content">Its bytes.</param>
 internal sealed record BootFile(string Path, uint Permissions, byte[] Content);
 
 /// <summary>
-/// The segment that `initrd patch` appends: a bare cpio archive whose first entry is the directory "hacktree" and whose second, hacktree/version, says
-/// which program made it and how many zeros stand before it that the initrd did not have. So the initrd's own end is known again.
-/// Always the same bytes: no times, no owners, inode numbers from 1.
+/// Makes the segment that `initrd patch` appends: a bare cpio archive. Its first entry is the directory "hacktree". Its second entry,
+/// hacktree/version, names the program that made it, and the number of zeros that were added before it, so that the original end of the
+/// initrd is known. The bytes are always the same: no times, no owners, inode numbers from 1.
 /// </summary>
 internal static class BootSegment
 {
@@ -24,29 +24,32 @@ internal static class BootSegment
 
     private const string PaddingWord = "padding ";
 
-    /// <summary>Symbolic links in a Debian initramfs: to archive them as directories would hide what is there.</summary>
+    /// <summary>Symbolic links in a Debian initramfs. Archiving one as a directory would hide what it points to.</summary>
     private static readonly string[] NeverArchived = ["bin", "sbin", "lib", "lib32", "lib64", "libx32", "usr"];
 
-    /// <summary>Most zeros that ever come before it: 3 to align, 4 to end an lz4 frame.</summary>
+    /// <summary>The largest number of zeros before the segment: 3 to align it, 4 to end an lz4 frame.</summary>
     internal const int MaxPadding = CpioHeader.Alignment - 1 + Lz4Decoder.EndLength;
 
-    /// <summary>All of our files but the version.</summary>
+    /// <summary>All of HackTree's files except the version.</summary>
     internal static IReadOnlyList<BootFile> Files { get; } =
     [
         new BootFile(BindRoPath, FileModes.Program, BootFiles.Read("native/bind-ro")),
         .. BootFiles.Under("initramfs").Select(path => Plain(path, BootFiles.Read("initramfs/" + path))),
     ];
 
-    /// <summary>A script is executable, anything else is not.</summary>
-    internal static BootFile Plain(string path, byte[] content) => new(path, content.AsSpan().StartsWith("#!"u8) ? FileModes.Program : FileModes.PublicFile, content);
+    /// <summary>Makes a file with a mode for its content: scripts are executable, other files are not.</summary>
+    internal static BootFile Plain(string path, byte[] content) =>
+        new(path, content.AsSpan().StartsWith("#!"u8) ? FileModes.Program : FileModes.PublicFile, content);
 
-    /// <summary>The content of hacktree/version in an initramfs that was not patched but made with our files in it.</summary>
+    /// <summary>
+    /// The content of hacktree/version in an initramfs that was made with HackTree's files, rather than patched afterwards.
+    /// </summary>
     internal static byte[] VersionText() => Encoding.ASCII.GetBytes(BootFiles.Version + "\n");
 
-    /// <summary>The segment to put behind an initrd, after so many zeros.</summary>
+    /// <summary>The segment to append to an initrd, after <paramref name="padding"/> zeros.</summary>
     internal static byte[] Make(int padding) => MakeArchive(Encoding.ASCII.GetBytes($"{BootFiles.Version}\n{PaddingWord}{padding}\n"));
 
-    /// <summary>The segment as a file of its own, packed with gzip.</summary>
+    /// <summary>The segment as a separate file, packed with gzip.</summary>
     internal static byte[] MakePacked()
     {
         var packed = new MemoryStream();
@@ -58,14 +61,21 @@ internal static class BootSegment
         return packed.ToArray();
     }
 
-    /// <summary>How many zeros before the segment are ours, as its hacktree/version has it; null where it says something that cannot be.</summary>
+    /// <summary>
+    /// The number of zeros that were added before a segment, from its hacktree/version; null if that file gives an impossible number.
+    /// </summary>
     internal static int? PaddingOf(ReadOnlySpan<byte> version)
     {
         string[] lines = Encoding.ASCII.GetString(version).Split('\n');
         string? line = Array.Find(lines, line => line.StartsWith(PaddingWord, StringComparison.Ordinal));
-        return line == null ? 0
-            : int.TryParse(line.AsSpan(PaddingWord.Length), NumberStyles.None, CultureInfo.InvariantCulture, out int padding) && padding <= MaxPadding ? padding
-            : null;
+        if (line == null)
+        {
+            return 0;
+        }
+
+        ReadOnlySpan<char> digits = line.AsSpan(PaddingWord.Length);
+        bool isNumber = int.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out int padding);
+        return isNumber && padding <= MaxPadding ? padding : null;
     }
 
     private static byte[] MakeArchive(byte[] version)
@@ -93,10 +103,14 @@ internal static class BootSegment
     {
         if (!NeverArchived.Contains(path.Split('/')[0]) && made.Add(path))
         {
-            writer.Write(Encoding.UTF8.GetBytes(path), new CpioHeader { Mode = (uint)FileType.Directory | FileModes.PublicDirectory, LinkCount = 2 }, []);
+            var header = new CpioHeader { Mode = (uint)FileType.Directory | FileModes.PublicDirectory, LinkCount = 2 };
+            writer.Write(Encoding.UTF8.GetBytes(path), header, []);
         }
     }
 
-    private static void WriteFile(CpioWriter writer, BootFile file) =>
-        writer.Write(Encoding.UTF8.GetBytes(file.Path), new CpioHeader { Mode = (uint)FileType.Regular | file.Permissions, LinkCount = 1 }, file.Content);
+    private static void WriteFile(CpioWriter writer, BootFile file)
+    {
+        var header = new CpioHeader { Mode = (uint)FileType.Regular | file.Permissions, LinkCount = 1 };
+        writer.Write(Encoding.UTF8.GetBytes(file.Path), header, file.Content);
+    }
 }

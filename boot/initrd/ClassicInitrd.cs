@@ -5,19 +5,19 @@ using HackTree.Linux;
 namespace HackTree.Boot;
 
 /// <summary>
-/// Patches an initrd of initramfs-tools for the classic chain (boot/patches): unpacks it, puts the patched init and switch_root in, and
-/// packs it again. What is in front for the microcode stays byte for byte; all else becomes one archive, packed with gzip.
+/// Patches an initrd of initramfs-tools for the classic chain (boot/patches): unpacks it, puts the patched init and switch_root into it, and
+/// packs it again. The microcode at its start stays byte for byte; everything else becomes one archive, packed with gzip.
 /// </summary>
 public static class ClassicInitrd
 {
     private const string Builder = "boot/patches/build.sh makes one";
 
-    /// <summary>Patches. Input and output may be one file.</summary>
+    /// <summary>Patches an initrd. Input and output may be the same file.</summary>
     /// <param name="input">The initrd.</param>
-    /// <param name="output">Where the patched one goes.</param>
+    /// <param name="output">The patched initrd.</param>
     /// <param name="init">The init of initramfs-tools that knows subroot=.</param>
     /// <param name="switchRoot">A static switch_root that knows --subroot.</param>
-    /// <exception cref="InitrdException">The initrd, or one of the two programs, is not what is needed here.</exception>
+    /// <exception cref="InitrdException">The initrd, or one of the two programs, is not of the right kind.</exception>
     /// <exception cref="LinuxException">A file cannot be read or written.</exception>
     public static void Patch(string input, string output, string init, string switchRoot)
     {
@@ -65,7 +65,8 @@ public static class ClassicInitrd
         }
 
         return !NeedsLoader(content) ? content
-            : throw new InitrdException($"{path}: this switch_root needs shared libraries, which the initrd may lack; a static one is wanted, {Builder}");
+            : throw new InitrdException(
+                $"{path}: this switch_root needs shared libraries, which the initrd may lack; a static one is needed, {Builder}");
     }
 
     private static byte[] Read(string path)
@@ -76,7 +77,9 @@ public static class ClassicInitrd
         return content;
     }
 
-    /// <summary>Whether a 64-bit little-endian ELF file has a program header PT_INTERP: the loader of shared libraries.</summary>
+    /// <summary>
+    /// Whether a 64-bit little-endian ELF file has a program header PT_INTERP, so that it needs the loader of shared libraries.
+    /// </summary>
     private static bool NeedsLoader(ReadOnlySpan<byte> elf)
     {
         const int HeaderLength = 64, ProgramHeaderLength = 56, TableOffset = 32, TableCount = 56, Interpreter = 3;

@@ -3,15 +3,15 @@ using HackTree.Linux;
 
 namespace HackTree.Boot;
 
-/// <summary>Copies what an initrd of initramfs-tools unpacks to into one archive, with files of ours in the place of those that it has.</summary>
+/// <summary>Copies all entries of an initrd of initramfs-tools into one archive, and replaces some files with HackTree's own.</summary>
 internal sealed class ClassicRepack(InitrdReader reader, CpioWriter writer, string subject)
 {
-    /// <summary>A file that every initrd of initramfs-tools has, and no other.</summary>
+    /// <summary>A file that every initrd of initramfs-tools has, and no other initrd.</summary>
     private const string Mark = "scripts/functions";
 
     private const string EarlyFolder = "kernel";
 
-    /// <summary>Where the patched init looks for programs, the best place first.</summary>
+    /// <summary>The directories where the patched init looks for programs, the best one first.</summary>
     private static readonly string[] ProgramFolders = ["usr/sbin", "sbin", "usr/bin", "bin"];
 
     private static readonly string[] Replaced = ["init", .. ProgramFolders.Select(folder => $"{folder}/switch_root")];
@@ -22,12 +22,12 @@ internal sealed class ClassicRepack(InitrdReader reader, CpioWriter writer, stri
     private readonly byte[] buffer = new byte[64 * 1024];
     private uint lastInode;
 
-    /// <summary>The directory for programs. One that is a symbolic link is not taken: a file behind it would be another one's.</summary>
+    /// <summary>The directory for programs. A symbolic link is not used: a program behind it would lie in another directory.</summary>
     internal string ProgramFolder => ProgramFolders.FirstOrDefault(folders.Contains) ?? throw Foreign();
 
     /// <summary>
-    /// Where those segments in front end that hold nothing but files for the kernel itself: microcode, ACPI tables. The
-    /// kernel finds them only there, and only unpacked (Documentation/x86/microcode.rst).
+    /// The end of the first segments that hold only files for the kernel itself: microcode, ACPI tables. The kernel finds them only at the start
+    /// of the initrd, and only unpacked (Documentation/x86/microcode.rst).
     /// </summary>
     internal static long EarlyEnd(string path)
     {
@@ -38,7 +38,7 @@ internal sealed class ClassicRepack(InitrdReader reader, CpioWriter writer, stri
             bool isEarly = true;
             while (reader.NextEntry())
             {
-                // dracut puts a file "early_cpio" there.
+                // dracut adds a file "early_cpio" to this segment.
                 string name = Plain(reader.Name);
                 isEarly &= name is "." or EarlyFolder or "early_cpio" || name.StartsWith(EarlyFolder + "/", StringComparison.Ordinal);
             }
@@ -54,7 +54,7 @@ internal sealed class ClassicRepack(InitrdReader reader, CpioWriter writer, stri
         return end;
     }
 
-    /// <summary>Copies every entry behind an offset but those that are replaced.</summary>
+    /// <summary>Copies every entry behind an offset, except those that are replaced.</summary>
     internal void CopyFrom(long offset)
     {
         while (reader.NextSegment())
@@ -82,7 +82,7 @@ internal sealed class ClassicRepack(InitrdReader reader, CpioWriter writer, stri
 
     private static string Plain(ReadOnlySpan<byte> name)
     {
-        // Names are bytes; those that are looked for are ASCII, which Latin-1 keeps apart from all others.
+        // Names are bytes. The names to look for are ASCII, and Latin-1 keeps ASCII apart from all other bytes.
         string text = Encoding.Latin1.GetString(name).TrimEnd('/');
         return text.StartsWith("./", StringComparison.Ordinal) ? text[2..] : text;
     }
@@ -91,7 +91,9 @@ internal sealed class ClassicRepack(InitrdReader reader, CpioWriter writer, stri
     {
         if (name == BootSegment.Folder)
         {
-            throw new InitrdException($"{subject}: HackTree's own boot script is in it, which enters the root in its own way; take it out with `hacktree initrd unpatch`");
+            throw new InitrdException(
+                $"{subject}: HackTree's own boot script is in it, which enters the root in its own way; "
+                + "take it out with `hacktree initrd unpatch`");
         }
 
         CpioHeader header = reader.Header;
@@ -111,7 +113,9 @@ internal sealed class ClassicRepack(InitrdReader reader, CpioWriter writer, stri
         }
     }
 
-    /// <summary>The entries come from several archives, whose inode numbers mean different files.</summary>
+    /// <summary>
+    /// An inode number for an entry in the new archive. The entries come from several archives that use the same numbers for other files.
+    /// </summary>
     private uint InodeOf(CpioHeader header)
     {
         if (header.LinkCount <= 1 || header.Type == FileType.Directory)
@@ -130,7 +134,7 @@ internal sealed class ClassicRepack(InitrdReader reader, CpioWriter writer, stri
             return reader.Target;
         }
 
-        // It grows with what is there: a damaged header may promise 4 GiB.
+        // The memory grows with the bytes that are there, because a damaged header may claim 4 GiB.
         var content = new MemoryStream();
         while (reader.ReadContent(buffer) is var count and > 0)
         {
@@ -140,5 +144,7 @@ internal sealed class ClassicRepack(InitrdReader reader, CpioWriter writer, stri
         return content.GetBuffer().AsSpan(0, (int)content.Length);
     }
 
-    private InitrdException Foreign() => new($"{subject}: initramfs-tools did not make it, and it is that one's init which the classic chain patches; use `hacktree initrd patch` without --classic");
+    private InitrdException Foreign() => new(
+        $"{subject}: initramfs-tools did not make it, and the classic chain patches the init of initramfs-tools; "
+        + "use `hacktree initrd patch` without --classic");
 }

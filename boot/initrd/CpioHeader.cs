@@ -24,7 +24,7 @@ public readonly record struct CpioHeader
     /// <summary>Bytes of a header.</summary>
     internal const int Length = 110;
 
-    /// <summary>Headers, contents and segments begin at multiples of this.</summary>
+    /// <summary>Headers, contents and segments begin at multiples of this number of bytes.</summary>
     internal const int Alignment = 4;
 
     private const int MagicLength = 6;
@@ -37,13 +37,15 @@ public readonly record struct CpioHeader
     /// <summary>The last entry of every archive has this name.</summary>
     internal static ReadOnlySpan<byte> Trailer => "TRAILER!!!"u8;
 
-    /// <summary>Whether <see cref="Checksum"/> counts.</summary>
+    /// <summary>Whether <see cref="Checksum"/> must be right.</summary>
     public bool HasChecksum { get; init; }
 
-    /// <summary>With <see cref="Major"/> and <see cref="Minor"/> it tells which entries are names of one file.</summary>
+    /// <summary>
+    /// Inode number. Entries with equal <see cref="Inode"/>, <see cref="Major"/> and <see cref="Minor"/> are names of one file.
+    /// </summary>
     public uint Inode { get; init; }
 
-    /// <summary>File type and permission bits, as st_mode.</summary>
+    /// <summary>File type and permission bits, as in st_mode.</summary>
     public uint Mode { get; init; }
 
     /// <summary>Owner.</summary>
@@ -52,19 +54,19 @@ public readonly record struct CpioHeader
     /// <summary>Group.</summary>
     public uint Gid { get; init; }
 
-    /// <summary>How many names the file has, as the archive says.</summary>
+    /// <summary>The number of names of the file, as the archive claims.</summary>
     public uint LinkCount { get; init; }
 
     /// <summary>Seconds since 1970.</summary>
     public uint ModifyTime { get; init; }
 
-    /// <summary>Bytes of content (a symbolic link's target is its content).</summary>
+    /// <summary>The length of the content. The content of a symbolic link is its target.</summary>
     public uint Size { get; init; }
 
-    /// <summary>The device of the inode number: major.</summary>
+    /// <summary>Major number of the device that the inode number belongs to.</summary>
     public uint Major { get; init; }
 
-    /// <summary>The device of the inode number: minor.</summary>
+    /// <summary>Minor number of the device that the inode number belongs to.</summary>
     public uint Minor { get; init; }
 
     /// <summary>A device node's major number.</summary>
@@ -73,7 +75,7 @@ public readonly record struct CpioHeader
     /// <summary>A device node's minor number.</summary>
     public uint DeviceMinor { get; init; }
 
-    /// <summary>Bytes of the name with its NUL.</summary>
+    /// <summary>The length of the name, including its NUL.</summary>
     public uint NameSize { get; init; }
 
     /// <summary>The sum of the content's bytes.</summary>
@@ -85,10 +87,10 @@ public readonly record struct CpioHeader
     /// <summary>The 12 permission bits.</summary>
     public ushort Permissions => (ushort)(Mode & FileModes.AllBits);
 
-    /// <summary>How many zeros come after <paramref name="length"/> bytes.</summary>
+    /// <summary>The number of zeros after <paramref name="length"/> bytes.</summary>
     internal static int Padding(long length) => (int)(-length & (Alignment - 1));
 
-    /// <summary>Reads a header; false where a magic number or a digit is wrong.</summary>
+    /// <summary>Reads a header; false if the magic number or a digit is wrong.</summary>
     internal static bool TryParse(ReadOnlySpan<byte> bytes, out CpioHeader header)
     {
         header = default;

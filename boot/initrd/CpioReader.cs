@@ -3,12 +3,12 @@ using HackTree.Linux;
 namespace HackTree.Boot;
 
 /// <summary>
-/// Reads one newc cpio archive front to back, up to its trailer's name. Trusts nothing in it: whatever the bytes, there is an
-/// entry or an <see cref="InitrdException"/>, and memory stays below what a name and a target take.
+/// Reads one newc cpio archive front to back, up to its trailer's name. Trusts nothing in the archive: any bytes give either an entry or an
+/// <see cref="InitrdException"/>. Memory is limited to one name and one target.
 /// </summary>
 internal sealed class CpioReader(ByteInput input)
 {
-    /// <summary>The longest name or target that the kernel takes (PATH_MAX, with the NUL of a name).</summary>
+    /// <summary>The longest name or target that the kernel accepts (PATH_MAX, including the NUL of a name).</summary>
     private const int MaxPath = 4096;
 
     private readonly byte[] headerBytes = new byte[CpioHeader.Length];
@@ -26,13 +26,13 @@ internal sealed class CpioReader(ByteInput input)
     /// <summary>The entry's header.</summary>
     internal CpioHeader Header => header;
 
-    /// <summary>The name as the archive has it, any bytes but NUL. Until the next entry.</summary>
+    /// <summary>The name in the archive: any bytes except NUL. Valid until the next entry.</summary>
     internal ReadOnlySpan<byte> Name => name.AsSpan(0, nameLength);
 
-    /// <summary>A symbolic link's target. Until the next entry.</summary>
+    /// <summary>A symbolic link's target. Valid until the next entry.</summary>
     internal ReadOnlySpan<byte> Target => target.AsSpan(0, targetLength);
 
-    /// <summary>Goes to the next entry, past content that was not read; false at the trailer.</summary>
+    /// <summary>Moves to the next entry and skips content that was not read; false at the trailer.</summary>
     internal bool Next()
     {
         if (hasEnded)
@@ -62,7 +62,7 @@ internal sealed class CpioReader(ByteInput input)
         return true;
     }
 
-    /// <summary>Reads content of the entry, at least one byte; 0 at its end.</summary>
+    /// <summary>Reads content of the entry: at least one byte, or 0 at its end.</summary>
     internal int ReadContent(Span<byte> buffer)
     {
         int count = input.Read(buffer[..(int)Math.Min(buffer.Length, remaining)]);
@@ -79,7 +79,7 @@ internal sealed class CpioReader(ByteInput input)
                 sum += b;
             }
 
-            // As the kernel does since 5.18. Of symbolic links GNU cpio writes none.
+            // The kernel compares it too, since 5.18. GNU cpio writes no checksum for symbolic links.
             if (remaining == 0 && sum != header.Checksum)
             {
                 throw Fault("the content is not what its checksum says");
@@ -108,7 +108,7 @@ internal sealed class CpioReader(ByteInput input)
     {
         if (header.NameSize is 0 or > MaxPath)
         {
-            throw input.Fault(headerOffset, $"an entry with a name of {header.NameSize} bytes, where 1 to {MaxPath} can be");
+            throw input.Fault(headerOffset, $"an entry with a name of {header.NameSize} bytes; 1 to {MaxPath} are possible");
         }
 
         Span<byte> bytes = name.AsSpan(0, (int)header.NameSize);
@@ -117,7 +117,7 @@ internal sealed class CpioReader(ByteInput input)
             throw CutShort();
         }
 
-        // Some programs put zeros after a name, to have the content at a place they like.
+        // Some programs put zeros after a name to align the content.
         nameLength = Math.Max(0, bytes.IndexOf((byte)0));
         if (bytes[^1] != 0 || nameLength == 0)
         {
@@ -158,7 +158,7 @@ internal sealed class CpioReader(ByteInput input)
         input.Skip(CpioHeader.Padding(input.Position - start));
     }
 
-    /// <summary>An exception about the entry, with its name and place.</summary>
+    /// <summary>An exception about the entry. Its message has the entry's name and place.</summary>
     internal InitrdException Fault(string fault) => input.Fault(headerOffset, $"{InitrdReader.Show(Name)}: {fault}");
 
     private InitrdException CutShort() => Fault("the cpio archive is cut short in this entry");

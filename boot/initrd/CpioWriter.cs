@@ -1,13 +1,15 @@
 namespace HackTree.Boot;
 
-/// <summary>Writes a newc cpio archive. One list of entries always gives the same bytes: inode numbers count up, times are what the caller says.</summary>
+/// <summary>
+/// Writes a newc cpio archive. The same list of entries makes the same bytes: inode numbers count up, and times come from the caller.
+/// </summary>
 internal sealed class CpioWriter(Stream stream)
 {
     private readonly byte[] zeros = new byte[CpioHeader.Alignment];
     private long position;
     private uint inode;
 
-    /// <summary>Writes an entry. An inode number of 0 gets the next one; sizes and checksum are filled in.</summary>
+    /// <summary>Writes an entry. Inode number 0 stands for the next free one. Sizes and checksum are filled in.</summary>
     internal void Write(ReadOnlySpan<byte> name, CpioHeader header, ReadOnlySpan<byte> content)
     {
         Put((header with
@@ -24,7 +26,7 @@ internal sealed class CpioWriter(Stream stream)
         Pad();
     }
 
-    /// <summary>Ends the archive, at a multiple of 4 bytes.</summary>
+    /// <summary>Ends the archive at a multiple of 4 bytes.</summary>
     internal void End()
     {
         Put((new CpioHeader { LinkCount = 1, NameSize = (uint)CpioHeader.Trailer.Length + 1 }).Encode());

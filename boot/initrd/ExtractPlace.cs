@@ -5,10 +5,11 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Boot;
 
-/// <summary>The directory that an initrd is unpacked into, and the way to names in it: below it only, and across no symbolic link.</summary>
+/// <summary>
+/// The directory that an initrd is unpacked into. Opens directories in it: none outside it, and none through a symbolic link.
+/// </summary>
 internal sealed class ExtractPlace : IDisposable
 {
-
     private readonly string directory;
     private readonly SafeFileHandle top;
     private byte[]? openPath;
@@ -20,7 +21,7 @@ internal sealed class ExtractPlace : IDisposable
         this.top = top;
     }
 
-    /// <summary>Makes the directory, or takes an empty one.</summary>
+    /// <summary>Makes the directory, or opens an existing empty one.</summary>
     internal static ExtractPlace Open(string directory)
     {
         byte[] name = ByteText.FromArgument(directory);
@@ -37,7 +38,7 @@ internal sealed class ExtractPlace : IDisposable
         return place;
     }
 
-    /// <summary>An entry's path without slashes and dots that mean nothing; empty for the top.</summary>
+    /// <summary>An entry's path without needless slashes and dots; empty for the top.</summary>
     internal static byte[] Normalize(InitrdReader reader)
     {
         var path = new PathBuffer();
@@ -67,7 +68,10 @@ internal sealed class ExtractPlace : IDisposable
 
     internal static byte[] NameOf(byte[] path) => path[(path.AsSpan().LastIndexOf((byte)'/') + 1)..];
 
-    /// <summary>The directory that a path is in, and its last name. Directories that no entry made are made. It stays open until the next one.</summary>
+    /// <summary>
+    /// The directory that a path is in, and the path's last name. Directories that have no entry are made. The result stays open until the next
+    /// call.
+    /// </summary>
     internal SafeFileHandle Parent(InitrdReader reader, byte[] path, out byte[] name)
     {
         name = NameOf(path);
@@ -83,10 +87,10 @@ internal sealed class ExtractPlace : IDisposable
         return openFolder;
     }
 
-    /// <summary>A directory goes: the one that was kept open may be below it.</summary>
+    /// <summary>Forgets the directory that was kept open, because it may be below a directory that is being removed.</summary>
     internal void Forget() => openPath = null;
 
-    /// <summary>Opens a directory below the top, and makes what is missing of it.</summary>
+    /// <summary>Opens a directory below the top. Makes it, and the directories above it, if they are missing.</summary>
     internal SafeFileHandle OpenFolder(byte[] path, InitrdReader reader)
     {
         ReadOnlySpan<byte> place = path.Length == 0 ? "."u8 : path;
@@ -110,11 +114,11 @@ internal sealed class ExtractPlace : IDisposable
         return folder;
     }
 
-    /// <summary>Opens a directory that an entry made; false where a later one took its place.</summary>
+    /// <summary>Opens a directory that an entry made; false if a later entry replaced it.</summary>
     internal bool TryOpenDirectory(byte[] path, out SafeFileHandle opened) =>
         Sys.OpenBeneath(top, path.Length == 0 ? "."u8 : path, OpenFlags.Directory, out opened) == Errno.None;
 
-    /// <summary>Throws for a call that failed.</summary>
+    /// <summary>Throws if the call failed.</summary>
     internal void Require(Errno errno, string call, ReadOnlySpan<byte> path)
     {
         if (errno is Errno.ENOSPC or Errno.EDQUOT)

@@ -5,7 +5,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Boot;
 
-/// <summary>The programs that make initrds.</summary>
+/// <summary>Programs that make initrds.</summary>
 [Flags]
 public enum InitramfsKind
 {
@@ -17,7 +17,9 @@ public enum InitramfsKind
     Dracut = 2,
 }
 
-/// <summary>Puts our files where the programs that make initrds take them from, so that every initrd they make carries them; and takes them away again.</summary>
+/// <summary>
+/// Installs HackTree's files where the programs that make initrds find them, so that every new initrd has them. Removes them again too.
+/// </summary>
 public static class InitramfsInstall
 {
     private const string ToolsFolder = "usr/share/initramfs-tools";
@@ -26,12 +28,12 @@ public static class InitramfsInstall
     private const string ModulesFolder = "usr/lib/dracut/modules.d";
     private const string ModuleFolder = ModulesFolder + "/90hacktree";
 
-    /// <summary>Which of the programs a root has.</summary>
+    /// <summary>The programs that a root has.</summary>
     public static InitramfsKind Find(string root) =>
         (Directory.Exists(Path.Combine(root, ToolsFolder, "hooks")) ? InitramfsKind.InitramfsTools : 0)
         | (Directory.Exists(Path.Combine(root, ModulesFolder)) ? InitramfsKind.Dracut : 0);
 
-    /// <summary>Writes the files; answers their paths below the root. Those that are there are replaced.</summary>
+    /// <summary>Writes the files and returns their paths below the root. Existing files are replaced.</summary>
     public static IReadOnlyList<string> Install(string root, InitramfsKind kinds)
     {
         using SafeFileHandle top = OpenRoot(root);
@@ -39,7 +41,8 @@ public static class InitramfsInstall
         foreach (BootFile file in files)
         {
             using SafeFileHandle folder = OpenFolder(top, root, Folder(file.Path), isMade: true)!;
-            using var target = new NewFile(folder, Encoding.UTF8.GetBytes(Path.GetFileName(file.Path)), Path.Combine(root, file.Path), file.Permissions);
+            byte[] name = Encoding.UTF8.GetBytes(Path.GetFileName(file.Path));
+            using var target = new NewFile(folder, name, Path.Combine(root, file.Path), file.Permissions);
             target.Append(file.Content);
             target.Place();
         }
@@ -47,7 +50,9 @@ public static class InitramfsInstall
         return [.. files.Select(file => file.Path)];
     }
 
-    /// <summary>Takes the files away, and the folders that held only them; answers the paths below the root of what was there.</summary>
+    /// <summary>
+    /// Removes the files, and directories that held only them. Returns the paths below the root of what was removed.
+    /// </summary>
     public static IReadOnlyList<string> Remove(string root, InitramfsKind kinds)
     {
         using SafeFileHandle top = OpenRoot(root);
@@ -66,7 +71,9 @@ public static class InitramfsInstall
         return removed;
     }
 
-    /// <summary>A folder that is all ours goes as a whole, with what an older version may have left in it.</summary>
+    /// <summary>
+    /// What to remove for a file. A directory that belongs to HackTree alone goes as a whole, because an older version may have left files in it.
+    /// </summary>
     private static string OwnPlace(BootFile file) =>
         file.Path.StartsWith(ToolsOwnFolder + "/", StringComparison.Ordinal) ? ToolsOwnFolder
         : file.Path.StartsWith(ModuleFolder + "/", StringComparison.Ordinal) ? ModuleFolder
@@ -75,7 +82,7 @@ public static class InitramfsInstall
     private static IEnumerable<BootFile> FilesOf(InitramfsKind kinds) =>
         (kinds.HasFlag(InitramfsKind.InitramfsTools) ? ToolsFiles() : []).Concat(kinds.HasFlag(InitramfsKind.Dracut) ? DracutFiles() : []);
 
-    /// <summary>mkinitramfs copies scripts/ and conf.d/ by itself; hacktree/ is what the hook copies.</summary>
+    /// <summary>The files for initramfs-tools. mkinitramfs copies scripts/ and conf.d/ itself; the hook copies hacktree/.</summary>
     private static IEnumerable<BootFile> ToolsFiles()
     {
         const string Configuration = "conf/";
@@ -88,7 +95,7 @@ public static class InitramfsInstall
         }
     }
 
-    /// <summary>The module, and beside it what it shares with the other way: all of hacktree/.</summary>
+    /// <summary>The files for dracut: its module, and all of hacktree/, which it shares with initramfs-tools.</summary>
     private static IEnumerable<BootFile> DracutFiles()
     {
         foreach (string path in BootFiles.Under("dracut"))
@@ -110,7 +117,7 @@ public static class InitramfsInstall
         return top;
     }
 
-    /// <summary>Opens a folder below the root, without following a symbolic link out of it.</summary>
+    /// <summary>Opens a directory below the root, without following a symbolic link. Null if it is missing and not to be made.</summary>
     private static SafeFileHandle? OpenFolder(SafeFileHandle top, string root, string path, bool isMade)
     {
         Errno errno = Sys.OpenBeneath(top, Encoding.UTF8.GetBytes(path), OpenFlags.Directory, out SafeFileHandle folder);
@@ -138,7 +145,9 @@ public static class InitramfsInstall
             if (Sys.OpenBeneath(top, Encoding.UTF8.GetBytes(folder), OpenFlags.Directory | OpenFlags.Path, out SafeFileHandle there) != Errno.None)
             {
                 string above = Folder(folder);
-                Sys.OpenBeneath(top, above.Length == 0 ? "."u8 : Encoding.UTF8.GetBytes(above), OpenFlags.Directory, out SafeFileHandle parent).ThrowIfFailed("openat2", Path.Combine(root, above));
+                ReadOnlySpan<byte> name = above.Length == 0 ? "."u8 : Encoding.UTF8.GetBytes(above);
+                Sys.OpenBeneath(top, name, OpenFlags.Directory, out SafeFileHandle parent)
+                    .ThrowIfFailed("openat2", Path.Combine(root, above));
                 using (parent)
                 {
                     errno = Sys.MakeDirectory(parent, Encoding.UTF8.GetBytes(Path.GetFileName(folder)), FileModes.PublicDirectory);

@@ -5,12 +5,11 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Boot;
 
 /// <summary>
-/// Unpacks an initrd as the kernel does: later entries take the place of earlier ones, names of one file become hard links.
-/// Goes by directory descriptors: no name leads out of the directory, and no symbolic link is followed.
+/// Unpacks an initrd as the kernel does: later entries replace earlier ones, and names of one file become hard links. It works relative to
+/// directory descriptors: no name leads out of the directory, and no symbolic link is followed.
 /// </summary>
 public sealed class InitrdExtract
 {
-
     private readonly InitrdReader reader;
     private readonly ExtractPlace place;
     private readonly Dictionary<(uint Major, uint Minor, uint Inode, FileType Type), byte[]> names = [];
@@ -24,13 +23,13 @@ public sealed class InitrdExtract
         this.place = place;
     }
 
-    /// <summary>Device nodes that were left out, because only root can make them.</summary>
+    /// <summary>The number of device nodes that were left out, because only root can make them.</summary>
     public int SkippedDevices { get; private set; }
 
-    /// <summary>How many entries there were.</summary>
+    /// <summary>The number of entries.</summary>
     public int Entries { get; private set; }
 
-    /// <summary>Unpacks all segments into a directory, which is made; one that is there must be empty.</summary>
+    /// <summary>Unpacks all segments into a directory. The directory is made, or must be empty.</summary>
     /// <exception cref="InitrdException">Something in the initrd cannot be unpacked.</exception>
     public static InitrdExtract Run(InitrdReader reader, string directory)
     {
@@ -93,11 +92,11 @@ public sealed class InitrdExtract
     {
         if (reader.Header.Type != FileType.Directory)
         {
-            throw reader.Fault("this names the top directory, but is none");
+            throw reader.Fault("the name of the top directory stands for something else");
         }
     }
 
-    /// <summary>What stands in the way goes, as in the kernel: anything of another type, and any symbolic link.</summary>
+    /// <summary>Removes what stands in the way of an entry, as the kernel does: anything of another type, and any symbolic link.</summary>
     private void RemoveOther(SafeFileHandle parent, byte[] name)
     {
         if (Sys.Stat(parent, name, out FileStatus status) != Errno.None || (status.Type == reader.Header.Type && status.Type != FileType.Symlink))
@@ -114,13 +113,14 @@ public sealed class InitrdExtract
         Errno errno = isDirectory ? Sys.RemoveDirectory(parent, name) : Sys.Unlink(parent, name);
         if (errno != Errno.None)
         {
-            throw reader.Fault($"it stands where an earlier entry made a directory that cannot be taken away ({LinuxException.Describe(errno)})");
+            throw reader.Fault(
+                $"it stands where an earlier entry made a directory, which cannot be removed ({LinuxException.Describe(errno)})");
         }
     }
 
     private void MakeFile(SafeFileHandle parent, byte[] name, byte[] path)
     {
-        // A later name without content must not empty the file.
+        // A later name without content must not truncate the file.
         bool isLinked = TryLink(parent, name, path);
         OpenFlags flags = OpenFlags.WriteOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking | OpenFlags.Create | (isLinked ? 0 : OpenFlags.Truncate);
         place.Require(Sys.Open(parent, name, flags, out SafeFileHandle file, FileModes.OwnerOnly), "openat", path);
@@ -161,7 +161,7 @@ public sealed class InitrdExtract
         place.Require(Sys.SetMode(parent, name, header.Permissions), "fchmodat", path);
     }
 
-    /// <summary>Makes another name of a file that the same archive has already.</summary>
+    /// <summary>Makes another name of a file that the same archive already has; false for the first name.</summary>
     private bool TryLink(SafeFileHandle parent, byte[] name, byte[] path)
     {
         CpioHeader header = reader.Header;
@@ -195,14 +195,17 @@ public sealed class InitrdExtract
         place.Require(Sys.SetTime(parent, name, reader.Header.ModifyTime), "utimensat", path);
     }
 
-    /// <summary>Last, and from the bottom up: what is made in a directory changes its time, and needs its permissions.</summary>
+    /// <summary>
+    /// Sets the directories' metadata at the end, and from the bottom up. Making an entry changes the time of its directory, and needs its
+    /// permissions.
+    /// </summary>
     private void CompleteDirectories()
     {
         foreach ((byte[] path, CpioHeader header) in directories.Values.OrderByDescending(made => made.Path.Length))
         {
             if (!place.TryOpenDirectory(path, out SafeFileHandle directory))
             {
-                // A later entry took its place.
+                // A later entry replaced it.
                 continue;
             }
 

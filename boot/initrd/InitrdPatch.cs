@@ -2,27 +2,27 @@ using HackTree.Linux;
 
 namespace HackTree.Boot;
 
-/// <summary>What patching or unpatching did.</summary>
+/// <summary>What a patch or its removal did.</summary>
 public enum PatchResult
 {
-    /// <summary>The output is the input, byte for byte.</summary>
+    /// <summary>The output equals the input, byte for byte.</summary>
     Unchanged,
-    /// <summary>Our segment was appended, or taken away.</summary>
+    /// <summary>HackTree's segment was appended or removed.</summary>
     Changed,
-    /// <summary>Our segment was there, made by another version, and was replaced.</summary>
+    /// <summary>The initrd had a segment of another version of HackTree, which was replaced.</summary>
     Replaced,
 }
 
 /// <summary>
-/// Appends our segment to an initrd, and takes it away again. The initrd's own bytes are copied and never looked into but to be read
-/// whole first: what cannot be read is not patched.
+/// Appends HackTree's segment to an initrd, and removes it again. The initrd's own bytes are copied unchanged. The whole initrd is read
+/// first; an initrd that cannot be read is not patched.
 /// </summary>
 public static class InitrdPatch
 {
     private const int CopyLength = 1024 * 1024;
 
-    /// <summary>Appends our segment, in place of one that is there. Input and output may be one file.</summary>
-    /// <exception cref="InitrdException">The input is no initrd, not one that can be read whole, or dracut's.</exception>
+    /// <summary>Appends HackTree's segment and removes an earlier one. Input and output may be the same file.</summary>
+    /// <exception cref="InitrdException">The input is no initrd, cannot be read completely, or was made by dracut.</exception>
     public static PatchResult Patch(string input, string output)
     {
         using Plan plan = Plan.Make(input);
@@ -38,16 +38,16 @@ public static class InitrdPatch
         return isSame ? PatchResult.Unchanged : plan.Ours.Count > 0 ? PatchResult.Replaced : PatchResult.Changed;
     }
 
-    /// <summary>Looks whether the segment would do anything behind an initrd.</summary>
-    /// <exception cref="InitrdException">The input is no initrd, cannot be read whole, or is dracut's.</exception>
+    /// <summary>Checks that an appended segment would have an effect. Changes nothing.</summary>
+    /// <exception cref="InitrdException">The input is no initrd, cannot be read completely, or was made by dracut.</exception>
     public static void Require(string input)
     {
         using Plan plan = Plan.Make(input);
         plan.RequireReader();
     }
 
-    /// <summary>Takes our segment away, and the zeros that were put before it. Input and output may be one file.</summary>
-    /// <exception cref="InitrdException">The input is no initrd, or not one that can be read whole.</exception>
+    /// <summary>Removes HackTree's segment and the zeros that were added before it. Input and output may be the same file.</summary>
+    /// <exception cref="InitrdException">The input is no initrd, or cannot be read completely.</exception>
     public static PatchResult Unpatch(string input, string output)
     {
         using Plan plan = Plan.Make(input);
@@ -60,13 +60,13 @@ public static class InitrdPatch
         return plan.Ours.Count == 0 ? PatchResult.Unchanged : PatchResult.Changed;
     }
 
-    /// <summary>The segment as a file of its own, packed with gzip: a boot loader puts it behind the initrd.</summary>
+    /// <summary>The segment as a separate file, packed with gzip. A boot loader can load it after the initrd.</summary>
     public static byte[] Segment() => BootSegment.MakePacked();
 
     /// <summary>Writes <see cref="Segment"/> to a file.</summary>
     public static void WriteSegment(string output) => NewFile.Write(output, FileModes.PublicFile, target => target.Append(Segment()));
 
-    /// <summary>Which parts of the input are its own, and which are ours.</summary>
+    /// <summary>Which parts of the input are its own, and which are HackTree's segments.</summary>
     private sealed class Plan : IDisposable
     {
         private readonly FileStream file;
@@ -84,7 +84,8 @@ public static class InitrdPatch
             long start = 0;
             foreach (ScannedSegment ours in Ours)
             {
-                // What follows in the middle keeps its alignment: our segment is a multiple of 4 bytes long, the zeros are not.
+                // What follows a segment in the middle must stay aligned. The segment's length is a multiple of 4, but that of the zeros is
+                // not.
                 bool isLast = ours.End == file.Length;
                 kept.Add((start, ours.Segment.Offset - (isLast ? ours.Padding : 0)));
                 start = ours.End;
@@ -102,7 +103,7 @@ public static class InitrdPatch
             FileStream file = InitrdReader.OpenFile(path);
             try
             {
-                // The reader closes its stream, and is done with it here.
+                // The scan is complete here, so its reader and stream are closed.
                 using var reader = new InitrdReader(InitrdReader.OpenFile(path), path);
                 return new Plan(file, path, InitrdScan.Run(reader, path));
             }
@@ -121,7 +122,7 @@ public static class InitrdPatch
             }
         }
 
-        /// <summary>The zeros and the segment to append to what is kept.</summary>
+        /// <summary>The zeros and the segment to append to the kept parts.</summary>
         internal byte[] MakeTail()
         {
             long length = kept.Sum(part => part.End - part.Start);
@@ -148,7 +149,7 @@ public static class InitrdPatch
             return bytes.AsSpan().SequenceEqual(tail);
         }
 
-        /// <summary>Writes the output: what is kept and the tail, or all as it is.</summary>
+        /// <summary>Writes the output: the kept parts and the tail, or the unchanged input.</summary>
         internal void Write(string output, bool asItIs, byte[] tail)
         {
             if (asItIs && IsSameFile(output))

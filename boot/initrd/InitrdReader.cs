@@ -4,16 +4,19 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Boot;
 
-/// <summary>A segment of an initrd: one bare cpio archive, or one compressed stream of such.</summary>
-/// <param name="Number">Counted from 1.</param>
-/// <param name="Offset">Where it begins in the file.</param>
-/// <param name="Compression">How it is packed.</param>
+/// <summary>An initrd cannot be used as it is. The message is one sentence for the user.</summary>
+public sealed class InitrdException(string message) : IOException(message);
+
+/// <summary>A segment of an initrd: one bare cpio archive, or one compressed stream of cpio archives.</summary>
+/// <param name="Number">The segment's number, counted from 1.</param>
+/// <param name="Offset">The position of its first byte in the file.</param>
+/// <param name="Compression">Its compression.</param>
 public readonly record struct InitrdSegment(int Number, long Offset, Compression Compression);
 
 /// <summary>
-/// Reads an initrd front to back as the kernel does (init/initramfs.c): segments one after the other, each bare or packed in its own
-/// way, with any number of zeros between; bare ones, and what follows them, at multiples of 4 bytes. Whatever the bytes, there are entries or an
-/// <see cref="InitrdException"/>.
+/// Reads an initrd front to back as the kernel does (init/initramfs.c). An initrd is a sequence of segments, each bare or compressed in its
+/// own way, with any number of zeros between them. Bare segments, and segments that follow them, begin at multiples of 4 bytes. Any bytes
+/// give either entries or an <see cref="InitrdException"/>.
 /// </summary>
 public sealed class InitrdReader : IDisposable
 {
@@ -34,31 +37,31 @@ public sealed class InitrdReader : IDisposable
         this.subject = subject;
     }
 
-    /// <summary>The segment that is being read.</summary>
+    /// <summary>The current segment.</summary>
     public InitrdSegment Segment => segment;
 
-    /// <summary>Which archive of the segment the entry is in: only entries of one archive can be names of one file.</summary>
+    /// <summary>The number of the entry's archive within the segment. Only entries of one archive can be names of one file.</summary>
     public int ArchiveNumber { get; private set; }
 
-    /// <summary>Where the last segment that was read to its end ends in the file; zeros behind it not counted.</summary>
+    /// <summary>The end, in the file, of the last segment that was read to its end. Zeros behind the segment do not count.</summary>
     public long End { get; private set; }
 
     /// <summary>The entry's header.</summary>
     public CpioHeader Header => Archive.Header;
 
-    /// <summary>The entry's name as the archive has it, any bytes but NUL. Until the next entry.</summary>
+    /// <summary>The entry's name in the archive: any bytes except NUL. Valid until the next entry.</summary>
     public ReadOnlySpan<byte> Name => Archive.Name;
 
-    /// <summary>A symbolic link's target. Until the next entry.</summary>
+    /// <summary>A symbolic link's target. Valid until the next entry.</summary>
     public ReadOnlySpan<byte> Target => Archive.Target;
 
     private CpioReader Archive => archive ?? throw new InvalidOperationException("no entry was read");
 
-    /// <summary>Opens a file.</summary>
-    /// <exception cref="LinuxException">It cannot be opened.</exception>
+    /// <summary>Opens an initrd.</summary>
+    /// <exception cref="LinuxException">The file cannot be opened.</exception>
     public static InitrdReader Open(string path) => new(OpenFile(path), path);
 
-    /// <summary>Goes to the next segment, past entries that were not read; false at the end.</summary>
+    /// <summary>Moves to the next segment and skips entries that were not read; false at the end.</summary>
     public bool NextSegment()
     {
         while (NextEntry())
@@ -71,14 +74,16 @@ public sealed class InitrdReader : IDisposable
         file.Position = End;
         if (!SkipZeros())
         {
-            return segment.Number > 0 ? false : throw new InitrdException($"{subject}: there is nothing in it; an initrd is a cpio archive or several");
+            return segment.Number > 0
+                ? false
+                : throw new InitrdException($"{subject}: there is nothing in it; an initrd consists of one or several cpio archives");
         }
 
         OpenSegment();
         return true;
     }
 
-    /// <summary>Goes to the segment's next entry, past content that was not read; false at the segment's end.</summary>
+    /// <summary>Moves to the segment's next entry and skips content that was not read; false at the segment's end.</summary>
     public bool NextEntry()
     {
         while (input != null)
@@ -97,7 +102,7 @@ public sealed class InitrdReader : IDisposable
             archive = null;
             if (segment.Compression == Compression.None)
             {
-                // What comes next may be packed: found in the file, not here. The zeros that align the end are the archive's own.
+                // The next segment may be compressed, so it is looked for in the file. The zeros that align the end belong to this archive.
                 EndSegment(Math.Min(file.Length, segment.Offset + input.Position + CpioHeader.Padding(input.Position)));
             }
             else
@@ -109,10 +114,10 @@ public sealed class InitrdReader : IDisposable
         return false;
     }
 
-    /// <summary>Reads content of the entry, at least one byte; 0 at its end.</summary>
+    /// <summary>Reads content of the entry: at least one byte, or 0 at its end.</summary>
     public int ReadContent(Span<byte> buffer) => Archive.ReadContent(buffer);
 
-    /// <summary>An exception about the entry, with its name and place.</summary>
+    /// <summary>An exception about the entry. Its message has the entry's name and place.</summary>
     public InitrdException Fault(string fault) => Archive.Fault(fault);
 
     /// <inheritdoc/>
@@ -122,17 +127,21 @@ public sealed class InitrdReader : IDisposable
         file.Dispose();
     }
 
-    /// <summary>A name for a message: an archive may hold a long one.</summary>
-    internal static string Show(ReadOnlySpan<byte> name) => name.Length <= MaxShown ? ByteText.Quote(name) : ByteText.Quote(name[..MaxShown]) + "...";
+    /// <summary>A name for a message, cut to a readable length.</summary>
+    internal static string Show(ReadOnlySpan<byte> name) =>
+        name.Length <= MaxShown ? ByteText.Quote(name) : ByteText.Quote(name[..MaxShown]) + "...";
 
     internal static FileStream OpenFile(string path)
     {
-        Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.ReadOnly | OpenFlags.NonBlocking, out SafeFileHandle handle).ThrowIfFailed("openat", path);
+        const OpenFlags Flags = OpenFlags.ReadOnly | OpenFlags.NonBlocking;
+        Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), Flags, out SafeFileHandle handle).ThrowIfFailed("openat", path);
         var stream = new FileStream(handle, FileAccess.Read, BufferLength);
         try
         {
             Sys.Stat(handle, out FileStatus status).ThrowIfFailed("statx", path);
-            return status.Type == FileType.Regular ? stream : throw new InitrdException($"{path}: not a regular file; give an initrd, such as /boot/initrd.img-*");
+            return status.Type == FileType.Regular
+                ? stream
+                : throw new InitrdException($"{path}: not a regular file; give an initrd, such as /boot/initrd.img-*");
         }
         catch
         {
@@ -153,7 +162,8 @@ public sealed class InitrdReader : IDisposable
         string place = $"{subject}: segment {segment.Number} ({Lower(compression)}) at byte {offset}";
         if ((compression == Compression.None || mustBeAligned) && offset % CpioHeader.Alignment != 0)
         {
-            throw new InitrdException($"{place}: it does not begin at a multiple of {CpioHeader.Alignment} bytes, so the kernel would not take it");
+            throw new InitrdException(
+                $"{place}: it does not begin at a multiple of {CpioHeader.Alignment} bytes, so the kernel would refuse it");
         }
 
         decoder = new LateDecoder(() => Compressions.Open(compression, file));
@@ -171,7 +181,7 @@ public sealed class InitrdReader : IDisposable
         }
         else if (next != '0')
         {
-            throw unpacked.Fault(unpacked.Position, "something that is no cpio archive follows one");
+            throw unpacked.Fault(unpacked.Position, "a cpio archive is followed by bytes that are no cpio archive");
         }
     }
 
@@ -197,9 +207,10 @@ public sealed class InitrdReader : IDisposable
         return false;
     }
 
-    private static string Lower(Compression compression) => compression == Compression.None ? "bare cpio" : compression.ToString().ToLowerInvariant();
+    private static string Lower(Compression compression) =>
+        compression == Compression.None ? "bare cpio" : compression.ToString().ToLowerInvariant();
 
-    /// <summary>Opened when first read, where what a decoder says of its header is caught as well.</summary>
+    /// <summary>Opens a decoder at the first read, so that a fault in the stream's header is caught where other faults are.</summary>
     private sealed class LateDecoder(Func<Decoder> open) : Decoder
     {
         private Decoder? opened;

@@ -2,28 +2,28 @@ using HackTree.Linux;
 
 namespace HackTree.Boot;
 
-/// <summary>A segment that was read whole.</summary>
-/// <param name="Segment">Where and how it is.</param>
-/// <param name="End">Where it ends.</param>
-/// <param name="IsOurs">Whether it is one that `initrd patch` appended.</param>
-/// <param name="Padding">Of ours: how many zeros before it were put there with it.</param>
+/// <summary>A segment that was read completely.</summary>
+/// <param name="Segment">Its place and compression.</param>
+/// <param name="End">The end of the segment in the file.</param>
+/// <param name="IsOurs">Whether `initrd patch` appended it.</param>
+/// <param name="Padding">For a segment of ours, the number of zeros before it that were added with it.</param>
 /// <param name="IsOfDracut">Whether dracut made it.</param>
 internal sealed record ScannedSegment(InitrdSegment Segment, long End, bool IsOurs, int Padding, bool IsOfDracut);
 
-/// <summary>Reads an initrd whole and finds our segment in it.</summary>
+/// <summary>Reads a whole initrd and finds HackTree's segment in it.</summary>
 internal static class InitrdScan
 {
     private const int MaxVersion = 256;
 
-    /// <summary>Where dracut's initrds have their hooks: they never look into scripts/, where our segment has its own.</summary>
+    /// <summary>The directory of hooks in dracut's initrds. They ignore scripts/, where HackTree's segment has its script.</summary>
     private static ReadOnlySpan<byte> DracutHooks => "usr/lib/dracut/hooks"u8;
 
-    /// <summary>What is wrong with our segment behind an initrd; null where it is looked into.</summary>
+    /// <summary>Says why HackTree's segment has no effect in an initrd; null if it has.</summary>
     internal static string? Fault(List<ScannedSegment> segments, string subject) => segments.Exists(segment => segment.IsOfDracut)
-        ? $"{subject}: dracut made it, which reads nothing of a segment that is appended; run `hacktree initrd install` and make it again with dracut"
+        ? $"{subject}: dracut made it, and dracut ignores an appended segment; run `hacktree initrd install` and make the initrd again with dracut"
         : null;
 
-    /// <summary>Told of each entry, before its content was read.</summary>
+    /// <summary>Called for each entry, before its content is read.</summary>
     internal delegate void EntryVisitor(InitrdReader reader);
 
     internal static List<ScannedSegment> Run(InitrdReader reader, string subject, EntryVisitor? visitor = null)
@@ -37,7 +37,9 @@ internal static class InitrdScan
             long before = segments.Count == 0 ? 0 : segments[^1].End;
             if (padding == null || segment.Offset - padding < before)
             {
-                throw new InitrdException($"{subject}: {BootSegment.VersionPath} in segment {segment.Number} does not say how many zeros stand before it; make the initrd again with update-initramfs or dracut");
+                throw new InitrdException(
+                    $"{subject}: {BootSegment.VersionPath} in segment {segment.Number} does not say how many zeros stand before it; "
+                    + "make the initrd again with update-initramfs or dracut");
             }
 
             segments.Add(new ScannedSegment(segment, reader.End, version != null, padding.Value, isOfDracut));
@@ -46,7 +48,7 @@ internal static class InitrdScan
         return segments;
     }
 
-    /// <summary>Reads a segment's entries; answers the content of hacktree/version where the segment begins as ours does.</summary>
+    /// <summary>Reads a segment's entries. Returns the content of hacktree/version if the segment begins as HackTree's does.</summary>
     private static byte[]? ReadEntries(InitrdReader reader, EntryVisitor? visitor, out bool isOfDracut)
     {
         byte[]? version = null;

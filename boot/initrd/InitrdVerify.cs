@@ -3,7 +3,7 @@ using HackTree.Linux;
 
 namespace HackTree.Boot;
 
-/// <summary>Whether an initrd can be read whole, and whether it carries our files as this program has them.</summary>
+/// <summary>Checks whether an initrd can be read completely, and whether it has HackTree's files as this program carries them.</summary>
 public sealed class InitrdVerify
 {
     private readonly Dictionary<string, BootFile> wanted = BootSegment.Files.ToDictionary(file => file.Path);
@@ -16,20 +16,20 @@ public sealed class InitrdVerify
     {
     }
 
-    /// <summary>What is wrong, each a sentence; none where all is well.</summary>
+    /// <summary>The problems, each a sentence; empty if there are none.</summary>
     public IReadOnlyList<string> Problems => problems;
 
-    /// <summary>How many segments could be read.</summary>
+    /// <summary>The number of segments that could be read.</summary>
     public int Segments { get; private set; }
 
-    /// <summary>How many entries they have.</summary>
+    /// <summary>The number of entries in those segments.</summary>
     public long Entries { get; private set; }
 
-    /// <summary>Whether our files are there in a segment of ours; else update-initramfs or dracut put them in.</summary>
+    /// <summary>Whether HackTree's files are in an appended segment. Otherwise update-initramfs or dracut put them in.</summary>
     public bool IsPatched { get; private set; }
 
-    /// <summary>Reads an initrd whole.</summary>
-    /// <exception cref="LinuxException">It cannot be opened or read.</exception>
+    /// <summary>Reads a whole initrd and checks it.</summary>
+    /// <exception cref="LinuxException">The file cannot be opened or read.</exception>
     public static InitrdVerify Run(string path)
     {
         var verify = new InitrdVerify();
@@ -55,11 +55,16 @@ public sealed class InitrdVerify
             problems.Add($"{path}: there are {ours.Count} segments of HackTree; run `hacktree initrd patch` on it again");
         }
 
-        // dracut has no scripts/ and no conf/, and reads nothing there.
-        var missing = wanted.Keys.Where(file => !same.Contains(file) && !different.Contains(file) && folders.Contains(Folder(file))).Order(StringComparer.Ordinal).ToList();
+        // An initrd of dracut has no scripts/ and no conf/, and reads nothing there.
+        var missing = wanted.Keys
+            .Where(file => !same.Contains(file) && !different.Contains(file) && folders.Contains(Folder(file)))
+            .Order(StringComparer.Ordinal)
+            .ToList();
         if (same.Count + different.Count == 0)
         {
-            problems.Add($"{path}: it carries nothing of HackTree; run `hacktree initrd patch` on it, or `hacktree initrd install` and make it again");
+            problems.Add(
+                $"{path}: it carries nothing of HackTree; run `hacktree initrd patch` on it, "
+                + "or run `hacktree initrd install` and make the initrd again");
         }
         else
         {
@@ -71,7 +76,8 @@ public sealed class InitrdVerify
             problems.Add(fault);
         }
 
-        problems.AddRange(different.Order(StringComparer.Ordinal).Select(file => $"{path}: {file} is not the one of this program; {Mend}"));
+        IEnumerable<string> others = different.Order(StringComparer.Ordinal);
+        problems.AddRange(others.Select(file => $"{path}: {file} is not the one of this program; {Mend}"));
     }
 
     private string Mend => IsPatched ? "run `hacktree initrd patch` on it again" : "run `hacktree initrd install` and make the initrd again";
@@ -88,7 +94,7 @@ public sealed class InitrdVerify
 
         if (wanted.TryGetValue(path, out BootFile? file))
         {
-            // The last one counts, as in the kernel.
+            // The last file of a name counts, as in the kernel.
             bool isSame = IsSame(reader, file);
             _ = (isSame ? same : different).Add(path);
             _ = (isSame ? different : same).Remove(path);

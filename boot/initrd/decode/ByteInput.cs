@@ -3,17 +3,17 @@ using HackTree.Linux;
 
 namespace HackTree.Boot;
 
-/// <summary>The unpacked bytes of one segment, buffered, with a count of them. What a decoder says is wrong becomes a sentence here.</summary>
+/// <summary>The unpacked bytes of one segment, buffered and counted. Turns a decoder's exceptions into sentences for the user.</summary>
 internal sealed class ByteInput(Decoder decoder, string subject)
 {
-    /// <summary>More than any machine unpacks into memory at its start. A few megabytes can be packed that would go on for hours.</summary>
+    /// <summary>More than any machine unpacks at its start. A few packed megabytes could otherwise unpack for hours.</summary>
     private const long MaxLength = 8L * 1024 * 1024 * 1024;
 
     private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(64 * 1024);
     private int at;
     private int end;
 
-    /// <summary>How many bytes were taken.</summary>
+    /// <summary>The number of bytes that were read or skipped.</summary>
     internal long Position { get; private set; }
 
     /// <summary>Reads until the span is full or the segment ends.</summary>
@@ -31,7 +31,7 @@ internal sealed class ByteInput(Decoder decoder, string subject)
         return done;
     }
 
-    /// <summary>Passes over bytes, up to the end.</summary>
+    /// <summary>Skips bytes, up to the end.</summary>
     internal void Skip(long count)
     {
         while (count > 0 && Fill())
@@ -42,7 +42,7 @@ internal sealed class ByteInput(Decoder decoder, string subject)
         }
     }
 
-    /// <summary>Passes over zeros; answers the byte that follows, which stays, or -1 at the end.</summary>
+    /// <summary>Skips zeros. Returns the byte that follows without reading it, or -1 at the end.</summary>
     internal int SkipZeros()
     {
         while (Fill())
@@ -81,7 +81,7 @@ internal sealed class ByteInput(Decoder decoder, string subject)
         return end == 0 || Position <= MaxLength ? end > 0 : throw Fault(Position, "it unpacks to more than 8 GiB, which is no initrd");
     }
 
-    [SuppressMessage("Design", "CA1031", Justification = "The decoders of the packages throw whatever comes, down to IndexOutOfRangeException, where their input is damaged.")]
+    [SuppressMessage("Design", "CA1031", Justification = "The packages' decoders throw any exception for damaged input.")]
     private int Decode()
     {
         try

@@ -1,6 +1,8 @@
 namespace HackTree.Boot;
 
-/// <summary>How a segment of an initrd is packed; those that the kernel takes (lib/decompress.c), but lzo, which nobody uses.</summary>
+/// <summary>
+/// How a segment of an initrd is compressed. These are the formats that the kernel knows (lib/decompress.c), except lzo, which nobody uses.
+/// </summary>
 public enum Compression
 {
     /// <summary>A bare cpio archive.</summary>
@@ -9,7 +11,7 @@ public enum Compression
     Gzip,
     /// <summary>bzip2.</summary>
     Bzip2,
-    /// <summary>The format of `lzma` ("alone").</summary>
+    /// <summary>The format of `lzma`.</summary>
     Lzma,
     /// <summary>xz.</summary>
     Xz,
@@ -19,15 +21,18 @@ public enum Compression
     Zstd,
 }
 
-/// <summary>Recognizes compressions by their first bytes, and opens their decoders.</summary>
+/// <summary>Recognizes a compression by its first bytes, and opens its decoder.</summary>
 internal static class Compressions
 {
-    /// <summary>As many bytes as <see cref="Detect"/> looks at.</summary>
+    /// <summary>The number of bytes that <see cref="Detect"/> looks at.</summary>
     internal const int MagicLength = 6;
 
     private const string Known = "a bare newc cpio, gzip, bzip2, lzma, xz, lz4 (legacy frame) and zstd";
 
-    /// <summary>The compression that begins with these bytes, looking at as many of them as the kernel does; else null and a sentence's end.</summary>
+    /// <summary>
+    /// The compression that begins with these bytes. It compares as many bytes as the kernel does. Null, with the end of a sentence in
+    /// <paramref name="fault"/>, if there is none.
+    /// </summary>
     internal static Compression? Detect(ReadOnlySpan<byte> magic, out string fault)
     {
         fault = "";
@@ -48,18 +53,19 @@ internal static class Compressions
             case [0x28, 0xB5, ..]:
                 return Compression.Zstd;
             case [0x89, (byte)'L', ..]:
-                fault = $"the compression is lzo, which is not known here; make the initrd again with another one (known are {Known})";
+                fault = $"the compression is lzo, which HackTree cannot read; make the initrd again with another one ({Known})";
                 return null;
             case [0x04, 0x22, 0x4D, 0x18, ..]:
                 fault = "this is an lz4 frame that the kernel does not take; make it with `lz4 -l`";
                 return null;
             default:
-                fault = $"unknown compression: it begins with {BitConverter.ToString(magic.ToArray()).Replace('-', ' ').ToLowerInvariant()}; known are {Known}";
+                string bytes = BitConverter.ToString(magic.ToArray()).Replace('-', ' ').ToLowerInvariant();
+                fault = $"unknown compression: it begins with {bytes}; known are {Known}";
                 return null;
         }
     }
 
-    /// <summary>The decoder of what begins where the file stands.</summary>
+    /// <summary>The decoder of the stream that begins at the file's position.</summary>
     internal static Decoder Open(Compression compression, Stream file) => compression switch
     {
         Compression.None => new StreamDecoder(file),
@@ -73,5 +79,9 @@ internal static class Compressions
     };
 
     private static SharpCompress.Compressors.BZip2.BZip2Stream Bzip2(Stream file) => SharpCompress.Compressors.BZip2.BZip2Stream.Create(
-        PartStream.Rest(file), SharpCompress.Compressors.CompressionMode.Decompress, decompressConcatenated: false, leaveOpen: true, tolerateTruncatedStream: false);
+        PartStream.Rest(file),
+        SharpCompress.Compressors.CompressionMode.Decompress,
+        decompressConcatenated: false,
+        leaveOpen: true,
+        tolerateTruncatedStream: false);
 }

@@ -1,17 +1,17 @@
 namespace HackTree.Boot;
 
 /// <summary>
-/// Unpacks one compressed stream of a file in which more may follow. When <see cref="Read"/> has answered 0, the file stands right
-/// behind the stream; decoders that read ahead set it back. That is how the next segment is found.
+/// Unpacks one compressed stream of a file in which more may follow. Once <see cref="Read"/> has returned 0, the file's position is right
+/// behind the stream, so that the next segment can be found. A decoder that reads ahead sets the position back.
 /// </summary>
 internal abstract class Decoder : IDisposable
 {
-    /// <summary>Reads at least one byte; 0 at the end of the stream.</summary>
+    /// <summary>Reads at least one byte. Returns 0 at the end of the stream.</summary>
     internal abstract int Read(Span<byte> buffer);
 
     public virtual void Dispose() => GC.SuppressFinalize(this);
 
-    /// <summary>What a decoder says of its input; <see cref="ByteInput"/> makes the sentence.</summary>
+    /// <summary>Throws if the input is damaged. <see cref="ByteInput"/> makes the sentence.</summary>
     protected static void Require(bool isRight)
     {
         if (!isRight)
@@ -21,7 +21,7 @@ internal abstract class Decoder : IDisposable
     }
 }
 
-/// <summary>A stream that takes from the file just the bytes that are its own.</summary>
+/// <summary>A decoder on a stream that reads no byte of the file beyond its own end.</summary>
 internal sealed class StreamDecoder(Stream stream) : Decoder
 {
     internal override int Read(Span<byte> buffer) => stream.Read(buffer);

@@ -6,8 +6,8 @@ using SharpCompress.Compressors.Deflate;
 namespace HackTree.Boot;
 
 /// <summary>
-/// One gzip member (RFC 1952). Not System.IO.Compression: its stream reads ahead, goes on with the next member by itself, and
-/// does not say where it stopped.
+/// Unpacks one gzip member (RFC 1952). System.IO.Compression is not used, because its stream reads ahead, goes on with the next member by
+/// itself, and does not say where it stopped.
 /// </summary>
 internal sealed class GzipDecoder : Decoder
 {

@@ -4,13 +4,13 @@ using K4os.Compression.LZ4;
 namespace HackTree.Boot;
 
 /// <summary>
-/// The legacy frame of lz4, as `lz4 -l` writes it: the magic number, then blocks with their size before them, each of 8 MiB
-/// unpacked but the last. It has no end mark: the kernel takes all up to the end of the initrd or a size of 0, and another magic
-/// number between blocks.
+/// Unpacks the legacy frame of lz4, as `lz4 -l` writes it: the magic number, then blocks with their packed size before them. Every block
+/// except the last has 8 MiB unpacked. The frame has no end mark: the kernel reads up to the end of the initrd or a size of 0, and accepts
+/// another magic number between blocks.
 /// </summary>
 internal sealed class Lz4Decoder : Decoder
 {
-    /// <summary>So many zeros end the frame for the kernel (since 5.14); without them it takes what follows for a block.</summary>
+    /// <summary>This many zeros end the frame for the kernel (since 5.14). Without them the kernel reads what follows as a block.</summary>
     internal const int EndLength = sizeof(uint);
 
     private const uint Magic = 0x184C2102;
@@ -62,12 +62,12 @@ internal sealed class Lz4Decoder : Decoder
             return false;
         }
 
-        // What is not there needs no memory.
+        // The size is compared with the bytes that are left before memory is allocated.
         Require(size <= LZ4Codec.MaximumOutputSize(MaxBlock) && size <= file.Length - file.Position);
         packed = packed.Length >= size ? packed : new byte[size];
         file.ReadExactly(packed, 0, (int)size);
 
-        // One byte of a block stands for 255 at most.
+        // One byte of a packed block stands for at most 255 bytes.
         int room = (int)Math.Min(MaxBlock, size * 255L);
         block = block.Length >= room ? block : new byte[room];
         at = 0;
@@ -76,7 +76,7 @@ internal sealed class Lz4Decoder : Decoder
         return true;
     }
 
-    /// <summary>False where the file has fewer than four bytes left, which then stay.</summary>
+    /// <summary>Reads a number. False if the file has fewer than four bytes left; the position is then unchanged.</summary>
     private bool TryReadNumber(out uint number)
     {
         Span<byte> bytes = stackalloc byte[sizeof(uint)];

@@ -1,8 +1,8 @@
 namespace HackTree.Boot;
 
 /// <summary>
-/// The next bytes of a file, as if it ended there. A strict one fails where more is wanted than there is: the decoders of SharpCompress take
-/// the -1 of a file's end for a byte, and would go on for ever.
+/// The next bytes of a file, as if the file ended after them. A strict stream throws when more bytes are read than there are: SharpCompress's
+/// decoders take the -1 at the end of a file for a byte, and would never stop.
 /// </summary>
 internal sealed class PartStream(Stream file, long length, bool isStrict = false) : Stream
 {
@@ -22,7 +22,7 @@ internal sealed class PartStream(Stream file, long length, bool isStrict = false
         set => throw new NotSupportedException();
     }
 
-    /// <summary>All that is left of a file, strictly.</summary>
+    /// <summary>The rest of a file, as a strict stream.</summary>
     internal static PartStream Rest(Stream file) => new(file, file.Length - file.Position, isStrict: true);
 
     public override int Read(Span<byte> buffer)

@@ -4,9 +4,9 @@ using System.IO.Hashing;
 namespace HackTree.Boot;
 
 /// <summary>
-/// One xz stream (The .xz File Format 1.1): header, blocks, index, footer. As in the kernel only CRC32 is compared, and
-/// the only filter is LZMA2: what `xz --check=crc32` makes. SharpCompress has an xz reader too, but it allocates whatever dictionary the
-/// header claims.
+/// Unpacks one xz stream (The .xz File Format 1.1): header, blocks, index, footer. As in the kernel, only CRC32 is compared and LZMA2 is the
+/// only filter: `xz --check=crc32` makes such streams. SharpCompress has an xz reader too, but it allocates any dictionary that the header
+/// claims.
 /// </summary>
 internal sealed class XzDecoder : Decoder
 {
@@ -100,7 +100,9 @@ internal sealed class XzDecoder : Decoder
         Require(check != Crc32Check || own.SequenceEqual(stored));
     }
 
-    /// <summary>The index repeats the blocks' sizes; its first byte, 0, was read.</summary>
+    /// <summary>
+    /// Reads the index, which repeats the blocks' sizes, and the footer. The first byte of the index, 0, was read already.
+    /// </summary>
     private void ReadIndexAndFooter()
     {
         long start = file.Position - 1;
@@ -129,7 +131,7 @@ internal sealed class XzDecoder : Decoder
         }
     }
 
-    /// <summary>A number of the format: seven bits in each byte, the lowest first.</summary>
+    /// <summary>Reads a number of the format: seven bits in each byte, lowest first.</summary>
     private ulong ReadNumber()
     {
         ulong number = 0;

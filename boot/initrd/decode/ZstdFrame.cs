@@ -4,7 +4,7 @@ using ZstdSharp;
 namespace HackTree.Boot;
 
 /// <summary>
-/// Finds the end of a zstd frame from its headers (RFC 8878), for the decoder reads ahead. Like the kernel, one frame is one segment.
+/// Finds the end of a zstd frame from its headers (RFC 8878), because the decoder reads ahead. As in the kernel, one frame is one segment.
 /// </summary>
 internal static class ZstdFrame
 {
@@ -21,7 +21,7 @@ internal static class ZstdFrame
         long end = file.Position;
         file.Position = start;
 
-        // Its own limit for the window, 128 MiB, is that of `zstd` and of the kernel.
+        // The decoder limits the window to 128 MiB, as `zstd` and the kernel do.
         return new ZstdDecoder(file, new DecompressionStream(new PartStream(file, end - start), leaveOpen: true), end);
     }
 

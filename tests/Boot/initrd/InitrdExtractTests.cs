@@ -79,7 +79,7 @@ public sealed class InitrdExtractTests : IDisposable
     [InlineData("link/out", "a symbolic link, or something else that is no directory, stands in its path")]
     [InlineData("link2/sub/out", "a symbolic link, or something else that is no directory, stands in its path")]
     [InlineData("file/out", "a symbolic link, or something else that is no directory, stands in its path")]
-    [InlineData(".", "this names the top directory, but is none")]
+    [InlineData(".", "the name of the top directory stands for something else")]
     [InlineData("full", "stands where an earlier entry made a directory")]
     public void No_name_leads_out_and_no_symbolic_link_is_followed(string name, string sentence)
     {

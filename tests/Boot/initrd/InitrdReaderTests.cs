@@ -112,7 +112,7 @@ public sealed class InitrdReaderTests
             gzip.Write([.. Ours, 0, 0, .. "text"u8]);
         }
 
-        Assert.Contains("something that is no cpio archive follows one", Assert.Throws<InitrdException>(() => InitrdSamples.Read(packed.ToArray())).Message);
+        Assert.Contains("a cpio archive is followed by bytes that are no cpio archive", Assert.Throws<InitrdException>(() => InitrdSamples.Read(packed.ToArray())).Message);
     }
 
     /// <summary>xz and lzma headers claim a dictionary; zstd ones a window.</summary>
