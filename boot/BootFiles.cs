@@ -2,15 +2,15 @@ using System.Reflection;
 
 namespace HackTree.Boot;
 
-/// <summary>The files below boot/ that end up in an initrd; the program carries them.</summary>
+/// <summary>The files below boot/ that are put into initrds. The program carries them.</summary>
 internal static class BootFiles
 {
     private static readonly Assembly Own = typeof(BootFiles).Assembly;
 
-    /// <summary>The version of all of them.</summary>
+    /// <summary>The version of the files, which is the program's.</summary>
     internal static string Version { get; } = Own.GetName().Version!.ToString(3);
 
-    /// <summary>The paths below a folder, without its name, in the order of their bytes.</summary>
+    /// <summary>The paths of the files below a folder, relative to it, ordered by bytes.</summary>
     internal static IReadOnlyList<string> Under(string folder) =>
     [
         .. Own.GetManifestResourceNames()
@@ -19,7 +19,7 @@ internal static class BootFiles
             .Order(StringComparer.Ordinal),
     ];
 
-    /// <summary>The bytes of one, by its path below boot/, such as "initramfs/scripts/subroot".</summary>
+    /// <summary>The bytes of the file with a path below boot/, such as "initramfs/scripts/subroot".</summary>
     internal static byte[] Read(string path)
     {
         using Stream stream = Own.GetManifestResourceStream(path)

@@ -4,19 +4,19 @@ using HackTree.Store;
 namespace HackTree.Boot;
 
 /// <summary>
-/// The physical root, for a process in a root that was entered by chroot, as the classic chain does (DESIGN.md, section 7): nothing
-/// shows it there. link(2) works only between paths of one mount, so a store is reached by mounting its filesystem once more.
+/// Finds the physical root for a process in a root that was entered by chroot, as in the classic chain (DESIGN.md, section 7). No path leads
+/// to the physical root there. link(2) works only between paths of one mount, so the filesystem is mounted a second time.
 /// </summary>
 public static class PhysicalRoot
 {
-    /// <summary>Where a root sees the physical root.</summary>
+    /// <summary>The path of the physical root within a root.</summary>
     public const string Place = "/sysroot";
 
     private static readonly string[] Types = ["ext4", "xfs", "btrfs"];
 
     /// <summary>
-    /// Mounts the filesystem of / at <see cref="Place"/>, if the kernel's command line says that / is a root below it and
-    /// there is a store in it; answers whether it did.
+    /// Mounts the filesystem of / at <see cref="Place"/>, and returns whether it did. It does so only if the kernel's command line says that / is
+    /// a root below the filesystem's top, and only if a store is in the filesystem.
     /// </summary>
     public static bool TryMount()
     {
@@ -48,7 +48,8 @@ public static class PhysicalRoot
     }
 
     private static bool IsBootedIntoRoot() =>
-        File.Exists("/proc/cmdline") && File.ReadAllText("/proc/cmdline").Split(' ', '\n').Any(word => word.StartsWith("subroot=", StringComparison.Ordinal));
+        File.Exists("/proc/cmdline")
+        && File.ReadAllText("/proc/cmdline").Split(' ', '\n').Any(word => word.StartsWith("subroot=", StringComparison.Ordinal));
 
     private static byte[] Bytes(string text) => System.Text.Encoding.UTF8.GetBytes(text);
 }

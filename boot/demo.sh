@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Usage: boot/demo.sh
-# Boots a disk with two roots in an emulated machine, before a person's eyes: r0, which commits itself and makes r1 of that; r1; and r0 again.
-# Everything is below out/demo-boot. Takes root, and some four minutes, for there is no KVM to count on.
+# Shows how a disk with two roots boots in an emulated machine: r0, which commits itself and makes r1 from that commit; r1; and r0 again.
+# Everything is below out/demo-boot. Needs root. Takes some four minutes without KVM.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,7 +14,7 @@ title() { printf '\n%s\n' "$*"; }
 fail() { printf 'demo-boot: %s\n' "$*" >&2; exit 1; }
 run() { printf '  $ hacktree %s\n' "$*"; hacktree "$@" 2>&1 | sed 's/^hacktree: //; s/^/    /'; }
 
-# What the machine does when it is up: it tells who it is, r0 makes r1, and it switches itself off.
+# What the machine does when it is up: it says which root it is, r0 makes r1, and it switches itself off.
 guest() {
     cat << 'EOF'
 exec > /dev/console 2>&1
@@ -36,7 +36,7 @@ boot() {
     printf '  $ hacktree image run disk.img --subroot %s\n' "$1"
     hacktree image run "$disk" --subroot "$1" --timeout 600 < /dev/null > "$work/$1.console" 2>&1 \
         || fail "$1 did not switch itself off; $work/$1.console is its console"
-    # The console's lines end with a carriage return, and what the kernel says may stand before ours.
+    # The console's lines end with a carriage return, and a message of the kernel may stand before the text.
     tr -d '\r' < "$work/$1.console" | grep -a -o 'DEMO .*' > "$work/$1.said" || fail "$1 did not come up; $work/$1.console is its console"
     sed 's/^DEMO /    /' "$work/$1.said"
     grep -q "^DEMO this is /$1: running" "$work/$1.said" || fail "$1 did not come up well; $work/$1.console is its console"
@@ -58,9 +58,9 @@ hacktree image edit "$disk" -- sh -c "
     mkdir -p r0/etc/systemd/system/multi-user.target.wants
     ln -s ../demo.service r0/etc/systemd/system/multi-user.target.wants/"
 
-title 'r0 boots, commits itself and makes r1 of that, by hardlinks'
+title 'r0 boots, commits itself and makes r1 from that commit, by hardlinks'
 boot r0
 title 'r1 boots'
 boot r1
-title 'and r0 once more'
+title 'r0 boots once more'
 boot r0

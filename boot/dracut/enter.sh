@@ -1,5 +1,5 @@
 #!/bin/sh
-# dracut's pre-pivot hook: the physical root is mounted at $NEWROOT, and what is there when this ends becomes the root.
+# dracut's pre-pivot hook. The physical root is mounted at $NEWROOT. What is mounted there when the hook ends becomes the root.
 
 . /hacktree/subroot.sh
 if [ -n "$(subroot_argument subroot)" ]; then

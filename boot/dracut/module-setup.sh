@@ -1,5 +1,5 @@
 #!/bin/bash
-# dracut's module for roots that hacktree made: dracut --add hacktree, or by itself where it is installed.
+# dracut's module for roots that hacktree made. dracut includes it if it is installed; `dracut --add hacktree` demands it.
 
 check() {
     return 0

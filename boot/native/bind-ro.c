@@ -1,9 +1,9 @@
 /*
  * Usage: bind-ro DIR
  *
- * Makes the bind mount at DIR read-only, and leaves the filesystem it shows writable: mount(2), MS_REMOUNT|MS_BIND|MS_RDONLY.
- * For an initramfs: klibc's mount cannot do it (its "remount,bind,ro" fails, its "bind,remount,ro" makes the whole filesystem
- * read-only). Needs no libc, so that it runs in any initramfs; built with -nostdlib -static. Exit status: 0, or the errno.
+ * Makes the bind mount at DIR read-only and leaves its filesystem writable: mount(2), MS_REMOUNT|MS_BIND|MS_RDONLY.
+ * For an initramfs, because klibc's mount cannot do it (its "remount,bind,ro" fails, its "bind,remount,ro" makes the whole
+ * filesystem read-only). Needs no libc, so it runs in any initramfs; built with -nostdlib -static. Exit status: 0, or the errno.
  */
 #include <linux/mount.h>
 #include <sys/syscall.h>
@@ -19,7 +19,7 @@ static long call(long number, long a, long b, long c, long d, long e)
     return result;
 }
 
-/* The kernel leaves argc at the stack's top, argv above it (x86-64 psABI, 3.4.1). */
+/* The kernel puts argc at the top of the stack, and argv above it (x86-64 psABI, 3.4.1). */
 __asm__(".globl _start\n_start:\n\tmov %rsp, %rdi\n\tand $-16, %rsp\n\tcall run\n");
 
 #elif defined __aarch64__

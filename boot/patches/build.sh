@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Usage: boot/patches/build.sh DIR
-# Gets Debian 12's util-linux and initramfs-tools with apt-get source, applies the two patches beside this script, and builds. Leaves
-# DIR/switch_root (static), DIR/init and the patched trees DIR/util-linux and DIR/initramfs-tools. Instant when they are there and the patches are the same.
+# Gets Debian 12's util-linux and initramfs-tools with apt-get source, applies the two patches beside this script, and builds. Makes
+# DIR/switch_root (static), DIR/init and the patched trees DIR/util-linux and DIR/initramfs-tools. Does nothing if they exist and the
+# patches are the same.
 set -euo pipefail
 patches=$(cd "$(dirname "$0")" && pwd)
 
@@ -21,7 +22,7 @@ made=$(cat "$patches"/*.patch "$patches/build.sh" | sha256sum)
 rm -rf made build.log util-linux initramfs-tools switch_root init new
 mkdir -p new/apt/lists/partial new/apt/cache/archives/partial
 
-# A source list and state of its own: nothing on this machine changes.
+# apt gets a separate source list and state, so that nothing on this machine changes.
 for suite in bookworm bookworm-updates; do
     echo "deb-src http://deb.debian.org/debian $suite main"
 done > new/apt/sources.list
@@ -41,7 +42,7 @@ apply() {
 apply util-linux 0001-switch_root-Add-subroot-option.patch
 apply initramfs-tools 0001-Add-support-for-subroot-option.patch
 
-# Debian's own patches make configure look older than configure.ac; to make it anew would take autoconf.
+# Debian's own patches make configure look older than configure.ac. Making configure again would need autoconf.
 build() {
     touch aclocal.m4 && touch configure config.h.in Makefile.in &&
         ./configure --quiet --disable-all-programs --enable-switch_root --disable-nls --disable-shared &&

@@ -2,13 +2,15 @@ using HackTree.Store;
 
 namespace HackTree.Boot;
 
-/// <summary>An EFI system partition with systemd-boot, the kernel, the initrd and an entry for each root. FAT keeps no links: these are copies.</summary>
+/// <summary>
+/// Makes an EFI system partition with systemd-boot, the kernel, the initrd and an entry for each root. FAT has no links, so these are copies.
+/// </summary>
 internal static class EfiPartition
 {
     private const string Loader = "/usr/lib/systemd/boot/efi/systemd-bootx64.efi";
     private const long Smallest = 64 * ImageLayout.MiB;
 
-    /// <summary>How large one must be for a kernel and initrd, and for those of an upgrade beside them.</summary>
+    /// <summary>The length that a partition needs for a kernel and an initrd, and for those of an upgrade beside them.</summary>
     internal static long LengthFor(string boot, BootMenu menu)
     {
         long files = new FileInfo(Path.Combine(boot, menu.Kernel)).Length + new FileInfo(Path.Combine(boot, menu.Initrd)).Length;
@@ -16,15 +18,17 @@ internal static class EfiPartition
         return Math.Max(Smallest, (wanted + ImageLayout.MiB - 1) / ImageLayout.MiB * ImageLayout.MiB);
     }
 
-    /// <summary>Makes one in a disk.</summary>
+    /// <summary>Makes the partition in a disk.</summary>
     internal static void Make(string disk, Partition partition, string boot, BootMenu menu, string scratch)
     {
         if (!File.Exists(Loader))
         {
-            throw new StoreException($"{Loader} is not there; install the package systemd-boot-efi (apt install systemd-boot-efi), or leave --uefi out for an image that boots by BIOS");
+            throw new StoreException(
+                $"{Loader} is not there; install the package systemd-boot-efi (apt install systemd-boot-efi), "
+                + "or leave --uefi out for an image that boots by BIOS");
         }
 
-        // Gathered first: mcopy copies a folder with all that is below it.
+        // The files are gathered in a directory first, because mcopy copies a directory with everything below it.
         string staging = Path.Combine(scratch, "efi");
         Write(staging, "EFI/BOOT/BOOTX64.EFI", Loader);
         Write(staging, "EFI/systemd/systemd-bootx64.efi", Loader);
@@ -35,7 +39,7 @@ internal static class EfiPartition
             File.WriteAllText(Place(staging, path), text);
         }
 
-        // In a file of its own: mtools cannot read the FAT of one that begins inside a large file.
+        // The filesystem is made in a separate file, because mtools cannot read a FAT that begins inside a large file.
         string file = Path.Combine(scratch, "esp");
         using (FileStream image = File.Create(file))
         {
@@ -49,7 +53,7 @@ internal static class EfiPartition
         Directory.Delete(staging, recursive: true);
     }
 
-    /// <summary>Copies what is not zeros; the disk is new, and has holes there.</summary>
+    /// <summary>Copies everything except zeros. The disk is new and has holes there.</summary>
     private static void CopyData(string file, string disk, long offset)
     {
         using FileStream source = File.OpenRead(file);

@@ -5,7 +5,7 @@ using HackTree.Store;
 
 namespace HackTree.Boot;
 
-/// <summary>ext4 filesystems inside disk files, made, read and changed without mounting.</summary>
+/// <summary>Makes, reads and changes ext4 filesystems inside disk files, without mounting them.</summary>
 internal static partial class Ext4
 {
     private const int SuperblockOffset = 1024;
@@ -13,25 +13,30 @@ internal static partial class Ext4
     private const int UuidOffset = 0x68;
     private const ushort Magic = 0xEF53;
 
-    // GRUB 2.06 cannot read a filesystem with metadata_csum_seed, and older kernels none with orphan_file. verity is off by default.
+    // GRUB 2.06 cannot read a filesystem with metadata_csum_seed, and older kernels cannot read one with orphan_file. verity is off by
+    // default.
     private const string Features = "verity,^metadata_csum_seed,^orphan_file";
 
-    /// <summary>Makes one from a directory: mkfs keeps hardlinks, owners, modes, attributes and devices, and of times the seconds.</summary>
+    /// <summary>
+    /// Makes a filesystem from a directory. mkfs keeps hardlinks, owners, modes, attributes, devices, and times in whole seconds.
+    /// </summary>
     internal static void Make(string disk, Partition partition, string directory, Guid uuid)
     {
         const int kibibyte = 1024;
         string[] size = ["-E", $"offset={partition.Offset},root_owner=0:0", disk, $"{partition.Length / kibibyte}k"];
-        bool isMade = Tool.MakeExt4.TryRun(["-q", "-F", "-O", Features, "-L", "hacktree", "-U", uuid.ToString(), "-d", directory, .. size], out _, out string error);
+        string[] options = ["-q", "-F", "-O", Features, "-L", "hacktree", "-U", uuid.ToString(), "-d", directory];
+        bool isMade = Tool.MakeExt4.TryRun([.. options, .. size], out _, out string error);
         if (!isMade)
         {
-            bool isFull = error.Contains("Could not allocate", StringComparison.Ordinal) || error.Contains("No space", StringComparison.OrdinalIgnoreCase);
+            bool isFull = error.Contains("Could not allocate", StringComparison.Ordinal)
+                || error.Contains("No space", StringComparison.OrdinalIgnoreCase);
             throw new StoreException(isFull
                 ? $"{disk}: the tree does not fit into {partition.Length / ImageLayout.MiB} MiB; give more with --size"
                 : $"{disk}: mkfs.ext4 failed: {Tool.LastWords(error)}");
         }
     }
 
-    /// <summary>The inode of a path in one.</summary>
+    /// <summary>The inode number of a path in a filesystem.</summary>
     internal static ulong InodeOf(string disk, Partition partition, string path)
     {
         string output = Tool.DebugExt4.Run("-R", $"stat {path}", Address(disk, partition));
@@ -41,7 +46,7 @@ internal static partial class Ext4
             : throw new StoreException($"{disk}: {path} is not in the filesystem that was just made; please report it");
     }
 
-    /// <summary>Puts files in the place of others in one: path in the filesystem, and the file outside.</summary>
+    /// <summary>Replaces files in a filesystem: each pair is a path in the filesystem and the new file outside.</summary>
     internal static void Replace(string disk, Partition partition, IEnumerable<(string Path, string Source)> files, string scratch)
     {
         string script = Path.Combine(scratch, "debugfs");
@@ -49,7 +54,7 @@ internal static partial class Ext4
         bool isRun = Tool.DebugExt4.TryRun(["-w", "-f", script, Address(disk, partition)], out string output, out string error);
         File.Delete(script);
 
-        // It says each command and its version, and goes on after a failure.
+        // debugfs writes its version first, and it goes on after a failure.
         string[] complaints = [.. error.Split('\n').Skip(1).Where(line => line.Trim().Length > 0)];
         if (!isRun || complaints.Length > 0)
         {
@@ -57,7 +62,7 @@ internal static partial class Ext4
         }
     }
 
-    /// <summary>The UUID of the ext2, ext3 or ext4 filesystem in a partition; null where there is none.</summary>
+    /// <summary>The UUID of the ext2, ext3 or ext4 filesystem in a partition; null if there is none.</summary>
     internal static string? UuidOf(Stream disk, Partition partition)
     {
         byte[] superblock = new byte[1024];

@@ -8,8 +8,8 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Boot;
 
 /// <summary>
-/// The right to use an image: a lock among processes of this program, taken where no loop device is on the image and no QEMU has
-/// it open.
+/// The right to use an image. It is a lock among processes of this program, and it is taken only if no loop device is on the image and no
+/// QEMU has the image open.
 /// </summary>
 internal sealed class ImageLock : IDisposable
 {
@@ -21,11 +21,11 @@ internal sealed class ImageLock : IDisposable
 
     public void Dispose() => file.Dispose();
 
-    /// <summary>What is said of an image that QEMU has open.</summary>
+    /// <summary>The error for an image that QEMU has open.</summary>
     internal static StoreException InUseByQemu(string path) =>
         new($"{path}: a QEMU has it open; switch that machine off first");
 
-    /// <summary>Takes it. Throws <see cref="StoreException"/> where somebody uses the image.</summary>
+    /// <summary>Takes the right. Throws <see cref="StoreException"/> if another process uses the image.</summary>
     internal static ImageLock Take(string path)
     {
         Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.ReadOnly, out SafeFileHandle file).ThrowIfFailed("openat", path);
@@ -40,7 +40,7 @@ internal sealed class ImageLock : IDisposable
             errno.ThrowIfFailed("flock", path);
             Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", path);
 
-            // What a process that was killed had, the kernel takes away a moment later.
+            // The kernel releases the files of a killed process a moment later.
             long started = Stopwatch.GetTimestamp();
             while (FindUse(path, status) is { } use)
             {
@@ -65,8 +65,9 @@ internal sealed class ImageLock : IDisposable
     {
         if (FindLoop(path) is { } device)
         {
-            // A mount that was made by hand: two who write to one filesystem destroy it.
-            return new StoreException($"{path}: it is attached to {device}; unmount that (`findmnt {device}` says where) or detach it with `losetup -d {device}` first");
+            // The device may be mounted, and two writers to one filesystem destroy it.
+            return new StoreException(
+                $"{path}: it is attached to {device}; unmount that (`findmnt {device}` says where) or detach it with `losetup -d {device}` first");
         }
 
         return IsLockedByQemu(status) ? InUseByQemu(path) : null;
@@ -87,14 +88,17 @@ internal sealed class ImageLock : IDisposable
             }
             catch (IOException)
             {
-                // Detached since it was listed.
+                // The device was detached since the directory was listed.
             }
         }
 
         return null;
     }
 
-    /// <summary>QEMU marks what it does to an image by locks on its bytes 100 to 299. A line of /proc/locks: 1: OFDLCK ADVISORY READ -1 fe:00:5407312 100 101.</summary>
+    /// <summary>
+    /// Whether QEMU has the image open. QEMU marks what it does to an image by locks on bytes 100 to 299. A line of /proc/locks is, for example:
+    /// 1: OFDLCK ADVISORY READ -1 fe:00:5407312 100 101.
+    /// </summary>
     private static bool IsLockedByQemu(in FileStatus status)
     {
         if (!File.Exists("/proc/locks"))

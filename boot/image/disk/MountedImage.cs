@@ -7,8 +7,8 @@ using HackTree.Store;
 namespace HackTree.Boot;
 
 /// <summary>
-/// The Linux filesystem of an image, mounted for one piece of work. The mount is in a namespace of the thread that works, so nobody else sees
-/// it, and it goes away with that thread and its programs even where this process is killed.
+/// The Linux filesystem of an image, mounted for one piece of work. The mount is in the namespace of the thread that works. So no other
+/// process sees it, and it ends with that thread and its programs even if this process is killed.
 /// </summary>
 internal sealed class MountedImage
 {
@@ -16,13 +16,13 @@ internal sealed class MountedImage
 
     private MountedImage(string path, string uuid) => (Path, Uuid) = (path, uuid);
 
-    /// <summary>Where it is mounted.</summary>
+    /// <summary>The directory where the filesystem is mounted.</summary>
     internal string Path { get; }
 
     /// <summary>The filesystem's UUID.</summary>
     internal string Uuid { get; }
 
-    /// <summary>Mounts, works, unmounts. Throws <see cref="StoreException"/> for an image that is in use or has no Linux filesystem.</summary>
+    /// <summary>Mounts, works, unmounts. Throws <see cref="StoreException"/> if the image is in use or has no Linux filesystem.</summary>
     internal static T Run<T>(string image, Func<MountedImage, T> work)
     {
         if (!Sys.IsRoot)
@@ -77,20 +77,20 @@ internal sealed class MountedImage
         }
         finally
         {
-            // Not what is below: something may still be mounted there.
+            // The directories are not removed recursively, because something may still be mounted there.
             TryRemove(System.IO.Path.Combine(scratch, "root"));
             TryRemove(scratch);
         }
     }
 
-    /// <summary>Mounts the partition that holds a system, or the only one that holds anything; answers its UUID.</summary>
+    /// <summary>Mounts the partition that holds a system, or the only ext4 partition. Returns its UUID.</summary>
     private static string Mount(string image, DiskExport export, string point)
     {
         string disk = export.Path;
         List<(Partition Partition, string Uuid)> found = Find(image, disk);
         foreach ((Partition partition, string uuid) in found)
         {
-            // A loop device with no offset of its own: kernels in virtual machines do not read partition tables.
+            // The offset is given because kernels in virtual machines do not read the partition table of a loop device.
             Tool.Mount.Run("-t", "ext4", "-o", $"loop,offset={partition.Offset},sizelimit={partition.Length}", disk, point);
             if (!MountTable.PointsBelow(point).Any())
             {
@@ -105,7 +105,7 @@ internal sealed class MountedImage
             Unmount(image, export, point);
         }
 
-        throw new StoreException($"{image}: none of its {found.Count} ext4 filesystems holds a system; this program takes one with / in it");
+        throw new StoreException($"{image}: none of its {found.Count} ext4 filesystems holds a system; it must have one with / in it");
     }
 
     private static List<(Partition Partition, string Uuid)> Find(string image, string disk)
@@ -125,7 +125,10 @@ internal sealed class MountedImage
             }
         }
 
-        return found.Count > 0 ? found : throw new StoreException($"{image}: it has no ext4 filesystem; `fdisk -l` tells what is in it, and this program takes disks with / on ext4");
+        return found.Count > 0
+            ? found
+            : throw new StoreException(
+                $"{image}: it has no ext4 filesystem; `fdisk -l` tells what is in it, and hacktree needs a disk with / on ext4");
     }
 
     private static bool IsSystem(string point) =>
@@ -135,7 +138,7 @@ internal sealed class MountedImage
 
     private static void Unmount(string image, DiskExport export, string point)
     {
-        // What a command left running may need a moment to end.
+        // Processes that a command left behind may need a moment to end.
         long started = System.Diagnostics.Stopwatch.GetTimestamp();
         string error = "";
         while (!MountTable.PointsBelow(point).Reverse().All(mount => Tool.Unmount.TryRun([mount], out _, out error)))
@@ -144,7 +147,8 @@ internal sealed class MountedImage
             {
                 _ = Tool.Unmount.TryRun(["--lazy", "--recursive", point], out _, out _);
                 string what = export.IsCopy ? "nothing was kept of what was done" : "the image is in use until that ends";
-                throw new StoreException($"{image}: something still runs in it, and {what} ({Tool.LastWords(error)}); end what a command starts before it ends");
+                throw new StoreException(
+                    $"{image}: something still runs in it, and {what} ({Tool.LastWords(error)}); end what a command starts before it ends");
             }
 
             Thread.Sleep(100);

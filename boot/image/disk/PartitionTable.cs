@@ -4,15 +4,15 @@ using System.IO.Hashing;
 
 namespace HackTree.Boot;
 
-/// <summary>A part of a disk, in bytes.</summary>
-/// <param name="Number">As Linux and GRUB count, from 1; 0 for a whole disk without a table.</param>
-/// <param name="Offset">Where it begins.</param>
-/// <param name="Length">How long it is.</param>
+/// <summary>A range of bytes of a disk.</summary>
+/// <param name="Number">The number that Linux and GRUB use, from 1; 0 for a whole disk without a table.</param>
+/// <param name="Offset">The position of its first byte.</param>
+/// <param name="Length">Its length in bytes.</param>
 internal sealed record Partition(int Number, long Offset, long Length);
 
 /// <summary>
-/// Reads and writes partition tables of disks with sectors of 512 bytes: MBR, with the logical partitions of an extended one, and GPT.
-/// The kernels of virtual machines often have no code for either, so loop mounts go by these offsets.
+/// Reads and writes partition tables of disks with sectors of 512 bytes: MBR, including the logical partitions of an extended one, and GPT.
+/// The kernels of virtual machines often cannot read partition tables, so loop mounts use these offsets.
 /// <code>
 /// MBR, sector 0:      boot code 440 | disk id 4 | 0 2 | 4 entries of 16 | 55 AA
 ///   entry:            flag 1 | first CHS 3 | type 1 | last CHS 3 | first sector 4 | sectors 4
@@ -25,10 +25,12 @@ internal static class PartitionTable
 {
     internal const int SectorSize = 512;
 
-    /// <summary>Bytes of boot code in front of an MBR's disk id.</summary>
+    /// <summary>The length of the boot code before an MBR's disk id.</summary>
     internal const int BootCodeSize = 440;
 
-    /// <summary>Sectors at each end of a disk with a GPT: a header and 128 entries, at the beginning after a protective MBR.</summary>
+    /// <summary>
+    /// The sectors that a GPT takes at each end of a disk: a header and 128 entries. At the beginning a protective MBR comes before them.
+    /// </summary>
     internal const int GptEndSectors = 33;
 
     private const int EntriesOffset = 446;
@@ -45,8 +47,8 @@ internal static class PartitionTable
     private static readonly Guid TypeLinuxRootX64 = new("4f68bce3-e8cd-4db1-96e7-fbcaf984b709");
 
     /// <summary>
-    /// The partitions of a disk; false, with the reason, for one whose table is damaged. A disk without a table is one
-    /// partition: a filesystem may begin right at its start.
+    /// Reads the partitions of a disk; false, with the reason, if the table is damaged. A disk without a table counts as one partition, because
+    /// a filesystem may begin right at its start.
     /// </summary>
     internal static bool TryRead(Stream disk, [NotNullWhen(true)] out List<Partition>? partitions, [NotNullWhen(false)] out string? error)
     {
@@ -97,8 +99,8 @@ internal static class PartitionTable
     }
 
     /// <summary>
-    /// What a disk of <paramref name="diskLength"/> bytes with a GPT has at its beginning (34 sectors) and at its end (33):
-    /// an EFI system partition and a Linux root.
+    /// The GPT of a disk of <paramref name="diskLength"/> bytes, for its beginning (34 sectors) and its end (33). The partitions are an EFI
+    /// system partition and a Linux root.
     /// </summary>
     internal static (byte[] Beginning, byte[] End) Gpt(long diskLength, Partition efi, Partition linux)
     {
@@ -138,7 +140,8 @@ internal static class PartitionTable
         }
 
         byte[] entries = new byte[size * count];
-        if (!TryReadSectors(disk, start, entries) || Crc32.HashToUInt32(entries) != BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(88)))
+        if (!TryReadSectors(disk, start, entries)
+            || Crc32.HashToUInt32(entries) != BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(88)))
         {
             error = "the entries of its GPT are damaged; `sgdisk --verify` tells more";
             return false;
@@ -159,7 +162,10 @@ internal static class PartitionTable
         return true;
     }
 
-    /// <summary>Each logical partition has a table of its own: itself, relative to that table, and the next table, relative to the first.</summary>
+    /// <summary>
+    /// Reads logical partitions. Each has a table of its own with two entries: the partition, relative to this table, and the next table,
+    /// relative to the first table.
+    /// </summary>
     private static void ReadLogical(Stream disk, long extended, List<Partition> partitions)
     {
         byte[] sector = new byte[SectorSize];
@@ -182,7 +188,8 @@ internal static class PartitionTable
         }
     }
 
-    private static bool TryAdd(Stream disk, List<Partition> partitions, int number, long first, long count, [NotNullWhen(false)] out string? error)
+    private static bool TryAdd(
+        Stream disk, List<Partition> partitions, int number, long first, long count, [NotNullWhen(false)] out string? error)
     {
         long sectors = disk.Length / SectorSize;
         bool isInside = first > 0 && count > 0 && first < sectors && count <= sectors - first;
@@ -217,7 +224,7 @@ internal static class PartitionTable
         entry[0] = flag;
         entry[4] = type;
 
-        // Cylinders, heads and sectors: what says "beyond what these can tell".
+        // Cylinder, head and sector: these values mean that the place is beyond their range.
         ReadOnlySpan<byte> beyond = [0xFE, 0xFF, 0xFF];
         beyond.CopyTo(entry[1..]);
         beyond.CopyTo(entry[5..]);

@@ -4,11 +4,13 @@ using HackTree.Store;
 
 namespace HackTree.Boot;
 
-/// <summary>Runs a command inside an image, which is mounted meanwhile.</summary>
+/// <summary>Runs a command inside an image, which is mounted for that time.</summary>
 public static class ImageShell
 {
     /// <summary>
-    /// Runs it with the mount point as working directory, or in the root <paramref name="chroot"/> as it would be booted; answers its exit code. Without a command, a shell. What Ctrl-C stops is the command; the image is unmounted in any case.
+    /// Runs a command in the image and returns its exit code. Without a command it runs a shell. The working directory is the mount point, or the
+    /// command runs in the root <paramref name="chroot"/> as if that root were booted. Ctrl-C stops the command; the image is unmounted in any
+    /// case.
     /// </summary>
     public static int Run(string image, IReadOnlyList<string> command, string? chroot) => MountedImage.Run(image, mounted =>
     {
@@ -29,7 +31,7 @@ public static class ImageShell
         var start = new ProcessStartInfo(words[0], words.Skip(1)) { WorkingDirectory = directory };
         start.Environment["HACKTREE_IMAGE"] = mount;
 
-        // The terminal sends it to the command too, which ends by it; then it is unmounted.
+        // The terminal sends the signal to the command too, which ends. Then the image is unmounted.
         using PosixSignalRegistration quit = PosixSignalRegistration.Create(PosixSignal.SIGQUIT, context => context.Cancel = true);
         using Process process = Tool.Start(start);
         using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => End(context, process));
@@ -52,11 +54,12 @@ public static class ImageShell
             throw new StoreException($"{image}: there is no root /{chroot} in it; `hacktree image edit {image} -- ls` shows what is");
         }
 
-        // Before /var is shown in the root: its own database goes with it.
+        // This comes before /var is mounted in the root, because the root keeps its own package database.
         string database = Path.Combine(top, ImageLayout.PackageDatabase);
         Bind(Path.Combine(root, ImageLayout.PackageDatabase), database);
         RootRecord? record = FindRecord(top, root);
-        bool ownsFiles = record is { Method: CheckoutMethod.Copy or CheckoutMethod.Reflink } || (record is null && ConversionJournal.Read(top, image)?.Root == chroot);
+        bool isConverted = record is null && ConversionJournal.Read(top, image)?.Root == chroot;
+        bool ownsFiles = record is { Method: CheckoutMethod.Copy or CheckoutMethod.Reflink } || isConverted;
         if (!ownsFiles)
         {
             Protect(root, ownsEtc: record?.Boot == true);
@@ -77,7 +80,7 @@ public static class ImageShell
         }
     }
 
-    /// <summary>As at boot: nothing may be written into files that are the store's and every other root's too.</summary>
+    /// <summary>Makes the root read-only, as at boot: its files are also files of the store and of other roots.</summary>
     private static void Protect(string root, bool ownsEtc)
     {
         if (ownsEtc)

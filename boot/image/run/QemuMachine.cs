@@ -9,12 +9,15 @@ public static class QemuMachine
     private const string Firmware = "/usr/share/OVMF/OVMF_CODE_4M.fd";
     private const string Variables = "/usr/share/OVMF/OVMF_VARS_4M.fd";
 
-    // What Process can wait: 24 days.
+    // Process cannot wait longer than 24 days.
     private static readonly TimeSpan LongestWait = TimeSpan.FromMilliseconds(int.MaxValue);
 
     private static readonly Tool Emulator = new("qemu-system-x86_64", "qemu-system-x86");
 
-    /// <summary>Runs it until the machine is switched off, <paramref name="stop"/> or the time is over; answers QEMU's exit code, null where it was stopped.</summary>
+    /// <summary>
+    /// Runs a machine until it is switched off. Returns QEMU's exit code, or null if <paramref name="stop"/> ended it. Throws
+    /// <see cref="StoreException"/> if it was still up at the end of <paramref name="limit"/>.
+    /// </summary>
     public static int? Run(QemuRequest request, TimeSpan? limit, CancellationToken stop)
     {
         string program = Emulator.Path;
@@ -26,7 +29,9 @@ public static class QemuMachine
         {
             process.Kill();
             process.WaitForExit();
-            throw new StoreException($"{request.Image}: the machine was still up after {limit!.Value.TotalSeconds} s, and was switched off; give it more with --timeout");
+            throw new StoreException(
+                $"{request.Image}: the machine was still up after {limit!.Value.TotalSeconds} s, and was switched off; "
+                + "give it more time with --timeout");
         }
 
         return stop.IsCancellationRequested ? null : process.ExitCode;
@@ -35,16 +40,19 @@ public static class QemuMachine
     /// <summary>QEMU's command line.</summary>
     internal static List<string> Arguments(QemuRequest request, DiskFormat format, bool hasKvm)
     {
+        string options = $"format={(format == DiskFormat.Qcow2 ? "qcow2" : "raw")},if=virtio,discard=unmap";
+        string snapshot = request.Snapshot ? ",snapshot=on" : "";
         List<string> arguments =
         [
             "-name", "hacktree", "-accel", hasKvm ? "kvm" : "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", $"{request.Megabytes}",
             "-nographic", "-no-reboot",
-            "-drive", $"file={Escape(request.Image)},format={(format == DiskFormat.Qcow2 ? "qcow2" : "raw")},if=virtio,discard=unmap{(request.Snapshot ? ",snapshot=on" : "")}",
+            "-drive", $"file={Escape(request.Image)},{options}{snapshot}",
         ];
         if (request.Uefi)
         {
             RequireFirmware();
-            arguments.AddRange(["-drive", $"if=pflash,unit=0,format=raw,readonly=on,file={Firmware}", "-drive", $"if=pflash,unit=1,format=raw,snapshot=on,file={Variables}"]);
+            arguments.AddRange(["-drive", $"if=pflash,unit=0,format=raw,readonly=on,file={Firmware}"]);
+            arguments.AddRange(["-drive", $"if=pflash,unit=1,format=raw,snapshot=on,file={Variables}"]);
         }
 
         if (request.Kernel is not null)
@@ -60,12 +68,16 @@ public static class QemuMachine
         {
             if (request.Uefi)
             {
-                throw new StoreException("systemd-boot takes no choice from outside: choose in its menu (a key stops the countdown, e edits), or give --kernel and --initrd");
+                throw new StoreException(
+                    "systemd-boot takes no choice from outside: choose in its menu (a key stops the countdown, e edits), "
+                    + "or give --kernel and --initrd");
             }
 
             if (request.Subroot is { Length: > 0 } root && char.IsAsciiDigit(root[0]))
             {
-                throw new StoreException($"--subroot {root}: GRUB takes what begins with a digit for the number of a menu entry; give --kernel and --initrd, or a root with another name");
+                throw new StoreException(
+                    $"--subroot {root}: GRUB takes what begins with a digit for the number of a menu entry; "
+                    + "give --kernel and --initrd, or a root with another name");
             }
 
             arguments.AddRange(["-smbios", $"type=11,value={Escape(GrubMenu.SmbiosText(request.Subroot, request.Append))}"]);
@@ -74,9 +86,14 @@ public static class QemuMachine
         return arguments;
     }
 
-    /// <summary>Inside another virtual machine /dev/kvm may be there and QEMU end in the moment it starts a processor: try.</summary>
-    private static bool IsKvmUsable() =>
-        File.Exists("/dev/kvm") && Emulator.TryRun(["-accel", "kvm", "-cpu", "max", "-S", "-display", "none", "-nodefaults", "-monitor", "stdio"], out _, out _, input: "quit\n");
+    /// <summary>
+    /// Tries whether KVM works. Inside another virtual machine /dev/kvm may exist although QEMU ends as soon as it starts a processor.
+    /// </summary>
+    private static bool IsKvmUsable()
+    {
+        string[] arguments = ["-accel", "kvm", "-cpu", "max", "-S", "-display", "none", "-nodefaults", "-monitor", "stdio"];
+        return File.Exists("/dev/kvm") && Emulator.TryRun(arguments, out _, out _, input: "quit\n");
+    }
 
     private static void RequireFirmware()
     {
@@ -86,6 +103,6 @@ public static class QemuMachine
         }
     }
 
-    /// <summary>In QEMU's option lists a comma ends a value, and two stand for one.</summary>
+    /// <summary>Escapes a value of QEMU's option lists: a comma ends a value, and two commas stand for one.</summary>
     private static string Escape(string value) => value.Replace(",", ",,", StringComparison.Ordinal);
 }

@@ -6,24 +6,24 @@ public sealed record QemuRequest
     /// <summary>The image.</summary>
     public required string Image { get; init; }
 
-    /// <summary>The root to boot; null for what the boot menu says.</summary>
+    /// <summary>The root to boot; null to let the boot menu choose.</summary>
     public string? Subroot { get; init; }
 
-    /// <summary>Whether the machine has UEFI firmware in place of a BIOS.</summary>
+    /// <summary>Whether the machine has UEFI firmware instead of a BIOS.</summary>
     public bool Uefi { get; init; }
 
-    /// <summary>More options for the kernel.</summary>
+    /// <summary>Further options for the kernel.</summary>
     public string Append { get; init; } = "";
 
     /// <summary>Memory in MiB.</summary>
     public int Megabytes { get; init; } = 1024;
 
-    /// <summary>A kernel to boot in place of the one on the disk; null for that one.</summary>
+    /// <summary>A kernel to boot instead of the one on the disk; null for the one on the disk.</summary>
     public string? Kernel { get; init; }
 
     /// <summary>The initrd of <see cref="Kernel"/>.</summary>
     public string? Initrd { get; init; }
 
-    /// <summary>Whether what the machine writes is forgotten.</summary>
+    /// <summary>Whether to discard everything that the machine writes.</summary>
     public bool Snapshot { get; init; }
 }

@@ -1,25 +1,26 @@
-# hacktree: makes a root /rN of the physical filesystem the root that the initramfs hands over to.	-*- shell-script -*-
+# hacktree: enters the root /rN of the physical filesystem instead of the physical filesystem itself.	-*- shell-script -*-
 #
-# Sourced, by scripts/subroot of initramfs-tools and by dracut's hook. The kernel command line says:
-#   subroot=rN            the root, below the top of the physical filesystem; subroot=/some/path too
-#   subroot.fallback=rM   what to boot where that one cannot be; else the newest root that can
-#   subroot.rw            a writable root: only for one made with --copy or --reflink, or with subroot.rw=force
+# scripts/subroot of initramfs-tools and dracut's hook source this file. The kernel command line says:
+#   subroot=rN            the root, below the top of the physical filesystem; subroot=/some/path works too
+#   subroot.fallback=rM   the root to boot if that one cannot be booted; without it, the newest root that can
+#   subroot.rw            a writable root: only for a root made with --copy or --reflink, or with subroot.rw=force
 #
-# The files of a hardlinked root are the store's objects and every other root's files, so nothing may be written into
-# them: / becomes read-only, and what must be writable is mounted over it. The physical root is seen at /sysroot.
+# The files of a hardlinked root are also the store's objects and the files of other roots, so nothing may be written into
+# them. / becomes read-only, and what must be writable is mounted over it. The physical root is visible at /sysroot.
 #
-# klibc's programs must be enough: sh, cat, ln, mkdir, true, mount, readlink; bind-ro comes along.
+# The script needs only klibc's programs sh, cat, ln, mkdir, true, mount and readlink, and bind-ro, which comes with it.
 
-# Where the physical root is kept meanwhile.
+# The place of the physical root until the root has /sysroot.
 subroot_keep=/hacktree/physical
 
-# PRIORITY TEXT: on the console and in the journal; never on standard output, which is where functions answer. 3 is an error, which "quiet" lets through; 6 is information.
+# PRIORITY TEXT: prints a message on the console and in the journal, but never on standard output, where functions return
+# their answers. Priority 3 is an error, which is shown in spite of "quiet"; 6 is information.
 subroot_say()
 {
 	echo "<$1>hacktree: $2" > /dev/kmsg 2> /dev/null || echo "hacktree: $2" >&2
 }
 
-# NAME: prints what the command line says for NAME=; fails where it does not. The last one counts, as for root= and init=.
+# NAME: prints the value of NAME= on the command line; fails if there is none. The last one counts, as for root= and init=.
 subroot_argument()
 {
 	subroot_answer=
@@ -34,7 +35,7 @@ subroot_argument()
 	return $subroot_missing
 }
 
-# FILE KEY: prints the value of a property of a root record; FORMAT.md, section 9.
+# FILE KEY: prints the value of a property of a root record (FORMAT.md, section 9).
 subroot_property()
 {
 	while read -r subroot_line; do
@@ -51,7 +52,7 @@ subroot_property()
 	return 1
 }
 
-# PHYSICAL ROOT: prints the path of the root's record; fails where it has none.
+# PHYSICAL ROOT: prints the path of the root's record; fails if the root has none.
 subroot_record()
 {
 	for subroot_file in "$1"/objects/roots/*.json; do
@@ -66,7 +67,7 @@ subroot_record()
 	return 1
 }
 
-# DIRECTORY INIT: whether INIT is a program there, as one would see it who has DIRECTORY as root.
+# DIRECTORY INIT: whether INIT is a program in the root at DIRECTORY. Symbolic links at INIT are followed within DIRECTORY.
 subroot_has_init()
 {
 	subroot_path=$2
@@ -81,7 +82,7 @@ subroot_has_init()
 	[ -f "$1$subroot_path" ] && [ -x "$1$subroot_path" ]
 }
 
-# PHYSICAL ROOT INIT: prints why it cannot be booted; nothing where it can.
+# PHYSICAL ROOT INIT: prints why the root cannot be booted; prints nothing if it can.
 subroot_fault()
 {
 	case /$2/ in
@@ -101,7 +102,7 @@ subroot_fault()
 	fi
 }
 
-# PHYSICAL INIT: prints the newest root that can be booted, going by the records; fails where there is none.
+# PHYSICAL INIT: prints the newest root that can be booted, by the times in the records; fails if there is none.
 subroot_newest()
 {
 	subroot_best=
@@ -125,7 +126,7 @@ subroot_newest()
 	[ -n "$subroot_best" ]
 }
 
-# PHYSICAL INIT: prints the root to boot, and says on the console where it is not the one that was asked for.
+# PHYSICAL INIT: prints the root to boot. If it is not the one on the command line, the console says so.
 subroot_choose()
 {
 	subroot_wanted=$(subroot_argument subroot)
@@ -151,7 +152,7 @@ subroot_choose()
 	echo "$subroot_other"
 }
 
-# ROOT RECORD: whether all files are the root's own: those of a copy are, and those of a system that `image convert` made a root.
+# ROOT RECORD: whether all files belong to the root alone: in a copy, and in a system that `image convert` made a root.
 subroot_owns_files()
 {
 	case $(subroot_property "${2:-/dev/null}" method) in
@@ -161,7 +162,7 @@ subroot_owns_files()
 	[ -z "$2" ] && [ -f "$subroot_conversion" ] && [ "$(subroot_property "$subroot_conversion" root)" = "$1" ]
 }
 
-# ROOT RECORD: whether the root may be written to, as subroot.rw asks.
+# ROOT RECORD: whether the root may be written to, as subroot.rw demands.
 subroot_is_writable()
 {
 	subroot_rw=$(subroot_argument subroot.rw) || return 1
@@ -174,20 +175,20 @@ subroot_is_writable()
 	return 1
 }
 
-# ROOT RECORD: whether the files below /etc are the root's own.
+# ROOT RECORD: whether the files below /etc belong to the root alone.
 subroot_owns_etc()
 {
 	[ "$(subroot_property "${2:-/dev/null}" boot)" = true ] || subroot_owns_files "$1" "$2"
 }
 
-# SOURCE DIRECTORY: shows SOURCE at DIRECTORY too, which is made where it is missing.
+# SOURCE DIRECTORY: mounts SOURCE at DIRECTORY too. A missing DIRECTORY is made.
 subroot_bind()
 {
 	[ -d "$2" ] || mkdir -p "$2"
 	mount -o bind "$1" "$2"
 }
 
-# NEWROOT ROOT: /var, /home and /boot are the physical root's; what the package manager knows belongs to the root.
+# NEWROOT ROOT: mounts /var, /home and /boot of the physical root. The package database stays the root's own.
 subroot_share()
 {
 	if [ ! -d "$subroot_keep/var" ]; then
@@ -205,7 +206,7 @@ subroot_share()
 	fi
 }
 
-# NEWROOT ROOT RECORD: / read-only, with what must be writable mounted over it.
+# NEWROOT ROOT RECORD: makes / read-only, and mounts what must be writable over it.
 subroot_protect()
 {
 	if subroot_owns_etc "$2" "$3"; then
@@ -213,7 +214,7 @@ subroot_protect()
 	else
 		subroot_say 3 "/etc is read-only: its files are hardlinks into the store; a root made with checkout --boot has its own"
 	fi
-	# Not ":", for dash ends where a redirection of that fails.
+	# "true" and not ":", because dash ends when a redirection of ":" fails.
 	[ -e "$1/etc/machine-id" ] || true > "$1/etc/machine-id" || subroot_say 3 "there is no /etc/machine-id"
 	[ -d "$subroot_keep/var/roothome" ] || mkdir -m 700 "$subroot_keep/var/roothome"
 	subroot_bind "$subroot_keep/var/roothome" "$1/root"
@@ -223,8 +224,8 @@ subroot_protect()
 	[ ! -d "$subroot_keep/$2/var/lib/dpkg" ] || /hacktree/bind-ro "$1/var/lib/dpkg"
 }
 
-# A line for / in the root's fstab is about the physical root, which is mounted and checked: what systemd would do of it
-# is to make / writable, or to check a filesystem in use.
+# Masks units of systemd for a line for / in the root's fstab. That line means the physical root, which is mounted and checked
+# already; systemd would make / writable, or check a filesystem that is in use.
 subroot_mask()
 {
 	mkdir -p /run/systemd/system
@@ -233,13 +234,13 @@ subroot_mask()
 	done
 }
 
-# NEWROOT INIT: NEWROOT, where the physical filesystem is mounted, becomes the root that subroot= names.
+# NEWROOT INIT: makes the root that subroot= names the new root. NEWROOT is the mount point of the physical filesystem.
 subroot_enter()
 {
 	subroot_root=$(subroot_choose "$1" "$2") || return 1
 	mkdir -p "$subroot_keep"
-	# systemd in dracut's initramfs shares all mounts. Such a one cannot be moved; then the root goes on top of it, which
-	# must not be passed on to the other.
+	# In dracut's initramfs, systemd shares all mounts, and a shared mount cannot be moved. Then the physical root is mounted a
+	# second time, privately, so that the root mounted over NEWROOT does not appear there.
 	if ! mount -o move "$1" "$subroot_keep" 2> /dev/null; then
 		mount -o bind "$1" "$subroot_keep" && mount --make-private "$subroot_keep" || return 1
 	fi
