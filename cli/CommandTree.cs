@@ -6,28 +6,28 @@ using System.CommandLine.Parsing;
 
 namespace HackTree.Cli;
 
-/// <summary>All commands, the options they share, their help, and what is said of a command line that makes no sense.</summary>
+/// <summary>All commands, the options that they share, their help, and the error for a wrong command line.</summary>
 internal static class CommandTree
 {
     internal static readonly Option<string?> Store = new("--store")
     {
-        Description = "The store. Else $HACKTREE_STORE, ./, ./objects, /objects or /sysroot/objects.",
+        Description = "The store. Default: $HACKTREE_STORE, or the first of ./, ./objects, /objects and /sysroot/objects.",
         HelpName = "DIR",
         Recursive = true,
     };
 
     internal static readonly Option<bool> Quiet = new("--quiet", "-q")
     {
-        Description = "Say nothing on standard error but what went wrong.",
+        Description = "Print only errors on standard error.",
         Recursive = true,
     };
 
-    /// <summary>A path may begin with @, so that no file of arguments is read for it.</summary>
+    /// <summary>A path may begin with @, so the parser must not read such an argument as the name of a file of arguments.</summary>
     internal static readonly ParserConfiguration Configuration = new() { EnablePosixBundling = true, ResponseFileTokenReplacer = null };
 
     internal static ParseResult Parse(IReadOnlyList<string> args) => Make().Parse(args, Configuration);
 
-    /// <summary>Runs one command line; answers the exit code.</summary>
+    /// <summary>Runs one command line and returns the exit code.</summary>
     internal static int Run(IReadOnlyList<string> args)
     {
         ParseResult parse = Parse(args);
@@ -35,16 +35,22 @@ internal static class CommandTree
         return parse.Errors.Count > 0 || misuse is not null ? ReportUsage(parse, misuse) : Invoke(parse);
     }
 
-    /// <summary>What may come first.</summary>
+    /// <summary>The names of all commands.</summary>
     internal static IEnumerable<CompletionItem> Verbs() => Make().Subcommands.Select(command => new CompletionItem(command.Name));
 
     private static int Invoke(ParseResult parse)
     {
         using var output = new StreamWriter(StandardOutput.Instance, leaveOpen: true);
-        return parse.Invoke(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null, Output = output });
+        var configuration = new InvocationConfiguration
+        {
+            EnableDefaultExceptionHandler = false,
+            ProcessTerminationTimeout = null,
+            Output = output,
+        };
+        return parse.Invoke(configuration);
     }
 
-    /// <summary>One sentence, and where to read more.</summary>
+    /// <summary>Prints one sentence about the command line, and where to read more.</summary>
     private static int ReportUsage(ParseResult parse, string? misuse)
     {
         string sentence = parse.Tokens.Count == 0 ? "a command is missing" : misuse ?? FirstError(parse);
@@ -54,7 +60,7 @@ internal static class CommandTree
 
     private static string FirstError(ParseResult parse)
     {
-        // What is wrong with one option explains more than what is wrong with the whole.
+        // An error about one option explains more than an error about the whole command.
         string message = parse.Errors.MinBy(error => error.SymbolResult is CommandResult)!.Message;
         string line = string.Join(' ', message.Split((char[])['\n', '\t', ' '], StringSplitOptions.RemoveEmptyEntries)).TrimEnd('.');
         return char.ToLowerInvariant(line[0]) + line[1..];
@@ -62,7 +68,8 @@ internal static class CommandTree
 
     private static RootCommand Make()
     {
-        var root = new RootCommand("Keeps many versions of operating-system trees in one store, each distinct file once, and turns any of them into a root by hardlinks.")
+        var root = new RootCommand(
+            "Keeps many versions of operating-system trees in one store, each distinct file once, and turns any of them into a root by hardlinks.")
         {
             Store,
             Quiet,
@@ -89,9 +96,9 @@ internal static class CommandTree
             new CompletionCommand(),
         };
 
-        // The library's own help option also answers to "/h" and "/?", which are paths here.
+        // The library's own help option also answers to "/h" and "/?", which are paths for this program.
         _ = root.Options.Remove(root.Options.First(option => option is HelpOption));
-        var help = new HelpOption("--help", "-h") { Description = "Say how a command is used." };
+        var help = new HelpOption("--help", "-h") { Description = "Show how a command is used." };
         help.Action = new HelpWithExamples((HelpAction)help.Action!);
         root.Add(help);
         Option version = root.Options.First(option => option is VersionOption);

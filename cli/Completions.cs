@@ -7,13 +7,15 @@ using HackTree.Store;
 
 namespace HackTree.Cli;
 
-/// <summary>What a shell offers in the place of a commit, and of a path in one. Where there is no store: nothing, without a word.</summary>
+/// <summary>
+/// What a shell offers for a commit, for a path in one, and for a root. Without a store it offers nothing, and prints no error.
+/// </summary>
 internal static class Completions
 {
-    /// <summary>The word to be completed; the line is parsed without it.</summary>
+    /// <summary>The word to complete. The line is parsed without it.</summary>
     internal static string Word { get; set; } = "";
 
-    /// <summary>The refs of the store that the line means.</summary>
+    /// <summary>The refs of the store that the line names.</summary>
     internal static IEnumerable<CompletionItem> Refs(CompletionContext context) =>
         Ask(context, store => store.Refs.List());
 
@@ -21,19 +23,24 @@ internal static class Completions
     internal static T WithRoots<T>(T argument)
         where T : Argument
     {
-        argument.CompletionSources.Add(context => Ask(context, store => store.Roots.Names().Where(name => !name.EndsWith(Roots.PartialName(""), StringComparison.Ordinal))));
+        argument.CompletionSources.Add(context => Ask(
+            context,
+            store => store.Roots.Names().Where(name => !name.EndsWith(Roots.PartialName(""), StringComparison.Ordinal))));
         return argument;
     }
 
-    /// <summary>The paths of the roots of the store that the line means.</summary>
+    /// <summary>The paths of the roots of the store that the line names.</summary>
     internal static IEnumerable<CompletionItem> RootPaths(CompletionContext context) => Ask(context, store =>
-        store.Roots.Names().Select(store.Roots.Find).Where(record => record is { State: not RootState.Partial }).Select(record => store.Roots.AbsolutePath(record!)));
+        store.Roots.Names()
+            .Select(store.Roots.Find)
+            .Where(record => record is { State: not RootState.Partial })
+            .Select(record => store.Roots.AbsolutePath(record!)));
 
-    /// <summary>Whether a word stands for the argument already, so that it is another one's turn.</summary>
+    /// <summary>Whether the line has a word for the argument already, so that the word to complete belongs to another argument.</summary>
     internal static bool IsGiven(CompletionContext context, Argument argument) =>
         context.ParseResult.GetResult(argument) is { } result && result.Tokens.Any(token => token.Value.Length > 0);
 
-    /// <summary>The names below a commit that begin with the word; a directory ends in '/'.</summary>
+    /// <summary>The paths in a commit that begin with the word. A directory ends in '/'.</summary>
     internal static IEnumerable<CompletionItem> Paths(CompletionContext context, Argument<string> revision) => Ask(context, store =>
     {
         var paths = new List<string>();
@@ -43,7 +50,7 @@ internal static class Completions
         {
             foreach (TreeEntry child in store.Packs.ReadTree(entry.Digest))
             {
-                // A line of the answer is a name: one with a newline, or that a command line cannot spell, is left out.
+                // Each line of the answer is a name. Names with a newline, and names that are not UTF-8, are left out.
                 if (ByteText.IsUtf8(child.Name) && child.Name.IndexOf((byte)'\n') < 0)
                 {
                     paths.Add($"{directory}{Encoding.UTF8.GetString(child.Name)}{(child.IsDirectory ? "/" : "")}");

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text;
 using HackTree.Linux;
 using HackTree.Store;
@@ -29,12 +28,13 @@ internal static class Failure
         return exception is UsageException ? ExitCode.Usage : ExitCode.Failed;
     }
 
-    /// <summary>Writes one line to standard error, whatever is in the text.</summary>
+    /// <summary>Writes one line to standard error, whatever the text contains.</summary>
     internal static void Say(string sentence) => ErrorTerminal.WriteLine($"hacktree: {OneLine(sentence)}");
 
     private static string Sentence(Exception exception) => exception switch
     {
-        LinuxException { Errno: Errno.ENOSPC or Errno.EDQUOT, Subject: not StandardOutput.Subject } => $"{exception.Message}; free some and run `hacktree gc`",
+        LinuxException { Errno: Errno.ENOSPC or Errno.EDQUOT, Subject: not StandardOutput.Subject } =>
+            $"{exception.Message}; free some and run `hacktree gc`",
         LinuxException { Errno: Errno.EMFILE or Errno.ENFILE } => $"{exception.Message}; raise the limit (ulimit -n) and try again",
         OutOfMemoryException => "out of memory; close other programs, or give this one more",
         StoreException known => RemedyText.Sentence(known),
@@ -42,7 +42,7 @@ internal static class Failure
         _ => $"internal error: {exception.GetType().Name}: {exception.Message}; please report it",
     };
 
-    /// <summary>A path that a user gave may hold anything: nothing in it may look like a second line, or move the cursor.</summary>
+    /// <summary>Makes text harmless. It may have a user's path in it, which must not look like a second line or move the cursor.</summary>
     private static string OneLine(string text)
     {
         if (!text.Any(c => char.IsControl(c) || char.IsSurrogate(c)))
@@ -53,7 +53,7 @@ internal static class Failure
         var line = new StringBuilder();
         foreach (Rune rune in text.EnumerateRunes())
         {
-            _ = Rune.IsControl(rune) ? line.Append(CultureInfo.InvariantCulture, $"\\{Convert.ToString(rune.Value, 8).PadLeft(3, '0')}") : line.Append(rune.ToString());
+            line.Append(Rune.IsControl(rune) ? "\\" + Convert.ToString(rune.Value, 8).PadLeft(3, '0') : rune.ToString());
         }
 
         return line.ToString();

@@ -3,32 +3,38 @@ using System.CommandLine.Parsing;
 
 namespace HackTree.Cli;
 
-/// <summary>What the parser lets pass and nobody meant: an option that the verb has not, a verb that there is not, an empty word.</summary>
+/// <summary>
+/// Finds mistakes that the parser accepts: an option that the command does not have, a command that does not exist, an empty word.
+/// </summary>
 internal static class Misuse
 {
-    // What options and arguments call a value that may be empty: text, and what is handed on to another program.
+    // Options and arguments whose value may be empty: text, and words that are passed to another program.
     private static readonly string[] MayBeEmpty = ["TEXT", "OPTIONS", "COMMAND"];
 
-    /// <summary>A sentence about the first such thing; null where there is none.</summary>
+    /// <summary>A sentence about the first mistake; null if there is none.</summary>
     internal static string? Find(ParseResult parse, IReadOnlyList<string> args)
     {
-        // Who asks for help has not finished the line; but what there is no command for has no help either.
+        // A line with --help may be incomplete. But a command that does not exist has no help either.
         bool isHelp = parse.Action is { ClearsParseErrors: true };
         return UnknownVerb(parse) ?? (isHelp ? null : UnknownOption(parse, args) ?? EmptyWord(parse));
     }
 
-    /// <summary>"hacktree image create".</summary>
-    internal static string VerbOf(ParseResult parse) => string.Join(' ', Chain(parse).Reverse().Skip(1).Select(result => result.Command.Name).Prepend("hacktree"));
+    /// <summary>The command with its group, such as "hacktree image create".</summary>
+    internal static string VerbOf(ParseResult parse) =>
+        string.Join(' ', Chain(parse).Reverse().Skip(1).Select(result => result.Command.Name).Prepend("hacktree"));
 
-    /// <summary>The parser takes an option that it does not know for an argument, and `checkout etc --froce` would make a root of that name.</summary>
+    /// <summary>
+    /// The parser takes an unknown option for an argument, so `checkout etc --froce` would make a root of that name.
+    /// </summary>
     private static string? UnknownOption(ParseResult parse, IReadOnlyList<string> args)
     {
         var values = new HashSet<Token>(Children<OptionResult>(parse).SelectMany(option => option.Tokens), ReferenceEqualityComparer.Instance);
         IEnumerable<string> words = parse.Tokens.TakeWhile(token => token.Type != TokenType.DoubleDash)
             .Where(token => token.Type == TokenType.Argument && !values.Contains(token)).Select(token => token.Value);
 
-        // Of -qx, where there is a -q and no -x, it makes an option and an argument x, which nobody typed.
-        string? unknown = words.Select(word => args.Contains(word) ? word : args.FirstOrDefault(arg => arg.EndsWith(word, StringComparison.Ordinal)) ?? word)
+        // If there is a -q and no -x, the parser makes of -qx an option and an argument x, which nobody typed.
+        string? unknown = words
+            .Select(word => args.Contains(word) ? word : args.FirstOrDefault(arg => arg.EndsWith(word, StringComparison.Ordinal)) ?? word)
             .FirstOrDefault(word => word.Length > 1 && word[0] == '-');
         if (unknown is null)
         {
@@ -36,7 +42,8 @@ internal static class Misuse
         }
 
         string name = unknown.Split('=')[0];
-        IEnumerable<Option> options = Chain(parse).SelectMany(result => result.Command.Options.Where(option => !option.Hidden && (option.Recursive || result == parse.CommandResult)));
+        IEnumerable<Option> options = Chain(parse).SelectMany(result =>
+            result.Command.Options.Where(option => !option.Hidden && (option.Recursive || result == parse.CommandResult)));
         if (options.Any(option => option.Name == name || option.Aliases.Contains(name)))
         {
             return $"{name} takes no value";
@@ -59,10 +66,15 @@ internal static class Misuse
         return $"there is no command '{name}'" + (Nearest(word, verbs) is { } meant ? $", but there is '{$"{above} {meant}".TrimStart()}'" : "");
     }
 
-    /// <summary>"$DEST" in a script is empty where nobody set it, and as a path would mean the current directory here and nothing there.</summary>
+    /// <summary>
+    /// Finds an empty word: "$DEST" in a script, for example, if the variable is not set. As a path it would sometimes mean the current
+    /// directory.
+    /// </summary>
     private static string? EmptyWord(ParseResult parse)
     {
-        IEnumerable<string> names = Children<OptionResult>(parse).Where(IsEmpty).Select(result => NameOf(result.Option.HelpName, result.Option.Name))
+        IEnumerable<string> options = Children<OptionResult>(parse).Where(IsEmpty)
+            .Select(result => NameOf(result.Option.HelpName, result.Option.Name));
+        IEnumerable<string> names = options
             .Concat(Children<ArgumentResult>(parse).Where(IsEmpty).Select(result => NameOf(result.Argument.HelpName, result.Argument.Name)));
         return names.FirstOrDefault(name => name.Length > 0) is { } empty ? $"{empty} is empty; a variable may not be set" : null;
 
@@ -71,7 +83,7 @@ internal static class Misuse
         static string NameOf(string? help, string name) => MayBeEmpty.Contains(help ?? name) ? "" : name;
     }
 
-    /// <summary>The verb, and what it is a part of.</summary>
+    /// <summary>The command, and the groups it is part of.</summary>
     private static IEnumerable<CommandResult> Chain(ParseResult parse)
     {
         for (CommandResult? result = parse.CommandResult; result is not null; result = result.Parent as CommandResult)
@@ -82,12 +94,14 @@ internal static class Misuse
 
     private static IEnumerable<T> Children<T>(ParseResult parse) => Chain(parse).SelectMany(result => result.Children).OfType<T>();
 
-    /// <summary>The name that begins with the word, or takes the fewest changes; null where none is near.</summary>
+    /// <summary>The name that begins with the word, or needs the fewest changes; null if none is near.</summary>
     private static string? Nearest(string word, IEnumerable<string> names) =>
         names.Select(name => (Name: name, Changes: name.StartsWith(word, StringComparison.Ordinal) && word.Length > 2 ? 0 : Changes(word, name)))
             .Where(candidate => candidate.Changes <= word.Length / 3).OrderBy(candidate => candidate.Changes).FirstOrDefault().Name;
 
-    /// <summary>How many letters are to be put in, left out, replaced or swapped with the next to make one word of the other.</summary>
+    /// <summary>
+    /// How many letters must be inserted, deleted, replaced or swapped with the next one to turn one word into the other.
+    /// </summary>
     private static int Changes(string word, string name)
     {
         int[,] changes = new int[word.Length + 1, name.Length + 1];

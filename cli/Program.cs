@@ -7,12 +7,14 @@ internal static class Program
 {
     internal static int Main(string[] args)
     {
-        // Before any file is opened: with standard output closed, a pack would be descriptor 1, and what is printed written into it.
+        // This comes before any file is opened. With standard output closed, a pack would become descriptor 1, and printed text would go
+        // into it.
         Sys.OccupyStandardDescriptors();
         Sys.RaiseOpenFileLimit();
 
-        // OpenSSL reads the machine's configuration before its first hash. One that demands a provider (FIPS) which is
-        // not linked into this program would make SHA-256 fail, and a root under repair may have a broken one.
+        // OpenSSL reads the machine's configuration before its first hash. A configuration that demands a provider (FIPS) which is not
+        // linked
+        // into this program would make SHA-256 fail. And a root under repair may have a broken configuration.
         Sys.SetEnvironment("OPENSSL_CONF", "/dev/null");
         try
         {

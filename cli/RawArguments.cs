@@ -3,15 +3,15 @@ using HackTree.Model;
 namespace HackTree.Cli;
 
 /// <summary>
-/// The arguments as the kernel has them. .NET decodes them as UTF-8 and puts U+FFFD for what is not, so that a file whose
-/// name is not UTF-8 could not be named.
+/// The arguments in the bytes of the kernel. .NET decodes them as UTF-8 and replaces other bytes by U+FFFD, so a file whose name is not UTF-8
+/// could not be named.
 /// </summary>
 internal static class RawArguments
 {
-    /// <summary>The arguments, each byte that is not UTF-8 kept as <see cref="ByteText.ToArgument"/> does.</summary>
+    /// <summary>The arguments. A byte that is not UTF-8 is kept in the form of <see cref="ByteText.ToArgument"/>.</summary>
     internal static string[] Restore(string[] args)
     {
-        // Without /proc, as in a bare chroot, the rare argument that is not UTF-8 stays as .NET made it.
+        // Without /proc, as in a bare chroot, an argument that is not UTF-8 stays as .NET decoded it.
         if (!args.Any(arg => arg.Contains('\uFFFD')) || !File.Exists("/proc/self/cmdline"))
         {
             return args;
@@ -24,7 +24,7 @@ internal static class RawArguments
             words.Add(ByteText.ToArgument(rest[..end]));
         }
 
-        // What comes before the arguments is the program, in one word or more.
+        // The program itself comes before the arguments, in one word or more.
         return words.Count > args.Length ? [.. words[^args.Length..]] : args;
     }
 }

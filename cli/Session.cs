@@ -5,7 +5,7 @@ using HackTree.Store;
 
 namespace HackTree.Cli;
 
-/// <summary>One run of a command: its arguments, the store, and where to say what.</summary>
+/// <summary>One run of a command: its arguments, its store, and where it prints.</summary>
 internal sealed class Session(ParseResult parse)
 {
     private static readonly string[] Places = ["objects", "/objects", "/sysroot/objects"];
@@ -20,7 +20,7 @@ internal sealed class Session(ParseResult parse)
 
     internal T Get<T>(Argument<T> argument) => parse.GetValue(argument)!;
 
-    /// <summary>Says a sentence on standard error, unless --quiet.</summary>
+    /// <summary>Prints a sentence on standard error, unless --quiet is given.</summary>
     internal void Note(string sentence)
     {
         if (!IsQuiet)
@@ -29,7 +29,7 @@ internal sealed class Session(ParseResult parse)
         }
     }
 
-    /// <summary>Shows progress until it is disposed, if there is anyone to look.</summary>
+    /// <summary>Shows progress on a terminal until it is disposed of.</summary>
     internal ProgressLine? Show(string what, Progress progress) => ProgressLine.Start(what, progress, IsQuiet);
 
     /// <summary>The store that --store or HACKTREE_STORE names; null for none.</summary>
@@ -43,7 +43,7 @@ internal sealed class Session(ParseResult parse)
         return Environment.GetEnvironmentVariable("HACKTREE_STORE") is { Length: > 0 } named ? named : null;
     }
 
-    /// <summary>Opens the store that was named, or else the first one there is in the usual places.</summary>
+    /// <summary>Opens the store that was named. If none was named, opens the first store in the usual places.</summary>
     internal ObjectStore OpenStore() => ObjectStore.Open(GivenStore() ?? FindStore(), Note);
 
     internal ObjectStore OpenStoreToWrite()
@@ -79,9 +79,10 @@ internal sealed class Session(ParseResult parse)
             return $"{PhysicalRoot.Place}/objects";
         }
 
-        throw new StoreException("there is no store in ./, ./objects, /objects or /sysroot/objects; make one with `hacktree init`, or name one with --store");
+        throw new StoreException(
+            "there is no store in ./, ./objects, /objects or /sysroot/objects; make one with `hacktree init`, or name one with --store");
     }
 
-    /// <summary>A path inside a tree as the library takes it: without slashes at its ends.</summary>
+    /// <summary>A path inside a tree in the library's form: without slashes at its ends.</summary>
     internal static byte[] TreePath(string path) => ByteText.FromArgument(path.Trim('/'));
 }

@@ -4,7 +4,7 @@ using System.Globalization;
 
 namespace HackTree.Cli;
 
-/// <summary>One command: its description, options and examples; <see cref="Run"/> calls the library and prints.</summary>
+/// <summary>One command: its description, options and examples. <see cref="Run"/> calls the library and prints.</summary>
 internal abstract class Verb : Command
 {
     protected Verb(string name, string description, params string[] examples)
@@ -14,16 +14,16 @@ internal abstract class Verb : Command
         SetAction(parse => Run(new Session(parse)));
     }
 
-    /// <summary>What the help shows last, each a command line.</summary>
+    /// <summary>Command lines that the help shows at its end.</summary>
     internal IReadOnlyList<string> Examples { get; }
 
-    /// <summary>What the help says before the examples; may be empty.</summary>
+    /// <summary>Text that the help shows before the examples; may be empty.</summary>
     internal string Details { get; private protected set; } = "";
 
-    /// <summary>Does it; answers the exit code.</summary>
+    /// <summary>Runs the command and returns the exit code.</summary>
     protected abstract int Run(Session session);
 
-    /// <summary>Adds a rule about options that go together or do not.</summary>
+    /// <summary>Adds a rule about options that need or exclude each other.</summary>
     protected void AddRule(Action<CommandResult> rule) => Validators.Add(result =>
     {
         try
@@ -32,11 +32,11 @@ internal abstract class Verb : Command
         }
         catch (InvalidOperationException)
         {
-            // An option's value is missing or no number, and the parser says so by itself, after this.
+            // The value of an option is missing or is no number. The parser reports that itself, after this.
         }
     });
 
-    /// <summary>The option of every verb that reads.</summary>
+    /// <summary>Adds --json, which every command that reads has.</summary>
     protected Option<bool> AddJson()
     {
         var json = new Option<bool>("--json") { Description = "Print JSON; JSON.md lists the fields." };
@@ -44,7 +44,7 @@ internal abstract class Verb : Command
         return json;
     }
 
-    /// <summary>An option that takes a number from 0 up.</summary>
+    /// <summary>Adds an option whose value is a number from 0 up.</summary>
     protected Option<int?> AddNumber(string description, params ReadOnlySpan<string> names)
     {
         var option = new Option<int?>(names[0], [.. names[1..]])
@@ -66,7 +66,7 @@ internal abstract class Verb : Command
         return option;
     }
 
-    /// <summary>An argument that names a commit, completed with the refs.</summary>
+    /// <summary>Adds an argument that names a commit. Refs complete it.</summary>
     protected Argument<string> AddRevision(string name, string description)
     {
         var argument = new Argument<string>(name) { Description = description };

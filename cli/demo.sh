@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Usage: cli/demo.sh
 # Shows what hacktree does with a real Debian root: two commits, two roots on one filesystem, what they share, gc and fsck.
-# Everything is below out/demo; the Debian root in it (base) is kept for the next time, the rest is made anew.
+# Everything is below out/demo. The Debian root there (base) is kept for the next run; everything else is made again.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,7 +18,7 @@ say() { printf '  %s\n' "$*"; }
 fail() { printf 'demo: %s\n' "$*" >&2; exit 1; }
 size() { numfmt --to=si --suffix=B "$1"; }
 
-# Runs hacktree in sight; what it says is indented, and its peak memory is kept.
+# Shows and runs a command of hacktree. Indents its output, and keeps its peak memory.
 peaks=()
 run() {
     local code=0 word line='$ hacktree'
@@ -36,7 +36,7 @@ run() {
     return "$code"
 }
 
-# A Debian root by mmdebstrap, or, where that cannot be, files of this machine.
+# Makes a Debian root with mmdebstrap. If that is impossible, takes files of this machine.
 make_base() {
     [ ! -d "$work/base" ] || { say "the one of an earlier run: out/demo/base"; return; }
     rm -rf "$work/base.new"
@@ -59,7 +59,7 @@ make_base() {
     mv "$work/base.new" "$work/base"
 }
 
-# What an upgrade does to a root: a package comes, one goes, files are replaced and edited.
+# Does what an upgrade does to a root: installs a package, purges one, replaces and edits files.
 upgrade() {
     local root=$1 deb='' file
     if [ -x "$root/usr/bin/dpkg" ] && [ "$(id -u)" = 0 ]; then
@@ -78,7 +78,7 @@ upgrade() {
     mkdir -p "$root/opt/new"
     head -c 300000 /dev/urandom > "$root/opt/new/data"
     find "$root/usr/bin" -type f -size +20k | sort | sed -n 1,5p | while read -r file; do
-        # As dpkg does: a new file takes the old one's place.
+        # Like dpkg, this puts a new file in place of the old one.
         cp -p "$file" "$file.dpkg-new"
         echo '# rebuilt' >> "$file.dpkg-new"
         mv "$file.dpkg-new" "$file"
@@ -86,10 +86,10 @@ upgrade() {
     find "$root/usr/share/doc" -mindepth 1 -maxdepth 1 -type d | sort | sed -n 1,3p | xargs rm -rf
     echo 'PRETTY_NAME="upgraded by the demo"' > "$root/etc/os-release.new"
     mv "$root/etc/os-release.new" "$root/etc/os-release"
-    say 'five programs are rebuilt, three documentations go, /opt/new comes, /etc/os-release changes'
+    say 'five programs are rebuilt, three directories of documentation are removed, /opt/new is added, /etc/os-release changes'
 }
 
-# Says whether a root is the tree it was made of, byte for byte, by a program that shares no code with hacktree.
+# Compares a root with the tree it was made from, byte for byte, by a program that shares no code with hacktree.
 same() {
     if ! command -v python3 > /dev/null; then
         diff -r --no-dereference "$1" "$2" > "$work/compared" 2>&1 || fail "$2 is not the tree that was committed: $(head -n 1 "$work/compared")"
@@ -161,7 +161,7 @@ code=0
 hacktree diff $ref ../next || code=$?
 [ "$code" = 0 ] || fail 'the commit is not the tree it was made of'
 
-title 'The old root goes'
+title 'The old root is removed'
 rm -rf r0
 say 'r0 is removed'
 run gc --depth 0

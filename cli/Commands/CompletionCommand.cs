@@ -5,10 +5,10 @@ namespace HackTree.Cli;
 
 internal sealed class CompletionCommand : Verb
 {
-    /// <summary>What the scripts call: the words of the line so far, the last one perhaps empty.</summary>
+    /// <summary>The hidden verb that the scripts call with the words of the line so far. The last word may be empty.</summary>
     internal const string AnswerVerb = "__complete";
 
-    // Where there is nothing to offer, each shell completes file names.
+    // If the answer is empty, each shell completes file names.
     private const string Bash = """
         # bash completion of hacktree: source <(hacktree completion bash)
         _hacktree() {
@@ -65,7 +65,7 @@ internal sealed class CompletionCommand : Verb
         Add(shell);
     }
 
-    /// <summary>Prints what may stand in the place of the last word.</summary>
+    /// <summary>Prints the words that may replace the last word.</summary>
     internal static int Answer(ReadOnlySpan<string> words)
     {
         Completions.Word = words.IsEmpty ? "" : words[^1];
@@ -76,11 +76,12 @@ internal sealed class CompletionCommand : Verb
             return ExitCode.Done;
         }
 
-        // The value of an option is offered at the option, an argument after the first at an empty word in its place.
-        IEnumerable<CompletionItem> offered = CommandTree.Parse(before).GetCompletions().Concat(CommandTree.Parse([.. before, ""]).GetCompletions());
+        // The parser offers the value of an option at the option, and a further argument at an empty word in its place.
+        IEnumerable<CompletionItem> offered = CommandTree.Parse(before).GetCompletions()
+            .Concat(CommandTree.Parse([.. before, ""]).GetCompletions());
         foreach (string label in offered.Select(item => item.Label).Distinct())
         {
-            // Options only for who began one: otherwise a file name could never be completed.
+            // Options are offered only for a word that begins with '-'. Otherwise a file name could never be completed.
             if (label.StartsWith(Completions.Word, StringComparison.Ordinal) && label.StartsWith('-') == Completions.Word.StartsWith('-'))
             {
                 StandardOutput.Instance.WriteLine(label);

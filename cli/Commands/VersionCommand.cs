@@ -8,7 +8,7 @@ internal sealed class VersionCommand : Verb
     private readonly Option<bool> json;
 
     internal VersionCommand()
-        : base("version", "Print the version of the program and of the stores it makes.", "hacktree version --json") => json = AddJson();
+        : base("version", "Print the version of the program and of its store format.", "hacktree version --json") => json = AddJson();
 
     internal static string Number { get; } = typeof(VersionCommand).Assembly.GetName().Version!.ToString(3);
 

@@ -6,8 +6,8 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Cli;
 
 /// <summary>
-/// The floor of a checkout: the same mkdirat, linkat, symlinkat and mknodat, from the same objects, on as many threads, and
-/// nothing else: no reading of packs, no metadata, no record, no rename. What it makes is not a root.
+/// The floor of a checkout: the same mkdirat, linkat, symlinkat and mknodat calls, from the same objects and on as many threads. It reads no
+/// packs, sets no metadata, writes no record and renames nothing. Its result is not a root.
 /// </summary>
 internal sealed class BareCheckout : IDisposable
 {
@@ -45,12 +45,13 @@ internal sealed class BareCheckout : IDisposable
         }
     }
 
-    /// <summary>Makes it as <paramref name="path"/> and syncs the filesystem; answers how long that took.</summary>
+    /// <summary>Makes the files at <paramref name="path"/> and syncs the filesystem. Returns the time that took.</summary>
     internal TimeSpan Run(string path)
     {
         top.Name = ByteText.FromArgument(path);
         string above = Path.GetDirectoryName(path)!;
-        Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(above), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle place).ThrowIfFailed("openat", above);
+        Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(above), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle place)
+            .ThrowIfFailed("openat", above);
         using (place)
         {
             var work = new WorkStack<Node>();
@@ -81,7 +82,7 @@ internal sealed class BareCheckout : IDisposable
         {
             Errno errno = leaf.Make(fanOut, handle);
 
-            // An inode with all the names it can have: a checkout makes another one, which is no work of this floor.
+            // EMLINK: the inode has the largest number of names. A checkout then makes another inode, which is not part of this floor.
             if (errno != Errno.EMLINK)
             {
                 errno.ThrowIfFailed("linkat", subject);
@@ -96,7 +97,7 @@ internal sealed class BareCheckout : IDisposable
         node.Release();
     }
 
-    /// <summary>A directory; open from when it is made until all directories in it are.</summary>
+    /// <summary>A directory. It stays open until all directories in it are made.</summary>
     private sealed class Node(byte[] name, Node? parent)
     {
         private int users;
@@ -126,7 +127,7 @@ internal sealed class BareCheckout : IDisposable
         }
     }
 
-    /// <summary>A name that is not a directory. Text is an object's name in its fan-out directory, or a link's target.</summary>
+    /// <summary>A name that is not a directory. Text is an object's name in its fan-out directory, or a symbolic link's target.</summary>
     private sealed record Leaf(EntryKind Kind, byte[] Name, byte FanOut, byte[] Text, uint Major, uint Minor)
     {
         public static Leaf Of(ObjectStore store, in TreeEntry entry)
@@ -147,7 +148,7 @@ internal sealed class BareCheckout : IDisposable
             EntryKind.Symlink => Sys.Symlink(Text, directory, Name),
             EntryKind.Fifo => Sys.MakeNode(directory, Name, FileType.Fifo, FileModes.OwnerOnly, 0, 0),
 
-            // A checkout by an ordinary user leaves these out too.
+            // A checkout by an ordinary user leaves device nodes out too.
             _ when !Sys.IsRoot => Errno.None,
             EntryKind.CharacterDevice => Sys.MakeNode(directory, Name, FileType.CharacterDevice, FileModes.OwnerOnly, Major, Minor),
             _ => Sys.MakeNode(directory, Name, FileType.BlockDevice, FileModes.OwnerOnly, Major, Minor),

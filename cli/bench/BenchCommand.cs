@@ -12,34 +12,46 @@ internal sealed class BenchCommand : Verb
 
     private static readonly string[] Trees = ["/usr/share/doc", "/usr/share", "/etc"];
 
-    private readonly Argument<string?> tree = new("TREE") { Description = "The directory to work with; it is only read. Else /usr/share/doc or another that is there.", Arity = ArgumentArity.ZeroOrOne };
-    private readonly Option<string> place = new("--dir") { Description = "A directory of the disk to measure: a temporary store and its roots go into it. Else the current one.", HelpName = "DIR", DefaultValueFactory = _ => "." };
+    private readonly Argument<string?> tree = new("TREE")
+    {
+        Description = "The directory to work with; it is only read. Default: /usr/share/doc, /usr/share or /etc.",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
+
+    private readonly Option<string> place = new("--dir")
+    {
+        Description = "A directory on the disk to measure, for a temporary store and its roots. Default: the current one.",
+        HelpName = "DIR",
+        DefaultValueFactory = _ => ".",
+    };
+
     private readonly Option<int?> rounds;
     private readonly Option<bool> json;
 
     internal BenchCommand()
-        : base("bench", "Time this program's verbs on a disk of yours.", "hacktree bench", "hacktree bench --dir /mnt/disk --rounds 5 ./rootfs")
+        : base("bench", "Time hacktree's commands on your disk.", "hacktree bench", "hacktree bench --dir /mnt/disk --rounds 5 ./rootfs")
     {
         Add(tree);
         Add(place);
-        rounds = AddNumber($"How often; the median counts. Else {DefaultRounds}.", "--rounds");
+        rounds = AddNumber($"The number of rounds; the median counts. Default: {DefaultRounds}.", "--rounds");
         json = AddJson();
-        Details = "Takes room for TREE as often as there are rounds, and removes all of it at the end. A checkout is held against its floor, the\n"
-            + "same system calls in a bare loop on as many threads, and against `cp -al`; each of the three is synced. The first round\n"
-            + "may read TREE from its disk, the others find it in memory. A line is the work, its time in the median, the fastest and the\n"
-            + "slowest round, and where it does what the floor does, how many times the floor's time that is.";
+        Details = "Needs the space of TREE once for each round, and frees it at the end. A checkout is compared with its floor (the same\n"
+            + "system calls in a bare loop on as many threads) and with `cp -al`; all three are synced. The first round may read TREE from\n"
+            + "its disk, the other rounds find it in memory. A line has the work, and the median, the fastest and the slowest time. If the\n"
+            + "work does what the floor does, the last column is the median divided by the floor's median.";
         AddRule(result =>
         {
             if (result.GetValue(rounds) == 0)
             {
-                result.AddError("no round measures nothing; give --rounds 1 or more");
+                result.AddError("zero rounds measure nothing; give --rounds 1 or more");
             }
         });
     }
 
     protected override int Run(Session session)
     {
-        string source = session.Get(tree) ?? Array.Find(Trees, Directory.Exists) ?? throw new StoreException("none of the usual trees is there; name a directory");
+        string source = session.Get(tree) ?? Array.Find(Trees, Directory.Exists)
+            ?? throw new StoreException("none of /usr/share/doc, /usr/share and /etc exists; name a directory");
         if (!Directory.Exists(source))
         {
             throw new StoreException($"{source}: no such directory");
@@ -61,7 +73,9 @@ internal sealed class BenchCommand : Verb
         Errno errno = Sys.MakeDirectory(Sys.WorkingDirectory, ByteText.FromArgument(scratch), FileModes.PublicDirectory);
         if (errno != Errno.None)
         {
-            throw new StoreException($"{directory}: nothing can be made there ({LinuxException.Describe(errno)}); name a directory of the disk to measure, with --dir");
+            throw new StoreException(
+                $"{directory}: nothing can be made there ({LinuxException.Describe(errno)}); "
+                + "name a directory of the disk to measure, with --dir");
         }
 
         session.Note($"{source}, {HumanText.Count(count, "round")} in {directory}");
@@ -93,7 +107,8 @@ internal sealed class BenchCommand : Verb
             var listing = new Listing("WORK", ">MEDIAN", ">FASTEST", ">SLOWEST", ">x FLOOR");
             foreach (BenchWork work in works)
             {
-                listing.Add(work.Name, Text(work.Median), Text(work.Times.Min()), Text(work.Times.Max()), work.HasFloor ? $"{work.Median / floor:0.00}" : "");
+                string toFloor = work.HasFloor ? $"{work.Median / floor:0.00}" : "";
+                listing.Add(work.Name, Text(work.Median), Text(work.Times.Min()), Text(work.Times.Max()), toFloor);
             }
 
             listing.Print();
@@ -128,7 +143,8 @@ internal sealed class BenchCommand : Verb
         });
     }
 
-    private static string Text(TimeSpan time) => time.TotalSeconds < 0.0995 ? $"{time.TotalMilliseconds:0.0} ms" : HumanText.Duration(time);
+    private static string Text(TimeSpan time) =>
+        time.TotalSeconds < 0.0995 ? $"{time.TotalMilliseconds:0.0} ms" : HumanText.Duration(time);
 
     private static PosixSignalRegistration OnSignal(PosixSignal signal, CancellationTokenSource stop) => PosixSignalRegistration.Create(signal, context =>
     {

@@ -3,14 +3,21 @@ using HackTree.Store;
 
 namespace HackTree.Cli;
 
-/// <summary>Runs whole programs and says how long they took.</summary>
+/// <summary>Runs programs and measures their time.</summary>
 internal static class ProgramRun
 {
-    /// <summary>Runs one to its end; fails with its last words unless its exit code is one of <paramref name="success"/>.</summary>
+    /// <summary>
+    /// Runs a program to its end. Throws with the last line of its errors unless its exit code is in <paramref name="success"/>.
+    /// </summary>
     internal static TimeSpan Time(IReadOnlyList<string> command, IReadOnlyList<int> success, CancellationToken stop)
     {
         stop.ThrowIfCancellationRequested();
-        var start = new ProcessStartInfo(command[0], command.Skip(1)) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(command[0], command.Skip(1))
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
         long started = Stopwatch.GetTimestamp();
         using Process process = Process.Start(start)!;
         using CancellationTokenRegistration killing = stop.Register(process.Kill);
@@ -21,10 +28,12 @@ internal static class ProgramRun
         TimeSpan time = Stopwatch.GetElapsedTime(started);
         stop.ThrowIfCancellationRequested();
         string lastLine = error.Result.Split('\n', StringSplitOptions.RemoveEmptyEntries).LastOrDefault("it says nothing");
-        return success.Contains(process.ExitCode) ? time : throw new StoreException($"{string.Join(' ', command)}: exit code {process.ExitCode}: {lastLine}");
+        return success.Contains(process.ExitCode)
+            ? time
+            : throw new StoreException($"{string.Join(' ', command)}: exit code {process.ExitCode}: {lastLine}");
     }
 
-    /// <summary>Whether a program of this name can be found.</summary>
+    /// <summary>Whether PATH has a program of this name.</summary>
     internal static bool Exists(string name) =>
         (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, name)));
 }

@@ -5,16 +5,16 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Cli;
 
-/// <summary>One work over all rounds.</summary>
-/// <param name="Name">What was done.</param>
-/// <param name="Times">Of each round.</param>
+/// <summary>The times of one kind of work.</summary>
+/// <param name="Name">The kind of work.</param>
+/// <param name="Times">The time of each round.</param>
 internal sealed record BenchWork(string Name, IReadOnlyList<TimeSpan> Times)
 {
     internal const string Checkout = "checkout";
     internal const string Floor = "checkout, bare calls";
     internal const string Copy = "cp -al";
 
-    /// <summary>The middle one; of an even number, the mean of the two in the middle.</summary>
+    /// <summary>The middle time. For an even number of rounds, the mean of the two in the middle.</summary>
     internal TimeSpan Median
     {
         get
@@ -24,25 +24,29 @@ internal sealed record BenchWork(string Name, IReadOnlyList<TimeSpan> Times)
         }
     }
 
-    /// <summary>Whether it does what the bare calls do, so that their time is its floor.</summary>
+    /// <summary>Whether the work does what the bare calls do, so that their time is its floor.</summary>
     internal bool HasFloor => Name is Checkout or Floor or Copy;
 }
 
 /// <summary>
-/// Times the verbs of this program on a temporary store in a directory of the disk in question. Each is run as a user
-/// runs it, as a process of its own.
+/// Times this program's commands on a temporary store in a directory of the disk to measure. Each command is a process of its own, as users
+/// run it.
 /// </summary>
 internal sealed class QuickBench(string tree, string place, CancellationToken stop)
 {
     private const int ChangedOneOf = 100;
 
     private readonly Dictionary<string, List<TimeSpan>> times = [];
-    private readonly string program = Environment.ProcessPath ?? throw new StoreException("/proc is not mounted, and without it this program cannot find itself");
+    private readonly string program = Environment.ProcessPath
+        ?? throw new StoreException("/proc is not mounted, and without it this program cannot find itself");
 
-    /// <summary>What was timed, in the order it was done.</summary>
+
+    /// <summary>All work that was timed, in the order it was done.</summary>
     internal IReadOnlyList<BenchWork> Works => [.. times.Select(work => new BenchWork(work.Key, work.Value))];
 
-    /// <summary>One round in a fresh store. Nothing is removed in between, because ext4 is slow for a while after a large removal.</summary>
+    /// <summary>
+    /// Does one round in a fresh store. Nothing is removed in between, because ext4 is slow for a while after a large removal.
+    /// </summary>
     internal void RunRound(int number)
     {
         string round = Path.Combine(place, $"{number}");
@@ -64,8 +68,11 @@ internal sealed class QuickBench(string tree, string place, CancellationToken st
 
     private void Time(string work, string store, string verb, string[] arguments) => Add(work, Run(store, verb, arguments));
 
-    private TimeSpan Run(string store, string verb, string[] arguments) =>
-        ProgramRun.Time([program, "--quiet", "--store", store, verb, .. arguments], verb == "diff" ? [ExitCode.Done, ExitCode.Found] : [ExitCode.Done], stop);
+    private TimeSpan Run(string store, string verb, string[] arguments)
+    {
+        int[] success = verb == "diff" ? [ExitCode.Done, ExitCode.Found] : [ExitCode.Done];
+        return ProgramRun.Time([program, "--quiet", "--store", store, verb, .. arguments], success, stop);
+    }
 
     private void Add(string work, TimeSpan time)
     {
@@ -99,7 +106,9 @@ internal sealed class QuickBench(string tree, string place, CancellationToken st
         }
     }
 
-    /// <summary>Adds the time of what made a directory, and that of syncing it: a checkout, its floor and a copy are held against each other.</summary>
+    /// <summary>
+    /// Adds the time that made a directory and the time that syncs it. So a checkout, its floor and a copy can be compared with each other.
+    /// </summary>
     private void AddSynced(string work, TimeSpan making, string made)
     {
         long started = System.Diagnostics.Stopwatch.GetTimestamp();
@@ -108,7 +117,7 @@ internal sealed class QuickBench(string tree, string place, CancellationToken st
         Add(work, making + System.Diagnostics.Stopwatch.GetElapsedTime(started));
     }
 
-    /// <summary>Puts a new file in the place of every 100th, at least of one.</summary>
+    /// <summary>Replaces every 100th file, and at least one, by a new file.</summary>
     private static void ReplaceFiles(ObjectStore store, Commit commit, string root)
     {
         using SafeFileHandle top = Open(root);
@@ -117,7 +126,8 @@ internal sealed class QuickBench(string tree, string place, CancellationToken st
         {
             if (entry.Kind == EntryKind.Regular && number++ % ChangedOneOf == 0 && Sys.Unlink(top, path.Bytes) == Errno.None)
             {
-                Sys.Open(top, path.Bytes, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, out SafeFileHandle file, entry.Metadata.Mode | 0x80u).ThrowIfFailed("openat", root);
+                const OpenFlags CreateNew = OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive;
+                Sys.Open(top, path.Bytes, CreateNew, out SafeFileHandle file, entry.Metadata.Mode | 0x80u).ThrowIfFailed("openat", root);
                 using (file)
                 {
                     Sys.Write(file, System.Text.Encoding.ASCII.GetBytes($"changed by hacktree bench: {number}\n")).ThrowIfFailed("write", root);
@@ -130,7 +140,8 @@ internal sealed class QuickBench(string tree, string place, CancellationToken st
 
     private static SafeFileHandle Open(string path)
     {
-        Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory).ThrowIfFailed("openat", path);
+        Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory)
+            .ThrowIfFailed("openat", path);
         return directory;
     }
 }

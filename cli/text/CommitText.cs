@@ -4,18 +4,19 @@ using HackTree.Store;
 
 namespace HackTree.Cli;
 
-/// <summary>Commits for `log`, `show`, `refs` and `roots`.</summary>
+/// <summary>Text and JSON of commits, for `log`, `show`, `refs` and `roots`.</summary>
 internal static class CommitText
 {
     private const int ShortLength = 16;
 
-    /// <summary>The first digits: enough for any store, and few enough for a table.</summary>
+    /// <summary>The first digits of a commit's digest: enough for any store, and few enough for a table.</summary>
     internal static string Short(Digest commit) => commit.ToString()[..ShortLength];
 
-    /// <summary>A subject or other text as one harmless line.</summary>
-    internal static string Line(string text) => ByteText.Quote(ByteText.FromArgument(text)).Replace("\\\\", "\\", StringComparison.Ordinal);
+    /// <summary>A subject or other text as one line that cannot control the terminal.</summary>
+    internal static string Line(string text) =>
+        ByteText.Quote(ByteText.FromArgument(text)).Replace("\\\\", "\\", StringComparison.Ordinal);
 
-    /// <summary>The refs of each commit that has any: "debian/bookworm, debian/stable". Damaged refs are fsck's to name.</summary>
+    /// <summary>The refs of each commit, such as "debian/bookworm, debian/stable". Skips damaged refs, which fsck reports.</summary>
     internal static IReadOnlyDictionary<Digest, string> RefsByCommit(ObjectStore store)
     {
         var names = new Dictionary<Digest, string>();

@@ -4,16 +4,18 @@ using HackTree.Model;
 
 namespace HackTree.Cli;
 
-/// <summary>Tree entries for `ls`.</summary>
+/// <summary>Text and JSON of tree entries, for `ls`.</summary>
 internal static class EntryText
 {
-    /// <summary>What comes before the name, as `ls -ln` has it: "-rwxr-xr-x 0 0 1234 2026-11-23 04:17 ".</summary>
+    /// <summary>The columns before the name, in the form of `ls -ln`: "-rwxr-xr-x 0 0 1234 2026-11-23 04:17 ".</summary>
     internal static string Long(in TreeEntry entry)
     {
         bool isDevice = entry.Kind is EntryKind.CharacterDevice or EntryKind.BlockDevice;
         string size = isDevice ? $"{entry.DeviceMajor}, {entry.DeviceMinor}" : entry.Size.ToString(CultureInfo.InvariantCulture);
         FileMetadata metadata = entry.Metadata;
-        return string.Create(CultureInfo.InvariantCulture, $"{Mode("?-dlcbp"[(int)entry.Kind], metadata.Mode)}{(entry.Xattrs.IsEmpty ? ' ' : '+')} {metadata.Uid,5} {metadata.Gid,5} {size,10} {HumanText.ShortDate(metadata.ModifyTime)} ");
+        string mode = Mode("?-dlcbp"[(int)entry.Kind], metadata.Mode) + (entry.Xattrs.IsEmpty ? ' ' : '+');
+        string time = HumanText.ShortDate(metadata.ModifyTime);
+        return string.Create(CultureInfo.InvariantCulture, $"{mode} {metadata.Uid,5} {metadata.Gid,5} {size,10} {time} ");
     }
 
     /// <summary>One entry as a JSON object.</summary>
@@ -48,7 +50,7 @@ internal static class EntryText
         writer.EndItem();
     }
 
-    /// <summary>"file", "directory" and so on.</summary>
+    /// <summary>The name of a kind: "file", "directory" and so on.</summary>
     internal static string TypeOf(EntryKind kind) => kind switch
     {
         EntryKind.Regular => "file",
@@ -79,7 +81,7 @@ internal static class EntryText
         writer.WriteEndArray();
     }
 
-    /// <summary>"drwxr-xr-x", for a letter that stands for the type.</summary>
+    /// <summary>A mode such as "drwxr-xr-x". <paramref name="type"/> is the letter for the file type.</summary>
     internal static string Mode(char type, ushort mode)
     {
         Span<char> text = stackalloc char[10];
@@ -95,7 +97,7 @@ internal static class EntryText
         return text.ToString();
     }
 
-    /// <summary>Set-uid, set-gid and sticky stand in the place of an x: as a capital letter where there is none.</summary>
+    /// <summary>Puts the letter of set-uid, set-gid or sticky in place of an x. Without an x, it is a capital letter.</summary>
     private static void Mark(Span<char> text, int at, bool isSet, char mark) =>
         text[at] = !isSet ? text[at] : text[at] == 'x' ? mark : char.ToUpperInvariant(mark);
 }

@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace HackTree.Cli;
 
-/// <summary>Numbers and times as people read them; the same in every language and time zone.</summary>
+/// <summary>Numbers and times in a form for people, which is the same in every language and time zone.</summary>
 internal static class HumanText
 {
     private static readonly string[] Units = ["B", "kB", "MB", "GB", "TB", "PB", "EB"];
@@ -16,7 +16,7 @@ internal static class HumanText
     /// <summary>"1 entry", "2 entries".</summary>
     internal static string Count(long count, string one, string many) => $"{Count(count)} {(count == 1 ? one : many)}";
 
-    /// <summary>"1.23 GB": three digits, thousands as in the units' names.</summary>
+    /// <summary>"1.23 GB": three digits, and units of 1000.</summary>
     internal static string Bytes(double bytes)
     {
         int unit = 0;
@@ -39,7 +39,7 @@ internal static class HumanText
         _ => string.Create(CultureInfo.InvariantCulture, $"{(long)time.TotalHours}:{time.Minutes:00}:{time.Seconds:00} h"),
     };
 
-    /// <summary>"2026-11-23 04:17:32 UTC"; "@99999999999999" for a time that no calendar here has.</summary>
+    /// <summary>"2026-11-23 04:17:32 UTC", or "@99999999999999" for a time outside the years 1 to 9999.</summary>
     internal static string Date(long seconds) => IsDate(seconds)
         ? DateTimeOffset.FromUnixTimeSeconds(seconds).UtcDateTime.ToString("yyyy-MM-dd HH:mm:ss 'UTC'", CultureInfo.InvariantCulture)
         : $"@{seconds.ToString(CultureInfo.InvariantCulture)}";

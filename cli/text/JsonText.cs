@@ -5,15 +5,20 @@ using HackTree.Model;
 
 namespace HackTree.Cli;
 
-/// <summary>The JSON that `--json` gives: the field names are listed in JSON.md and stay.</summary>
+/// <summary>The JSON of `--json`. JSON.md lists the names of its fields, which do not change.</summary>
 internal static class JsonText
 {
     private const int FlushFrom = 32 * 1024;
 
-    /// <summary>Writes one JSON document to standard output; indented for a person.</summary>
+    /// <summary>Writes one JSON document to standard output. On a terminal it is indented.</summary>
     internal static void Write(Action<Utf8JsonWriter> content)
     {
-        var options = new JsonWriterOptions { Indented = StandardOutput.IsTerminal, NewLine = "\n", Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+        var options = new JsonWriterOptions
+        {
+            Indented = StandardOutput.IsTerminal,
+            NewLine = "\n",
+            Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        };
         using (var writer = new Utf8JsonWriter(StandardOutput.Instance, options))
         {
             content(writer);
@@ -22,7 +27,7 @@ internal static class JsonText
         StandardOutput.Instance.Write("\n"u8);
     }
 
-    /// <summary>Hands on what was written, so that a listing of a million files is not gathered first. Call it after each item.</summary>
+    /// <summary>Ends an object and writes out what has gathered, so that a listing of a million files is not kept in memory.</summary>
     internal static void EndItem(this Utf8JsonWriter writer)
     {
         writer.WriteEndObject();
@@ -32,7 +37,9 @@ internal static class JsonText
         }
     }
 
-    /// <summary>A name, path or target: text with U+FFFD for what is not UTF-8, and then the bytes beside it as NAMEBase64.</summary>
+    /// <summary>
+    /// Writes a name, path or target as text. If the bytes are not UTF-8, the text has U+FFFD in their place, and NAMEBase64 has the bytes.
+    /// </summary>
     internal static void WriteBytes(this Utf8JsonWriter writer, string name, ReadOnlySpan<byte> bytes)
     {
         if (ByteText.IsUtf8(bytes))
@@ -57,6 +64,7 @@ internal static class JsonText
         }
     }
 
-    /// <summary>"4755".</summary>
-    internal static void WriteMode(this Utf8JsonWriter writer, ushort mode) => writer.WriteString("mode", Convert.ToString(mode, 8).PadLeft(4, '0'));
+    /// <summary>Writes a mode such as "4755".</summary>
+    internal static void WriteMode(this Utf8JsonWriter writer, ushort mode) =>
+        writer.WriteString("mode", Convert.ToString(mode, 8).PadLeft(4, '0'));
 }

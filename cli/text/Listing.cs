@@ -5,13 +5,13 @@ using Spectre.Console;
 namespace HackTree.Cli;
 
 /// <summary>
-/// A table on standard output: columns with a heading on a terminal; into a pipe or file the rows alone, never wrapped.
+/// A table on standard output. On a terminal it has headings. In a pipe or file it has only the rows, and no line is wrapped.
 /// </summary>
 internal sealed class Listing
 {
     private const string Gap = "  ";
 
-    // A column of numbers, which stand right, has a '>' before its heading.
+    // '>' before a heading marks a column of numbers, which are aligned to the right.
     private readonly string[] columns;
     private readonly List<string[]> rows = [];
 
@@ -31,7 +31,7 @@ internal sealed class Listing
         }
     }
 
-    /// <summary>A program reads it, or a person later: no headings, no fitting; and a thousand rows in no time.</summary>
+    /// <summary>Prints for a program or a file: no headings, no wrapping, and fast for many rows.</summary>
     private void PrintRows()
     {
         int[] widths = [.. columns.Select((_, i) => rows.Count == 0 ? 0 : rows.Max(row => row[i].Length))];
@@ -75,9 +75,12 @@ internal sealed class Listing
 
     private static bool IsNumber(string column) => column.StartsWith('>');
 
-    private static bool HasColors => string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR")) && Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb");
+    private static bool HasColors => string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))
+        && Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb");
 
-    /// <summary>Where the table goes. Spectre's own asks .NET's Console for the width, which switches modes of the terminal.</summary>
+    /// <summary>
+    /// The place of the table. Spectre's own asks .NET's Console for the width, and Console changes the terminal's modes.
+    /// </summary>
     private sealed class Place(TextWriter writer, int width) : IAnsiConsoleOutput
     {
         public TextWriter Writer => writer;

@@ -1,10 +1,14 @@
 namespace HackTree.Cli;
 
-/// <summary>Disks that boot. Does nothing itself.</summary>
+/// <summary>The group of commands about disk images. It does nothing itself.</summary>
 internal sealed class ImageCommand : Verb
 {
     internal ImageCommand()
-        : base("image", "Make, convert, change and boot disk images.", "hacktree image create --tree ./rootfs -o debian.qcow2", "hacktree image run debian.qcow2")
+        : base(
+            "image",
+            "Make, convert, change and boot disk images.",
+            "hacktree image create --tree ./rootfs -o debian.qcow2",
+            "hacktree image run debian.qcow2")
     {
         Add(new ImageCreateCommand());
         Add(new ImageConvertCommand());

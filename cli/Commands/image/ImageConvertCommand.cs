@@ -6,16 +6,31 @@ namespace HackTree.Cli;
 
 internal sealed class ImageConvertCommand : Verb
 {
-    private readonly Argument<string> image = new("IMAGE") { Description = "The image of an installed Debian: / on one ext4, GRUB, initramfs-tools." };
-    private readonly Option<string?> output = new("-o", "--output") { Description = "Convert a copy, and leave IMAGE alone.", HelpName = "FILE" };
-    private readonly Option<string> root = new("--root") { Description = "What the root will be called.", HelpName = "NAME", DefaultValueFactory = _ => "r0" };
-    private readonly Option<bool> undo = new("--undo") { Description = "Take a conversion back, a whole one or one that was interrupted." };
+    private readonly Argument<string> image = new("IMAGE")
+    {
+        Description = "The image of an installed Debian: / on one ext4, GRUB, initramfs-tools.",
+    };
+
+    private readonly Option<string?> output = new("-o", "--output") { Description = "Convert a copy, and leave IMAGE unchanged.", HelpName = "FILE" };
+    private readonly Option<string> root = new("--root")
+    {
+        Description = "The name of the root.",
+        HelpName = "NAME",
+        DefaultValueFactory = _ => "r0",
+    };
+
+    private readonly Option<bool> undo = new("--undo") { Description = "Undo a conversion, complete or interrupted." };
 
     internal ImageConvertCommand()
-        : base("convert", "Turn the installed Debian in an image into the root /r0 of its own disk.", "hacktree image convert stock.qcow2 -o roots.qcow2", "hacktree image convert --undo stock.qcow2")
+        : base(
+            "convert",
+            "Turn the installed Debian in an image into the root /r0 of its own disk.",
+            "hacktree image convert stock.qcow2 -o roots.qcow2",
+            "hacktree image convert --undo stock.qcow2")
     {
-        Details = "Moves everything but /boot, /home and /var into /r0, and the package database from /var into it; copies nothing. The boot menu\n"
-            + "gets an entry for /r0, the default from then on. One that was interrupted goes on where it stopped. Only root can.";
+        Details = "Moves everything but /boot, /home and /var into /r0, and the package database from /var into it. Nothing is copied. The boot\n"
+            + "menu gets an entry for /r0, which becomes the default. After an interruption, run it again: it goes on where it stopped.\n"
+            + "Needs root.";
         Add(image);
         Add(output);
         Add(root);
@@ -24,7 +39,7 @@ internal sealed class ImageConvertCommand : Verb
         {
             if (result.GetValue(undo) && result.GetValue(output) is not null)
             {
-                result.AddError("--undo works on IMAGE itself: leave -o out");
+                result.AddError("--undo works on IMAGE itself: leave out -o");
             }
         });
     }
@@ -44,7 +59,8 @@ internal sealed class ImageConvertCommand : Verb
 
         if (session.Get(output) is { } copy)
         {
-            DiskFormat format = DiskFormats.OfName(copy) ?? throw new UsageException($"{copy}: its name does not tell the format; end it in .qcow2 or .img");
+            DiskFormat format = DiskFormats.OfName(copy)
+                ?? throw new UsageException($"{copy}: its name does not tell the format; end it in .qcow2 or .img");
             StockImage.ConvertCopy(path, copy, format, name);
             path = copy;
         }

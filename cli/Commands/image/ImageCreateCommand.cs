@@ -1,5 +1,7 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Diagnostics;
+using System.Globalization;
 using HackTree.Boot;
 using HackTree.Model;
 using HackTree.Store;
@@ -10,14 +12,42 @@ internal sealed class ImageCreateCommand : Verb
 {
     private const long DefaultSize = 4L << 30;
 
-    private readonly Option<string> tree = new("--tree") { Description = "What the roots are made of: a directory, or a commit.", HelpName = "TREE|COMMIT", Required = true };
+    private readonly Option<string> tree = new("--tree")
+    {
+        Description = "The content of the roots: a directory, or a commit.",
+        HelpName = "TREE|COMMIT",
+        Required = true,
+    };
+
     private readonly Option<string> output = new("-o", "--output") { Description = "The image to make.", HelpName = "FILE", Required = true };
-    private readonly Option<long?> size = new("--size") { Description = "Size of the disk, such as 8G; else 4G.", HelpName = "SIZE", CustomParser = result => SizeText.Parse(result) };
-    private readonly Option<string> roots = new("--roots") { Description = "Names of the roots, each a checkout of the tree.", HelpName = "r0,r1", DefaultValueFactory = _ => "r0" };
-    private readonly Option<string?> defaultRoot = new("--default") { Description = "The root that boots when nobody chooses; else the first.", HelpName = "ROOT" };
-    private readonly Option<string?> format = new("--format") { Description = "raw or qcow2; else as the name of FILE ends.", HelpName = "raw|qcow2" };
-    private readonly Option<bool> uefi = new("--uefi") { Description = "Boot by UEFI (GPT, systemd-boot) in place of BIOS (MBR, GRUB)." };
-    private readonly Option<string?> append = new("--append") { Description = "More options for the kernel.", HelpName = "OPTIONS" };
+    private readonly Option<long?> size = new("--size")
+    {
+        Description = "Size of the disk, such as 8G. Default: 4G.",
+        HelpName = "SIZE",
+        CustomParser = ParseSize,
+    };
+
+    private readonly Option<string> roots = new("--roots")
+    {
+        Description = "Names of the roots. Each is a checkout of the tree.",
+        HelpName = "r0,r1",
+        DefaultValueFactory = _ => "r0",
+    };
+
+    private readonly Option<string?> defaultRoot = new("--default")
+    {
+        Description = "The root that boots if nobody chooses. Default: the first.",
+        HelpName = "ROOT",
+    };
+
+    private readonly Option<string?> format = new("--format")
+    {
+        Description = "raw or qcow2. Default: the ending of FILE tells.",
+        HelpName = "raw|qcow2",
+    };
+
+    private readonly Option<bool> uefi = new("--uefi") { Description = "Boot by UEFI (GPT, systemd-boot) instead of BIOS (MBR, GRUB)." };
+    private readonly Option<string?> append = new("--append") { Description = "Further options for the kernel.", HelpName = "OPTIONS" };
     private readonly Option<int?> wait;
 
     internal ImageCreateCommand()
@@ -27,8 +57,8 @@ internal sealed class ImageCreateCommand : Verb
             "hacktree image create --tree ./rootfs -o debian.qcow2 --roots r0,r1",
             "hacktree image create --tree debian/bookworm -o disk.img --size 8G --uefi")
     {
-        Details = "Only root can, but without the right to mount, as in a container. The tree must have a kernel and an initrd of initramfs-tools\n"
-            + "in /boot.";
+        Details = "Needs root, but not the right to mount, so it runs in a container. The tree must have a kernel and an initrd of\n"
+            + "initramfs-tools in /boot.";
         format.AcceptOnlyFromAmong("raw", "qcow2");
         tree.CompletionSources.Add(Completions.Refs);
         foreach (Option option in new Option[] { tree, output, size, roots, defaultRoot, format, uefi, append })
@@ -36,7 +66,7 @@ internal sealed class ImageCreateCommand : Verb
             Add(option);
         }
 
-        wait = AddNumber("How long the boot menu waits, in seconds. Else 3.", "--menu");
+        wait = AddNumber("How long the boot menu waits, in seconds. Default: 3.", "--menu");
     }
 
     protected override int Run(Session session)
@@ -65,11 +95,13 @@ internal sealed class ImageCreateCommand : Verb
             return ExitCode.Interrupted;
         }
 
-        session.Note($"{request.Output}: {HumanText.Bytes(new FileInfo(request.Output).Length)}; {HumanText.Duration(Stopwatch.GetElapsedTime(started))}; boot it with `hacktree image run {request.Output}{(request.Uefi ? " --uefi" : "")}`");
+        string length = HumanText.Bytes(new FileInfo(request.Output).Length), time = HumanText.Duration(Stopwatch.GetElapsedTime(started));
+        string run = $"hacktree image run {request.Output}{(request.Uefi ? " --uefi" : "")}";
+        session.Note($"{request.Output}: {length}; {time}; boot it with `{run}`");
         return ExitCode.Done;
     }
 
-    /// <summary>A directory of that name is meant where there is one.</summary>
+    /// <summary>Makes the image. A name that is both a directory's and a commit's means the directory.</summary>
     private static void Make(Session session, ImageCreation creation, string name)
     {
         if (Directory.Exists(name))
@@ -90,10 +122,28 @@ internal sealed class ImageCreateCommand : Verb
         {
             "raw" => DiskFormat.Raw,
             "qcow2" => DiskFormat.Qcow2,
-            _ => DiskFormats.OfName(file) ?? throw new UsageException($"{file}: its name does not tell the format; end it in .qcow2 or .img, or give --format"),
+            _ => DiskFormats.OfName(file)
+                ?? throw new UsageException($"{file}: its name does not tell the format; end it in .qcow2 or .img, or give --format"),
         };
     }
 
     private static string KernelOptions(string? given) =>
         given is null || Commit.IsLine(given) ? given ?? "" : throw new UsageException("the kernel's options must be one line of text");
+
+    /// <summary>Reads a size as people type it: 512M, 4G, 1T; bytes without a letter.</summary>
+    private static long? ParseSize(ArgumentResult result)
+    {
+        const string Units = "KMGT";
+        string text = result.Tokens[0].Value;
+        int unit = text.Length > 0 ? Units.IndexOf(char.ToUpperInvariant(text[^1])) : -1;
+        long factor = 1L << (10 * (unit + 1));
+        string digits = unit < 0 ? text : text[..^1];
+        if (long.TryParse(digits, NumberStyles.None, CultureInfo.InvariantCulture, out long number) && number <= long.MaxValue / factor)
+        {
+            return number * factor;
+        }
+
+        result.AddError($"'{text}' is no size; write a number and K, M, G or T, such as 4G");
+        return 0;
+    }
 }

@@ -7,14 +7,23 @@ namespace HackTree.Cli;
 internal sealed class ImageEditCommand : Verb
 {
     private readonly Argument<string> image = new("IMAGE") { Description = "The image." };
-    private readonly Argument<string[]> command = new("COMMAND") { Description = "What to run, after --; else a shell.", Arity = ArgumentArity.ZeroOrMore };
-    private readonly Option<string?> chroot = new("--chroot") { Description = "Run it in this root, as if that were booted.", HelpName = "ROOT" };
+    private readonly Argument<string[]> command = new("COMMAND")
+    {
+        Description = "The command to run, after --. Default: a shell.",
+        Arity = ArgumentArity.ZeroOrMore,
+    };
+
+    private readonly Option<string?> chroot = new("--chroot") { Description = "Run it in this root, as if the root were booted.", HelpName = "ROOT" };
 
     internal ImageEditCommand()
-        : base("edit", "Run a command, or a shell, inside an image.", "hacktree image edit debian.qcow2", "hacktree image edit debian.qcow2 --chroot r1 -- passwd root")
+        : base(
+            "edit",
+            "Run a command, or a shell, inside an image.",
+            "hacktree image edit debian.qcow2",
+            "hacktree image edit debian.qcow2 --chroot r1 -- passwd root")
     {
-        Details = "The working directory is the top of the image's filesystem, which $HACKTREE_IMAGE names, and which nobody else sees. It is\n"
-            + "unmounted afterwards in any case. The exit code is the command's. Only root can.";
+        Details = "The working directory is the top of the image's filesystem. $HACKTREE_IMAGE has its path. Other processes do not see it, and\n"
+            + "it is unmounted afterwards in any case. The exit code is that of the command. Needs root.";
         Add(image);
         Add(command);
         Add(chroot);

@@ -8,32 +8,46 @@ namespace HackTree.Cli;
 internal sealed class ImageRunCommand : Verb
 {
     private readonly Argument<string> image = new("IMAGE") { Description = "The image." };
-    private readonly Option<string?> subroot = new("--subroot") { Description = "The root to boot; else what the boot menu says.", HelpName = "ROOT" };
-    private readonly Option<bool> uefi = new("--uefi") { Description = "A machine with UEFI in place of a BIOS." };
-    private readonly Option<string?> append = new("--append") { Description = "More options for the kernel.", HelpName = "OPTIONS" };
-    private readonly Option<bool> snapshot = new("--snapshot") { Description = "Forget what the machine writes." };
-    private readonly Option<string?> kernel = new("--kernel") { Description = "Boot this kernel in place of the one on the disk; --append must say root=.", HelpName = "FILE" };
+    private readonly Option<string?> subroot = new("--subroot")
+    {
+        Description = "The root to boot. Default: the boot menu chooses.",
+        HelpName = "ROOT",
+    };
+
+    private readonly Option<bool> uefi = new("--uefi") { Description = "Boot a machine with UEFI instead of a BIOS." };
+    private readonly Option<string?> append = new("--append") { Description = "Further options for the kernel.", HelpName = "OPTIONS" };
+    private readonly Option<bool> snapshot = new("--snapshot") { Description = "Discard everything that the machine writes." };
+    private readonly Option<string?> kernel = new("--kernel")
+    {
+        Description = "Boot this kernel instead of the one on the disk. --append must then have root=.",
+        HelpName = "FILE",
+    };
+
     private readonly Option<string?> initrd = new("--initrd") { Description = "The initrd of --kernel.", HelpName = "FILE" };
     private readonly Option<int?> memory;
     private readonly Option<int?> timeout;
 
     internal ImageRunCommand()
-        : base("run", "Boot an image in QEMU, with its serial port on the terminal.", "hacktree image run debian.qcow2", "hacktree image run debian.qcow2 --subroot r1 --snapshot")
+        : base(
+            "run",
+            "Boot an image in QEMU, with its serial port on the terminal.",
+            "hacktree image run debian.qcow2",
+            "hacktree image run debian.qcow2 --subroot r1 --snapshot")
     {
-        Details = "Ctrl-A X switches the machine off. --subroot and --append reach GRUB on disks that this program made or converted.";
+        Details = "Ctrl-A X switches the machine off. --subroot and --append reach GRUB only on disks that hacktree made or converted.";
         Add(image);
         foreach (Option option in new Option[] { subroot, uefi, append, snapshot, kernel, initrd })
         {
             Add(option);
         }
 
-        memory = AddNumber("Memory in MiB. Else 1024.", "--memory");
-        timeout = AddNumber("Switch it off after so many seconds, and fail.", "--timeout");
+        memory = AddNumber("Memory in MiB. Default: 1024.", "--memory");
+        timeout = AddNumber("Switch the machine off after this many seconds, and fail.", "--timeout");
         AddRule(result =>
         {
             if (result.GetValue(initrd) is not null && result.GetValue(kernel) is null)
             {
-                result.AddError("--initrd goes with --kernel");
+                result.AddError("--initrd needs --kernel");
             }
         });
     }

@@ -9,14 +9,14 @@ namespace HackTree.Cli;
 internal sealed class InitrdCatCommand : Verb
 {
     private readonly Argument<string> input = InitrdCommand.Input();
-    private readonly Argument<string> place = new("PATH") { Description = "The file in it." };
+    private readonly Argument<string> place = new("PATH") { Description = "The file in the initrd." };
 
     internal InitrdCatCommand()
         : base("cat", "Write a file of an initrd to standard output.", "hacktree initrd cat /boot/initrd.img-6.1.0-56-amd64 init")
     {
         Add(input);
         Add(place);
-        Details = "Where several segments have the file it is the last one's, as when booting.";
+        Details = "If several segments have the file, the last one counts, as at boot.";
     }
 
     protected override int Run(Session session)
@@ -32,7 +32,7 @@ internal sealed class InitrdCatCommand : Verb
         if (reader.Header.Type != FileType.Regular)
         {
             string target = reader.Header.Type == FileType.Symlink ? $"; it is a symbolic link to {ByteText.Quote(reader.Target)}" : "";
-            throw new StoreException($"'{session.Get(place)}' is no file{target}; give a file");
+            throw new StoreException($"'{session.Get(place)}' is not a regular file{target}; give a file");
         }
 
         byte[] buffer = GC.AllocateUninitializedArray<byte>(64 * 1024);
@@ -44,7 +44,7 @@ internal sealed class InitrdCatCommand : Verb
         return ExitCode.Done;
     }
 
-    /// <summary>How many entries have the path; the last one holds.</summary>
+    /// <summary>Counts the entries with the path. The last one is the file that counts.</summary>
     private int FindLast(Session session, byte[] path)
     {
         using InitrdReader reader = InitrdReader.Open(session.Get(input));
@@ -59,8 +59,12 @@ internal sealed class InitrdCatCommand : Verb
             }
         }
 
-        return count == 0 ? throw new StoreException($"'{session.Get(place)}' is not in {session.Get(input)}; `hacktree initrd ls` shows what is")
-            : isHardLink ? throw new StoreException($"'{session.Get(place)}' is one of several names of a file, and its content stands with another one; `hacktree initrd extract` gives it")
+        return count == 0
+                ? throw new StoreException($"'{session.Get(place)}' is not in {session.Get(input)}; `hacktree initrd ls` shows what is")
+            : isHardLink
+                ? throw new StoreException(
+                    $"'{session.Get(place)}' is one of several names of a file, and the archive has the content at another name; "
+                    + "`hacktree initrd extract` unpacks it")
             : count;
     }
 
@@ -79,7 +83,7 @@ internal sealed class InitrdCatCommand : Verb
 
     private static bool IsContent(InitrdReader reader, byte[] path) => path.AsSpan().SequenceEqual(Plain(reader.Name));
 
-    /// <summary>Without the "./" or "/" that some archives have before every name.</summary>
+    /// <summary>A name without the "./" or "/" that some archives put before every name.</summary>
     private static byte[] Plain(ReadOnlySpan<byte> name)
     {
         name = name.StartsWith("./"u8) ? name[2..] : name;

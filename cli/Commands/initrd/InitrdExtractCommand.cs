@@ -6,10 +6,13 @@ namespace HackTree.Cli;
 internal sealed class InitrdExtractCommand : Verb
 {
     private readonly Argument<string> input = InitrdCommand.Input();
-    private readonly Argument<string> directory = new("DIR") { Description = "The directory to make; one that is there must be empty." };
+    private readonly Argument<string> directory = new("DIR") { Description = "The directory to unpack into: a new or an empty one." };
 
     internal InitrdExtractCommand()
-        : base("extract", "Unpack an initrd into a directory, as the kernel would.", "hacktree initrd extract /boot/initrd.img-6.1.0-56-amd64 initramfs")
+        : base(
+            "extract",
+            "Unpack an initrd into a directory, as the kernel would.",
+            "hacktree initrd extract /boot/initrd.img-6.1.0-56-amd64 initramfs")
     {
         Add(input);
         Add(directory);
@@ -22,10 +25,11 @@ internal sealed class InitrdExtractCommand : Verb
         InitrdExtract extract = InitrdExtract.Run(reader, session.Get(directory));
         if (extract.SkippedDevices > 0)
         {
-            session.Note($"{HumanText.Count(extract.SkippedDevices, "device node")} left out: only root can make any");
+            session.Note($"{HumanText.Count(extract.SkippedDevices, "device node")} left out: only root can make device nodes");
         }
 
-        session.Note($"{session.Get(directory)}: {HumanText.Count(extract.Entries, "entry", "entries")} of {HumanText.Count(reader.Segment.Number, "segment")}");
+        string entries = HumanText.Count(extract.Entries, "entry", "entries");
+        session.Note($"{session.Get(directory)}: {entries} of {HumanText.Count(reader.Segment.Number, "segment")}");
         return ExitCode.Done;
     }
 }

@@ -13,11 +13,11 @@ internal sealed class InitrdListCommand : Verb
     private readonly Option<bool> json;
 
     internal InitrdListCommand()
-        : base("ls", "List the segments of an initrd and what is in them.", "hacktree initrd ls /boot/initrd.img-6.1.0-56-amd64")
+        : base("ls", "List the segments of an initrd and their entries.", "hacktree initrd ls /boot/initrd.img-6.1.0-56-amd64")
     {
         Add(input);
         json = AddJson();
-        Details = "A line for each entry: mode, links, owner, group, size, time, name. In a name, what is not UTF-8 appears as \\ooo.";
+        Details = "One line for each entry: mode, links, owner, group, size, time, name. Bytes of a name that are not UTF-8 appear as \\ooo.";
     }
 
     protected override int Run(Session session)
@@ -49,7 +49,10 @@ internal sealed class InitrdListCommand : Verb
         bool isDevice = header.Type is FileType.CharacterDevice or FileType.BlockDevice;
         string size = isDevice ? $"{header.DeviceMajor}, {header.DeviceMinor}" : header.Size.ToString(CultureInfo.InvariantCulture);
         char type = "?pc?d?b?-?l?s???"[(int)header.Type >> 12];
-        return string.Create(CultureInfo.InvariantCulture, $"{EntryText.Mode(type, header.Permissions)} {header.LinkCount,3} {header.Uid,5} {header.Gid,5} {size,10} {HumanText.ShortDate(header.ModifyTime)} ");
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"{EntryText.Mode(type, header.Permissions)} {header.LinkCount,3} {header.Uid,5} {header.Gid,5} {size,10} ")
+            + $"{HumanText.ShortDate(header.ModifyTime)} ";
     }
 
     private static void WriteJson(Utf8JsonWriter writer, InitrdReader reader)

@@ -6,15 +6,24 @@ namespace HackTree.Cli;
 internal sealed class InitrdPatchCommand : Verb
 {
     private readonly Argument<string> input = new("IN") { Description = "The initrd." };
-    private readonly Argument<string> output = new("OUT") { Description = "The file to write; may be IN itself." };
-    private readonly Option<bool> classic = new("--classic") { Description = "Unpack it, put a patched init and switch_root in, and pack it again." };
-    private readonly Option<string?> init = new("--init") { Description = "With --classic: the init of initramfs-tools that knows subroot=.", HelpName = "FILE" };
-    private readonly Option<string?> switchRoot = new("--switch-root") { Description = "With --classic: a static switch_root that knows --subroot.", HelpName = "FILE" };
+    private readonly Argument<string> output = new("OUT") { Description = "The patched initrd; may be IN itself." };
+    private readonly Option<bool> classic = new("--classic") { Description = "Repack the initrd with a patched init and switch_root." };
+    private readonly Option<string?> init = new("--init")
+    {
+        Description = "With --classic: the init of initramfs-tools that knows subroot=.",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<string?> switchRoot = new("--switch-root")
+    {
+        Description = "With --classic: a static switch_root that knows --subroot.",
+        HelpName = "FILE",
+    };
 
     internal InitrdPatchCommand()
         : base(
             "patch",
-            "Append to an initrd what boots a root by name (subroot=).",
+            "Append to an initrd what it needs to boot a root by name (subroot=).",
             "hacktree initrd patch /boot/initrd.img-6.1.0-56-amd64 /boot/initrd.img-6.1.0-56-amd64",
             "hacktree initrd patch --classic --init out/classic/init --switch-root out/classic/switch_root /boot/initrd.img-6.1.0-56-amd64 classic.img")
     {
@@ -31,7 +40,8 @@ internal sealed class InitrdPatchCommand : Verb
                 result.AddError("--classic, --init and --switch-root go together; boot/patches/build.sh makes the two files");
             }
         });
-        Details = "The initrd's own bytes stay as they are, and `unpatch` gives them back. To patch again changes nothing, unless another version of this program did it before. With --classic there is no way back but to keep IN.";
+        Details = "The initrd's own bytes stay unchanged, and `hacktree initrd unpatch` restores the original. Patching again changes nothing,\n"
+            + "unless another version of hacktree patched it before. --classic cannot be undone, so keep IN.";
     }
 
     protected override int Run(Session session)
@@ -40,38 +50,16 @@ internal sealed class InitrdPatchCommand : Verb
         if (session.Get(classic))
         {
             ClassicInitrd.Patch(session.Get(input), place, session.Get(init)!, session.Get(switchRoot)!);
-            session.Note($"{place}: packed anew, with the classic chain in it");
+            session.Note($"{place}: repacked, with the classic chain in it");
             return ExitCode.Done;
         }
 
         session.Note(InitrdPatch.Patch(session.Get(input), place) switch
         {
             PatchResult.Unchanged => $"{place}: it was patched already",
-            PatchResult.Replaced => $"{place}: patched; what another version had appended was replaced",
+            PatchResult.Replaced => $"{place}: patched; the segment of another version was replaced",
             _ => $"{place}: patched",
         });
-        return ExitCode.Done;
-    }
-}
-
-internal sealed class InitrdUnpatchCommand : Verb
-{
-    private readonly Argument<string> input = new("IN") { Description = "The patched initrd." };
-    private readonly Argument<string> output = new("OUT") { Description = "The file to write; may be IN itself." };
-
-    internal InitrdUnpatchCommand()
-        : base("unpatch", "Take away what `patch` appended; the result is the original, byte for byte.", "hacktree initrd unpatch /boot/initrd.img-6.1.0-56-amd64 original.img")
-    {
-        Add(input);
-        Add(output);
-    }
-
-    protected override int Run(Session session)
-    {
-        string place = session.Get(output);
-        session.Note(InitrdPatch.Unpatch(session.Get(input), place) == PatchResult.Unchanged
-            ? $"{place}: it was not patched"
-            : $"{place}: the original again");
         return ExitCode.Done;
     }
 }

@@ -5,13 +5,22 @@ namespace HackTree.Cli;
 
 internal sealed class InitrdSegmentCommand : Verb
 {
-    private readonly Option<string> output = new("--output", "-o") { Description = "The file to write; - is standard output.", HelpName = "FILE", Required = true };
+    private readonly Option<string> output = new("--output", "-o")
+    {
+        Description = "The file to write; - is standard output.",
+        HelpName = "FILE",
+        Required = true,
+    };
 
     internal InitrdSegmentCommand()
-        : base("segment", "Write the segment alone, for a boot loader that takes two initrds.", "hacktree initrd segment -o /boot/hacktree.cpio.gz")
+        : base(
+            "segment",
+            "Write the segment that `patch` appends as a separate initrd, for boot loaders that load two.",
+            "hacktree initrd segment -o /boot/hacktree.cpio.gz")
     {
         Add(output);
-        Details = "Packed with gzip, always the same bytes. GRUB: initrd /boot/initrd.img-VERSION /boot/hacktree.cpio.gz";
+        Details = "The segment is packed with gzip, and its bytes are always the same. In GRUB's menu:\n"
+            + "initrd /boot/initrd.img-VERSION /boot/hacktree.cpio.gz";
     }
 
     protected override int Run(Session session)
@@ -25,7 +34,7 @@ internal sealed class InitrdSegmentCommand : Verb
 
         if (StandardOutput.IsTerminal)
         {
-            throw new UsageException("an archive is nothing to look at; send standard output to a file, or give -o FILE");
+            throw new UsageException("an archive is not readable on a terminal; send standard output to a file, or give -o FILE");
         }
 
         Session.Output.Write(InitrdPatch.Segment());

@@ -9,11 +9,14 @@ internal sealed class InitrdVerifyCommand : Verb
     private readonly Option<bool> json;
 
     internal InitrdVerifyCommand()
-        : base("verify", "Check that an initrd is whole and carries what this program puts there.", "hacktree initrd verify /boot/initrd.img-6.1.0-56-amd64")
+        : base(
+            "verify",
+            "Check that an initrd is undamaged and has this program's files to boot a root by name.",
+            "hacktree initrd verify /boot/initrd.img-6.1.0-56-amd64")
     {
         Add(input);
         json = AddJson();
-        Details = "Exit code 3 where it finds something.";
+        Details = "Exit code 3 if it finds a problem.";
     }
 
     protected override int Run(Session session)
@@ -51,7 +54,8 @@ internal sealed class InitrdVerifyCommand : Verb
         }
 
         string how = verify.IsPatched ? "patched" : "made with HackTree's files in it";
-        session.Note($"all is well: {how}; {HumanText.Count(verify.Segments, "segment")}, {HumanText.Count(verify.Entries, "entry", "entries")}");
+        string entries = HumanText.Count(verify.Entries, "entry", "entries");
+        session.Note($"all is well: {how}; {HumanText.Count(verify.Segments, "segment")}, {entries}");
         return ExitCode.Done;
     }
 }

@@ -9,7 +9,11 @@ namespace HackTree.Cli;
 internal sealed class CatCommand : Verb
 {
     private readonly Argument<string> revision;
-    private readonly Argument<string> place = new("PATH") { Description = "The file in it; symbolic links are followed inside the commit." };
+    private readonly Argument<string> place = new("PATH")
+    {
+        Description = "The file in the commit. Symbolic links are followed inside the commit.",
+    };
+
 
     internal CatCommand()
         : base("cat", "Write a file's content to standard output.", "hacktree cat debian/bookworm etc/os-release")
@@ -27,8 +31,11 @@ internal sealed class CatCommand : Verb
         byte[] path = Session.TreePath(session.Get(place));
         if (!TreeWalk.TryFollow(store.Packs, commit, path, out TreeEntry entry))
         {
-            string missing = TreeWalk.TryFind(store.Packs, commit, path, out TreeEntry link) ? $"is a symlink to {ByteText.Quote(link.Target)}, which " : "";
-            throw new StoreException($"'{session.Get(place)}' {missing}is not in {session.Get(revision)}; `hacktree ls {session.Get(revision)}` shows what is");
+            string missing = TreeWalk.TryFind(store.Packs, commit, path, out TreeEntry link)
+                ? $"is a symlink to {ByteText.Quote(link.Target)}, which "
+                : "";
+            string commitName = session.Get(revision);
+            throw new StoreException($"'{session.Get(place)}' {missing}is not in {commitName}; `hacktree ls {commitName}` shows what is");
         }
 
         if (entry.Kind != EntryKind.Regular)

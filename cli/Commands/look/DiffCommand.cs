@@ -14,7 +14,7 @@ internal sealed class DiffCommand : Verb
 
     private readonly Argument<string> first;
     private readonly Argument<string> second;
-    private readonly Option<bool> stat = new("--stat") { Description = "Print only how many there are of each, and the bytes." };
+    private readonly Option<bool> stat = new("--stat") { Description = "Print only the number of changes of each kind, and their bytes." };
     private readonly Option<bool> json;
 
     internal DiffCommand()
@@ -24,10 +24,10 @@ internal sealed class DiffCommand : Verb
             "hacktree diff debian/bookworm^ debian/bookworm",
             "hacktree diff --stat debian/bookworm /r1")
     {
-        Details = "A added, D deleted, M modified (content, target or metadata), T of another type. A name that is a commit's is never\n"
-            + "taken for a directory's. Exit code 3 where they differ.";
-        first = AddRevision("BEFORE", "A commit, or a directory: /path, ./path, or what names no commit.");
-        second = AddRevision("AFTER", "Another.");
+        Details = "A added, D deleted, M modified (content, target or metadata), T type changed. A name that is both a commit's and a\n"
+            + "directory's means the commit. Exit code 3 if the trees differ.";
+        first = AddRevision("BEFORE", "A commit, or a directory: /path, ./path, or a name that no commit has.");
+        second = AddRevision("AFTER", "The commit or directory to compare with.");
         Add(stat);
         json = AddJson();
     }
@@ -46,7 +46,11 @@ internal sealed class DiffCommand : Verb
         var totals = new Totals();
         if (session.Get(json))
         {
-            JsonText.Write(writer => WriteJson(writer, totals, session.Get(stat), visitor => TreeDiff.Run(store.Packs, before.AsEntry(), after.AsEntry(), visitor)));
+            JsonText.Write(writer => WriteJson(
+                writer,
+                totals,
+                session.Get(stat),
+                visitor => TreeDiff.Run(store.Packs, before.AsEntry(), after.AsEntry(), visitor)));
         }
         else
         {
@@ -109,7 +113,7 @@ internal sealed class DiffCommand : Verb
         writer.WriteEndObject();
     }
 
-    /// <summary>A commit's tree, or that of a directory, which is read into a pack that nobody else ever sees.</summary>
+    /// <summary>Reads a commit's tree, or a directory. A directory's trees go into a pack in memory, which no other process sees.</summary>
     private static ImportResult Read(Session session, ObjectStore store, PackWriter pack, string text)
     {
         if (!IsPath(text))
@@ -121,7 +125,7 @@ internal sealed class DiffCommand : Verb
             }
             catch (StoreException e) when (e is not CorruptException && IsDirectory(text))
             {
-                // No commit has that name, so the directory is meant.
+                // No commit has that name, so it means the directory.
             }
         }
 
@@ -136,7 +140,7 @@ internal sealed class DiffCommand : Verb
         return result;
     }
 
-    /// <summary>Refs have slashes too, but none begins like a path.</summary>
+    /// <summary>Whether a word begins or ends as only a path does. Refs have slashes too, but only between names.</summary>
     private static bool IsPath(string text) =>
         text is "." or ".." || text.StartsWith('/') || text.EndsWith('/')
         || text.StartsWith("./", StringComparison.Ordinal) || text.StartsWith("../", StringComparison.Ordinal);
@@ -164,7 +168,7 @@ internal sealed class DiffCommand : Verb
         {
             counts[(int)kind]++;
 
-            // Where only metadata changed, no content came or went.
+            // If only metadata changed, no content was added or removed.
             bool isSameContent = before.Kind == EntryKind.Regular && after.Kind == EntryKind.Regular && before.Digest == after.Digest;
             BytesAdded += isSameContent ? 0 : after.Size;
             BytesRemoved += isSameContent ? 0 : before.Size;

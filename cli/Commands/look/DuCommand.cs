@@ -9,11 +9,12 @@ internal sealed class DuCommand : Verb
     private readonly Option<bool> json;
 
     internal DuCommand()
-        : base("du", "Print where the store's space goes, and what sharing saves.", "hacktree du")
+        : base("du", "Show what takes the store's space, and what sharing saves.", "hacktree du")
     {
         json = AddJson();
-        Details = "A line for each ref: its files, their content, the same with each object once, and what no other ref has. Then the\n"
-            + "objects and packs there are, and the content of all refs and roots less what it takes.";
+        Details = "One line for each ref: its files, the size of their content, that size with each distinct file counted once, and the size of\n"
+            + "the files that no other ref has. Then the objects and packs of the store, and what sharing saves: the size of all refs and\n"
+            + "roots if each were a full copy, minus the size of the store.";
     }
 
     protected override int Run(Session session)
@@ -32,16 +33,23 @@ internal sealed class DuCommand : Verb
             var listing = new Listing("REF", ">FILES", ">CONTENT", ">DISTINCT", ">ONLY HERE");
             foreach (RefUsage used in usage.Refs)
             {
-                listing.Add(used.Name, HumanText.Count(used.Files), HumanText.Bytes(used.Bytes), HumanText.Bytes(used.DistinctBytes), HumanText.Bytes(used.UniqueBytes));
+                listing.Add(
+                    used.Name,
+                    HumanText.Count(used.Files),
+                    HumanText.Bytes(used.Bytes),
+                    HumanText.Bytes(used.DistinctBytes),
+                    HumanText.Bytes(used.UniqueBytes));
             }
 
             listing.Print();
             Session.Output.WriteLine("");
         }
 
-        Session.Output.WriteLine($"objects  {HumanText.Count(usage.Objects)}, {HumanText.Bytes(usage.ObjectBytes)}, on disk {HumanText.Bytes(usage.AllocatedBytes)}");
+        string onDisk = HumanText.Bytes(usage.AllocatedBytes), shared = HumanText.Bytes(usage.SavedBytes);
+        Session.Output.WriteLine($"objects  {HumanText.Count(usage.Objects)}, {HumanText.Bytes(usage.ObjectBytes)}, on disk {onDisk}");
         Session.Output.WriteLine($"packs    {HumanText.Count(usage.Packs)}, {HumanText.Bytes(usage.PackBytes)}");
-        Session.Output.WriteLine($"saved    {HumanText.Bytes(usage.SavedBytes)}, by {HumanText.Count(usage.Refs.Count, "ref")} and {HumanText.Count(usage.Roots, "root")} that share");
+        string sharing = $"{HumanText.Count(usage.Refs.Count, "ref")} and {HumanText.Count(usage.Roots, "root")}";
+        Session.Output.WriteLine($"saved    {shared}, by {sharing} that share");
         return ExitCode.Done;
     }
 

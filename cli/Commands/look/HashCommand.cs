@@ -12,11 +12,11 @@ internal sealed class HashCommand : Verb
     private readonly Option<bool> json;
 
     internal HashCommand()
-        : base("hash", "Print the digests of files' content, which objects are named by.", "hacktree hash /etc/os-release")
+        : base("hash", "Print the digest of each file's content, which is the name of its object.", "hacktree hash /etc/os-release")
     {
         Add(files);
         json = AddJson();
-        Details = "Those that `fsverity digest` prints: SHA-256, blocks of 4096 bytes, no salt.";
+        Details = "The digests are those that `fsverity digest` prints: SHA-256, blocks of 4096 bytes, no salt.";
     }
 
     protected override int Run(Session session)
@@ -51,7 +51,7 @@ internal sealed class HashCommand : Verb
         return hasFailed ? ExitCode.Failed : ExitCode.Done;
     }
 
-    /// <summary>As sha256sum does, says which files cannot be read and goes on.</summary>
+    /// <summary>Hashes the files. Like sha256sum it reports a file that cannot be read, and goes on.</summary>
     private IEnumerable<(string File, Digest Digest)> HashAll(Action onFailure, Session session)
     {
         foreach (string file in session.Get(files))
@@ -76,7 +76,8 @@ internal sealed class HashCommand : Verb
 
     private static Digest Hash(string path)
     {
-        Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.ReadOnly | OpenFlags.NonBlocking, out SafeFileHandle file).ThrowIfFailed("openat", path);
+        const OpenFlags Flags = OpenFlags.ReadOnly | OpenFlags.NonBlocking;
+        Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), Flags, out SafeFileHandle file).ThrowIfFailed("openat", path);
         using (file)
         {
             Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", path);

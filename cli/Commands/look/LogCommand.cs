@@ -6,16 +6,25 @@ namespace HackTree.Cli;
 
 internal sealed class LogCommand : Verb
 {
-    private readonly Argument<string?> revision = new("COMMIT") { Description = "Where to start; else at every ref, newest first.", Arity = ArgumentArity.ZeroOrOne };
+    private readonly Argument<string?> revision = new("COMMIT")
+    {
+        Description = "The commit to start at. Default: every ref.",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
+
     private readonly Option<int?> limit;
     private readonly Option<bool> json;
 
     internal LogCommand()
-        : base("log", "List a commit and its ancestors, each commit's first parent next.", "hacktree log debian/bookworm", "hacktree log -n 5 --json")
+        : base(
+            "log",
+            "List a commit and its ancestors along first parents, newest first.",
+            "hacktree log debian/bookworm",
+            "hacktree log -n 5 --json")
     {
         revision.CompletionSources.Add(context => Completions.IsGiven(context, revision) ? [] : Completions.Refs(context));
         Add(revision);
-        limit = AddNumber("How many commits at most.", "-n", "--max-count");
+        limit = AddNumber("The number of commits to list, at most.", "-n", "--max-count");
         json = AddJson();
     }
 
@@ -43,13 +52,14 @@ internal sealed class LogCommand : Verb
         foreach ((Digest digest, Commit commit) in history)
         {
             string refs = names.TryGetValue(digest, out string? name) ? $"({name}) " : "";
-            Session.Output.WriteLine($"{CommitText.Short(digest)}  {HumanText.ShortDate(commit.Time)}  {refs}{CommitText.Line(commit.Subject)}".TrimEnd());
+            string line = $"{CommitText.Short(digest)}  {HumanText.ShortDate(commit.Time)}  {refs}{CommitText.Line(commit.Subject)}";
+            Session.Output.WriteLine(line.TrimEnd());
         }
 
         return ExitCode.Done;
     }
 
-    /// <summary>The newest of what is known next, so that a parent never comes before its child, but for clocks that went back.</summary>
+    /// <summary>Walks from the newest commit to older ones. A parent comes after its child, unless a clock was set back.</summary>
     private static IEnumerable<(Digest, Commit)> Walk(ObjectStore store, IEnumerable<Digest> starts)
     {
         var waiting = new PriorityQueue<(Digest Digest, Commit Commit), (long, Digest)>();
@@ -67,7 +77,7 @@ internal sealed class LogCommand : Verb
         {
             yield return next;
 
-            // gc --depth cuts histories: a parent that is not there is where this one ends.
+            // gc --depth cuts a history, so a missing parent is its end.
             Digest parent = next.Commit.Parents.IsEmpty ? default : next.Commit.Parents[0];
             if (!parent.IsNone && known.Add(parent) && store.Packs.TryReadCommit(parent, out Commit? read))
             {

@@ -8,13 +8,13 @@ namespace HackTree.Cli;
 internal sealed class LsCommand : Verb
 {
     private readonly Argument<string> revision;
-    private readonly Argument<string> place = new("PATH") { Description = "The directory or file in it; else the top.", DefaultValueFactory = _ => "" };
-    private readonly Option<bool> isLong = new("-l", "--long") { Description = "Mode, owner, size and time too." };
-    private readonly Option<bool> isRecursive = new("-R", "--recursive") { Description = "All that is below too." };
+    private readonly Argument<string> place = new("PATH") { Description = "The directory or file. Default: the top.", DefaultValueFactory = _ => "" };
+    private readonly Option<bool> isLong = new("-l", "--long") { Description = "Show mode, owner, size and time too." };
+    private readonly Option<bool> isRecursive = new("-R", "--recursive") { Description = "List everything below too." };
     private readonly Option<bool> json;
 
     internal LsCommand()
-        : base("ls", "List what is in a commit.", "hacktree ls -l debian/bookworm etc", "hacktree ls -R debian/bookworm usr/share/doc")
+        : base("ls", "List the files in a commit.", "hacktree ls -l debian/bookworm etc", "hacktree ls -R debian/bookworm usr/share/doc")
     {
         revision = AddRevision("COMMIT", "The commit: a ref, REF^, REF~3, or an id or its beginning.");
         Add(place);
@@ -22,7 +22,7 @@ internal sealed class LsCommand : Verb
         Add(isLong);
         Add(isRecursive);
         json = AddJson();
-        Details = "In a name, what is not UTF-8, and what a terminal would not show, appears as \\ooo.";
+        Details = "Bytes of a name that are not UTF-8 appear as \\ooo, and so do characters that a terminal would not show.";
     }
 
     protected override int Run(Session session)
@@ -32,7 +32,8 @@ internal sealed class LsCommand : Verb
         Commit commit = store.Packs.ReadCommit(Revision.Resolve(store, session.Get(revision)));
         if (!TreeWalk.TryFind(store.Packs, commit, path, out TreeEntry top))
         {
-            throw new StoreException($"'{session.Get(place)}' is not in {session.Get(revision)}; `hacktree ls {session.Get(revision)}` shows what is");
+            string commitName = session.Get(revision);
+            throw new StoreException($"'{session.Get(place)}' is not in {commitName}; `hacktree ls {commitName}` shows what is");
         }
 
         bool isDirectory = top.IsDirectory;

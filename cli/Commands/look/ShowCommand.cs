@@ -11,7 +11,7 @@ internal sealed class ShowCommand : Verb
     private readonly Option<bool> json;
 
     internal ShowCommand()
-        : base("show", "Print what a commit says.", "hacktree show debian/bookworm^")
+        : base("show", "Print the metadata and message of a commit.", "hacktree show debian/bookworm^")
     {
         revision = AddRevision("COMMIT", "The commit: a ref, REF^, REF~3, or an id or its beginning.");
         json = AddJson();
@@ -43,7 +43,8 @@ internal sealed class ShowCommand : Verb
         output.WriteLine($"tree     {commit.Tree}");
         output.WriteLine($"time     {HumanText.Date(commit.Time)}");
         output.WriteLine($"files    {HumanText.Count(commit.Files)}");
-        output.WriteLine($"content  {HumanText.Bytes(commit.ContentBytes)} ({commit.ContentBytes.ToString("N0", CultureInfo.InvariantCulture)} bytes)");
+        string bytes = commit.ContentBytes.ToString("N0", CultureInfo.InvariantCulture);
+        output.WriteLine($"content  {HumanText.Bytes(commit.ContentBytes)} ({bytes} bytes)");
         foreach ((string key, string value) in commit.Annotations)
         {
             output.WriteLine($"meta     {key}={CommitText.Line(value)}");
