@@ -11,7 +11,9 @@ if (args.Length == 0 || !own.Contains(args[0]))
     return 0;
 }
 
-var root = new RootCommand("Measures hacktree: whole commands beside other programs and the floor, by size, and in parts. What is none of these commands goes to BenchmarkDotNet (--filter '*').")
+var root = new RootCommand(
+    "Measures hacktree: whole commands beside other programs and the floor, by number of files, and in parts. "
+    + "Any other command line goes to BenchmarkDotNet (--filter '*').")
 {
     new CompareCommand(),
     new ScaleCommand(),

@@ -5,21 +5,63 @@ using Spectre.Console;
 
 namespace HackTree.Bench.Compare;
 
-/// <summary>`compare`: whole commands side by side, on a tree that the user names.</summary>
+/// <summary>`compare`: runs whole commands of several programs on a tree that the user names.</summary>
 internal sealed class CompareCommand : Command
 {
     private readonly Argument<string> tree = new("TREE") { Description = "The tree to work with. Nothing is written to it." };
-    private readonly Option<string> kind = new("--fs") { Description = "The filesystem that each contestant gets afresh.", HelpName = "ext4|xfs|btrfs", DefaultValueFactory = _ => "ext4" };
-    private readonly Option<int> rounds = new("--rounds") { Description = "How often; medians count.", HelpName = "N", DefaultValueFactory = _ => 5 };
-    private readonly Option<string> size = new("--size") { Description = "The filesystem's size; its image is sparse.", HelpName = "SIZE", DefaultValueFactory = _ => "8G" };
-    private readonly Option<string?> images = new("--image-dir") { Description = "Where the images lie. Else /dev/shm if it has the room, else out/bench.", HelpName = "DIR" };
-    private readonly Option<string?> only = new("--only") { Description = $"Only these works: {string.Join(", ", Contestant.EveryWork)}.", HelpName = "WORK,..." };
-    private readonly Option<string?> peers = new("--peers") { Description = $"Only these peers: {string.Join(", ", Contestant.Peers.Select(peer => peer.Name))}.", HelpName = "NAME,..." };
-    private readonly Option<string?> program = new("--hacktree") { Description = "The hacktree to measure. Else out/hacktree.", HelpName = "PATH" };
-    private readonly Option<string?> output = new("-o", "--output") { Description = "Where results.json and the charts go. Else out/bench/compare.", HelpName = "DIR" };
+    private readonly Option<string> kind = new("--fs")
+    {
+        Description = "The filesystem that each contestant gets afresh.",
+        HelpName = "ext4|xfs|btrfs",
+        DefaultValueFactory = _ => "ext4",
+    };
+
+    private readonly Option<int> rounds = new("--rounds")
+    {
+        Description = "The number of rounds; medians count.",
+        HelpName = "N",
+        DefaultValueFactory = _ => 5,
+    };
+
+    private readonly Option<string> size = new("--size")
+    {
+        Description = "The filesystem's size; its image is sparse.",
+        HelpName = "SIZE",
+        DefaultValueFactory = _ => "8G",
+    };
+
+    private readonly Option<string?> images = new("--image-dir")
+    {
+        Description = "The directory for images. Default: /dev/shm if it has the space, otherwise out/bench.",
+        HelpName = "DIR",
+    };
+
+    private readonly Option<string?> only = new("--only")
+    {
+        Description = $"Only these works: {string.Join(", ", Contestant.EveryWork)}.",
+        HelpName = "WORK,...",
+    };
+
+    private readonly Option<string?> peers = new("--peers")
+    {
+        Description = $"Only these peers: {string.Join(", ", Contestant.Peers.Select(peer => peer.Name))}.",
+        HelpName = "NAME,...",
+    };
+
+    private readonly Option<string?> program = new("--hacktree")
+    {
+        Description = "The hacktree to measure. Default: out/hacktree.",
+        HelpName = "PATH",
+    };
+
+    private readonly Option<string?> output = new("-o", "--output")
+    {
+        Description = "The directory for results.json and the charts. Default: out/bench/compare.",
+        HelpName = "DIR",
+    };
 
     internal CompareCommand()
-        : base("compare", "Run hacktree, every peer that is installed and the floor, each on a fresh filesystem, in turn. Needs root.")
+        : base("compare", "Run hacktree, every installed peer and the floor by turns, each on a fresh filesystem. Needs root.")
     {
         kind.AcceptOnlyFromAmong([.. LoopFilesystem.Kinds]);
         Add(tree);
@@ -49,7 +91,8 @@ internal sealed class CompareCommand : Command
         skipped.ForEach(RootRun.Say);
         RootRun.Say($"reading {source}, and making a copy with every {SourceTrees.Step}th file changed");
         SourceTrees trees = SourceTrees.Prepare(tools, source, scratch);
-        string imageDirectory = RootRun.ImageDirectory(parse.GetValue(images), long.Parse(Shell.Run("numfmt", "--from=iec", parse.GetValue(size)!)));
+        long room = long.Parse(Shell.Run("numfmt", "--from=iec", parse.GetValue(size)!));
+        string imageDirectory = RootRun.ImageDirectory(parse.GetValue(images), room);
         var rules = new Rules
         {
             Kind = parse.GetValue(kind)!,

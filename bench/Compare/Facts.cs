@@ -4,7 +4,7 @@ using HackTree.Bench.Report;
 
 namespace HackTree.Bench.Compare;
 
-/// <summary>What has to be known about a machine, a tree and a program to read a figure.</summary>
+/// <summary>What a reader of a figure must know about the machine, the tree and the program.</summary>
 internal static class Facts
 {
     internal static MachineFacts Machine() => new(
@@ -17,7 +17,8 @@ internal static class Facts
 
     internal static TreeFacts Tree(NativeTools tools, string name, string tree, long changed)
     {
-        long[] counts = [.. Shell.Run(tools.Floor, "count", tree).Trim().Split(' ').Select(number => long.Parse(number, CultureInfo.InvariantCulture))];
+        string[] numbers = Shell.Run(tools.Floor, "count", tree).Trim().Split(' ');
+        long[] counts = [.. numbers.Select(number => long.Parse(number, CultureInfo.InvariantCulture))];
         return new TreeFacts(name, counts[0], counts[1], counts[2], counts[3], counts[4], changed);
     }
 
@@ -26,7 +27,7 @@ internal static class Facts
         (_, string output, string error) = Shell.Try(contestant.VersionCommand);
         string[] lines = (output + error).Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
-        // ostree prints "libostree:" first and " Version: '2022.7'" next.
+        // ostree prints "libostree:" first and " Version: '2022.7'" on the next line.
         string version = lines.FirstOrDefault(line => line.Any(char.IsAsciiDigit)) ?? "";
         return new ContestantFacts(contestant.Name, version.Trim(' ', '\''), contestant.How);
     }

@@ -1,8 +1,8 @@
 namespace HackTree.Bench.Compare;
 
 /// <summary>
-/// A fresh filesystem in a file, mounted. The file loses its name once it is mounted, so that nothing of it stays after
-/// the unmount, or after a crash and the next boot.
+/// A fresh filesystem in a file, mounted. The file's name is removed after the mount, so that the file goes with the unmount or, after a
+/// crash, with the next boot.
 /// </summary>
 internal sealed class LoopFilesystem : IDisposable
 {
@@ -10,10 +10,10 @@ internal sealed class LoopFilesystem : IDisposable
 
     private LoopFilesystem(string place) => Place = place;
 
-    /// <summary>Where it is mounted.</summary>
+    /// <summary>The mount point.</summary>
     internal string Place { get; }
 
-    /// <summary>Makes and mounts one. <paramref name="size"/> is as truncate(1) takes it: the file is sparse.</summary>
+    /// <summary>Makes and mounts a filesystem. <paramref name="size"/> is in the form of truncate(1). The file is sparse.</summary>
     internal static LoopFilesystem Make(string kind, string size, string imageDirectory)
     {
         string name = $"hacktree-bench-{Environment.ProcessId}";
@@ -37,7 +37,7 @@ internal sealed class LoopFilesystem : IDisposable
         }
     }
 
-    /// <summary>The line that mkfs says its version in.</summary>
+    /// <summary>The line in which mkfs prints its version.</summary>
     internal static string MkfsVersion(string kind)
     {
         (_, string output, string error) = Shell.Try("mkfs." + kind, "-V");
@@ -46,7 +46,7 @@ internal sealed class LoopFilesystem : IDisposable
 
     public void Dispose()
     {
-        // Somebody (an indexer, a shell) may be looking at it for a moment.
+        // Another process (an indexer, a shell) may use the filesystem for a moment.
         for (int tries = 1; Shell.Try("umount", Place).Code != 0; tries++)
         {
             if (tries == 20)
@@ -60,7 +60,9 @@ internal sealed class LoopFilesystem : IDisposable
         Directory.Delete(Place);
     }
 
-    /// <summary>As users make them, but ext4 without work left for later, which would run beside what is timed.</summary>
+    /// <summary>
+    /// The mkfs command that users would run. But ext4 must leave no work for later, which would run beside the timed commands.
+    /// </summary>
     private static string[] Mkfs(string kind) => kind switch
     {
         "ext4" => ["mkfs.ext4", "-q", "-F", "-E", "lazy_itable_init=0,lazy_journal_init=0"],

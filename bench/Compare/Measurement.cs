@@ -3,10 +3,10 @@ using System.Globalization;
 
 namespace HackTree.Bench.Compare;
 
-/// <summary>What one run of a command took.</summary>
+/// <summary>The time and memory of one run of a command.</summary>
 internal sealed record Measurement(double Seconds, double SyncSeconds, double CpuSeconds, long PeakBytes, int ExitCode)
 {
-    /// <summary>The line that bench/native/measure.c writes.</summary>
+    /// <summary>Reads the line that bench/native/measure.c writes.</summary>
     internal static Measurement Parse(string line)
     {
         string[] fields = line.Trim().Split(' ');
@@ -20,19 +20,26 @@ internal sealed record Measurement(double Seconds, double SyncSeconds, double Cp
     }
 }
 
-/// <summary>Runs commands through bench/native/measure.c; where <paramref name="isCold"/>, each after the page cache was dropped (an image in memory stays there: a fast disk).</summary>
+/// <summary>
+/// Runs commands through bench/native/measure.c. With <paramref name="isCold"/>, the page cache is dropped before each command; an image in
+/// memory stays there and is like a fast disk.
+/// </summary>
 internal sealed class Measurer(NativeTools tools, string scratch, bool isCold, CancellationToken stop)
 {
-    /// <summary>Runs one command; the filesystem is synced before, and after it with the time taken.</summary>
+    /// <summary>Runs one command. The filesystem is synced before it, untimed, and after it, timed.</summary>
     /// <param name="command">Program and arguments.</param>
-    /// <param name="filesystem">A directory of the filesystem.</param>
-    /// <param name="printsSeconds">Whether the command's own last line is the time to go by.</param>
-    /// <param name="success">Exit codes that are no failure.</param>
+    /// <param name="filesystem">A directory on the filesystem.</param>
+    /// <param name="printsSeconds">Whether the last line of the command's output is the time that counts.</param>
+    /// <param name="success">The exit codes that mean success.</param>
     internal Measurement Run(IReadOnlyList<string> command, string filesystem, bool printsSeconds, IReadOnlyList<int> success)
     {
         stop.ThrowIfCancellationRequested();
         string result = Path.Combine(scratch, "result"), output = printsSeconds ? Path.Combine(scratch, "output") : "/dev/null";
-        var start = new ProcessStartInfo(tools.Measure, [result, output, filesystem, .. command]) { RedirectStandardError = true, RedirectStandardInput = true };
+        var start = new ProcessStartInfo(tools.Measure, [result, output, filesystem, .. command])
+        {
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+        };
         start.Environment.Remove("HACKTREE_STORE");
         start.Environment["LC_ALL"] = "C.UTF-8";
         if (isCold)
@@ -62,7 +69,7 @@ internal sealed class Measurer(NativeTools tools, string scratch, bool isCold, C
             : measured;
     }
 
-    /// <summary>Forgets what can be read again (kernel document admin-guide/sysctl/vm), but for the program itself.</summary>
+    /// <summary>Drops all clean caches (kernel document admin-guide/sysctl/vm), then reads the program itself back into memory.</summary>
     private static void DropCaches(string program)
     {
         _ = Shell.Run("sync");

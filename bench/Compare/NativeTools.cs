@@ -3,7 +3,7 @@ namespace HackTree.Bench.Compare;
 /// <summary>The C programs of bench/native, compiled for this machine.</summary>
 internal sealed record NativeTools(string Measure, string Floor, string MakeTree)
 {
-    /// <summary>The repository that this program was built in.</summary>
+    /// <summary>The repository in which this program was built.</summary>
     internal static string Repository { get; } = FindRepository();
 
     internal static NativeTools Compile()
@@ -11,7 +11,8 @@ internal sealed record NativeTools(string Measure, string Floor, string MakeTree
         string sources = Path.Combine(Repository, "bench", "native"), place = Path.Combine(Repository, "out", "bench", "native");
         if (!Shell.Exists("cc"))
         {
-            throw new BenchException("there is no C compiler (cc), which the floor is compiled with; run `make setup-build`, or install gcc and libssl-dev");
+            throw new BenchException(
+                "there is no C compiler (cc) to compile the floor with; run `make setup-build`, or install gcc and libssl-dev");
         }
 
         Directory.CreateDirectory(place);

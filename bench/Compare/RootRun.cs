@@ -3,13 +3,16 @@ using HackTree.Linux;
 
 namespace HackTree.Bench.Compare;
 
-/// <summary>A run that mounts filesystems: as root, with a scratch directory, and tidied up after whatever ends it.</summary>
+/// <summary>A measurement is impossible. The message is one sentence.</summary>
+internal sealed class BenchException(string message) : Exception(message);
+
+/// <summary>Runs a measurement that mounts filesystems: as root, with a scratch directory, which is removed however the run ends.</summary>
 internal static class RootRun
 {
     private const int Failed = 1;
     private const int Interrupted = 128 + 2;
 
-    /// <summary>Runs it with the path of the scratch directory, on a real disk below out/; answers the exit code.</summary>
+    /// <summary>Passes the path of the scratch directory, which is on a real disk below out/. Returns the exit code.</summary>
     internal static int Run(Action<string, CancellationToken> run)
     {
         using var stop = new CancellationTokenSource();
@@ -48,18 +51,23 @@ internal static class RootRun
 
     internal static void Say(string line) => Console.Error.WriteLine(line);
 
-    /// <summary>/dev/shm where it has this much room, so that the disk's mood does not count; else out/bench.</summary>
+    /// <summary>
+    /// The directory for images: /dev/shm if it has this much space, so that the disk's speed does not matter; otherwise out/bench.
+    /// </summary>
     internal static string ImageDirectory(string? given, long room)
     {
-        string directory = given
-            ?? (Directory.Exists("/dev/shm") && new DriveInfo("/dev/shm").AvailableFreeSpace > room ? "/dev/shm" : Path.Combine(NativeTools.Repository, "out", "bench"));
+        bool hasRoom = Directory.Exists("/dev/shm") && new DriveInfo("/dev/shm").AvailableFreeSpace > room;
+        string directory = given ?? (hasRoom ? "/dev/shm" : Path.Combine(NativeTools.Repository, "out", "bench"));
         return Folder(directory);
     }
 
-    /// <summary>Where results go: the directory given, or out/bench/NAME. It is made now, so that nothing is measured in vain.</summary>
-    internal static string OutputFolder(string? given, string name) => Folder(given ?? Path.Combine(NativeTools.Repository, "out", "bench", name));
+    /// <summary>
+    /// The directory for results: the given one, or out/bench/NAME. It is made at once, so that a failure comes before the measurement.
+    /// </summary>
+    internal static string OutputFolder(string? given, string name) =>
+        Folder(given ?? Path.Combine(NativeTools.Repository, "out", "bench", name));
 
-    /// <summary>The hacktree to measure: the one given, or out/hacktree.</summary>
+    /// <summary>The hacktree to measure: the given one, or out/hacktree.</summary>
     internal static string HackTree(string? given)
     {
         string program = Path.GetFullPath(given ?? Path.Combine(NativeTools.Repository, "out", "hacktree"));

@@ -2,20 +2,25 @@ using System.Diagnostics;
 
 namespace HackTree.Bench.Compare;
 
-/// <summary>Commands that are not measured: mkfs, mount, versions.</summary>
+/// <summary>Runs commands that are not measured: mkfs, mount, versions.</summary>
 internal static class Shell
 {
-    /// <summary>Runs a command and answers what it printed; a failure is an exception with what it said.</summary>
+    /// <summary>Runs a command and returns its output. Throws with its last lines of errors if it fails.</summary>
     internal static string Run(params IReadOnlyList<string> command)
     {
         (int code, string output, string error) = Try(command);
         return code == 0 ? output : throw new BenchException($"{string.Join(' ', command)}: exit code {code}: {LastLines(error)}");
     }
 
-    /// <summary>Runs a command; answers exit code, standard output and standard error.</summary>
+    /// <summary>Runs a command. Returns exit code, standard output and standard error.</summary>
     internal static (int Code, string Output, string Error) Try(params IReadOnlyList<string> command)
     {
-        var start = new ProcessStartInfo(command[0], command.Skip(1)) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true };
+        var start = new ProcessStartInfo(command[0], command.Skip(1))
+        {
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            RedirectStandardInput = true,
+        };
         using Process process = Process.Start(start)!;
         process.StandardInput.Close();
         Task<string> error = process.StandardError.ReadToEndAsync();
@@ -24,7 +29,7 @@ internal static class Shell
         return (process.ExitCode, output, error.Result);
     }
 
-    /// <summary>Whether a program can be started by this name.</summary>
+    /// <summary>Whether there is a program of this name or path.</summary>
     internal static bool Exists(string program) => program.Contains('/')
         ? File.Exists(program)
         : (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':').Any(folder => File.Exists(Path.Combine(folder, program)));

@@ -3,12 +3,13 @@ using HackTree.Bench.Peers;
 
 namespace HackTree.Bench.Compare;
 
-/// <summary>The tree that was named and its changed copy, all read once so that no contestant pays for the disk.</summary>
-/// <param name="Tree">As it was named.</param>
+/// <summary>The source tree and its changed copy. All are read once, so that no contestant pays for the disk.</summary>
+/// <param name="Tree">The tree that the user named.</param>
 /// <param name="Changed">A copy with every 100th regular file rewritten.</param>
-/// <param name="Plain">The tree without device nodes, fifos and sockets, which ostree refuses: itself where it has none, else a copy.</param>
-/// <param name="PlainChanged">The changed copy without them.</param>
-/// <param name="ChangedFiles">How many were rewritten.</param>
+/// <param name="Plain">The tree without device nodes, fifos and sockets, which ostree refuses: the tree itself if it has none, otherwise a
+/// copy.</param>
+/// <param name="PlainChanged">The changed copy without device nodes, fifos and sockets.</param>
+/// <param name="ChangedFiles">The number of rewritten files.</param>
 internal sealed record SourceTrees(string Tree, string Changed, string Plain, string PlainChanged, long ChangedFiles)
 {
     internal const int Step = 100;
@@ -19,8 +20,10 @@ internal sealed record SourceTrees(string Tree, string Changed, string Plain, st
     {
         string changed = Path.Combine(scratch, "changed");
         _ = Shell.Run("cp", "-a", tree, changed);
-        long count = long.Parse(Shell.Run(tools.Floor, "change", changed, Step.ToString(CultureInfo.InvariantCulture)), CultureInfo.InvariantCulture);
-        string plain = WithoutSpecialFiles(tree, Path.Combine(scratch, "plain")), plainChanged = WithoutSpecialFiles(changed, Path.Combine(scratch, "plain-changed"));
+        string rewritten = Shell.Run(tools.Floor, "change", changed, Step.ToString(CultureInfo.InvariantCulture));
+        long count = long.Parse(rewritten, CultureInfo.InvariantCulture);
+        string plain = WithoutSpecialFiles(tree, Path.Combine(scratch, "plain"));
+        string plainChanged = WithoutSpecialFiles(changed, Path.Combine(scratch, "plain-changed"));
         foreach (string each in new HashSet<string> { tree, changed, plain, plainChanged })
         {
             _ = Shell.Run(tools.Floor, "hash", each, Environment.ProcessorCount.ToString(CultureInfo.InvariantCulture));
@@ -29,7 +32,7 @@ internal sealed record SourceTrees(string Tree, string Changed, string Plain, st
         return new SourceTrees(tree, changed, plain, plainChanged, count);
     }
 
-    /// <summary>What contestants work with, but for the filesystem, which each gets afresh.</summary>
+    /// <summary>What contestants work with, except the filesystem, which each gets afresh.</summary>
     internal Arena ArenaFor(string hacktree, NativeTools tools) => new()
     {
         Tree = Tree,

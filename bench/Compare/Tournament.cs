@@ -3,7 +3,7 @@ using HackTree.Bench.Report;
 
 namespace HackTree.Bench.Compare;
 
-/// <summary>What a tournament is about.</summary>
+/// <summary>The settings of a tournament.</summary>
 internal sealed record Rules
 {
     public required string Kind { get; init; }
@@ -12,13 +12,13 @@ internal sealed record Rules
     public required int Rounds { get; init; }
     public required IReadOnlySet<string> Works { get; init; }
 
-    /// <summary>The arena but for its place, which is another one each time.</summary>
+    /// <summary>The arena without its place, which is different each time.</summary>
     public required Arena Arena { get; init; }
 }
 
 /// <summary>
-/// Rounds in which each contestant gets a filesystem of its own, does its works there, and leaves. The order moves on by
-/// one each round, so that nobody is always first on a cool processor or last on a full cache.
+/// Runs rounds. In a round each contestant gets a filesystem of its own and does its works there. The order moves on by one in each round,
+/// so that no contestant is always first on a cool processor or last on a full cache.
 /// </summary>
 internal sealed class Tournament(Rules rules, IReadOnlyList<Contestant> contestants, Measurer measurer, Action<string> say)
 {
@@ -27,7 +27,7 @@ internal sealed class Tournament(Rules rules, IReadOnlyList<Contestant> contesta
 
     internal IReadOnlyList<Sample> Samples => samples;
 
-    /// <summary>Who failed at what; each said once.</summary>
+    /// <summary>Which contestant failed at what; each failure is listed once.</summary>
     internal IReadOnlyList<string> Failures => failures;
 
     internal void Run()
@@ -83,7 +83,8 @@ internal sealed class Tournament(Rules rules, IReadOnlyList<Contestant> contesta
             PeakBytes = measured.PeakBytes,
         };
         samples.Add(sample);
-        say($"round {sample.Round}  {work,-14} {step.Label,-40} {Figures.Seconds(sample.Seconds),9}  sync {Figures.Seconds(sample.SyncSeconds),9}");
+        string seconds = Figures.Seconds(sample.Seconds), sync = Figures.Seconds(sample.SyncSeconds);
+        say($"round {sample.Round}  {work,-14} {step.Label,-40} {seconds,9}  sync {sync,9}");
     }
 
     private void Fail(string failure)

@@ -8,7 +8,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Bench.Parts;
 
-/// <summary>The digest of one large file, read and hashed on every core, against SHA-256 of it in one piece on one.</summary>
+/// <summary>Compares the digest of one large file, read and hashed on every core, with its SHA-256 in one piece on one core.</summary>
 [MemoryDiagnoser]
 public class LargeFileBenchmarks : IDisposable
 {

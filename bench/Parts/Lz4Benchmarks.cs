@@ -6,7 +6,7 @@ using K4os.Compression.LZ4;
 
 namespace HackTree.Bench.Parts;
 
-/// <summary>One block of a pack, 64 KiB of trees, packed and unpacked by the codec and with the settings that packs have.</summary>
+/// <summary>Packs and unpacks one block of a pack, 64 KiB of trees, with the codec and the settings of packs.</summary>
 [MemoryDiagnoser]
 public class Lz4Benchmarks
 {
@@ -36,7 +36,7 @@ public class Lz4Benchmarks
     [Benchmark]
     public int Unpack() => LZ4Codec.Decode(packed, raw);
 
-    /// <summary>As a directory of an OS: names that are alike, digests that are not.</summary>
+    /// <summary>A directory like those of an operating system: its names are alike, its digests are not.</summary>
     private static Tree Directory(int number)
     {
         var builder = new TreeBuilder();

@@ -5,7 +5,7 @@ using HackTree.Store;
 
 namespace HackTree.Bench.Parts;
 
-/// <summary>Looking up and reading trees in a store with one pack of 100,000 of them, in no order.</summary>
+/// <summary>Looks up and reads trees, in random order, in a store with one pack of 100,000 trees.</summary>
 [MemoryDiagnoser]
 public class PackBenchmarks : IDisposable
 {
@@ -47,7 +47,7 @@ public class PackBenchmarks : IDisposable
     [Benchmark(OperationsPerInvoke = Asked)]
     public int FindAbsent() => Count(absent);
 
-    /// <summary>With unpacking of its block, for which the next one asked lies elsewhere.</summary>
+    /// <summary>Includes unpacking a block, because the next tree is in another block.</summary>
     [Benchmark(OperationsPerInvoke = Asked)]
     public int ReadTree()
     {
@@ -79,13 +79,19 @@ public class PackBenchmarks : IDisposable
         return found;
     }
 
-    /// <summary>A directory of ten files, none like another's.</summary>
+    /// <summary>A directory of ten files that no other directory has.</summary>
     private static Tree SmallTree(int number)
     {
         var builder = new TreeBuilder();
         for (int i = 0; i < 10; i++)
         {
-            builder.Add(new TreeEntry { Kind = EntryKind.Regular, Name = Encoding.ASCII.GetBytes($"file-{i}-of-{number}"), Metadata = new FileMetadata(0x1A4, 0, 0, number), Size = i });
+            builder.Add(new TreeEntry
+            {
+                Kind = EntryKind.Regular,
+                Name = Encoding.ASCII.GetBytes($"file-{i}-of-{number}"),
+                Metadata = new FileMetadata(0x1A4, 0, 0, number),
+                Size = i,
+            });
         }
 
         return builder.Build();

@@ -4,7 +4,7 @@ using HackTree.Model;
 
 namespace HackTree.Bench.Parts;
 
-/// <summary>A directory of 1,000 files: making its tree, checking its bytes, walking it.</summary>
+/// <summary>Makes, checks and walks the tree of a directory of 1,000 files.</summary>
 [MemoryDiagnoser]
 public class TreeBenchmarks
 {

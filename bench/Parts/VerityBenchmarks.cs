@@ -4,7 +4,7 @@ using HackTree.Model;
 
 namespace HackTree.Bench.Parts;
 
-/// <summary>The blob digest of one segment's worth of bytes, against the bare SHA-256 of the same bytes.</summary>
+/// <summary>Compares the blob digest of one segment's bytes with the bare SHA-256 of the same bytes.</summary>
 [MemoryDiagnoser]
 public class VerityBenchmarks
 {

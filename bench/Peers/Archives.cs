@@ -2,7 +2,7 @@ using HackTree.Bench.Report;
 
 namespace HackTree.Bench.Peers;
 
-/// <summary>One file for a tree.</summary>
+/// <summary>tar keeps a tree in one file.</summary>
 internal sealed class Tar : Contestant
 {
     internal override string Name => "tar";
@@ -21,14 +21,16 @@ internal sealed class Tar : Contestant
     }
 }
 
-/// <summary>A store of chunks.</summary>
+/// <summary>casync keeps trees in a store of chunks.</summary>
 internal sealed class Casync : Contestant
 {
     internal override string Name => "casync";
 
     internal override IReadOnlyList<string> VersionCommand => ["casync", "--version"];
 
-    internal override string How => "casync make and extract with a local chunk store, its encoder cache on (--cache), the rest as it comes. Does not sync; the time of a syncfs after it is added.";
+    internal override string How =>
+        "casync make and extract with a local chunk store, its encoder cache on (--cache), the rest as it comes. "
+        + "Does not sync; the time of a syncfs after it is added.";
 
     internal override IEnumerable<Step> Steps(Arena arena)
     {
@@ -43,14 +45,16 @@ internal sealed class Casync : Contestant
     }
 }
 
-/// <summary>A backup program.</summary>
+/// <summary>borg is a backup program.</summary>
 internal sealed class Borg : Contestant
 {
     internal override string Name => "borg";
 
     internal override IReadOnlyList<string> VersionCommand => ["borg", "--version"];
 
-    internal override string How => "A repository without encryption, lz4 as it comes, its caches on the timed filesystem. Syncs its segments by itself; an extract is not synced: the time of a syncfs after it is added.";
+    internal override string How =>
+        "A repository without encryption, lz4 as it comes, its caches on the timed filesystem. "
+        + "Syncs its segments by itself; an extract is not synced: the time of a syncfs after it is added.";
 
     internal override IEnumerable<Step> Steps(Arena arena)
     {
@@ -73,7 +77,7 @@ internal sealed class Borg : Contestant
         ["env", "-C", directory, $"BORG_BASE_DIR={arena.At("borg")}", "BORG_UNKNOWN_UNENCRYPTED_REPO_ACCESS_IS_OK=yes", "borg"];
 }
 
-/// <summary>A backup program.</summary>
+/// <summary>restic is a backup program.</summary>
 internal sealed class Restic : Contestant
 {
     internal override string Name => "restic";
@@ -81,11 +85,14 @@ internal sealed class Restic : Contestant
     internal override IReadOnlyList<string> VersionCommand => ["restic", "version"];
 
     internal override string How =>
-        "A local repository (restic always encrypts), its cache on the timed filesystem. Syncs each pack by itself; a restore is not synced: the time of a syncfs after it is added. Its diff takes snapshot ids, which have to be looked up, so it is left out.";
+        "A local repository (restic always encrypts), its cache on the timed filesystem. "
+        + "Syncs each pack by itself; a restore is not synced: the time of a syncfs after it is added. "
+        + "Its diff takes snapshot ids, which have to be looked up, so it is left out.";
 
     internal override IEnumerable<Step> Steps(Arena arena)
     {
-        string[] restic = ["env", "RESTIC_PASSWORD=bench", $"RESTIC_REPOSITORY={arena.At("repo")}", $"RESTIC_CACHE_DIR={arena.At("cache")}", "restic", "-q"];
+        string repository = $"RESTIC_REPOSITORY={arena.At("repo")}", cache = $"RESTIC_CACHE_DIR={arena.At("cache")}";
+        string[] restic = ["env", "RESTIC_PASSWORD=bench", repository, cache, "restic", "-q"];
         yield return Step.Prepare(EveryWork, [.. restic, "init"]);
         yield return new Step(Work.First, "restic backup", [.. restic, "backup", arena.Tree]) { NeededFor = EveryWork };
         yield return new Step(Work.Recommit, "restic backup", [.. restic, "backup", arena.Tree]);

@@ -1,15 +1,15 @@
 namespace HackTree.Bench.Peers;
 
-/// <summary>What a contestant works with in one round.</summary>
+/// <summary>The trees, programs and filesystem that a contestant works with in one round.</summary>
 internal sealed record Arena
 {
-    /// <summary>The source, outside of the timed filesystem, read before.</summary>
+    /// <summary>The source tree. It is outside of the timed filesystem, and was read before.</summary>
     public required string Tree { get; init; }
 
-    /// <summary>The source with every 100th file rewritten, as far away.</summary>
+    /// <summary>The source tree with every 100th file rewritten. It too is outside, and was read before.</summary>
     public required string Changed { get; init; }
 
-    /// <summary>The fresh filesystem, empty.</summary>
+    /// <summary>The mount point of the fresh, empty filesystem.</summary>
     public required string Place { get; init; }
 
     /// <summary>The hacktree to measure.</summary>
@@ -18,10 +18,10 @@ internal sealed record Arena
     /// <summary>The compiled bench/native/floor.c.</summary>
     public required string Floor { get; init; }
 
-    /// <summary>The source without device nodes, fifos and sockets.</summary>
+    /// <summary>The source tree without device nodes, fifos and sockets.</summary>
     public required string Plain { get; init; }
 
-    /// <summary>The changed source without them.</summary>
+    /// <summary>The changed tree without device nodes, fifos and sockets.</summary>
     public required string PlainChanged { get; init; }
 
     public required int Threads { get; init; }
@@ -30,18 +30,18 @@ internal sealed record Arena
 }
 
 /// <summary>One command that a contestant runs.</summary>
-/// <param name="Work">The work whose time it is; null for preparation, which is not timed.</param>
-/// <param name="Label">What the report calls it.</param>
+/// <param name="Work">The work that the time counts for; null for preparation, which is not timed.</param>
+/// <param name="Label">Its name in the report.</param>
 /// <param name="Command">The program and its arguments.</param>
 internal sealed record Step(string? Work, string Label, params string[] Command)
 {
-    /// <summary>Works that cannot be done without it.</summary>
+    /// <summary>Works that cannot be done if this command fails.</summary>
     public IReadOnlyList<string> NeededFor { get; init; } = [];
 
-    /// <summary>Whether it prepares something untimed and prints the seconds of the rest.</summary>
+    /// <summary>Whether the command itself prints its seconds, because it first prepares something untimed.</summary>
     public bool IsSelfTimed { get; init; }
 
-    /// <summary>Exit codes that mean success: a diff that found differences has done its work.</summary>
+    /// <summary>Exit codes that mean success. A diff that found differences, for example, was successful.</summary>
     public IReadOnlyList<int> Success { get; init; } = [0];
 
     internal static Step Prepare(IReadOnlyList<string> neededFor, params string[] command) => new(null, "", command) { NeededFor = neededFor };
@@ -52,16 +52,18 @@ internal sealed record Step(string? Work, string Label, params string[] Command)
 /// <summary>A program that can do some of the works.</summary>
 internal abstract class Contestant
 {
-    /// <summary>For --peers.</summary>
+    /// <summary>The name for --peers.</summary>
     internal abstract string Name { get; }
 
-    /// <summary>A command that prints the version; its first word tells whether the program is installed.</summary>
+    /// <summary>A command that prints the version. The program is installed if the command's first word is.</summary>
     internal abstract IReadOnlyList<string> VersionCommand { get; }
 
-    /// <summary>One line: how it is run, what is done for it, what its time holds of durability.</summary>
+    /// <summary>
+    /// One line for the report: how the program is run, what is done for it, and how durable its result is when its time ends.
+    /// </summary>
     internal abstract string How { get; }
 
-    /// <summary>All it does on its filesystem, in this order.</summary>
+    /// <summary>The commands that it runs on its filesystem, in this order.</summary>
     internal abstract IEnumerable<Step> Steps(Arena arena);
 
     internal static readonly IReadOnlyList<string> EveryWork = [.. Report.Work.All.Select(work => work.Id)];

@@ -2,14 +2,15 @@ using HackTree.Bench.Report;
 
 namespace HackTree.Bench.Peers;
 
-/// <summary>What a shell has: a tree of hardlinks.</summary>
+/// <summary>cp -al makes a tree of hardlinks.</summary>
 internal sealed class HardlinkCopy : Contestant
 {
     internal override string Name => "cp-al";
 
     internal override IReadOnlyList<string> VersionCommand => ["cp", "--version"];
 
-    internal override string How => "cp -al of a copy that was made untimed on the same filesystem. Does not sync; the time of a syncfs after it is added.";
+    internal override string How =>
+        "cp -al of a copy that was made untimed on the same filesystem. Does not sync; the time of a syncfs after it is added.";
 
     internal override IEnumerable<Step> Steps(Arena arena)
     {
@@ -18,7 +19,7 @@ internal sealed class HardlinkCopy : Contestant
     }
 }
 
-/// <summary>What a shell has: a tree of copies, which share blocks where the filesystem can.</summary>
+/// <summary>cp -a makes a tree of copies, which share blocks if the filesystem can.</summary>
 internal sealed class Copy : Contestant
 {
     internal override string Name => "cp";
@@ -26,17 +27,19 @@ internal sealed class Copy : Contestant
     internal override IReadOnlyList<string> VersionCommand => ["cp", "--version"];
 
     internal override string How =>
-        "cp -a --reflink=auto: first from the source outside, so a real copy, then inside of the filesystem, where XFS and btrfs share blocks. Does not sync; the time of a syncfs after it is added.";
+        "cp -a --reflink=auto: first from the source outside, so a real copy, "
+        + "then inside of the filesystem, where XFS and btrfs share blocks. Does not sync; the time of a syncfs after it is added.";
 
     internal override IEnumerable<Step> Steps(Arena arena)
     {
         yield return new Step(Work.First, "cp -a", "cp", "-a", "--reflink=auto", arena.Tree, arena.At("source")) { NeededFor = [Work.Checkout, Work.Du] };
-        yield return new Step(Work.Checkout, "cp -a --reflink=auto", "cp", "-a", "--reflink=auto", arena.At("source"), arena.At("r0"));
+        string[] copy = ["cp", "-a", "--reflink=auto", arena.At("source"), arena.At("r0")];
+        yield return new Step(Work.Checkout, "cp -a --reflink=auto", copy);
         yield return new Step(Work.Du, "du -s of a copy", "du", "-s", arena.At("source"));
     }
 }
 
-/// <summary>Copies that skip what is there.</summary>
+/// <summary>rsync copies only what is missing.</summary>
 internal sealed class Rsync : Contestant
 {
     internal override string Name => "rsync";
@@ -44,12 +47,14 @@ internal sealed class Rsync : Contestant
     internal override IReadOnlyList<string> VersionCommand => ["rsync", "--version"];
 
     internal override string How =>
-        "rsync -a (no xattrs, no ACLs). Commit again: the same copy once more. Advance: a full copy is brought to the changed tree with --delete. Does not sync; the time of a syncfs after it is added.";
+        "rsync -a (no xattrs, no ACLs). Commit again: the same copy once more. "
+        + "Advance: a full copy is brought to the changed tree with --delete. Does not sync; the time of a syncfs after it is added.";
 
     internal override IEnumerable<Step> Steps(Arena arena)
     {
         string copy = arena.At("copy") + "/";
-        yield return new Step(Work.First, "rsync -a", "rsync", "-a", arena.Tree + "/", copy) { NeededFor = [Work.Recommit, Work.Checkout, Work.Advance, Work.Diff] };
+        string[] first = ["rsync", "-a", arena.Tree + "/", copy];
+        yield return new Step(Work.First, "rsync -a", first) { NeededFor = [Work.Recommit, Work.Checkout, Work.Advance, Work.Diff] };
         yield return new Step(Work.Recommit, "rsync -a", "rsync", "-a", arena.Tree + "/", copy);
         yield return new Step(Work.Checkout, "rsync -a --link-dest", "rsync", "-a", $"--link-dest={copy}", copy, arena.At("r0") + "/");
         yield return new Step(Work.Checkout, "rsync -a", "rsync", "-a", copy, arena.At("r1") + "/") { NeededFor = [Work.Advance] };

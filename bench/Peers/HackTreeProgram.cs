@@ -2,14 +2,16 @@ using HackTree.Bench.Report;
 
 namespace HackTree.Bench.Peers;
 
-/// <summary>The program that this is all about, run like any other.</summary>
+/// <summary>hacktree itself, run like the other programs.</summary>
 internal sealed class HackTreeProgram(string program) : Contestant
 {
     internal override string Name => Summary.HackTree;
 
     internal override IReadOnlyList<string> VersionCommand => [program, "version"];
 
-    internal override string How => "A store and roots on the timed filesystem. Syncs by itself: commit before the ref is set, checkout before it says that the root is ready.";
+    internal override string How =>
+        "A store and roots on the timed filesystem. "
+        + "Syncs by itself: commit before the ref is set, checkout before it says that the root is ready.";
 
     internal override IEnumerable<Step> Steps(Arena arena)
     {
@@ -17,7 +19,8 @@ internal sealed class HackTreeProgram(string program) : Contestant
         yield return Step.Prepare(EveryWork, [program, "--quiet", "init", arena.At("objects")]);
         yield return new Step(Work.First, "hacktree commit", [.. hacktree, "commit", "-b", "main", arena.Tree]) { NeededFor = EveryWork };
         yield return new Step(Work.Recommit, "hacktree commit", [.. hacktree, "commit", "-b", "main", arena.Tree]);
-        yield return new Step(Work.Checkout, "hacktree checkout", [.. hacktree, "checkout", "main", arena.At("r0")]) { NeededFor = [Work.RecommitRoot, Work.Advance] };
+        string[] checkout = [.. hacktree, "checkout", "main", arena.At("r0")];
+        yield return new Step(Work.Checkout, "hacktree checkout", checkout) { NeededFor = [Work.RecommitRoot, Work.Advance] };
         yield return new Step(Work.RecommitRoot, "hacktree commit", [.. hacktree, "commit", "-b", "main", arena.At("r0")]);
         yield return Step.Prepare([Work.Advance, Work.Diff], [.. hacktree, "commit", "-b", "changed", arena.Changed]);
         yield return new Step(Work.Diff, "hacktree diff", [.. hacktree, "diff", "main", "changed"]) { Success = [3] };
@@ -25,6 +28,7 @@ internal sealed class HackTreeProgram(string program) : Contestant
         yield return new Step(Work.Du, "hacktree du", [.. hacktree, "du"]);
         yield return new Step(Work.Gc, "hacktree gc", [.. hacktree, "gc"]);
         yield return new Step(Work.Fsck, "hacktree fsck", [.. hacktree, "fsck"]);
-        yield return new Step(Work.Advance, "hacktree checkout --from", [.. hacktree, "checkout", "--from", arena.At("r0"), "changed", arena.At("r1")]);
+        string[] advance = [.. hacktree, "checkout", "--from", arena.At("r0"), "changed", arena.At("r1")];
+        yield return new Step(Work.Advance, "hacktree checkout --from", advance);
     }
 }

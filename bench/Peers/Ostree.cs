@@ -2,7 +2,7 @@ using HackTree.Bench.Report;
 
 namespace HackTree.Bench.Peers;
 
-/// <summary>The nearest relative: a content-addressed store of trees with hardlink checkouts.</summary>
+/// <summary>ostree is the nearest relative: a content-addressed store of trees with hardlink checkouts.</summary>
 internal sealed class Ostree : Contestant
 {
     internal override string Name => "ostree";
@@ -10,7 +10,8 @@ internal sealed class Ostree : Contestant
     internal override IReadOnlyList<string> VersionCommand => ["ostree", "--version"];
 
     internal override string How =>
-        "A bare repository, as root, all settings as they come, so a commit is synced before the ref is set and a checkout is not: the time of a syncfs after it is added. Device nodes and fifos, which it refuses, are left out of its tree. "
+        "A bare repository, as root, all settings as they come, so a commit is synced before the ref is set and a checkout is not: "
+        + "the time of a syncfs after it is added. Device nodes and fifos, which it refuses, are left out of its tree. "
         + "It has no advance: there its time is that of another full checkout -H.";
 
     internal override IEnumerable<Step> Steps(Arena arena)
@@ -21,7 +22,8 @@ internal sealed class Ostree : Contestant
         yield return Step.Prepare(EveryWork, "ostree", "init", repository, "--mode=bare");
         yield return new Step(Work.First, "ostree commit", [.. commit, "-b", "main", $"--tree=dir={arena.Plain}"]) { NeededFor = EveryWork };
         yield return new Step(Work.Recommit, "ostree commit", [.. commit, "-b", "main", $"--tree=dir={arena.Plain}"]);
-        yield return new Step(Work.Checkout, "ostree checkout -H", "ostree", "checkout", repository, "-H", "main", arena.At("r0")) { NeededFor = [Work.RecommitRoot] };
+        string[] checkout = ["ostree", "checkout", repository, "-H", "main", arena.At("r0")];
+        yield return new Step(Work.Checkout, "ostree checkout -H", checkout) { NeededFor = [Work.RecommitRoot] };
         yield return new Step(Work.RecommitRoot, "ostree commit --link-checkout-speedup", [.. again, "--link-checkout-speedup"]);
         yield return new Step(Work.RecommitRoot, "ostree commit --devino-canonical", [.. again, "--devino-canonical"]);
         yield return Step.Prepare([Work.Advance, Work.Diff], [.. commit, "-b", "changed", $"--tree=dir={arena.PlainChanged}"]);

@@ -1,6 +1,6 @@
 namespace HackTree.Bench.Report;
 
-/// <summary>The columns of a work's table, the same on the terminal and in Markdown.</summary>
+/// <summary>The columns of a work's table, which are the same on the terminal and in Markdown.</summary>
 internal static class Columns
 {
     internal static IReadOnlyList<string> Headings(Work work) => work.Writes
@@ -14,7 +14,7 @@ internal static class Columns
         string spread = $"{Figures.Seconds(row.Lowest)} - {Figures.Seconds(row.Highest)}";
         string[] parts = work.Writes ? [Figures.Seconds(row.Seconds)] : [];
 
-        // Of the floor, they would tell of its preparation too.
+        // For the floor these columns would include its preparation.
         string[] costs = isFloor ? ["", ""] : [Figures.Seconds(row.CpuSeconds), Figures.Bytes(row.PeakBytes)];
         return [label, Figures.Seconds(row.Counted), spread, .. parts, Figures.Ratio(row.ToHackTree), Figures.Ratio(row.ToFloor), .. costs];
     }

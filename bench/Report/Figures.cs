@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace HackTree.Bench.Report;
 
-/// <summary>Numbers as a report shows them: three digits, no more than there are.</summary>
+/// <summary>Numbers in the form of a report: at most three digits.</summary>
 internal static class Figures
 {
     /// <summary>"12.3 s", "0.41 s", "8.2 ms".</summary>
@@ -32,5 +32,6 @@ internal static class Figures
     /// <summary>"72,345".</summary>
     internal static string Count(long count) => count.ToString("N0", CultureInfo.InvariantCulture);
 
-    private static string Digits(double value) => value.ToString(value >= 99.95 ? "0" : value >= 9.995 ? "0.0" : "0.00", CultureInfo.InvariantCulture);
+    private static string Digits(double value) =>
+        value.ToString(value >= 99.95 ? "0" : value >= 9.995 ? "0.0" : "0.00", CultureInfo.InvariantCulture);
 }

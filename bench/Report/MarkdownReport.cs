@@ -2,7 +2,7 @@ using System.Text;
 
 namespace HackTree.Bench.Report;
 
-/// <summary>The results as Markdown, for bench/RESULTS.md and README: no figure is typed by hand.</summary>
+/// <summary>Writes the results as Markdown, for bench/RESULTS.md and README. No figure is typed by hand.</summary>
 internal static class MarkdownReport
 {
     internal static string Write(Results results)
@@ -11,10 +11,15 @@ internal static class MarkdownReport
         MachineFacts machine = results.Machine;
         TreeFacts tree = results.Tree;
         FilesystemFacts filesystem = results.Filesystem;
-        text.AppendLine($"{results.Date:yyyy-MM-dd}, {machine.Processor}, {machine.Cores} cores, {Figures.Bytes(machine.MemoryBytes)}, {machine.Kernel}, {machine.System}; load before: {machine.LoadBefore}.  ");
-        text.AppendLine($"Tree: `{tree.Path}`, {Figures.Count(tree.Directories)} directories, {Figures.Count(tree.OtherNames)} other names ({Figures.Count(tree.RegularFiles)} files), {Figures.Bytes(tree.Bytes)}; {Figures.Count(tree.ChangedFiles)} files changed where 1 % is said.  ");
-        text.AppendLine($"Filesystem: {filesystem.Kind} ({filesystem.Mkfs}) of {filesystem.ImageSize} on a loop device, its image in `{filesystem.ImageDirectory}`.  ");
-        text.AppendLine("Medians. Where a work writes, the time counts until a syncfs after the command is done. \"x hacktree\" above 1 is slower than hacktree.");
+        text.Append($"{results.Date:yyyy-MM-dd}, {machine.Processor}, {machine.Cores} cores, {Figures.Bytes(machine.MemoryBytes)}, ");
+        text.AppendLine($"{machine.Kernel}, {machine.System}; load before: {machine.LoadBefore}.  ");
+        text.Append($"Tree: `{tree.Path}`, {Figures.Count(tree.Directories)} directories, {Figures.Count(tree.OtherNames)} other names ");
+        text.Append($"({Figures.Count(tree.RegularFiles)} files), {Figures.Bytes(tree.Bytes)}; ");
+        text.AppendLine($"{Figures.Count(tree.ChangedFiles)} files changed where 1 % is said.  ");
+        text.Append($"Filesystem: {filesystem.Kind} ({filesystem.Mkfs}) of {filesystem.ImageSize} on a loop device, ");
+        text.AppendLine($"its image in `{filesystem.ImageDirectory}`.  ");
+        text.Append("Medians. Where a work writes, the time counts until a syncfs after the command is done. ");
+        text.AppendLine("\"x hacktree\" above 1 is slower than hacktree.");
         foreach (Work work in Work.All)
         {
             AppendWork(text, results, work);

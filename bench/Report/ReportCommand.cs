@@ -2,11 +2,11 @@ using System.CommandLine;
 
 namespace HackTree.Bench.Report;
 
-/// <summary>`report`: the Markdown of a results.json.</summary>
+/// <summary>`report`: prints a results.json as Markdown.</summary>
 internal sealed class ReportCommand : Command
 {
-    private readonly Argument<string> file = new("FILE") { Description = "The results.json of a compare." };
-    private readonly Option<string?> charts = new("--charts") { Description = "Draw the charts again, there.", HelpName = "DIR" };
+    private readonly Argument<string> file = new("FILE") { Description = "The results.json of a compare run." };
+    private readonly Option<string?> charts = new("--charts") { Description = "Draw the charts again, into this directory.", HelpName = "DIR" };
 
     internal ReportCommand()
         : base("report", "Print the Markdown tables of a results.json.")

@@ -1,24 +1,24 @@
 namespace HackTree.Bench.Report;
 
-/// <summary>One way to do a work, over all rounds. Times are medians.</summary>
+/// <summary>The results of one way to do a work, over all rounds. Times are medians.</summary>
 /// <param name="Work">The work's id.</param>
-/// <param name="Contestant">Who did it.</param>
-/// <param name="Label">How.</param>
-/// <param name="Rounds">How many samples there are.</param>
-/// <param name="Seconds">The command alone.</param>
-/// <param name="SyncSeconds">The syncfs after it.</param>
-/// <param name="Counted">What is compared: with the sync where the work writes, without where it only reads.</param>
-/// <param name="Lowest">The fastest round, counted alike.</param>
-/// <param name="Highest">The slowest.</param>
-/// <param name="CpuSeconds">User and system.</param>
+/// <param name="Contestant">The program.</param>
+/// <param name="Label">The way it did the work.</param>
+/// <param name="Rounds">The number of samples.</param>
+/// <param name="Seconds">The time of the command alone.</param>
+/// <param name="SyncSeconds">The time of the syncfs after it.</param>
+/// <param name="Counted">The time to compare: with the sync if the work writes, without it if the work only reads.</param>
+/// <param name="Lowest">The time to compare of the fastest round.</param>
+/// <param name="Highest">The time to compare of the slowest round.</param>
+/// <param name="CpuSeconds">User and system time.</param>
 /// <param name="PeakBytes">The largest peak of any round.</param>
-/// <param name="ToHackTree">How many times hacktree's time; above 1 is slower than hacktree. Null where hacktree has none.</param>
-/// <param name="ToFloor">How many times the floor's time. Null where there is no floor.</param>
+/// <param name="ToHackTree">The time divided by hacktree's; above 1 is slower than hacktree. Null if hacktree has none.</param>
+/// <param name="ToFloor">The time divided by the floor's. Null if there is no floor.</param>
 internal sealed record Row(
     string Work, string Contestant, string Label, int Rounds, double Seconds, double SyncSeconds, double Counted, double Lowest, double Highest,
     double CpuSeconds, long PeakBytes, double? ToHackTree, double? ToFloor);
 
-/// <summary>From samples to medians and ratios.</summary>
+/// <summary>Makes medians and ratios from samples.</summary>
 internal static class Summary
 {
     internal const string HackTree = "hacktree";
@@ -43,10 +43,14 @@ internal static class Summary
     /// <inheritdoc cref="Rows(Results, Work)"/>
     internal static IReadOnlyList<Row> Rows(IReadOnlyList<Sample> samples, Work work)
     {
-        Row[] rows = [.. samples.Where(sample => sample.Work == work.Id).GroupBy(sample => (sample.Contestant, sample.Label)).Select(group => Gather(work, [.. group]))];
+        IEnumerable<IGrouping<(string, string), Sample>> ways = samples
+            .Where(sample => sample.Work == work.Id)
+            .GroupBy(sample => (sample.Contestant, sample.Label));
+        Row[] rows = [.. ways.Select(way => Gather(work, [.. way]))];
         double? ours = rows.FirstOrDefault(row => row.Contestant == HackTree)?.Counted;
         double? floor = rows.FirstOrDefault(row => row.Contestant == Floor)?.Counted;
-        return [.. rows.Select(row => row with { ToHackTree = Ratio(row.Counted, ours), ToFloor = Ratio(row.Counted, floor) }).OrderBy(row => row.Counted)];
+        IEnumerable<Row> compared = rows.Select(row => row with { ToHackTree = Ratio(row.Counted, ours), ToFloor = Ratio(row.Counted, floor) });
+        return [.. compared.OrderBy(row => row.Counted)];
     }
 
     private static Row Gather(Work work, Sample[] samples)

@@ -2,10 +2,10 @@ using Spectre.Console;
 
 namespace HackTree.Bench.Report;
 
-/// <summary>The results as tables on the terminal.</summary>
+/// <summary>Prints the results as tables on the terminal.</summary>
 internal static class TerminalReport
 {
-    // A terminal that is narrower wraps the lines; cells cut short would say less.
+    // A narrower terminal wraps the lines, which is better than cutting cells short.
     private const int Width = 130;
 
     internal static void Print(Results results, IAnsiConsole console)
@@ -31,7 +31,8 @@ internal static class TerminalReport
         Table table = new Table().MinimalBorder().Title($"[bold]{Markup.Escape(work.Title)}[/]");
         foreach (string column in Columns.Headings(work))
         {
-            table.AddColumn(new TableColumn(Markup.Escape(column)) { Alignment = column.Length == 0 ? Justify.Left : Justify.Right, NoWrap = true });
+            Justify alignment = column.Length == 0 ? Justify.Left : Justify.Right;
+            table.AddColumn(new TableColumn(Markup.Escape(column)) { Alignment = alignment, NoWrap = true });
         }
 
         foreach (Row row in rows)

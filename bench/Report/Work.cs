@@ -1,10 +1,10 @@
 namespace HackTree.Bench.Report;
 
-/// <summary>A thing to do that several programs can do.</summary>
-/// <param name="Id">For --only, and the name of its chart.</param>
-/// <param name="Title">For people.</param>
-/// <param name="Writes">Whether the result is to last, so that the time to sync it counts.</param>
-/// <param name="Floor">What the floor does; empty where there is none.</param>
+/// <summary>A task that several programs can do.</summary>
+/// <param name="Id">The value for --only, and the name of the work's chart.</param>
+/// <param name="Title">The work's name for people.</param>
+/// <param name="Writes">Whether the result must be durable, so that the time to sync it counts.</param>
+/// <param name="Floor">What the floor does; empty if there is no floor.</param>
 internal sealed record Work(string Id, string Title, bool Writes, string Floor)
 {
     internal const string First = "first";

@@ -4,10 +4,12 @@ using ScottPlot.TickGenerators;
 
 namespace HackTree.Bench.Report;
 
-/// <summary>A chart for each work: horizontal bars, fastest on top, the floor as a line; as SVG and as PNG.</summary>
+/// <summary>Draws a chart for each work: horizontal bars, the fastest on top, and the floor as a line; as SVG and as PNG.</summary>
 internal static class WorkCharts
 {
-    /// <summary>From this spread on, the axis is logarithmic: the short bars could not be told apart.</summary>
+    /// <summary>
+    /// From this ratio of longest to shortest bar on, the axis is logarithmic. Otherwise the short bars would look the same.
+    /// </summary>
     private const double LogFrom = 20;
     private const int Width = 1100;
 
@@ -72,7 +74,9 @@ internal static class WorkCharts
             Size = 0.66,
             LineWidth = 0,
             FillColor = row.Contestant == Summary.HackTree ? Ours : Others,
-            Label = row.Contestant == Summary.HackTree || row.ToHackTree is null ? Figures.Seconds(row.Counted) : $"{Figures.Seconds(row.Counted)}   {Figures.Ratio(row.ToHackTree)}",
+            Label = row.Contestant == Summary.HackTree || row.ToHackTree is null
+                ? Figures.Seconds(row.Counted)
+                : $"{Figures.Seconds(row.Counted)}   {Figures.Ratio(row.ToHackTree)}",
         }).ToArray());
         bars.ValueLabelStyle.FontSize = 16;
         bars.ValueLabelStyle.ForeColor = Ink;
@@ -89,18 +93,24 @@ internal static class WorkCharts
         text.OffsetX = 6;
     }
 
-    private static string Caption(Results results, Work work, Scale scale) =>
-        $"{Path.GetFileName(results.Tree.Path.TrimEnd('/'))}: {Figures.Count(results.Tree.Directories + results.Tree.OtherNames)} names, {Figures.Bytes(results.Tree.Bytes)}; "
-        + $"{results.Filesystem.Kind}, {results.Machine.Cores} cores; median{(work.Writes ? ", synced" : "")}{(scale.IsLogarithmic ? "; logarithmic axis" : "")}; x = times hacktree's";
+    private static string Caption(Results results, Work work, Scale scale)
+    {
+        TreeFacts tree = results.Tree;
+        string names = $"{Figures.Count(tree.Directories + tree.OtherNames)} names, {Figures.Bytes(tree.Bytes)}";
+        string axis = $"median{(work.Writes ? ", synced" : "")}{(scale.IsLogarithmic ? "; logarithmic axis" : "")}; x = times hacktree's";
+        return $"{Path.GetFileName(tree.Path.TrimEnd('/'))}: {names}; {results.Filesystem.Kind}, {results.Machine.Cores} cores; {axis}";
+    }
 
-    /// <summary>Seconds to places on the axis, which begins at 0: ScottPlot puts the figure of a bar below zero on its other side.</summary>
+    /// <summary>
+    /// Maps seconds to places on the axis. The axis begins at 0, because ScottPlot puts the figure of a bar below zero on its other side.
+    /// </summary>
     private sealed class Scale(double lowest, double highest)
     {
         private readonly double start = Math.Log10(lowest) - 0.35;
 
         public bool IsLogarithmic { get; } = highest > LogFrom * lowest;
 
-        // Room for the figures behind the longest bar.
+        // The figures behind the longest bar need space.
         public double End => 1.3 * At(highest);
 
         public double At(double seconds) => IsLogarithmic ? Math.Log10(seconds) - start : seconds;
@@ -131,7 +141,7 @@ internal static class WorkCharts
             return ticks;
         }
 
-        /// <summary>1, 2 or 5 times a power of ten, about as large as asked for.</summary>
+        /// <summary>The step between ticks: 1, 2 or 5 times a power of ten, near the wanted step.</summary>
         private static double Step(double about)
         {
             double power = Math.Pow(10, Math.Floor(Math.Log10(about)));

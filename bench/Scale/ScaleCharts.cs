@@ -5,15 +5,21 @@ using ScottPlot.TickGenerators;
 
 namespace HackTree.Bench.Scale;
 
-/// <summary>Time and memory against the number of files, both axes logarithmic: what grows in proportion has the slope of the dotted line.</summary>
+/// <summary>
+/// Draws time and memory against the number of files. Both axes are logarithmic: what grows in proportion has the slope of the dotted line.
+/// </summary>
 internal static class ScaleCharts
 {
     private const double MemoryLimit = 150_000_000;
     private const int Width = 1100;
     private const int Height = 700;
 
-    private static readonly Color[] Colors =
-        [.. ((string[])["#d9480f", "#1971c2", "#2f9e44", "#9c36b5", "#e8590c", "#0c8599", "#f08c00", "#495057", "#e64980", "#74b816"]).Select(hex => new Color(hex))];
+    private static readonly string[] ColorCodes =
+    [
+        "#d9480f", "#1971c2", "#2f9e44", "#9c36b5", "#e8590c", "#0c8599", "#f08c00", "#495057", "#e64980", "#74b816",
+    ];
+
+    private static readonly Color[] Colors = [.. ColorCodes.Select(hex => new Color(hex))];
 
     internal static void Draw(ScaleResults results, string folder)
     {
@@ -41,17 +47,21 @@ internal static class ScaleCharts
             if (points.Length > 0)
             {
                 Scatter line = plot.Add.Scatter(
-                    points.Select(point => Math.Log10(point.Files)).ToArray(), points.Select(point => Math.Log10(value(point.Find(work.Id)!))).ToArray(), Colors[number % Colors.Length]);
+                    points.Select(point => Math.Log10(point.Files)).ToArray(),
+                    points.Select(point => Math.Log10(value(point.Find(work.Id)!))).ToArray(),
+                    Colors[number % Colors.Length]);
                 line.LineWidth = 2.5f;
                 line.MarkerSize = 9;
-                line.LegendText = points[^1].Find(work.Id)!.Label + (work.Id == Work.RecommitRoot ? " (of a checkout)" : work.Id == Work.Recommit ? " (again)" : "");
+                string way = work.Id == Work.RecommitRoot ? " (of a checkout)" : work.Id == Work.Recommit ? " (again)" : "";
+                line.LegendText = points[^1].Find(work.Id)!.Label + way;
             }
         }
 
         plot.Axes.Bottom.TickGenerator = Ticks(3, 8, files => Figures.Count((long)Math.Round(files)));
         plot.Axes.Bottom.TickLabelStyle.FontSize = 14;
         plot.Axes.Left.TickLabelStyle.FontSize = 14;
-        plot.Axes.Bottom.Label.Text = $"files; {results.Filesystem.Kind}, {results.Machine.Cores} cores; {(results.IsCold ? "page cache dropped before each; " : "")}both axes logarithmic";
+        string cold = results.IsCold ? "page cache dropped before each; " : "";
+        plot.Axes.Bottom.Label.Text = $"files; {results.Filesystem.Kind}, {results.Machine.Cores} cores; {cold}both axes logarithmic";
         plot.Axes.Bottom.Label.FontSize = 13;
         plot.Axes.Bottom.Label.Bold = false;
         plot.Axes.AutoScale();
@@ -60,7 +70,7 @@ internal static class ScaleCharts
         return plot;
     }
 
-    /// <summary>A line of slope 1 below all others, to hold them against.</summary>
+    /// <summary>Draws a line of slope 1 below all others, for comparison.</summary>
     private static void AddProportion(Plot plot, ScaleResults results)
     {
         double from = Math.Log10(results.Points.Min(point => point.Files)), to = Math.Log10(results.Points.Max(point => point.Files));

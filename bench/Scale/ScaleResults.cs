@@ -2,7 +2,7 @@ using HackTree.Bench.Report;
 
 namespace HackTree.Bench.Scale;
 
-/// <summary>What `scale` found: scale.json.</summary>
+/// <summary>The results of `scale`, in scale.json.</summary>
 internal sealed record ScaleResults
 {
     public required DateTimeOffset Date { get; init; }
@@ -15,12 +15,12 @@ internal sealed record ScaleResults
 
     public required IReadOnlyList<ScalePoint> Points { get; init; }
 
-    /// <summary>What failed or was left out.</summary>
+    /// <summary>Works that failed, with the reasons.</summary>
     public required IReadOnlyList<string> Skipped { get; init; }
 
     /// <summary>
-    /// By which power of the number of files a work grows between the smallest and the largest tree: 1 is in proportion.
-    /// Null where there are not two trees to tell from.
+    /// The power of the number of files by which a work grows between the smallest and the largest tree; 1 means in proportion. Null if there
+    /// are fewer than two trees.
     /// </summary>
     internal double? Exponent(string work)
     {
@@ -31,7 +31,7 @@ internal sealed record ScaleResults
     }
 }
 
-/// <summary>One tree, and what each verb took with it.</summary>
+/// <summary>One tree, and the results of each command on it.</summary>
 internal sealed record ScalePoint(long Files, long Directories, long Bytes, IReadOnlyList<Row> Rows)
 {
     internal Row? Find(string work) => Rows.FirstOrDefault(row => row.Work == work);

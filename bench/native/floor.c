@@ -1,14 +1,16 @@
-/* What the filesystem and the processor ask for at the least: the bare calls of each work, on as many threads, and nothing else.
+/* The floor of each work: the least that the filesystem and the processor need. It makes the bare calls, on as many threads, and nothing else.
  *
- *   floor commit TREE PLACE THREADS           reads and hashes every file as below; of each content and metadata makes one inode in PLACE and gives it a name; prints seconds
- *   floor checkout TREE PLACE THREADS         directories, links and nodes of TREE as PLACE/root, with their times and owners; prints seconds
- *   floor advance TREE CHANGED PLACE THREADS  PLACE/root becomes PLACE/next, with the files that differ in CHANGED; prints seconds
+ *   floor commit TREE PLACE THREADS           reads and hashes every file as below; makes one inode in PLACE for each content and
+ *                                             metadata, and gives it a name; prints seconds
+ *   floor checkout TREE PLACE THREADS         makes directories, links and nodes of TREE as PLACE/root, with their times and owners;
+ *                                             prints seconds
+ *   floor advance TREE CHANGED PLACE THREADS  turns PLACE/root into PLACE/next, with the files that differ in CHANGED; prints seconds
  *   floor hash TREE THREADS                   reads every file and takes SHA-256 of each 4 KiB; prints seconds
  *   floor change TREE STEP                    rewrites every STEP-th regular file of TREE, always alike; prints how many
  *   floor count TREE                          prints: directories, other names, regular files, symbolic links, bytes
  *
- * Objects lie in PLACE/floor-objects/xx/, one for each distinct content and metadata, under a name as long as a store's. Those that
- * checkout and advance miss they make before the clock starts, empty: linkat(2) never looks at content. */
+ * Objects lie in PLACE/floor-objects/xx/, one for each distinct content and metadata, with names as long as a store's. If checkout and
+ * advance miss objects, they make empty ones before the clock starts, because linkat(2) never looks at content. */
 #include "tree.h"
 
 enum { BLOCK = 4096, CHUNK = 1 << 20 };
@@ -23,7 +25,7 @@ struct hashing {
     atomic_size_t next;
 };
 
-/* A file of many segments is the work of many threads. */
+/* Many threads share the segments of a large file. */
 enum { SEGMENT = 8 << 20 };
 
 struct segment { struct entry *file; off_t offset; };
@@ -152,7 +154,7 @@ static void sync_place(const char *place)
 
 /* ---- commit ---- */
 
-/* What has no object is another file's equal: it is only read. */
+/* A file without an object of its own equals another file, so it is only read. */
 static void *store_files(void *argument)
 {
     struct hashing *job = argument;
@@ -230,7 +232,7 @@ static struct {
     gid_t gid;
 } work = { .lock = PTHREAD_MUTEX_INITIALIZER, .more = PTHREAD_COND_INITIALIZER };
 
-/* What making a name cannot give it. */
+/* Sets the metadata that making a name does not set. */
 static void set_metadata(int dir, struct entry *entry)
 {
     const struct timespec times[2] = { { .tv_nsec = UTIME_OMIT }, { .tv_sec = entry->st.st_mtim.tv_sec } };
@@ -242,7 +244,7 @@ static void set_metadata(int dir, struct entry *entry)
         err(1, "%s", entry->path);
 }
 
-/* A directory's time is set when all in it is made. */
+/* Sets a directory's time after everything in it is made. */
 static void release(struct dir *dir)
 {
     for (; dir && atomic_fetch_sub(&dir->users, 1) == 1; dir = dir->parent) {
@@ -258,7 +260,7 @@ static void link_object(struct entry *file, int dir, const char *name)
         return;
     if (errno != EMLINK)
         err(1, "linkat %s", file->path);
-    /* ext4 takes 65000 names for an inode: whoever links must make a new one. */
+    /* ext4 allows 65000 names for an inode; then a new inode is needed. */
     int fd = openat(dir, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0444);
     if (fd < 0)
         err(1, "%s", file->path);
@@ -393,7 +395,7 @@ static void rewrite(int top, struct entry *file)
         err(1, "%s", file->path);
     close(fd);
     free(content);
-    /* As a package manager leaves it: the directory has a new time too, here always the same one. */
+    /* A package manager changes the directory's time too. Here it is always the same new time. */
     if (slash)
         *slash = 0;
     if (utimensat(top, slash ? file->path : ".", times, 0))

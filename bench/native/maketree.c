@@ -1,7 +1,7 @@
 /* maketree SIZES COUNT PLACE
  *
- * Makes a tree of COUNT files at PLACE: their sizes are taken from the file SIZES (one a line, sorted) evenly by rank, their
- * content differs from file to file and is the same in every run, 14 files lie in a directory and 8 directories too. */
+ * Makes a tree of COUNT files at PLACE. The sizes come from the file SIZES (one a line, sorted), evenly by rank. The content differs
+ * from file to file and is the same in every run. A directory holds 14 files and 8 directories. */
 #define _GNU_SOURCE
 #include <err.h>
 #include <fcntl.h>

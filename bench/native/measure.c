@@ -2,9 +2,9 @@
  *
  * Runs one command and writes one line to RESULT: seconds of the command, seconds of a syncfs of FILESYSTEM right after it,
  * user CPU seconds, system CPU seconds, peak memory in KiB of the largest process, exit status.
- * Whatever was dirty before is written out before the clock starts.
+ * Earlier writes are synced before the clock starts.
  *
- * A small C program, because a process inherits the peak memory of the one it was forked from: from .NET all would be large. */
+ * This is a small C program because a process inherits the peak memory of its parent, and a .NET parent's would be large. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
