@@ -3,7 +3,7 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Bench;
 
-/// <summary>The floor is one only if it makes all that a checkout makes: bench/native/floor.c on a small tree.</summary>
+/// <summary>The floor must make all that a checkout makes. Runs bench/native/floor.c on a small tree.</summary>
 public sealed class FloorTests : IDisposable
 {
     private const string MakeTree = """
@@ -38,7 +38,7 @@ public sealed class FloorTests : IDisposable
         Assert.Equal(Shell("cd tree; find . -printf '%P %y %l\n' | sort"), Shell("cd place/root; find . -printf '%P %y %l\n' | sort"));
         Assert.Equal("", Shell("find place/root -type f -links 1"));
 
-        // 32 files: two of them are one object, and each object has a name as long as a store's.
+        // There are 32 files, and two of them are one object. Each object has a name as long as a store's.
         Assert.Equal("31\n", Shell("find place/floor-objects -type f | wc -l"));
         Assert.Equal("", Shell("find place/floor-objects -type f ! -name '" + new string('?', 62) + ".*'"));
     }

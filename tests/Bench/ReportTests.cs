@@ -7,7 +7,7 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Bench;
 
-/// <summary>results.json, the Markdown made from it, the charts.</summary>
+/// <summary>results.json, its Markdown and its charts.</summary>
 public sealed class ReportTests
 {
     private static readonly Results Some = new()

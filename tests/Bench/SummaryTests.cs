@@ -2,7 +2,7 @@ using HackTree.Bench.Report;
 
 namespace HackTree.Tests.Bench;
 
-/// <summary>From samples to medians and ratios.</summary>
+/// <summary>Medians and ratios of samples.</summary>
 public sealed class SummaryTests
 {
     [Theory]

@@ -4,8 +4,8 @@ using HackTree.Tests.Support;
 namespace HackTree.Tests.Boot;
 
 /// <summary>
-/// A disk as somebody has it who installed Debian and hacktree on it: an ext4 filesystem with the system in it, a store, and
-/// roots checked out from a commit of the system. Made once for all boots, which come one after the other.
+/// The disk of a user who installed Debian and hacktree: an ext4 filesystem with the system, a store, and roots checked out from a commit of
+/// the system. It is made once for all boots, which run one after the other.
 /// </summary>
 public sealed class BootDisk : IDisposable
 {
@@ -25,13 +25,13 @@ public sealed class BootDisk : IDisposable
 
     private readonly Lazy<LoopFilesystem> filesystem = new(Make);
 
-    /// <summary>Where the filesystem is mounted while no machine runs.</summary>
+    /// <summary>The mount point of the filesystem while no machine runs.</summary>
     private LoopFilesystem Disk => filesystem.Value;
 
-    /// <summary>Runs hacktree on the disk's store, from outside.</summary>
+    /// <summary>Runs hacktree on the disk's store, from outside the machine.</summary>
     internal void Ok(params IEnumerable<string> arguments) => Change(at => Hacktree.Run(["--store", at("objects"), .. arguments.Select(word => word.StartsWith('/') ? at(word[1..]) : word)]).Succeeded());
 
-    /// <summary>Changes what is on the disk, which is mounted meanwhile.</summary>
+    /// <summary>Mounts the disk for a moment to change it.</summary>
     internal void Change(Action<Func<string, string>> change)
     {
         Disk.Mount();
@@ -46,10 +46,10 @@ public sealed class BootDisk : IDisposable
     }
 
     /// <summary>Boots with a kernel command line, runs a script in the guest, and switches it off.</summary>
-    /// <param name="name">What the log is called.</param>
+    /// <param name="name">The name of the log.</param>
     /// <param name="initrd">The initrd's path.</param>
-    /// <param name="commandLine">More for the kernel, such as subroot=r0.</param>
-    /// <param name="script">Shell commands that tell facts with <c>say</c>; state and failed units are told before.</param>
+    /// <param name="commandLine">Further options for the kernel, such as subroot=r0.</param>
+    /// <param name="script">Shell commands that report facts with <c>say</c>. State and failed units are reported before.</param>
     internal BootResult Boot(string name, string initrd, string commandLine, string script)
     {
         Qemu.Require();
@@ -82,7 +82,7 @@ public sealed class BootDisk : IDisposable
             Directory.CreateDirectory(disk.At("etc/systemd/system/multi-user.target.wants"));
             File.CreateSymbolicLink(disk.At("etc/systemd/system/multi-user.target.wants/check.service"), "../check.service");
 
-            // As an installer writes it; with subroot= it must do no harm.
+            // An installer writes this line. With subroot= it must do no harm.
             File.WriteAllText(disk.At("etc/fstab"), "/dev/vda / ext4 rw,errors=remount-ro 0 1\n");
             string store = disk.At("objects");
             Hacktree.Run("init", "--store", store).Succeeded();
@@ -98,7 +98,7 @@ public sealed class BootDisk : IDisposable
     }
 }
 
-/// <summary>Boots are slow and take every core: one after the other.</summary>
+/// <summary>Boots are slow and use every core, so they run one after the other.</summary>
 [CollectionDefinition(Name)]
 public sealed class BootCollection : ICollectionFixture<BootDisk>
 {

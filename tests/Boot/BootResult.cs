@@ -2,15 +2,17 @@ using System.Text.RegularExpressions;
 
 namespace HackTree.Tests.Boot;
 
-/// <summary>What a machine said while it was up.</summary>
-/// <param name="logPath">Its console, which stays for people to read.</param>
-/// <param name="checks">What the check script wrote.</param>
+/// <summary>The messages of a machine while it was up.</summary>
+/// <param name="logPath">The log of its console, which stays for people to read.</param>
+/// <param name="checks">The text that the check script wrote.</param>
 internal sealed partial class BootResult(string logPath, string checks)
 {
     /// <summary>The console, without colours.</summary>
     public string Log { get; } = Escape().Replace(File.Exists(logPath) ? File.ReadAllText(logPath) : "", "");
 
-    /// <summary>A fact that the check script told; fails, with the first wrong line, where it did not come so far.</summary>
+    /// <summary>
+    /// A fact that the check script reported. Fails, with the first wrong line of the console, if the script did not come that far.
+    /// </summary>
     public string this[string name]
     {
         get
@@ -22,11 +24,11 @@ internal sealed partial class BootResult(string logPath, string checks)
         }
     }
 
-    /// <summary>The first line of the console that looks wrong, and where the rest is.</summary>
+    /// <summary>The first line of the console that looks wrong, and the path of the log.</summary>
     public string WhatWentWrong =>
         $"first wrong line: {Log.Split('\n').FirstOrDefault(line => Wrong().IsMatch(line))?.Trim() ?? "none"}; last line: {Log.TrimEnd().Split('\n')[^1].Trim()}; console in {logPath}";
 
-    /// <summary>The boot was a good one: the system came up whole, and nothing in it failed.</summary>
+    /// <summary>Fails unless the system came up completely and without failed units.</summary>
     public void RequireRunning()
     {
         Assert.True(this["state"] == "running", $"the system is {this["state"]}, failed: {this["failed"]}; {WhatWentWrong}");

@@ -4,12 +4,14 @@ using HackTree.Tests.Tidy;
 
 namespace HackTree.Tests.Boot;
 
-/// <summary>The Debian tree with kernel, systemd, initramfs-tools and dracut that boots are made of; made once, and not to be written to.</summary>
+/// <summary>
+/// The Debian tree with kernel, systemd, initramfs-tools and dracut that boots are made from. It is made once; tests must not write to it.
+/// </summary>
 internal static class BootRoot
 {
     private static readonly Lazy<ToolResult> Made = new(() => Tools.Run(System.IO.Path.Combine(Repository.Root, ".setup", "boot-root")));
 
-    /// <summary>Where it is; skips the test, saying why, where there can be none; in CI that is a failure.</summary>
+    /// <summary>The path of the tree. Skips the test, saying why, if the tree cannot be made; in CI that is a failure.</summary>
     public static string Path
     {
         get
@@ -20,9 +22,9 @@ internal static class BootRoot
         }
     }
 
-    /// <summary>Its kernel.</summary>
+    /// <summary>The path of its kernel.</summary>
     public static string Kernel => Directory.GetFiles(System.IO.Path.Combine(Path, "boot"), "vmlinuz-*").Single();
 
-    /// <summary>The initrd that its initramfs-tools made.</summary>
+    /// <summary>The path of the initrd that its initramfs-tools made.</summary>
     public static string Initrd => Directory.GetFiles(System.IO.Path.Combine(Path, "boot"), "initrd.img-*").Single();
 }

@@ -3,8 +3,8 @@ using HackTree.Tests.Support;
 namespace HackTree.Tests.Boot;
 
 /// <summary>
-/// Real boots of roots, with the script that a stock initrd gets by `hacktree initrd patch`. Each takes most of a minute, so
-/// each looks at several things.
+/// Boots of roots, with the script that `hacktree initrd patch` adds to a stock initrd. Each boot takes most of a minute, so each test checks
+/// several things.
 /// </summary>
 [Collection(BootCollection.Name)]
 public sealed class BootTests(BootDisk disk) : IDisposable
@@ -86,7 +86,7 @@ public sealed class BootTests(BootDisk disk) : IDisposable
         RequireReadOnlyRoot(boot, "plain");
         Assert.Contains("subroot=r7 cannot be booted: there is no /r7; booting plain instead", boot.Log, StringComparison.Ordinal);
 
-        // A plain checkout shares the files of its /etc, too.
+        // A plain checkout shares the files of /etc too.
         Assert.Equal("no", boot["/etc/written"]);
         Assert.Contains("/etc is read-only", boot["said"], StringComparison.Ordinal);
         disk.Ok("roots", "rm", "/plain");
@@ -174,7 +174,7 @@ public sealed class BootTests(BootDisk disk) : IDisposable
         return directory.At("recompressed");
     }
 
-    /// <summary>An archive that is not compressed in front, as microcode is brought along; the kernel takes any name.</summary>
+    /// <summary>An uncompressed archive at the start of the initrd, like one with microcode. The kernel accepts any name in it.</summary>
     private string WithMicrocode(string initrd)
     {
         string folder = "kernel/x86/microcode";

@@ -7,7 +7,7 @@ namespace HackTree.Tests.Boot;
 [Collection(BootCollection.Name)]
 public sealed class ClassicBootTests(BootDisk disk)
 {
-    /// <summary>A root's fstab as README tells it: the classic chain mounts nothing but the root itself.</summary>
+    /// <summary>The fstab that README gives for a root: the classic chain mounts only the root itself.</summary>
     private const string Fstab =
         """
         /dev/vda      /sysroot ext4 defaults 0 0

@@ -3,7 +3,7 @@ using HackTree.Tests.Tidy;
 
 namespace HackTree.Tests.Boot;
 
-/// <summary>What boot/patches/build.sh makes of Debian's sources; made anew only where the patches changed.</summary>
+/// <summary>The result of boot/patches/build.sh on Debian's sources. It is built again only if the patches changed.</summary>
 internal static class ClassicBuild
 {
     /// <summary>The script itself.</summary>
@@ -19,7 +19,7 @@ internal static class ClassicBuild
     /// <summary>The patched switch_root.</summary>
     public static string SwitchRoot => At("switch_root");
 
-    /// <summary>The path of a file that it made; skips the test, saying why, where the sources cannot be had.</summary>
+    /// <summary>The path of a file that the script made. Skips the test, saying why, if the sources cannot be fetched.</summary>
     public static string At(string name)
     {
         Tools.Require("apt-get", "dpkg-source", "patch", "make", "gcc");

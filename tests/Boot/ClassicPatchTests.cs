@@ -2,7 +2,7 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Boot;
 
-/// <summary>The patches of the classic chain, on Debian's own sources. That the result boots is seen in <see cref="ClassicBootTests"/>.</summary>
+/// <summary>Applies the patches of the classic chain to Debian's own sources. <see cref="ClassicBootTests"/> boots the result.</summary>
 public sealed class ClassicPatchTests
 {
     [Fact]

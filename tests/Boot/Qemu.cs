@@ -23,7 +23,7 @@ internal static class Qemu
     // Of the kernel's own start: it says a line each second or so, and takes some 10 s of a busy machine to unpack an initrd.
     private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(90);
 
-    /// <summary>Skips the test, saying why, where there is no emulator.</summary>
+    /// <summary>Skips the test, saying why, if there is no emulator.</summary>
     public static void Require() => Tools.Require("qemu-system-x86_64");
 
     /// <summary>
@@ -32,7 +32,7 @@ internal static class Qemu
     /// a machine that stops so, before it ran any program and wrote anything, is started again once, and the test's report warns of it.
     /// </summary>
     /// <param name="name">What its log is called, below out/boot-logs.</param>
-    /// <param name="arguments">Drives, and a kernel where none is loaded from a drive.</param>
+    /// <param name="arguments">Drives, and a kernel unless a drive has one.</param>
     public static BootResult Run(string name, params IEnumerable<string> arguments)
     {
         Require();

@@ -4,7 +4,7 @@ using HackTree.Tests.Tidy;
 
 namespace HackTree.Tests.Boot;
 
-/// <summary>Functions of the boot script in this machine's sh, for what no boot of these tests comes to.</summary>
+/// <summary>Runs functions of the boot script in this machine's sh, for cases that no boot of these tests reaches.</summary>
 public sealed class SubrootScriptTests : IDisposable
 {
     private readonly TempDirectory directory = new();

@@ -9,7 +9,7 @@ using HackTree.Tests.Tidy;
 
 namespace HackTree.Tests.Checkout;
 
-/// <summary>A whole Debian root goes in and comes out; ostree, where it can take it, makes the same of it.</summary>
+/// <summary>A whole Debian root is committed and checked out again. ostree, as far as it can, makes the same of it.</summary>
 [Trait("speed", "slow")]
 public sealed class DebianTests
 {
@@ -52,7 +52,7 @@ public sealed class DebianTests
         Tools.Require("ostree");
         using var place = new StorePlace();
 
-        // It takes no devices, and keeps no times.
+        // ostree refuses devices and keeps no times.
         Directory.CreateSymbolicLink(place.At("source"), Root.Value);
         Digest commit = place.Commit("source", new ImportOptions { Excludes = [new PathGlob("/dev/*")] });
         place.Checkout(commit, "ours");
@@ -64,7 +64,7 @@ public sealed class DebianTests
         Tools.Run("ostree", repository, "checkout", "-H", "debian", theirs).Succeeded();
         Comparison.Same(place.At("ours"), theirs, "--without", "mtime");
 
-        // And we of what it made.
+        // Then HackTree commits the tree that ostree made.
         Digest again = place.Commit("theirs");
         place.Checkout(again, "again");
         Comparison.Same(theirs, place.At("again"));

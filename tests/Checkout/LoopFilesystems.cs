@@ -3,8 +3,8 @@ using HackTree.Tests.Support;
 namespace HackTree.Tests.Checkout;
 
 /// <summary>
-/// One filesystem of each kind for all tests that need them, made when first asked for. Loop devices are few, so these
-/// tests form one collection and run one after another.
+/// One filesystem of each kind for all tests that need one, made at the first use. Loop devices are few, so these tests form one collection
+/// and run one after another.
 /// </summary>
 public sealed class LoopFilesystems : IDisposable
 {
@@ -12,7 +12,7 @@ public sealed class LoopFilesystems : IDisposable
 
     private readonly Dictionary<string, LoopFilesystem> mounted = [];
 
-    /// <summary>The root of the filesystem of that kind; skips the test where there can be none.</summary>
+    /// <summary>The top of the filesystem of that kind. Skips the test if it cannot be made.</summary>
     public string this[string kind]
     {
         get
@@ -21,7 +21,7 @@ public sealed class LoopFilesystems : IDisposable
             {
                 mounted.Add(kind, filesystem = kind switch
                 {
-                    // Enough inodes for trees of 200,000 files, and 256 bytes each, as on any root, for times after 2038.
+                    // Enough inodes for trees of 200,000 files. 256 bytes for each, as on any root, for times after 2038.
                     "ext4" => new LoopFilesystem(kind, Megabytes, "-N", "1000000", "-I", "256", "-m", "0"),
                     "xfs" => new LoopFilesystem(kind, Megabytes, "-m", "reflink=1"),
                     _ => new LoopFilesystem(kind, Megabytes),

@@ -10,7 +10,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Tests.Checkout;
 
-/// <summary>Numbers that filesystems and programs stumble over. To leave them out: -trait- speed=slow.</summary>
+/// <summary>Numbers at which filesystems and programs fail. To leave these tests out: -trait- speed=slow.</summary>
 [Collection(LoopTests.Name)]
 [Trait("speed", "slow")]
 public sealed class ManyFilesTests(LoopFilesystems filesystems)
@@ -35,7 +35,7 @@ public sealed class ManyFilesTests(LoopFilesystems filesystems)
             Assert.Equal(stored, Assert.Single(Directory.GetFiles(place.At("objects/files"), "*", SearchOption.AllDirectories)));
         }
 
-        // Four roots need 280,000 names, no inode more of them than it must.
+        // Four roots need 280,000 names, but no more inodes than one.
         Dictionary<ulong, uint> inodes = [];
         for (int i = 0; i < roots; i++)
         {

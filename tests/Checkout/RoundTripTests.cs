@@ -6,7 +6,7 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Checkout;
 
-/// <summary>What goes in comes out: the awkward tree on every filesystem, by every method, as compare.py sees it.</summary>
+/// <summary>The awkward tree is the same after commit and checkout, on every filesystem and by every method, by compare.py.</summary>
 [Collection(LoopTests.Name)]
 public sealed class RoundTripTests(LoopFilesystems filesystems)
 {

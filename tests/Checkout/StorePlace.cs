@@ -6,7 +6,9 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Checkout;
 
-/// <summary>A directory with a store in it, beside which trees are made and checked out. An ordinary user's store where one runs the tests.</summary>
+/// <summary>
+/// A directory with a store, beside which trees are made and checked out. It is a user's store if an ordinary user runs the tests.
+/// </summary>
 internal sealed class StorePlace : IDisposable
 {
     public const string Subject = "a golden tree";
@@ -15,8 +17,8 @@ internal sealed class StorePlace : IDisposable
     private readonly TempDirectory? temporary;
     private readonly string path;
 
-    /// <param name="parent">A directory on the filesystem to use; none for a temporary one.</param>
-    /// <param name="format">The store's policies; none for those that suit this process.</param>
+    /// <param name="parent">A directory on the filesystem to use; null for a temporary one.</param>
+    /// <param name="format">The store's policies; null for those that suit this process.</param>
     public StorePlace(string? parent = null, StoreFormat? format = null)
     {
         temporary = parent is null ? new TempDirectory() : null;
@@ -29,7 +31,7 @@ internal sealed class StorePlace : IDisposable
 
     public string At(string name) => Path.Combine(path, name);
 
-    /// <summary>Reads a tree into the store; its trees stay in a pack that has no name.</summary>
+    /// <summary>Reads a tree into the store. Its trees stay in a pack without a name.</summary>
     public ImportResult Import(string name, ImportOptions? options = null)
     {
         using PackWriter pack = Store.Packs.NewPack();
@@ -38,7 +40,7 @@ internal sealed class StorePlace : IDisposable
         return result;
     }
 
-    /// <summary>What a tree is, without storing it.</summary>
+    /// <summary>Reads a tree without storing it.</summary>
     public ImportResult Describe(string name) => Import(name, new ImportOptions { StoreContent = false });
 
     public Digest Commit(string name, ImportOptions? options = null) => Commit(name, out _, options);
@@ -68,7 +70,7 @@ internal sealed class StorePlace : IDisposable
         return At(name);
     }
 
-    /// <summary>Fails with what fsck finds.</summary>
+    /// <summary>Fails if fsck finds something.</summary>
     public void RequireSound()
     {
         var problems = new List<Problem>();
@@ -76,7 +78,7 @@ internal sealed class StorePlace : IDisposable
         Assert.Empty(problems);
     }
 
-    /// <summary>Fails where a checkout is another tree than its commit, as the importer reads it.</summary>
+    /// <summary>Fails if a checkout, read by the importer, is another tree than its commit.</summary>
     public void RequireSame(ImportResult tree, string name)
     {
         ImportResult again = Describe(name);

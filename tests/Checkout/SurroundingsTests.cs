@@ -7,10 +7,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Tests.Checkout;
 
-/// <summary>Nothing of what is around a tree, or of where links in it point, gets in or out.</summary>
+/// <summary>A tree's surroundings, and the places that its links point to, neither change nor are changed.</summary>
 public sealed class SurroundingsTests
 {
-    // Made so that whatever is handed down shows: everything for user 1.
+    // In this directory everything that is inherited is visible: everything belongs to user 1.
     private static readonly byte[] Handed = AwkwardTree.AccessList(
         (1, 7, uint.MaxValue), (2, 7, 1), (4, 7, uint.MaxValue), (0x10, 7, uint.MaxValue), (0x20, 7, uint.MaxValue));
 
@@ -139,7 +139,7 @@ public sealed class SurroundingsTests
         Assert.False(place.Store.Packs.ReadTree(imported.Tree).Find("objects"u8).Exists);
     }
 
-    /// <summary>Makes a directory whose set-gid bit and default ACL go to whatever is made in it.</summary>
+    /// <summary>Makes a directory whose set-gid bit and default ACL are inherited by everything made in it.</summary>
     private static void RequireHandingDown(StorePlace place)
     {
         Directory.CreateDirectory(place.At("parent"));

@@ -2,7 +2,7 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Cli;
 
-/// <summary>`hacktree bench`: what it prints, and that it leaves nothing behind however it ends.</summary>
+/// <summary>`hacktree bench`: its output, and that it leaves nothing behind however it ends.</summary>
 public sealed class BenchTests : IDisposable
 {
     private readonly CliWorld world = new(hasStore: false);

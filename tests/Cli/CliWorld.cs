@@ -5,8 +5,8 @@ using HackTree.Tests.Tidy;
 namespace HackTree.Tests.Cli;
 
 /// <summary>
-/// A directory with a small tree, and a store beside it that suits whoever runs the tests. Runs the built program there,
-/// as a shell would.
+/// A directory with a small tree and a store beside it. The store suits the user who runs the tests. Runs the built program there, as a shell
+/// would.
 /// </summary>
 internal sealed class CliWorld : IDisposable
 {
@@ -36,23 +36,23 @@ internal sealed class CliWorld : IDisposable
         }
     }
 
-    /// <summary>Makes a store without a word, whoever runs it.</summary>
+    /// <summary>Makes a store that suits the user who runs the tests.</summary>
     public static IReadOnlyList<string> Init => Sys.IsRoot ? ["init"] : ["init", "--user"];
 
     public string Path => directory.Path;
 
     public string At(string name) => directory.At(name);
 
-    /// <summary>Runs the program in the world's directory, in an environment without settings of ours.</summary>
+    /// <summary>Runs the program in the world's directory, in an environment without HackTree's variables.</summary>
     public ToolResult Run(params IEnumerable<string> arguments) => Tools.Run("env", [.. Environment, Repository.Program, .. arguments]);
 
-    /// <summary>Runs it with variables: "NAME=VALUE".</summary>
+    /// <summary>Runs the program with variables: "NAME=VALUE".</summary>
     public ToolResult RunWith(string variable, params IEnumerable<string> arguments) => Tools.Run("env", [.. Environment, variable, Repository.Program, .. arguments]);
 
-    /// <summary>Runs a bash script in the world's directory; $H is the program.</summary>
+    /// <summary>Runs a bash script in the world's directory. $H is the program.</summary>
     public ToolResult Shell(string script) => Tools.Run("env", [.. Environment, $"H={Repository.Program}", "bash", "-c", script]);
 
-    /// <summary>Commits the tree and answers the commit.</summary>
+    /// <summary>Commits the tree and returns the commit.</summary>
     public string Commit(string refName = "debian/test", params string[] more)
     {
         string output = Run(["commit", "-b", refName, .. more, "tree"]).Succeeded();
@@ -60,10 +60,10 @@ internal sealed class CliWorld : IDisposable
         return output.TrimEnd();
     }
 
-    /// <summary>All there is, with inodes: what a command that failed may not have changed.</summary>
+    /// <summary>All files with inode numbers, which a failed command must not have changed.</summary>
     public string Listing() => Shell("find . -printf '%P %y %m %s %i %n\\n' | sort").Succeeded();
 
-    /// <summary>Runs what must be refused: with that exit code, one sentence that has the words, and nothing changed.</summary>
+    /// <summary>Runs a command that must be refused: with that exit code, one sentence that has the words, and no change.</summary>
     public void Refuses(int code, string words, IEnumerable<string> arguments)
     {
         string before = Listing();
@@ -74,7 +74,7 @@ internal sealed class CliWorld : IDisposable
         Assert.Equal(before, Listing());
     }
 
-    /// <summary>Whether a program of ours said one line on standard error.</summary>
+    /// <summary>Whether the program wrote exactly one line to standard error.</summary>
     public static bool IsOneSentence(ToolResult result) =>
         result.Error.StartsWith("hacktree: ", StringComparison.Ordinal) && result.Error.IndexOf('\n', StringComparison.Ordinal) == result.Error.Length - 1;
 

@@ -2,7 +2,7 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Cli;
 
-/// <summary>Completion as bash asks for it: the script is read, then the function is called as readline would.</summary>
+/// <summary>Completion in bash: the script is sourced, then its function is called as readline would call it.</summary>
 public sealed class CompletionTests : IDisposable
 {
     private readonly CliWorld world = new();

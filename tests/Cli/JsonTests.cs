@@ -4,7 +4,7 @@ using HackTree.Tests.Tidy;
 
 namespace HackTree.Tests.Cli;
 
-/// <summary>`--json` says what the text says, in fields that cli/JSON.md lists.</summary>
+/// <summary>`--json` gives the same facts as the text, in fields that cli/JSON.md lists.</summary>
 public sealed class JsonTests : IDisposable
 {
     private readonly CliWorld world = new();
@@ -103,7 +103,7 @@ public sealed class JsonTests : IDisposable
         Assert.Equal(1, Read("version").GetProperty("storeFormat").GetInt32());
     }
 
-    /// <summary>Parses what a command prints; every field of it must be in JSON.md.</summary>
+    /// <summary>Parses a command's output. Every field of it must be in JSON.md.</summary>
     private JsonElement Read(params string[] arguments) => Read(0, arguments);
 
     private JsonElement Read(int code, params string[] arguments)

@@ -1,6 +1,6 @@
 namespace HackTree.Tests.Cli;
 
-/// <summary>What is easily mistyped: said with what was meant, and nothing done.</summary>
+/// <summary>Likely typing errors: the message says what was probably meant, and nothing is done.</summary>
 public sealed class MisuseTests : IDisposable
 {
     private readonly CliWorld world = new();

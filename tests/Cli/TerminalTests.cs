@@ -2,10 +2,10 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Cli;
 
-/// <summary>What a terminal gets, and nobody else.</summary>
+/// <summary>Output that only a terminal gets.</summary>
 public sealed class TerminalTests : IDisposable
 {
-    // Half a second of work and more: a fifo keeps the archive waiting.
+    // Half a second of work or more: a fifo keeps the archive waiting.
     private const string SlowCommit = "(cat head; sleep 1.5; cat tail) | $H commit -b slow --tar -";
 
     private readonly CliWorld world = new();
@@ -21,7 +21,7 @@ public sealed class TerminalTests : IDisposable
         string seen = world.Shell($"script -qec '{SlowCommit}' /dev/null").Succeeded();
         Assert.Matches("committing: [0-9,]+ files, .*/s", seen);
 
-        // The last thing done with the line is to erase it.
+        // The progress line is erased at the end.
         Assert.Matches("\r\u001b\\[K[^\u001b]*\n$", seen);
         Assert.DoesNotContain("\u001b[?25l", seen);
     }

@@ -3,7 +3,7 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Cli;
 
-/// <summary>Stores, processes and histories that lack something: said in one sentence, with what to do.</summary>
+/// <summary>Stores, processes and histories that lack something: one sentence says so, and what to do.</summary>
 public sealed class TroubleTests : IDisposable
 {
     private readonly CliWorld world = new();
@@ -63,7 +63,7 @@ public sealed class TroubleTests : IDisposable
         }
     }
 
-    /// <summary>As builders of images have it: the program, libc, and neither /dev nor /proc.</summary>
+    /// <summary>The environment of image builders: the program and libc, without /dev and /proc.</summary>
     [Fact]
     public void A_bare_chroot_is_enough()
     {

@@ -3,7 +3,7 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Cli;
 
-/// <summary>Each command doing its work on a small tree.</summary>
+/// <summary>Each command does its work on a small tree.</summary>
 public sealed class VerbTests : IDisposable
 {
     private readonly CliWorld world = new();
@@ -202,7 +202,7 @@ public sealed class VerbTests : IDisposable
         Assert.Equal("1 added, 1 deleted, 1 modified, 1 of another type; 4 B in new or changed files, 18 B in those they replace\n", world.Run("diff", "--stat", "a", "b").Output);
         Assert.Equal("", world.Run("diff", "b", "tree").Succeeded());
 
-        // A name that is both means the commit; a path is asked for as one.
+        // A name that is both a commit's and a directory's means the commit. "./" asks for the directory.
         world.Shell("mkdir a").Succeeded();
         Assert.Equal(0, world.Run("diff", "a", "a").ExitCode);
         Assert.Equal(3, world.Run("diff", "a", "a/").ExitCode);

@@ -18,7 +18,7 @@ public sealed class GoldenTests
 
     private const string XattrsDigest = "37a0f022c484a90a64dcb5ea2a630e7d69b627a7a11f1813b5fd46931d249884";
 
-    // Per entry: kind, name length, mode, uid, gid, xattrs' length, time; what its kind has; name, xattrs, target.
+    // For each entry: kind, name length, mode, uid, gid, xattrs' length, time; the values of its kind; name, xattrs, target.
     private const string TreeHex = """
         06000000
         04 03 9001 00000000 05000000 00000000 0000000000000000  04000000 40000000  636872

@@ -4,7 +4,9 @@ using HackTree.Tests.Store;
 
 namespace HackTree.Tests.Golden;
 
-/// <summary>Packs that every release must read, and write, as they are here. pack.py, which shares no code with HackTree, made them.</summary>
+/// <summary>
+/// Packs that every release must read and write with exactly these bytes. pack.py, which shares no code with HackTree, made them.
+/// </summary>
 public sealed class PackGoldenTests
 {
     private const string Plain = """
@@ -16,7 +18,7 @@ public sealed class PackGoldenTests
 
     private const string PlainName = "f376fcf9b7869ba336fea3c03e19f4cda69c56a00e1b4431f6c639813ab8b3c0";
 
-    // The first block is packed, the second is not. Another LZ4 packs it otherwise, so only its reading is pinned.
+    // The first block is compressed, the second is not. Another LZ4 compresses it differently, so only reading it is pinned.
     private const string Packed = """
         48545041434b310a0000000000000000ff816861636b7472656520636f6d6d697420310a74726565203262633036396531633366616135653764376435393130
         35656639343635663037623864623435653363353332316236663163336335356536393633333563370a726f6f7420303735352030203020300a74696d652030

@@ -8,8 +8,8 @@ using HackTree.Tests.Support;
 namespace HackTree.Tests.Golden;
 
 /// <summary>
-/// The id of a commit and the names of objects, which no release may change: roots and scripts hold them. store.py, which
-/// shares no code with HackTree, made them.
+/// The id of a commit and the names of objects. No release may change them, because roots and scripts contain them. store.py, which shares no
+/// code with HackTree, made them.
 /// </summary>
 public sealed class StoreGoldenTests
 {

@@ -16,7 +16,7 @@ public sealed class DirectoryReaderTests
         byte[] name = [.. Enumerable.Repeat((byte)0xFF, 255)];
         for (int i = 0; i < 20_000; i++)
         {
-            // 255 bytes, or few; none of them zero or a slash; none of them UTF-8.
+            // Names of 255 bytes, and short ones; without zero bytes and slashes, and none of them UTF-8.
             for (int place = 0; place < 4; place++)
             {
                 name[place] = (byte)(0x80 | (i >> (5 * place) & 0x1F));

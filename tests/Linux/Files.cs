@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Tests.Linux;
 
-/// <summary>What most tests of system calls start with: the call must succeed.</summary>
+/// <summary>Calls that most tests of system calls begin with, and that must succeed.</summary>
 internal static class Files
 {
     public static SafeFileHandle Open(SafeFileHandle dir, ReadOnlySpan<byte> name, OpenFlags flags, uint mode = 0)

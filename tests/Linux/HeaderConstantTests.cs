@@ -5,7 +5,7 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Linux;
 
-/// <summary>Compares every constant and structure we wrote down with the C headers of the machine the tests run on.</summary>
+/// <summary>Compares every constant and structure in the code with the C headers of this machine.</summary>
 public sealed class HeaderConstantTests
 {
     private const string Head = """
@@ -118,7 +118,7 @@ public sealed class HeaderConstantTests
     [Fact]
     public void Structures_are_those_of_the_C_headers()
     {
-        // Bytes that count up: the first byte of each field is its offset.
+        // The bytes count up, so the first byte of each field is its offset.
         byte[] counting = [.. Enumerable.Range(0, 256).Select(i => (byte)i)];
         RawStatx statx = MemoryMarshal.Read<RawStatx>(counting);
         OpenHow how = MemoryMarshal.Read<OpenHow>(counting);

@@ -3,7 +3,9 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Linux;
 
-/// <summary>Root may do anything, so a run as root proves little about permissions: it runs this folder's tests once more as nobody.</summary>
+/// <summary>
+/// Runs this folder's tests once more as nobody, because root may do anything, so a run as root says little about permissions.
+/// </summary>
 public sealed class OrdinaryUserTests
 {
     private const string Nobody = "65534";

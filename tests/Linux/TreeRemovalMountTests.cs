@@ -3,7 +3,7 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Linux;
 
-/// <summary>A root that is removed may have a shared /home mounted in it, which must survive.</summary>
+/// <summary>A shared /home may be mounted in a root that is removed. It must survive.</summary>
 public sealed class TreeRemovalMountTests : IDisposable
 {
     private readonly TempDirectory directory = new();

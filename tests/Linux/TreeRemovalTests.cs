@@ -9,7 +9,7 @@ public sealed class TreeRemovalTests() : TreeRemovalContract(TreeRemoval.Remove)
 
 public sealed class ParallelRemovalTests() : TreeRemovalContract(ParallelRemoval.Remove);
 
-/// <summary>What holds for whoever removes a tree.</summary>
+/// <summary>The rules for removing a tree.</summary>
 public abstract class TreeRemovalContract(TreeRemovalContract.Remover remove) : IDisposable
 {
     public delegate void Remover(SafeFileHandle parent, ReadOnlySpan<byte> name, string subject);
@@ -82,7 +82,7 @@ public abstract class TreeRemovalContract(TreeRemovalContract.Remover remove) : 
     [InlineData(450, 0x16Du)]
     public void Depth_does_not_matter(int depth, uint mode)
     {
-        // Several times what is held open at once. 20,000 was tried by hand, with a limit of 20,000 open files.
+        // Several times the number of directories held open at once. 20,000 was tried by hand, with a limit of 20,000 open files.
         SafeFileHandle at = MakeDirectory(Dir, "deep"u8);
         for (int i = 0; i < depth; i++)
         {
@@ -107,7 +107,7 @@ public abstract class TreeRemovalContract(TreeRemovalContract.Remover remove) : 
     [InlineData(0x180u)]
     public void Directories_without_permissions_go_too(uint mode)
     {
-        // Says something only where the user is not root; see OrdinaryUserTests.
+        // This tests something only if the user is not root; see OrdinaryUserTests.
         using (SafeFileHandle tree = MakeDirectory(Dir, "tree"u8), sub = MakeDirectory(tree, "sub"u8))
         {
             Files.Make(sub, "file"u8);
@@ -144,7 +144,7 @@ public abstract class TreeRemovalContract(TreeRemovalContract.Remover remove) : 
         Files.Make(source, "file"u8);
         MakeDirectory(source, "dir"u8).Dispose();
 
-        // A bind mount: the device number does not tell it from a directory.
+        // A bind mount has the same device number as the directory around it.
         ToolResult mounted = Tools.Run("mount", "--bind", Temp.At("source"), Temp.At("tree/sub"));
         Assert.SkipWhen(mounted.ExitCode != 0, $"mount is not allowed here: {mounted.Error}");
         try

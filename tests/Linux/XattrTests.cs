@@ -118,7 +118,7 @@ public sealed class XattrTests : IDisposable
         Files.Ok(errno);
     }
 
-    // security.selinux comes by itself where SELinux is on.
+    // With SELinux, security.selinux is always there.
     private IEnumerable<string> Names(int length) => Encoding.Latin1.GetString(Buffer, 0, length)
         .Split('\0', StringSplitOptions.RemoveEmptyEntries)
         .Where(name => !name.StartsWith("security.", StringComparison.Ordinal))

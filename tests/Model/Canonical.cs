@@ -3,12 +3,12 @@ using HackTree.Model;
 namespace HackTree.Tests.Model;
 
 /// <summary>
-/// What must hold for any bytes whatever: a decoder refuses them and says why, or they are exactly what encoding the
-/// decoded value gives. It never throws.
+/// The rule for decoders and any bytes: a decoder either refuses them and says why, or encoding the decoded value gives exactly these bytes.
+/// A decoder never throws.
 /// </summary>
 internal static class Canonical
 {
-    /// <summary>True where the bytes were taken.</summary>
+    /// <summary>Returns whether the decoder accepted the bytes.</summary>
     public static bool Tree(byte[] bytes)
     {
         if (!HackTree.Model.Tree.TryDecode(bytes, out Tree? tree, out string? error))
@@ -66,7 +66,7 @@ internal static class Canonical
         return attributes;
     }
 
-    /// <summary>Hands out every truncation of the bytes and every change of one bit.</summary>
+    /// <summary>Returns every truncation of the bytes, and every change of one bit.</summary>
     public static void AssertDamageIsSeen(byte[] bytes, Func<byte[], bool> check)
     {
         Assert.True(check(bytes));

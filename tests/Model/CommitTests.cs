@@ -61,7 +61,7 @@ public sealed class CommitTests
     [Fact]
     public void A_subject_or_an_annotation_that_is_not_a_line_of_text_is_refused()
     {
-        // Not attributes: those hold UTF-8 and so no lone surrogates.
+        // These are not attributes of the test, because attributes are UTF-8 and cannot hold lone surrogates.
         string[] bad = ["two\nlines", "carriage\rreturn", "nul\0", "\uD800", "\uDC00\uD800", "end\uD83D", "\uD83D\uD83D\uDE00"];
         Assert.All(bad, text =>
         {

@@ -3,13 +3,13 @@ using HackTree.Model;
 
 namespace HackTree.Tests.Model;
 
-/// <summary>Random values of the model, with the awkward ones more often than chance has them.</summary>
+/// <summary>Random values of the model. Awkward values are more frequent than by chance.</summary>
 internal static class Generators
 {
     public static Gen<Digest> Digest { get; } =
         Gen.Frequency((9, Gen.Byte.Array[32].Select(bytes => new Digest(bytes))), (1, Gen.Const(default(Digest))));
 
-    /// <summary>Bytes of a name; few different ones, so that names share beginnings and collide, or all of them.</summary>
+    /// <summary>Bytes of a name: few different ones, so that names share beginnings and collide, or all of them.</summary>
     private static readonly Gen<byte> NameByte = Gen.Byte.Where(b => b is not (0 or (byte)'/'));
 
     public static Gen<byte[]> Name { get; } = Gen.Frequency(
@@ -59,7 +59,7 @@ internal static class Generators
     public static Gen<TestEntry[]> Entries { get; } =
         Entry.Array[0, 12].Select(all => all.DistinctBy(entry => Convert.ToHexString(entry.Name)).ToArray());
 
-    /// <summary>One line of text, with what text formats stumble over.</summary>
+    /// <summary>One line of text, with characters that are difficult for text formats.</summary>
     public static Gen<string> Line { get; } = Gen.OneOf(
         "a", "Z", "9", " ", "=", "\t", ":", "\"", "\\", "tree", "meta k=v", "é", "\u0301", "\u2028", "\uFEFF", "\u0085", "\uFFFD", "😀", "\u001B[31m")
         .Array[0, 8].Select(string.Concat);

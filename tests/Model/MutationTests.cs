@@ -3,7 +3,7 @@ using HackTree.Model;
 
 namespace HackTree.Tests.Model;
 
-/// <summary>Fixed damage to good bytes: no decoder throws, and none takes two byte strings for one value.</summary>
+/// <summary>Good bytes with fixed damage: no decoder throws, and none accepts two byte strings for one value.</summary>
 public sealed class MutationTests
 {
     private const int Rounds = 20_000;
@@ -52,7 +52,7 @@ public sealed class MutationTests
         byte[][] samples = [small.Encode(), large.Encode()];
         Check(seed, samples, Canonical.Commit);
 
-        // Changes of whole lines too, which changes of bytes hardly ever make.
+        // Whole lines are changed too, because changes of bytes hardly ever do that.
         Random random = new(seed);
         string[] lines = Encoding.UTF8.GetString(samples[1]).Split('\n');
         for (int i = 0; i < Rounds / 4; i++)
@@ -88,7 +88,7 @@ public sealed class MutationTests
             }
         }
 
-        // Else the damage is too coarse to reach anything but the first check.
+        // Otherwise the damage would be too coarse to get beyond the first check.
         Assert.InRange(taken, Rounds / 200, Rounds - 1);
     }
 }

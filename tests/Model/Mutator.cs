@@ -2,7 +2,7 @@ using System.Buffers.Binary;
 
 namespace HackTree.Tests.Model;
 
-/// <summary>Makes damaged copies of good bytes: the same ones for the same seed.</summary>
+/// <summary>Makes damaged copies of good bytes. The same seed makes the same copies.</summary>
 internal sealed class Mutator(int seed)
 {
     private static readonly uint[] Numbers = [0, 1, 2, 4, 0x7F, 0x80, 0xFF, 0x100, 0xFFFF, 0x10000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFB, 0xFFFFFFFF];

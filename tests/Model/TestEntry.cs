@@ -2,7 +2,7 @@ using HackTree.Model;
 
 namespace HackTree.Tests.Model;
 
-/// <summary>A tree entry that owns its bytes, since a <see cref="TreeEntry"/> cannot be kept in a list.</summary>
+/// <summary>A tree entry that owns its bytes, because a list cannot hold a <see cref="TreeEntry"/>.</summary>
 public sealed record TestEntry(EntryKind Kind, byte[] Name, FileMetadata Metadata, byte[] Xattrs)
 {
     public long Size { get; init; }
@@ -28,7 +28,7 @@ public sealed record TestEntry(EntryKind Kind, byte[] Name, FileMetadata Metadat
         DeviceMinor = Minor,
     };
 
-    /// <summary>A tree of entries in the order given.</summary>
+    /// <summary>A tree of the entries, in the given order.</summary>
     internal static Tree Build(params IEnumerable<TestEntry> entries)
     {
         var builder = new TreeBuilder();

@@ -9,7 +9,7 @@ public sealed class TreePairTests
     public void It_gives_what_differs_and_the_directories_of_both_by_name() =>
         Gen.Select(Generators.Entries, Generators.Entries, Gen.Int).Sample((some, others, seed) =>
         {
-            // Two listings that have much in common, as those of two commits have.
+            // Two listings with much in common, like those of two commits.
             var random = new Random(seed);
             HashSet<string> taken = [.. some.Select(Key)];
             TestEntry[] one = [.. some];

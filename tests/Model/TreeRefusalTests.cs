@@ -6,7 +6,7 @@ namespace HackTree.Tests.Model;
 
 public sealed class TreeRefusalTests
 {
-    // Offsets of TreeLayout's drawing, spelt out: the bytes of one entry begin behind the count.
+    // The offsets of TreeLayout's drawing, written out. The bytes of one entry begin behind the count.
     private const int Kind = 4, NameLength = 5, Mode = 6, Uid = 8, Gid = 12, XattrLength = 16, Payload = 28;
 
     public static TheoryData<string> BadNames { get; } = ["", ".", "..", "/", "a/b", "/a", "a/", "../a", "a\0", "\0", new string('n', 256)];

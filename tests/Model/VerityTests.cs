@@ -3,7 +3,7 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Model;
 
-/// <summary>Compares with the real `fsverity digest`; GoldenTests pins some of the same digests for where it is missing.</summary>
+/// <summary>Compares with `fsverity digest`. Where that is missing, GoldenTests pins some of the same digests.</summary>
 public sealed class VerityTests
 {
     private const int Block = Verity.BlockSize;
@@ -67,7 +67,7 @@ public sealed class VerityTests
             content[at] ^= 1;
         }
 
-        // Zeros that fill up a block are not the same as zeros in the file.
+        // Zeros that fill up a block are not zeros in the file.
         Assert.NotEqual(Verity.Compute(new byte[Block - 1]), Verity.Compute(new byte[Block]));
         Assert.NotEqual(Verity.Compute([]), Verity.Compute(new byte[1]));
     }

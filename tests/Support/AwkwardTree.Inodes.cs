@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Tests.Support;
 
-/// <summary>The families that are about what an inode carries beside content and mode.</summary>
+/// <summary>The families of files that differ in their inodes' values other than content and mode.</summary>
 internal sealed partial class AwkwardTree
 {
     private void MakeSpecialFiles()
@@ -39,7 +39,7 @@ internal sealed partial class AwkwardTree
         Ok(Sys.SetXattr(attributes, "file"u8, "user.long"u8, Content.Of(2000)));
         Ok(Sys.SetXattr(attributes, "user.directory"u8, "of a directory"u8));
 
-        // Some filesystems take long ones only.
+        // Some filesystems accept only long ones.
         MakeFile(attributes, "longest"u8);
         _ = Sys.SetXattr(attributes, "longest"u8, "user.longest"u8, Content.Of(65536));
         if (!Sys.IsRoot)
@@ -84,7 +84,7 @@ internal sealed partial class AwkwardTree
         NewDirectory(directory, "directory made after"u8).Dispose();
     }
 
-    /// <summary>The same content with one difference each: none of them may become another's hardlink.</summary>
+    /// <summary>Files with the same content and one difference each. None of them may become a hardlink of another.</summary>
     private void MakeTwins()
     {
         using SafeFileHandle twins = NewDirectory(top, "twins"u8);

@@ -7,8 +7,8 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Tests.Support;
 
 /// <summary>
-/// Makes a tree of all that is hard to keep: every kind of file and everything an inode can carry, each family in a
-/// directory of its own. What this process may not do, or the filesystem has not, is left out and told.
+/// Makes a tree of everything that is hard to keep: every kind of file and everything an inode can hold, each family in a directory of its own.
+/// What this process may not do, or the filesystem does not support, is left out and listed.
 /// </summary>
 internal sealed partial class AwkwardTree
 {
@@ -27,12 +27,12 @@ internal sealed partial class AwkwardTree
 
     private AwkwardTree(SafeFileHandle top) => this.top = top;
 
-    /// <summary>Names of what could not be made here.</summary>
+    /// <summary>Names of what could not be made.</summary>
     public IReadOnlyList<string> Lacking => lacking;
 
     /// <summary>Makes the tree as a new directory.</summary>
-    /// <param name="path">Where.</param>
-    /// <param name="beyondTar">With what no archive holds: paths longer than PATH_MAX, holes, sockets.</param>
+    /// <param name="path">The path of the directory.</param>
+    /// <param name="beyondTar">Whether to make what no archive holds: paths longer than PATH_MAX, holes, sockets.</param>
     public static AwkwardTree Make(string path, bool beyondTar = true)
     {
         Directory.CreateDirectory(path);
@@ -123,7 +123,7 @@ internal sealed partial class AwkwardTree
     {
         using SafeFileHandle modes = NewDirectory(top, "modes"u8);
 
-        // An ordinary user could not read some of them, and a store of his keeps no set-id bits.
+        // An ordinary user could not read some of them, and a user's store keeps no set-id bits.
         string[] all = Sys.IsRoot
             ? ["0000", "0001", "0111", "0200", "0777", "4755", "2755", "6711", "1644", "7777", "4000"]
             : ["0400", "0777", "0500", "0640"];
@@ -216,7 +216,7 @@ internal sealed partial class AwkwardTree
 
     private void MakeSocket()
     {
-        // The address of a socket is shorter than many a path.
+        // The address of a socket is shorter than many paths.
         string bound = $"/proc/self/fd/{top.DangerousGetHandle()}/bound";
         using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         socket.Bind(new UnixDomainSocketEndPoint(bound));
@@ -225,7 +225,7 @@ internal sealed partial class AwkwardTree
         Ok(Sys.Rename(top, "bound"u8, top, "socket"u8));
     }
 
-    /// <summary>Says what is lacking where a call is refused; any other failure is the test's.</summary>
+    /// <summary>Lists what is lacking if a call is refused. Any other failure fails the test.</summary>
     private bool Try(string what, Errno errno)
     {
         if (errno is Errno.EPERM or Errno.EOPNOTSUPP or Errno.ENAMETOOLONG or Errno.EINVAL)

@@ -3,7 +3,7 @@ using HackTree.Linux;
 
 namespace HackTree.Tests.Support;
 
-/// <summary>Runs some of these tests once more in a process of another kind: an ordinary user's, one with an odd umask.</summary>
+/// <summary>Runs some of these tests once more in another process: as an ordinary user, or with an odd umask.</summary>
 internal static class ChildRun
 {
     private const string Mark = "HACKTREE_TEST_CHILD";
@@ -11,10 +11,10 @@ internal static class ChildRun
 
     private static readonly string Program = Path.ChangeExtension(typeof(ChildRun).Assembly.Location, null);
 
-    /// <summary>Whether this process is one of those.</summary>
+    /// <summary>Whether this process is such a process.</summary>
     public static bool IsChild => Environment.GetEnvironmentVariable(Mark) is not null;
 
-    /// <summary>Runs a class of tests as nobody, with a umask; fails with what it said.</summary>
+    /// <summary>Runs a class of tests as nobody, with a umask. Fails with its output.</summary>
     public static void AsNobody(Type tests, string umask)
     {
         Assert.SkipUnless(Sys.IsRoot, "this run is an ordinary user's already");
@@ -27,7 +27,7 @@ internal static class ChildRun
     /// <summary>Runs a class of tests with a umask.</summary>
     public static void WithUmask(Type tests, string umask) => Run(tests, umask, "env", []);
 
-    /// <summary>Starts a class of tests, with more variables in its environment, to be killed.</summary>
+    /// <summary>Starts a class of tests, with more environment variables, in a process that will be killed.</summary>
     public static Process Start(Type tests, string variable, string value)
     {
         var start = new ProcessStartInfo(Program, ["-noLogo", "-noColor", "-class", tests.FullName!]) { RedirectStandardOutput = true };

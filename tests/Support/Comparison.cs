@@ -7,7 +7,7 @@ internal static class Comparison
 {
     private static readonly string Script = Path.Combine(Repository.Root, "tests", "Support", "compare.py");
 
-    /// <summary>Fails with what differs. The options are those of compare.py.</summary>
+    /// <summary>Fails with the differences. The options are those of compare.py.</summary>
     public static void Same(string source, string copy, params IEnumerable<string> options)
     {
         Tools.Require("python3");

@@ -1,9 +1,9 @@
 namespace HackTree.Tests.Support;
 
-/// <summary>Content to hash and compare: not zeros, and no two blocks of 4096 bytes alike below 256 MiB.</summary>
+/// <summary>Content to hash and compare. It is not zero, and below 256 MiB no two blocks of 4096 bytes are alike.</summary>
 internal static class Content
 {
-    // A prime length, so that the pattern never falls in step with blocks. tests/Golden/golden.py makes the same.
+    // The length is prime, so the pattern never coincides with blocks. tests/Golden/golden.py makes the same pattern.
     private const int Period = 65521;
 
     private static readonly byte[] Pattern = [.. Enumerable.Range(0, Period).Select(i => (byte)(((uint)i * 2654435761) >> 24))];

@@ -2,17 +2,17 @@ using HackTree.Linux;
 
 namespace HackTree.Tests.Support;
 
-/// <summary>A filesystem of its own: an image file, loop-mounted. Only root can.</summary>
+/// <summary>A separate filesystem: an image file, mounted on a loop device. Needs root.</summary>
 internal sealed class LoopFilesystem : IDisposable
 {
     private readonly string type;
     private readonly string directory;
     private bool isMounted;
 
-    /// <summary>Makes a filesystem (ext4, xfs or btrfs); skips the test, saying why, where that cannot be.</summary>
-    /// <param name="type">What mkfs and mount call it.</param>
-    /// <param name="megabytes">Its size; XFS wants 300, btrfs 110.</param>
-    /// <param name="options">More for mkfs.</param>
+    /// <summary>Makes a filesystem (ext4, xfs or btrfs). Skips the test, saying why, if that is impossible.</summary>
+    /// <param name="type">The name that mkfs and mount use.</param>
+    /// <param name="megabytes">Its size. XFS needs 300, btrfs 110.</param>
+    /// <param name="options">Further options for mkfs.</param>
     public LoopFilesystem(string type, int megabytes, params string[] options)
         : this(type, null, megabytes)
     {
@@ -27,7 +27,7 @@ internal sealed class LoopFilesystem : IDisposable
         Mount();
     }
 
-    /// <summary>For an image that is there already, such as a copy of another's; not mounted yet.</summary>
+    /// <summary>Uses an existing image, such as a copy of another one. It is not mounted yet.</summary>
     public LoopFilesystem(string type, string image)
         : this(type, image, 0)
     {
@@ -38,7 +38,7 @@ internal sealed class LoopFilesystem : IDisposable
         Assert.SkipUnless(Sys.IsRoot, "only root can mount filesystems");
         this.type = type;
 
-        // In memory where there is room: these filesystems are synced a lot.
+        // The image is in memory if there is room, because these filesystems are synced often.
         long room = (megabytes + 1024L) * 1024 * 1024;
         string parent = Directory.Exists("/dev/shm") && new DriveInfo("/dev/shm").AvailableFreeSpace > room ? "/dev/shm" : "/tmp";
         directory = System.IO.Path.Combine(parent, $"hacktree-{Guid.NewGuid():N}");
@@ -50,18 +50,18 @@ internal sealed class LoopFilesystem : IDisposable
     /// <summary>The image file.</summary>
     public string Image { get; }
 
-    /// <summary>Where it is mounted.</summary>
+    /// <summary>The mount point.</summary>
     public string Path { get; }
 
-    /// <summary>The path of a name in it.</summary>
+    /// <summary>The path of a name in the filesystem.</summary>
     public string At(string name) => System.IO.Path.Combine(Path, name);
 
-    /// <summary>Bytes that are free for anybody.</summary>
+    /// <summary>Bytes that any user can still use.</summary>
     public long FreeBytes => new DriveInfo(Path).AvailableFreeSpace;
 
     public void Mount()
     {
-        // A copy has its original's identity, which XFS would refuse.
+        // A copy has the identity of its original, which XFS would refuse.
         string options = type == "xfs" ? "loop,nouuid" : "loop";
         ToolResult result = Tools.Run("mount", "-t", type, "-o", options, Image, Path);
         Assert.SkipWhen(result.Error.Contains("unknown filesystem type", StringComparison.Ordinal), $"this kernel has no {type}");
@@ -79,7 +79,7 @@ internal sealed class LoopFilesystem : IDisposable
     {
         if (isMounted)
         {
-            // Lazily: what a failed test left open must not keep the mount.
+            // The unmount is lazy, because a failed test may have left files open.
             Tools.Run("umount", "-l", Path);
         }
 

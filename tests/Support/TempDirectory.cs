@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Tests.Support;
 
-/// <summary>A new directory under $HACKTREE_TEST_DIR, /tmp or /var/tmp that goes away with all that is in it.</summary>
+/// <summary>A new directory under $HACKTREE_TEST_DIR, /tmp or /var/tmp. It is removed with everything in it.</summary>
 internal sealed class TempDirectory : IDisposable
 {
     public TempDirectory()
@@ -21,10 +21,10 @@ internal sealed class TempDirectory : IDisposable
     /// <summary>The directory, opened for reading.</summary>
     public SafeFileHandle Handle { get; }
 
-    /// <summary>The path of a name in it.</summary>
+    /// <summary>The path of a name in the directory.</summary>
     public string At(string name) => System.IO.Path.Combine(Path, name);
 
-    /// <summary>Makes a file in it and answers its path.</summary>
+    /// <summary>Makes a file in the directory and returns its path.</summary>
     public string Write(string name, ReadOnlySpan<byte> content)
     {
         File.WriteAllBytes(At(name), content);

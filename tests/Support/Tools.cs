@@ -2,10 +2,10 @@ using System.Diagnostics;
 
 namespace HackTree.Tests.Support;
 
-/// <summary>What an external program left.</summary>
+/// <summary>The results of an external program.</summary>
 internal sealed record ToolResult(int ExitCode, string Output, string Error)
 {
-    /// <summary>The output, where the program succeeded; else the test fails with what it said.</summary>
+    /// <summary>The output if the program succeeded. Otherwise the test fails with the program's errors.</summary>
     public string Succeeded()
     {
         Assert.True(ExitCode == 0, $"exit code {ExitCode}: {Error}{Output}");
@@ -16,18 +16,18 @@ internal sealed record ToolResult(int ExitCode, string Output, string Error)
 /// <summary>External programs that tests compare with.</summary>
 internal static class Tools
 {
-    // What hangs must fail its own test, not use up the time of all.
+    // A program that hangs must fail its own test, and not use up the time of all.
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
 
-    // mkfs.* and mount live where an ordinary user's path may not lead.
+    // An ordinary user's PATH may lack the directories of mkfs.* and mount.
     private static readonly string[] Folders =
         [.. (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries), "/usr/sbin", "/sbin"];
 
-    /// <summary>The full path of a program; null where it is not installed.</summary>
+    /// <summary>The full path of a program; null if it is not installed.</summary>
     public static string? Find(string program) =>
         Folders.Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);
 
-    /// <summary>Skips the test, saying why, where a program is not installed.</summary>
+    /// <summary>Skips the test, saying why, if a program is not installed.</summary>
     public static void Require(params ReadOnlySpan<string> programs)
     {
         foreach (string program in programs)
@@ -39,7 +39,7 @@ internal static class Tools
     public static ToolResult Run(string program, params IEnumerable<string> arguments) =>
         Run(program, arguments, environment: null);
 
-    /// <summary>Runs a program to its end, with more variables in its environment.</summary>
+    /// <summary>Runs a program to its end, with more environment variables.</summary>
     public static ToolResult Run(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment)
     {
         var start = new ProcessStartInfo(Find(program) ?? program, arguments)

@@ -3,10 +3,12 @@ using System.Xml.Linq;
 
 namespace HackTree.Tests.Tidy;
 
-/// <summary>Holds the layers: Linux and Model know nothing of each other, Store knows both, Checkout knows Store, the program is on top.</summary>
+/// <summary>
+/// Checks the layers: Linux and Model do not know each other, Store knows both, Checkout knows Store, the program is on top.
+/// </summary>
 public sealed class LayeringTests
 {
-    /// <summary>Project -> the projects it may name, and must.</summary>
+    /// <summary>The projects that each project must reference, and no others.</summary>
     private static readonly Dictionary<string, string[]> References = new()
     {
         ["engine/linux/HackTree.Linux.csproj"] = [],

@@ -2,15 +2,15 @@ using System.Text.RegularExpressions;
 
 namespace HackTree.Tests.Tidy;
 
-/// <summary>The checkout that these tests were built from, as files.</summary>
+/// <summary>The files of the repository that these tests were built from.</summary>
 internal static partial class Repository
 {
     public static string Root { get; } = FindRoot();
 
-    /// <summary>The program as <c>make build</c> left it.</summary>
+    /// <summary>The program that <c>make build</c> made.</summary>
     public static string Program => Path.Combine(Root, "out", "hacktree");
 
-    /// <summary>Paths below the root, with '/', of files that end so; nothing that was built, nothing hidden.</summary>
+    /// <summary>The files with this ending, as paths below the root with '/'. Built and hidden files are left out.</summary>
     public static IEnumerable<string> Files(string folder, params string[] endings)
     {
         var top = new DirectoryInfo(Path.Combine(Root, folder));
@@ -20,7 +20,7 @@ internal static partial class Repository
             .Order(StringComparer.Ordinal);
     }
 
-    /// <summary>A link is not walked through, and out/ not walked at all: trees lie there whose links lead anywhere, /dev/fd among them.</summary>
+    /// <summary>Symbolic links are not followed, and out/ is left out: the links of trees there lead anywhere, even to /dev/fd.</summary>
     private static IEnumerable<string> Below(DirectoryInfo directory)
     {
         foreach (FileSystemInfo entry in directory.EnumerateFileSystemInfos())

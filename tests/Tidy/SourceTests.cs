@@ -3,7 +3,7 @@ using System.Xml.Linq;
 
 namespace HackTree.Tests.Tidy;
 
-/// <summary>Holds what a reader may expect of any file.</summary>
+/// <summary>Checks what a reader may expect of any file.</summary>
 public sealed partial class SourceTests
 {
     private const int LongestFile = 400;

@@ -4,7 +4,7 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Boot;
 
-/// <summary>A conversion on a plain directory, interrupted before each of its steps.</summary>
+/// <summary>Converts a plain directory, interrupted before each step.</summary>
 public sealed class ImageConversionTests : IDisposable
 {
     private const string Uuid = "0a1b2c3d-0000-4000-8000-000000000001";
@@ -29,7 +29,7 @@ public sealed class ImageConversionTests : IDisposable
         string[] after = Listing();
         Assert.Equal(["boot", "hacktree-convert.json", "home", "r0", "var"], Directory.EnumerateFileSystemEntries(top).Select(Path.GetFileName).Order(StringComparer.Ordinal));
 
-        // Each line ends in the inode.
+        // Each line ends with the inode number.
         static string Inode(string line) => line[(line.LastIndexOf(' ') + 1)..];
         Assert.Empty(before.Select(Inode).Except(after.Select(Inode)));
         Assert.Contains(after, line => line.StartsWith("r0/var/lib/dpkg/status ", StringComparison.Ordinal));
@@ -62,7 +62,7 @@ public sealed class ImageConversionTests : IDisposable
             Convert();
             Assert.Equal(converted, Names());
 
-            // The way back may stop too, and turn again.
+            // The way back may be interrupted too, and then goes forward again.
             Interrupted(steps, conversion => conversion.Undo());
             Undo();
             Assert.Equal(before, Listing());
@@ -161,7 +161,7 @@ public sealed class ImageConversionTests : IDisposable
         return conversion.Undo();
     }
 
-    /// <summary>Stops before the step after <paramref name="steps"/> ones; answers whether there was one.</summary>
+    /// <summary>Stops before the step after <paramref name="steps"/> ones. Returns whether there was such a step.</summary>
     private bool Interrupted(int steps, Func<ImageConversion, bool> run)
     {
         int left = steps;

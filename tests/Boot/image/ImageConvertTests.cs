@@ -5,7 +5,7 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Boot;
 
-/// <summary>`hacktree image convert` on images, killed, resumed, undone and booted.</summary>
+/// <summary>Runs `hacktree image convert` on images that are killed, resumed, undone and booted.</summary>
 [Collection(BootCollection.Name)]
 public sealed class ImageConvertTests : IDisposable
 {
@@ -98,7 +98,7 @@ public sealed class ImageConvertTests : IDisposable
                 }
             }
 
-            // Its mount goes with the one that was killed.
+            // The mount ends with the killed process.
             ImageWorld.Image("edit", image, "--", "true").Succeeded();
             using Process machine = StartMachine(image);
             try
@@ -153,7 +153,7 @@ public sealed class ImageConvertTests : IDisposable
         Assert.Equal("/etc/debian_version\n/var/log/log\n", written);
         ImageWorld.Image("edit", disk, "--", Hacktree.Path, "--store", "objects", "fsck", "-q").Succeeded();
 
-        // Without its record nobody knows whose the files are.
+        // Without its record, nothing tells whom the files belong to.
         string unknown = ImageWorld.Image("edit", disk, "--", "rm", "objects/roots/r1.json").Succeeded();
         Assert.Equal("/var/log/log\n", unknown + ImageWorld.Image("edit", disk, "--chroot", "r1", "--", "/usr/bin/sh", "-c", script).Succeeded());
     }
@@ -171,7 +171,7 @@ public sealed class ImageConvertTests : IDisposable
         return disk;
     }
 
-    /// <summary>Ends a conversion by kill -9 as it is about to rename something for the n-th time.</summary>
+    /// <summary>Ends a conversion by kill -9 just before its n-th rename.</summary>
     private static void Kill(string image, int rename)
     {
         ToolResult result = Tools.Run("strace", "-f", "-o", "/dev/null", "-e", "trace=renameat2", "-e", $"inject=renameat2:signal=KILL:when={rename}", Hacktree.Path, "image", "convert", image);
@@ -185,7 +185,7 @@ public sealed class ImageConvertTests : IDisposable
         return process;
     }
 
-    /// <summary>A machine that has the image open and waits.</summary>
+    /// <summary>Starts a machine that has the image open and waits.</summary>
     private static Process StartMachine(string image)
     {
         string format = image.EndsWith("qcow2", StringComparison.Ordinal) ? "qcow2" : "raw";

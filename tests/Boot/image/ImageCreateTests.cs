@@ -4,7 +4,7 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Boot;
 
-/// <summary>What `hacktree image create` makes and refuses, without booting it.</summary>
+/// <summary>Checks what `hacktree image create` makes and refuses, without booting it.</summary>
 public sealed class ImageCreateTests : IDisposable
 {
     private readonly ImageWorld world = new();
@@ -24,7 +24,7 @@ public sealed class ImageCreateTests : IDisposable
         Assert.NotEqual(0, Tools.Run("setpriv", [.. unable, "mount", "-t", "tmpfs", "tmpfs", world.At("small")]).ExitCode);
         Tools.Run("setpriv", [.. unable, .. create]).Succeeded();
 
-        // GRUB finds kernels and roots by itself; the package database is the root's alone.
+        // GRUB finds kernels and roots by itself. The package database belongs to the root alone.
         const string script = "stat -c '%u %g %h %n' r0/usr/bin/x r0/var/lib/dpkg/status home objects; ls var/lib/dpkg; grep -c '^set default=r0' boot/grub/grub.cfg; ls boot";
         string[] facts = ImageWorld.Image("edit", disk, "--", "sh", "-c", script).Succeeded().Split('\n');
         Assert.Equal(["12 34 3 r0/usr/bin/x", "0 0 2 r0/var/lib/dpkg/status", "0 0 2 home", "0 0 9 objects", "1", "grub", "hacktree.cpio.gz"], facts[..7]);
@@ -71,7 +71,7 @@ public sealed class ImageCreateTests : IDisposable
         Assert.SkipUnless(Sys.IsRoot, "who is not root is refused before");
         string tree = world.MakeSmallTree();
 
-        // In a namespace where the programs are hidden.
+        // The command runs in a namespace in which the programs are hidden.
         static string Hidden(string program, params string[] arguments) => Hacktree.Refused(Tools.Run(
             "unshare", ["--mount", "sh", "-c", $"mount -t tmpfs tmpfs {Path.GetDirectoryName(Tools.Find(program))} && exec \"$@\"", "sh", Hacktree.Path, "image", .. arguments]));
         Assert.Contains("mkfs.ext4 is not installed; install the package e2fsprogs", Hidden("mkfs.ext4", "create", "--tree", tree, "-o", world.At("a.img")), StringComparison.Ordinal);

@@ -3,7 +3,7 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Boot;
 
-/// <summary>Disks that `hacktree image create` makes, booted by their own boot loaders.</summary>
+/// <summary>Boots disks that `hacktree image create` makes, by their own boot loaders.</summary>
 [Collection(BootCollection.Name)]
 public sealed class ImageTests : IDisposable
 {
@@ -21,14 +21,15 @@ public sealed class ImageTests : IDisposable
         RequireHardlinkedRoot(first, "/dev/vda1", "r1");
         Assert.Equal("bios", first["firmware"]);
 
-        // The store inside is whole, and knows its roots by their inodes.
+        // The store inside is undamaged, and its root records have the right inodes.
         string script = "stat -c '%n %i' r0 r1; grep -h inode objects/roots/*.json; $H --store objects fsck -q; echo fsck $?; ls var/lib/dpkg | wc -l; stat -c %h r1/usr/bin/dpkg";
         string[] facts = ImageWorld.Image("edit", disk, "--", "env", $"H={Hacktree.Path}", "sh", "-c", script).Succeeded().Split('\n');
         Assert.Equal(facts[0].Split(' ')[1], string.Concat(facts[2].Where(char.IsAsciiDigit)));
         Assert.Equal(facts[1].Split(' ')[1], string.Concat(facts[3].Where(char.IsAsciiDigit)));
         Assert.Equal(["fsck 0", "0", "3"], facts[4..7]);
 
-        // What comes later needs no new configuration: a root; and kernels, of which GRUB must take the newest that has an initrd. These others cannot boot.
+        // Later additions need no new configuration: a root, and kernels. GRUB must take the newest kernel that has an initrd; these cannot
+        // boot.
         string later = "$H --store objects checkout -q --boot debian/bookworm r2; for v in 6.1.0-9-cloud-amd64 6.0.999; do echo no > boot/vmlinuz-$v; echo no > boot/initrd.img-$v; done; echo no > boot/vmlinuz-7";
         ImageWorld.Image("edit", disk, "--", "env", $"H={Hacktree.Path}", "sh", "-ec", later).Succeeded();
         BootResult second = ImageWorld.Run("image-grub-chosen", disk, "--subroot", "r2", "--append", "chosen=here");

@@ -4,7 +4,10 @@ using HackTree.Tests.Tidy;
 
 namespace HackTree.Tests.Boot;
 
-/// <summary>A directory for images, and a Debian tree with a unit that tells facts on the second serial port, or on the console where there is one only, and switches off.</summary>
+/// <summary>
+/// A directory for images, and a Debian tree with a unit that reports facts and switches the machine off. It writes to the second serial port,
+/// or to the console if there is only one port.
+/// </summary>
 internal sealed class ImageWorld : IDisposable
 {
     private const string CheckUnit =
@@ -44,7 +47,7 @@ internal sealed class ImageWorld : IDisposable
 
     public string At(string name) => directory.At(name);
 
-    /// <summary>Makes the Debian tree, and answers its path.</summary>
+    /// <summary>Makes the Debian tree and returns its path.</summary>
     public string MakeTree()
     {
         string tree = At("tree");
@@ -56,7 +59,7 @@ internal sealed class ImageWorld : IDisposable
         return tree;
     }
 
-    /// <summary>A tree that can become an image, but cannot boot: small.</summary>
+    /// <summary>A small tree that can become an image but cannot boot.</summary>
     public string MakeSmallTree()
     {
         string script =
@@ -78,7 +81,7 @@ internal sealed class ImageWorld : IDisposable
 
     public static ToolResult Image(params IEnumerable<string> arguments) => Hacktree.Run(["image", .. arguments]);
 
-    /// <summary>Boots with `hacktree image run`, whose standard output is the console.</summary>
+    /// <summary>Boots with `hacktree image run`. Its standard output is the console.</summary>
     public static BootResult Run(string name, params IEnumerable<string> arguments)
     {
         Qemu.Require();
@@ -94,7 +97,7 @@ internal sealed class ImageWorld : IDisposable
         return boot;
     }
 
-    /// <summary>Skips the test where the programs that make images are not installed.</summary>
+    /// <summary>Skips the test if the programs that make images are not installed.</summary>
     public static void Require()
     {
         Hacktree.Require();

@@ -4,8 +4,8 @@ using HackTree.Tests.Support;
 namespace HackTree.Tests.Boot;
 
 /// <summary>
-/// Makes the disk that an installer leaves: one partition, / on ext4, GRUB as grub-install leaves it (a small core, and modules that are loaded when
-/// they are needed) with a configuration as Debian's update-grub writes it.
+/// Makes the disk that an installer leaves: one partition, / on ext4, and GRUB. grub-install leaves a small core, and modules that are loaded
+/// when they are needed. The configuration is as Debian's update-grub writes it.
 /// </summary>
 internal static class StockDisk
 {
@@ -58,7 +58,7 @@ internal static class StockDisk
 
         """;
 
-    /// <summary>The names of all that is in an image, with inodes; what a conversion moves keeps its own.</summary>
+    /// <summary>All names in an image, with inode numbers. What a conversion moves keeps its inode.</summary>
     public static string Listing(string image) =>
         ImageWorld.Image("edit", image, "--", "sh", "-c", "find . -printf '%P %y %m %u %s %i %l\\n' | sort | grep -av lost+found").Succeeded();
 }

@@ -6,7 +6,7 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Boot;
 
-/// <summary>`hacktree initrd patch --classic`: unpack, put in the two programs, pack.</summary>
+/// <summary>`hacktree initrd patch --classic`: unpacks, adds the two programs, packs.</summary>
 public sealed class ClassicInitrdTests : IDisposable
 {
     private const string Init = "#!/bin/sh\nexec switch_root --subroot=x\n";
@@ -88,7 +88,7 @@ public sealed class ClassicInitrdTests : IDisposable
         Assert.Contains("no init of initramfs-tools that knows subroot=", Message(directory.Write("old", "#!/bin/sh\n"u8), switchRoot), StringComparison.Ordinal);
         Assert.Contains("no switch_root that knows --subroot", Message(init, init), StringComparison.Ordinal);
 
-        // A program header at byte 64 that names a loader.
+        // The program header at byte 64 names a loader.
         byte[] dynamic = [.. program[..64], .. new byte[56], .. "subroot"u8];
         dynamic[32] = 64;
         dynamic[56] = 1;

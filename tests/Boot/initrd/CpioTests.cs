@@ -5,7 +5,7 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Boot;
 
-/// <summary>Archives go out and come in again; GNU cpio agrees; what is hostile is one sentence.</summary>
+/// <summary>Archives are written and read back, GNU cpio agrees, and a hostile archive gives one sentence.</summary>
 public sealed class CpioTests
 {
     private const uint RegularMode = 0x81A4;
@@ -108,7 +108,7 @@ public sealed class CpioTests
         Assert.Matches("^1 100644 3 ab [0-9]+$", Assert.Single(InitrdSamples.Read(archive)));
     }
 
-    /// <summary>An archive, ended.</summary>
+    /// <summary>A complete archive, with its trailer.</summary>
     internal static byte[] Write(Action<CpioWriter> content)
     {
         var bytes = new MemoryStream();

@@ -5,7 +5,7 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Boot;
 
-/// <summary>The commands, as the program that was built: it is native code, and the decoders are in it.</summary>
+/// <summary>Runs the initrd commands of the built program, because native code has the decoders in it.</summary>
 public sealed class InitrdCliTests : IDisposable
 {
     private readonly CliWorld world = new(hasStore: false);

@@ -5,7 +5,9 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Boot;
 
-/// <summary>Debian's own initrd, and those that its programs make when ours are installed; in a copy of a root that boots.</summary>
+/// <summary>
+/// Debian's own initrd, and those that Debian's programs make with HackTree's files installed, in a copy of a root that boots.
+/// </summary>
 [Trait("speed", "slow")]
 public sealed class InitrdDebianTests : IDisposable
 {

@@ -6,7 +6,7 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Boot;
 
-/// <summary>An initrd becomes a directory as the kernel would make it, and nothing else changes.</summary>
+/// <summary>An initrd becomes a directory as the kernel would make it, and nothing outside changes.</summary>
 public sealed class InitrdExtractTests : IDisposable
 {
     private const uint Regular = 0x81A4, Folder = 0x41ED, Symlink = 0xA1FF;
@@ -57,7 +57,7 @@ public sealed class InitrdExtractTests : IDisposable
             Write(writer, "becomes-dir/new/file", Regular, "deep");
             Write(writer, "was-dir", Regular, "file");
 
-            // The same inode number as in the archive before, and another file.
+            // The inode number is that of another file in the archive before.
             writer.Write("three"u8, new CpioHeader { Mode = Regular, LinkCount = 2, Inode = 99 }, "other"u8);
         });
         Extract([.. first, .. second]);
@@ -111,7 +111,7 @@ public sealed class InitrdExtractTests : IDisposable
             writer.Write("f"u8, new CpioHeader { Mode = Regular, LinkCount = 2, Inode = 9 }, "overwritten"u8);
         });
 
-        // "f" becomes a link of the link "d/secret", which is not opened for writing.
+        // "f" becomes another name of the symbolic link "d/secret", and must not be opened for writing.
         Assert.ThrowsAny<IOException>(() => Extract(archive));
         Assert.Equal("secret", File.ReadAllText(directory.At("secret")));
     }

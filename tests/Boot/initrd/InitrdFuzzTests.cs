@@ -5,12 +5,12 @@ using HackTree.Tests.Model;
 
 namespace HackTree.Tests.Boot;
 
-/// <summary>Initrds damaged at random, by fixed seeds: entries, or one sentence; in bounded time and memory.</summary>
+/// <summary>Initrds with random damage, by fixed seeds, give entries or one sentence, in limited time and memory.</summary>
 public sealed class InitrdFuzzTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    /// <summary>Of one reading; a decoder's window and tables are the most of it.</summary>
+    /// <summary>The memory of one reading. A decoder's window and tables are most of it.</summary>
     private const long MaxAllocated = 300_000_000;
 
     [Theory]
@@ -40,7 +40,7 @@ public sealed class InitrdFuzzTests
         Assert.InRange(refused, 30, 300);
     }
 
-    /// <summary>Headers get most of the damage here: they claim sizes.</summary>
+    /// <summary>Headers get most of the damage here, because they claim sizes.</summary>
     [Theory]
     [InlineData("gzip")]
     [InlineData("bzip2")]

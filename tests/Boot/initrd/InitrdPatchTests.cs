@@ -4,7 +4,7 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Boot;
 
-/// <summary>Our segment goes on and comes off, and the initrd's own bytes never change.</summary>
+/// <summary>HackTree's segment is added and removed, and the initrd's own bytes never change.</summary>
 public sealed class InitrdPatchTests : IDisposable
 {
     private readonly TempDirectory directory = new();
@@ -21,7 +21,7 @@ public sealed class InitrdPatchTests : IDisposable
         byte[] microcode = InitrdSamples.Get("microcode");
         for (int zeros = 0; zeros < 6; zeros++)
         {
-            // Zeros at the end are the original's own, and so are those that align it.
+            // Zeros at the end belong to the original, and so do those that align it.
             byte[] original = [.. microcode, .. sample, .. new byte[zeros]];
             string input = directory.Write("in", original);
             string output = directory.At("out");
@@ -33,7 +33,7 @@ public sealed class InitrdPatchTests : IDisposable
             Assert.Equal(InitrdSamples.Read(original).Count + InitrdSamples.Read(BootSegment.Make(0)).Count, InitrdSamples.Read(patched).Count);
             Assert.Empty(InitrdVerify.Run(output).Problems);
 
-            // Without zeros lz4 would take the segment for a block.
+            // Without zeros lz4 would read the segment as a block.
             Assert.True(way != "lz4" || patched.AsSpan(original.Length - zeros).StartsWith((ReadOnlySpan<byte>)[0, 0, 0, 0]));
 
             Assert.Equal(PatchResult.Unchanged, InitrdPatch.Patch(output, directory.At("again")));
@@ -125,7 +125,7 @@ public sealed class InitrdPatchTests : IDisposable
             writer.Write("hacktree/version"u8, new CpioHeader { Mode = 0x81A4, LinkCount = 1 }, System.Text.Encoding.ASCII.GetBytes($"0.0.1\n{line}"));
         });
 
-        // In front of it nothing but the original: no zeros.
+        // Only the original is before it: no zeros.
         byte[] original = CpioTests.Write(writer => writer.Write("a"u8, new CpioHeader { Mode = 0x41ED, LinkCount = 2 }, []));
         byte[] packed = Pack(original);
         string path = directory.Write("forged", [.. packed, .. Pack(forged)]);

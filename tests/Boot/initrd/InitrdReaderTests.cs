@@ -2,7 +2,7 @@ using HackTree.Boot;
 
 namespace HackTree.Tests.Boot;
 
-/// <summary>Initrds of other programs, in all the ways they are packed and put together.</summary>
+/// <summary>Reads initrds of other programs, in all their compressions and combinations.</summary>
 public sealed class InitrdReaderTests
 {
     public static TheoryData<string> EachWay => InitrdSamples.EachWay;
@@ -27,7 +27,7 @@ public sealed class InitrdReaderTests
         byte[] gzip = BootSegment.MakePacked();
         byte[] sample = InitrdSamples.Get(way);
 
-        // What is behind lz4 needs zeros, and a bare archive its alignment; another packed segment needs neither.
+        // A segment behind lz4 needs zeros, and a bare archive must be aligned. Another compressed segment needs neither.
         byte[] gap = way == "lz4" ? new byte[4] : way is "none" or "crc" ? new byte[-sample.Length & 3] : [];
         byte[] initrd = [.. microcode, .. sample, .. gap, .. gzip];
         initrd = [.. InitrdSamples.Aligned(initrd), .. new byte[512], .. Ours];
@@ -60,7 +60,7 @@ public sealed class InitrdReaderTests
         }
     }
 
-    /// <summary>Those that have a checksum, or one that the kernel compares too.</summary>
+    /// <summary>The compressions that have a checksum which the kernel compares too.</summary>
     [Theory]
     [InlineData("crc")]
     [InlineData("gzip")]
@@ -115,7 +115,7 @@ public sealed class InitrdReaderTests
         Assert.Contains("a cpio archive is followed by bytes that are no cpio archive", Assert.Throws<InitrdException>(() => InitrdSamples.Read(packed.ToArray())).Message);
     }
 
-    /// <summary>xz and lzma headers claim a dictionary; zstd ones a window.</summary>
+    /// <summary>xz and lzma headers claim a dictionary, zstd headers a window.</summary>
     [Theory]
     [InlineData("lzma", 1, new byte[] { 0xFF, 0xFF, 0xFF, 0xFF })]
     [InlineData("zstd", 4, new byte[] { 0x00, 0xF8 })]

@@ -3,7 +3,7 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Boot;
 
-/// <summary>Initrds made by other programs: one small tree, packed in each way, and a microcode archive to stand before them.</summary>
+/// <summary>Initrds made by other programs: one small tree in each compression, and an archive of microcode to put before them.</summary>
 internal static class InitrdSamples
 {
     private const string Make = """
@@ -35,23 +35,23 @@ internal static class InitrdSamples
 
     private static readonly Lazy<Dictionary<string, byte[]>> All = new(MakeAll);
 
-    /// <summary>The names of the ways.</summary>
+    /// <summary>The names of the compressions.</summary>
     public static readonly string[] Ways = ["none", "crc", "gzip", "named", "bzip2", "lzma", "xz", "xz64", "lz4", "zstd", "double"];
 
     /// <summary>For theories: each of <see cref="Ways"/>.</summary>
     public static TheoryData<string> EachWay => [.. Ways];
 
-    /// <summary>The tree packed in a way, or "microcode"; skips the test where a program for it is missing.</summary>
+    /// <summary>The tree in one compression, or "microcode". Skips the test if a program for it is missing.</summary>
     public static byte[] Get(string way)
     {
         Tools.Require("cpio", "gzip", "bzip2", "lzma", "xz", "lz4", "zstd");
         return All.Value[way];
     }
 
-    /// <summary>What an archive shorter than its claims leaves to count on: zeros up to a multiple of 4.</summary>
+    /// <summary>Pads an archive with zeros to a multiple of 4 bytes.</summary>
     public static byte[] Aligned(byte[] bytes) => [.. bytes, .. new byte[-bytes.Length & 3]];
 
-    /// <summary>What a reader gives, a line for each entry: segment, mode, size, name, a sum of the content.</summary>
+    /// <summary>The entries that a reader returns, one line for each: segment, mode, size, name, a sum of the content.</summary>
     public static List<string> Read(byte[] initrd)
     {
         var lines = new List<string>();

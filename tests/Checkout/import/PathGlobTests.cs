@@ -35,7 +35,7 @@ public class PathGlobTests
     public void A_pattern_fits_the_paths_it_says(string pattern, string path, bool fits) =>
         Assert.Equal(fits, new PathGlob(pattern).Matches(ByteText.FromArgument(path)));
 
-    /// <summary>A matcher that goes back to every star would take longer than the universe is old.</summary>
+    /// <summary>A matcher that goes back to every star would not finish within the age of the universe.</summary>
     [Fact]
     public void Many_stars_do_not_take_for_ever()
     {

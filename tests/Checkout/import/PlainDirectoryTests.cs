@@ -6,7 +6,7 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Checkout;
 
-/// <summary>The round trip in whatever directory there is, for root and for an ordinary user; with a umask that would spoil it.</summary>
+/// <summary>The round trip in any directory, as root and as an ordinary user, and with a umask that would change modes.</summary>
 public sealed class PlainDirectoryTests
 {
     [Theory]

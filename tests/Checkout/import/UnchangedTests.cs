@@ -6,12 +6,12 @@ using HackTree.Tests.Support;
 namespace HackTree.Tests.Checkout;
 
 /// <summary>
-/// A tree committed again: what did not change is not read, what did is noticed, and every command answers the same
-/// whatever became of the stat cache.
+/// A tree is committed again. Unchanged files are not read, changes are noticed, and every command gives the same answer whatever happens to
+/// the stat cache.
 /// </summary>
 public sealed class UnchangedTests : IDisposable
 {
-    // StatCacheRule.MinimumAgeSeconds, and a little.
+    // StatCacheRule.MinimumAgeSeconds, and a little more.
     private static readonly TimeSpan Settling = TimeSpan.FromSeconds(2.2);
 
     private readonly PhysicalRoot root = new();
@@ -52,7 +52,7 @@ public sealed class UnchangedTests : IDisposable
         root.AssertSound();
         long read = File.ReadLines(trace).Select(line => long.TryParse(line.Split("= ")[^1], CultureInfo.InvariantCulture, out long bytes) ? bytes : 0).Sum();
 
-        // The copy has 3 MiB, the whole tree more than 6; the stat cache reads one.
+        // The copy has 3 MiB, and the whole tree more than 6. The stat cache reads one.
         Assert.InRange(read, 3 << 20, 5 << 20);
 
         // Nor opened: of the files of the root only those three.
@@ -167,7 +167,7 @@ public sealed class UnchangedTests : IDisposable
         root.AssertSound();
     }
 
-    /// <summary>The next commit is the tree as it is, by a comparison that knows no cache.</summary>
+    /// <summary>Fails unless the next commit is the tree as it is, by a comparison that knows no cache.</summary>
     private void RequireTold()
     {
         SortedDictionary<string, string> tree = Snapshot.Of(Source);

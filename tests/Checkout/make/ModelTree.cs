@@ -5,7 +5,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Tests.Checkout;
 
-/// <summary>A tree in memory: what the engine's trees on disk and in packs are compared with.</summary>
+/// <summary>A tree in memory, to compare with the engine's trees on disk and in packs.</summary>
 internal sealed record ModelTree
 {
     public required EntryKind Kind { get; init; }
@@ -22,12 +22,12 @@ internal sealed record ModelTree
 
     public uint Minor { get; init; }
 
-    /// <summary>A directory's entries; a name is a string of which each char is a byte, so that they are in order.</summary>
+    /// <summary>A directory's entries. Each char of a name is a byte, so names sort by bytes.</summary>
     public SortedDictionary<string, ModelTree> Children { get; init; } = new(StringComparer.Ordinal);
 
     public bool IsDirectory => Kind == EntryKind.Directory;
 
-    /// <summary>Directories, this one first.</summary>
+    /// <summary>This directory and all directories below it, parents first.</summary>
     public IEnumerable<ModelTree> Directories => IsDirectory ? Children.Values.SelectMany(child => child.Directories).Prepend(this) : [];
 
     public static byte[] Bytes(string name) => Encoding.Latin1.GetBytes(name);
@@ -45,7 +45,7 @@ internal sealed record ModelTree
         return copy;
     }
 
-    /// <summary>The entry that stands for it in the directory above.</summary>
+    /// <summary>The entry of this directory in the directory above.</summary>
     public TreeEntry AsEntry(ReadOnlySpan<byte> name) => new()
     {
         Kind = Kind,
@@ -71,7 +71,7 @@ internal sealed record ModelTree
         return builder.Build();
     }
 
-    /// <summary>What an entry says, without what is in a directory.</summary>
+    /// <summary>An entry's own values, without those of a directory's entries.</summary>
     public static ModelTree Of(in TreeEntry entry, byte[] content) => new()
     {
         Kind = entry.Kind,
@@ -83,7 +83,7 @@ internal sealed record ModelTree
         Minor = entry.DeviceMinor,
     };
 
-    /// <summary>Makes it on disk.</summary>
+    /// <summary>Makes the tree on disk.</summary>
     public void Make(SafeFileHandle parent, ReadOnlySpan<byte> name)
     {
         switch (Kind)

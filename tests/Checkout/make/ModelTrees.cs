@@ -5,14 +5,14 @@ using HackTree.Tests.Model;
 
 namespace HackTree.Tests.Checkout;
 
-/// <summary>Random trees that the filesystem here can hold, and pairs of trees of which one is a change of the other.</summary>
+/// <summary>Random trees that this filesystem can hold, and pairs of trees in which one is a change of the other.</summary>
 internal static class ModelTrees
 {
     private static readonly bool IsRoot = Sys.IsRoot;
     private static readonly uint Uid = Sys.EffectiveUid;
     private static readonly uint Gid = Sys.EffectiveGid;
 
-    // As ext4 takes them: from 1901 to 2446.
+    // The times that ext4 can hold: from 1901 to 2446.
     private static readonly Gen<long> Time = Gen.OneOf<long>(Gen.Long[-2147483648, 15032385535], Gen.OneOf<long>(0, -1, 2147483647, 2147483648, 4294967296, 1600000000));
 
     private static readonly Gen<uint> Owner = Gen.OneOf<uint>(Gen.UInt[0, 4294967294], Gen.OneOf<uint>(0u, 1, 65534, 4294967294));
@@ -53,7 +53,7 @@ internal static class ModelTrees
     /// <summary>A directory with up to three levels below it.</summary>
     public static Gen<ModelTree> Tree { get; } = DirectoryOf(DirectoryOf(DirectoryOf(null)));
 
-    /// <summary>A tree, and what some changes make of it.</summary>
+    /// <summary>A tree, and the same tree after some changes.</summary>
     public static Gen<(ModelTree Before, ModelTree After)> Pair { get; } = Gen.Frequency(
         (9, Gen.Select(Tree, Gen.Select(Gen.Int[0, 1000], Gen.Int[0, 1000], Gen.Int[0, 4], Generators.Name, Gen.Frequency((3, Leaf), (1, DirectoryOf(DirectoryOf(null))))).Array[0, 6], Change)),
         (1, Gen.Select(Tree, Tree)));

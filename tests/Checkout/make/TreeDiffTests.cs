@@ -5,7 +5,7 @@ using HackTree.Store;
 
 namespace HackTree.Tests.Checkout;
 
-/// <summary>The difference of two trees says exactly what makes one of the other, and reads no more than it must.</summary>
+/// <summary>The difference of two trees is exactly what turns one into the other, and reading it reads no more than needed.</summary>
 public sealed class TreeDiffTests : IDisposable
 {
     private readonly StorePlace place = new();
@@ -62,15 +62,15 @@ public sealed class TreeDiffTests : IDisposable
         Assert.Equal(expected, Diff(before, after).Select(change => $"{change.Kind} {change.Path}"));
     }
 
-    /// <summary>A change with copies of what the visitor got.</summary>
+    /// <summary>A change, with copies of the visitor's arguments.</summary>
     private sealed record Change(ChangeKind Kind, string Path, ModelTree? Before, ModelTree? After);
 
-    // A directory comes right before what is in it, names in order: '/' is before every byte.
+    // A directory comes right before its entries, names in order, because '/' sorts before every other byte of a path.
     private static readonly Comparer<string> PathOrder = Comparer<string>.Create((x, y) => string.CompareOrdinal(x.Replace('/', '\0'), y.Replace('/', '\0')));
 
     private List<Change> Diff(ModelTree before, ModelTree after)
     {
-        // A store opened anew, where only what differs can be read: anything else is missing, and would be an exception.
+        // A store opened again, from which only differing trees can be read. Reading another tree would throw.
         using var store = ObjectStore.Open(place.At("objects"));
         using PackWriter pack = store.Packs.NewPack();
         AddDifferent(pack, before, after);
@@ -127,7 +127,7 @@ public sealed class TreeDiffTests : IDisposable
         string name = change.Path[(slash + 1)..];
         if (change.After is not { } after)
         {
-            // With a directory went what is in it.
+            // A removed directory takes its entries with it.
             above?.Children.Remove(name);
             return tree;
         }
@@ -142,7 +142,7 @@ public sealed class TreeDiffTests : IDisposable
         return tree;
     }
 
-    /// <summary>Fails unless a change is one, and is what the two trees have at its path.</summary>
+    /// <summary>Fails unless the change is a real one, and its entries are those of the two trees at its path.</summary>
     private static void RequireSaid(Change change, ModelTree? before, ModelTree? after)
     {
         ChangeKind expected = before is null ? ChangeKind.Added

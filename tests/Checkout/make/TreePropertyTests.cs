@@ -6,7 +6,7 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Checkout;
 
-/// <summary>Random trees through the engine and back.</summary>
+/// <summary>Random trees are committed and checked out.</summary>
 public sealed class TreePropertyTests : IDisposable
 {
     private readonly StorePlace place = new();

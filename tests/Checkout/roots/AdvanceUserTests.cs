@@ -3,7 +3,9 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Checkout;
 
-/// <summary>Turning a root into another commit as an ordinary user, whom modes hold back. As root, these run as nobody too.</summary>
+/// <summary>
+/// An ordinary user, whom modes restrict, turns a root into another commit. If root runs the tests, these run as nobody too.
+/// </summary>
 public sealed class AdvanceUserTests : IDisposable
 {
     private readonly PhysicalRoot root = new();

@@ -3,7 +3,9 @@ using HackTree.Model;
 
 namespace HackTree.Tests.Checkout;
 
-/// <summary>Archives damaged at random, by fixed seeds: entries that keep the reader's promises, or a <see cref="TarException"/>.</summary>
+/// <summary>
+/// Archives with random damage, by fixed seeds, give entries that keep the reader's promises, or a <see cref="TarException"/>.
+/// </summary>
 public sealed class TarFuzzTests
 {
     private const int Mutations = 10_000;
@@ -61,7 +63,9 @@ public sealed class TarFuzzTests
         }
     }
 
-    /// <summary>A few wrong bits, bytes or blocks; mostly with checksums put right, or nothing would get past them.</summary>
+    /// <summary>
+    /// Changes a few bits, bytes or blocks. It mostly corrects checksums afterwards; otherwise only the checksum would be tested.
+    /// </summary>
     private static byte[] Mutate(byte[] archive, Random random)
     {
         for (int count = random.Next(1, 6); count > 0; count--)
@@ -116,7 +120,7 @@ public sealed class TarFuzzTests
         }
     }
 
-    /// <summary>What the writer never writes: GNU names, global headers, lists as text, hard links.</summary>
+    /// <summary>Entries that the writer never writes: GNU names, global headers, access control lists as text, hard links.</summary>
     private static byte[] Vendors()
     {
         var bytes = new List<byte>();

@@ -4,7 +4,7 @@ using HackTree.Model;
 
 namespace HackTree.Tests.Checkout;
 
-/// <summary>Archives made to hurt, block by block: one sentence with a name and a place, never anything else.</summary>
+/// <summary>Archives made to do harm, block by block. Each gives one sentence with a name and a place, and nothing else.</summary>
 public sealed class TarHostileTests
 {
     [Fact]

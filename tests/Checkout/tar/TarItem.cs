@@ -5,10 +5,10 @@ using HackTree.Tests.Model;
 
 namespace HackTree.Tests.Checkout;
 
-/// <summary>An entry of an archive with all that belongs to it.</summary>
+/// <summary>An entry of an archive with all its values.</summary>
 internal sealed record TarItem(byte[] Path, TestEntry Entry, byte[] Content, byte[]? HardLink = null)
 {
-    /// <summary>All entries of an archive as it is written.</summary>
+    /// <summary>All entries of an archive, in its order.</summary>
     public static List<TarItem> Read(byte[] archive) => Read(new MemoryStream(archive));
 
     public static List<TarItem> Read(Stream archive)
@@ -38,7 +38,7 @@ internal sealed record TarItem(byte[] Path, TestEntry Entry, byte[] Content, byt
         return archive.ToArray();
     }
 
-    /// <summary>Path, and everything about the entry, as a line: what <see cref="TarPython"/> prints of a tree on disk.</summary>
+    /// <summary>Path and values of the entry as a line, in the form in which <see cref="TarPython"/> prints a tree on disk.</summary>
     public string Line()
     {
         string special = Entry.Kind switch
@@ -59,11 +59,11 @@ internal sealed record TarItem(byte[] Path, TestEntry Entry, byte[] Content, byt
         return $"{PathText()} {Entry.Kind} {Convert.ToString(metadata.Mode, 8)} {metadata.Uid}:{metadata.Gid} {metadata.ModifyTime} [{special}] {string.Join(',', xattrs)}";
     }
 
-    /// <summary>The lines of a whole archive, sorted, with hard links as what they link to.</summary>
+    /// <summary>The lines of a whole archive, sorted. A hard link has the values of its target.</summary>
     public static string[] Lines(IEnumerable<TarItem> items) =>
         [.. WithoutLinks(items).Select(item => item.Line()).Order(StringComparer.Ordinal)];
 
-    /// <summary>Each hard link replaced by a copy of its target.</summary>
+    /// <summary>Replaces each hard link by a copy of its target.</summary>
     public static IEnumerable<TarItem> WithoutLinks(IEnumerable<TarItem> items)
     {
         var byPath = new Dictionary<string, TarItem>();

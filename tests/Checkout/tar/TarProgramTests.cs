@@ -4,7 +4,7 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Checkout;
 
-/// <summary>Archives of GNU tar and of Python, and ours read by them.</summary>
+/// <summary>HackTree reads archives of GNU tar and Python, and they read HackTree's.</summary>
 public sealed class TarProgramTests : IDisposable
 {
     private readonly TempDirectory directory = new();
@@ -80,7 +80,7 @@ public sealed class TarProgramTests : IDisposable
             "import sys, tarfile\nwith tarfile.open(sys.argv[1], 'w', format=getattr(tarfile, sys.argv[3]), errors='surrogateescape') as t: t.add(sys.argv[2], '.')",
             Archive, Tree, format);
 
-        // Python gives times as floating-point numbers in pax archives, and cuts them towards zero in GNU ones.
+        // Python writes times as floating-point numbers in pax archives, and rounds them towards zero in GNU archives.
         string[] fromDisk = [.. LinesOfTree(Tree, []).Select(WithoutTime)];
         Assert.Equal(fromDisk, TarItem.Lines(TarItem.Read(File.ReadAllBytes(Archive))).Select(WithoutTime));
     }
@@ -146,7 +146,7 @@ public sealed class TarProgramTests : IDisposable
         return plain.SequenceEqual("."u8) ? [] : plain["./".Length..].ToArray();
     }
 
-    /// <summary>Python's tarfile knows nothing of access control lists.</summary>
+    /// <summary>Python's tarfile does not know access control lists.</summary>
     private static byte[] WithoutLists(ReadOnlySpan<byte> xattrs)
     {
         var kept = new List<(byte[], byte[])>();

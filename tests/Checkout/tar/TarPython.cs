@@ -3,12 +3,12 @@ using HackTree.Tests.Support;
 namespace HackTree.Tests.Checkout;
 
 /// <summary>
-/// Python scripts that make trees and archives apart from our code, and tell of them in the lines of <see cref="TarItem.Line"/>.
-/// Python, since its names are bytes where asked, and its tarfile is one more opinion.
+/// Python scripts that make trees and archives without HackTree's code, and print them in the lines of <see cref="TarItem.Line"/>. Python can
+/// handle names as bytes, and its tarfile is another implementation of the format.
 /// </summary>
 internal static class TarPython
 {
-    /// <summary>Makes an awkward tree. Arguments: directory, then what the archive format can hold: long, dev, xattr.</summary>
+    /// <summary>Makes an awkward tree. Arguments: the directory, then what the archive format can hold: long, dev, xattr.</summary>
     public const string MakeTree = """
         import os, stat, struct, subprocess, sys
         top = os.fsencode(sys.argv[1]); can = set(sys.argv[2:]); root = os.geteuid() == 0
@@ -54,7 +54,7 @@ internal static class TarPython
         os.utime(b'.', (1234567890, 1234567890))
         """;
 
-    /// <summary>Prints the lines of a tree on disk. Argument: directory, then xattr if they count.</summary>
+    /// <summary>Prints the lines of a tree on disk. Arguments: the directory, then xattr to include attributes.</summary>
     public const string Lines = """
         import hashlib, os, stat, sys
         top = os.fsencode(sys.argv[1]); os.chdir(top)
@@ -75,7 +75,7 @@ internal static class TarPython
         line([], b'.')
         """;
 
-    /// <summary>Prints the lines of an archive as tarfile reads it. Argument: archive. For access lists, their text.</summary>
+    /// <summary>Prints the lines of an archive as tarfile reads it. Argument: the archive. Prints access control lists as text.</summary>
     public const string ArchiveLines = """
         import hashlib, sys, tarfile
         kinds = {b'0': 'Regular', b'5': 'Directory', b'2': 'Symlink', b'3': 'CharacterDevice', b'4': 'BlockDevice', b'6': 'Fifo'}
@@ -92,7 +92,7 @@ internal static class TarPython
                 print('/' + '/'.join(n.hex() for n in names), kind, '%o' % m.mode, '%d:%d' % (m.uid, m.gid), int(m.mtime), '[%s]' % special, ','.join(k.hex() + '=' + v.hex() for k, v in x))
         """;
 
-    /// <summary>Runs a script and answers what it printed.</summary>
+    /// <summary>Runs a script and returns its output.</summary>
     public static string Run(string script, params IEnumerable<string> arguments)
     {
         Tools.Require("python3");

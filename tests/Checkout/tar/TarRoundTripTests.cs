@@ -6,7 +6,7 @@ using HackTree.Tests.Model;
 
 namespace HackTree.Tests.Checkout;
 
-/// <summary>What the writer writes, the reader reads; and always the same bytes.</summary>
+/// <summary>The reader reads what the writer writes, and the writer always writes the same bytes.</summary>
 public sealed class TarRoundTripTests
 {
     private static readonly Gen<byte> NonZero = Gen.Byte[1, 255];
@@ -69,7 +69,7 @@ public sealed class TarRoundTripTests
         };
     });
 
-    /// <summary>A small archive with one of everything.</summary>
+    /// <summary>A small archive with one entry of each kind.</summary>
     internal static byte[] Sample { get; } = TarItem.Write(
         Make("", EntryKind.Directory, 0x1ED),
         Make("bin", EntryKind.Directory, 0x1ED),

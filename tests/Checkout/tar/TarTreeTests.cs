@@ -6,7 +6,7 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Checkout;
 
-/// <summary>Whole trees out to an archive and back.</summary>
+/// <summary>Whole trees are exported to an archive and committed from it.</summary>
 public sealed class TarTreeTests
 {
     [Fact]

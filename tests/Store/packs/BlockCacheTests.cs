@@ -5,7 +5,7 @@ namespace HackTree.Tests.Store;
 
 public sealed class BlockCacheTests
 {
-    // More blocks than the cache has room for, so that each buffer is used for several.
+    // More blocks than the cache has buffers, so that each buffer is used for several blocks.
     private const int Objects = 500;
     private const int Size = 30_000;
     private const int DamagedBlock = 70;
@@ -52,7 +52,7 @@ public sealed class BlockCacheTests
         Assert.All(read, tree => Assert.Equal(trees[tree.Key], tree.Value.Bytes.ToArray()));
     }
 
-    /// <summary>Publishes a pack of trees and flips a byte in one of its blocks; answers the trees in that block.</summary>
+    /// <summary>Publishes a pack of trees and flips a byte in one of its blocks. Returns the trees in that block.</summary>
     private static HashSet<Digest> WriteWithDamage(TestStore store, Dictionary<Digest, byte[]> trees)
     {
         using ObjectStore opened = store.Open();

@@ -5,7 +5,7 @@ using HackTree.Tests.Model;
 
 namespace HackTree.Tests.Store;
 
-/// <summary>Packs that were damaged or made to harm: the right bytes or <see cref="CorruptException"/>, and nothing else.</summary>
+/// <summary>Packs that are damaged or made to do harm give the right bytes or a <see cref="CorruptException"/>, and nothing else.</summary>
 public sealed class PackDamageTests
 {
     private static readonly byte[] Good = MakeGood();
@@ -25,7 +25,7 @@ public sealed class PackDamageTests
     [Fact]
     public void Every_flipped_bit_that_matters_to_an_object_is_noticed()
     {
-        // The long block in the middle is alike all over: of its bits, some.
+        // All bits of the long block in the middle are alike, so only some of them are flipped.
         for (int bit = 0; bit < Good.Length * 8; bit += IsAlike(bit / 8) ? 997 : 1)
         {
             byte[] bad = [.. Good];
@@ -45,7 +45,7 @@ public sealed class PackDamageTests
         Assert.Throws<CorruptException>(() => TestPack.ReadAll([.. Good, 0]));
     }
 
-    /// <summary>A place and what to write there, in 32 or 64 bits.</summary>
+    /// <summary>A position and the value to write there, in 32 or 64 bits.</summary>
     public static TheoryData<string, int, long, int> Lies
     {
         get
@@ -153,11 +153,11 @@ public sealed class PackDamageTests
         }
         catch (CorruptException)
         {
-            // One of the two that may happen.
+            // This is one of the two allowed outcomes.
         }
     }
 
-    /// <summary>Looks for each object: it is found whole, or refused; a changed index may not hide it.</summary>
+    /// <summary>Looks for each object. It must be found undamaged, or refused; a changed index may not hide it.</summary>
     private static void ReadEach(byte[] bad)
     {
         using PackFile file = TestPack.Open(bad);
@@ -170,7 +170,7 @@ public sealed class PackDamageTests
             }
             catch (CorruptException)
             {
-                // Noticed.
+                // The damage was noticed.
             }
         }
     }

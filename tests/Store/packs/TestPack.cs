@@ -9,10 +9,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Tests.Store;
 
-/// <summary>Packs as bytes: made by a writer, sealed again after a change, opened from memory.</summary>
+/// <summary>Packs as bytes: made by a writer, given new checksums after a change, opened from memory.</summary>
 internal static class TestPack
 {
-    /// <summary>A pack's bytes as the writer makes them.</summary>
+    /// <summary>The bytes of a pack that the writer makes.</summary>
     public static byte[] Write(params IEnumerable<(PackedKind Kind, byte[] Bytes)> objects)
     {
         using var directory = new TempDirectory();
@@ -42,7 +42,7 @@ internal static class TestPack
     public static byte[] CommitOf(byte[] tree, string body) =>
         new Commit { Tree = Tree.DigestOf(tree), RootMetadata = TestStore.Metadata, Time = 1, Files = 1, ContentBytes = 0, Body = body }.Encode();
 
-    /// <summary>Opens a pack's bytes and reads every object in them, or throws what the reader throws.</summary>
+    /// <summary>Opens a pack's bytes and reads every object in it. Throws what the reader throws.</summary>
     public static Dictionary<Digest, byte[]> ReadAll(ReadOnlySpan<byte> pack)
     {
         using PackFile file = Open(pack);
@@ -63,15 +63,15 @@ internal static class TestPack
         return new PackFile(file, default, "test");
     }
 
-    /// <summary>Where the table of blocks stands.</summary>
+    /// <summary>The offset of the table of blocks.</summary>
     public static int TableOffset(ReadOnlySpan<byte> pack) => (int)BinaryPrimitives.ReadInt64LittleEndian(pack[^48..]);
 
-    /// <summary>Where the index stands.</summary>
+    /// <summary>The offset of the index.</summary>
     public static int IndexOffset(ReadOnlySpan<byte> pack) => (int)BinaryPrimitives.ReadInt64LittleEndian(pack[^40..]);
 
     /// <summary>
-    /// Makes a lie consistent: every checksum is that of the changed bytes, so that only what they say can be refused.
-    /// The places of blocks, table and index are those of <paramref name="honest"/>.
+    /// Corrects all checksums of changed bytes, so that a reader can refuse only the changed values. The offsets of blocks, table and index are
+    /// those of <paramref name="honest"/>.
     /// </summary>
     public static byte[] Seal(byte[] honest, byte[] changed)
     {

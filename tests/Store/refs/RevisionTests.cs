@@ -73,7 +73,7 @@ public sealed class RevisionTests : IDisposable
     [Fact]
     public void A_prefix_of_several_commits_names_them_and_a_ref_wins_over_a_prefix()
     {
-        // Commits until two begin with the same four digits: some 300 do for 16 bits.
+        // Makes commits until two begin with the same four digits: some 300 are enough for 16 bits.
         using PackWriter pack = opened.Packs.NewPack();
         var seen = new Dictionary<string, Digest>();
         for (int i = 0; ; i++)

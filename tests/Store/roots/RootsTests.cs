@@ -65,7 +65,7 @@ public sealed class RootsTests : IDisposable
         Assert.Equal(record, opened.Roots.Find("r1")!);
         Assert.Equal(12UL, opened.Roots.Find("r0")!.Inode);
 
-        // The script that boots a root compares names with it, and knows no \u.
+        // The script that boots a root compares names with it, and does not understand \u.
         opened.Roots.Write("plain", record with { Path = "deb12+1 & 'ü'" });
         Assert.Contains("\"path\": \"deb12+1 & 'ü'\",\n", File.ReadAllText($"{store.Path}/roots/plain.json"));
         opened.Roots.Remove("plain");

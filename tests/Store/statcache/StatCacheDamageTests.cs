@@ -4,12 +4,12 @@ using HackTree.Tests.Support;
 namespace HackTree.Tests.Store;
 
 /// <summary>
-/// Whatever is done to its files, the stat cache answers nothing wrong and throws nothing. In a process of its own: one
-/// wrong bit in the hash table's file could end the process if it got through.
+/// Whatever is done to its files, the stat cache gives no wrong answer and throws nothing. The tests run in a process of their own, because
+/// one wrong bit in the hash table's file could end the process if it were not noticed.
 /// </summary>
 public sealed class StatCacheDamageTests
 {
-    // More than one stretch of sums, and small enough to copy often.
+    // More than one stretch of checksums, and small enough to copy often.
     private const int Count = 3000;
 
     [Fact]
@@ -70,7 +70,7 @@ public sealed class StatCacheDamageTests
     {
         Assert.SkipWhen(ChildRun.IsChild, "this is the second run");
 
-        // What is not kept in memory is compared when it is read.
+        // The part of the log that is not kept in memory is compared when it is read.
         const int Many = 480_000;
         using var world = new StatCacheWorld();
         world.Fill(Many);
@@ -93,7 +93,7 @@ public sealed class StatCacheDamageTests
         Assert.Equal(100, world.CountHits(100));
     }
 
-    /// <summary>A cache whose log goes on behind what its index knows.</summary>
+    /// <summary>A cache whose log is longer than its index knows.</summary>
     private static void MakeWithTail(StatCacheWorld world)
     {
         world.Fill(Count - 100);
@@ -124,7 +124,7 @@ public sealed class StatCacheDamageTests
                 Assert.True(cache.Save(), cache.Disabled);
             }
 
-            // And from then on all is well.
+            // From then on all is well.
             world.Fill(Count);
             Assert.Equal(Count, world.CountHits(Count));
             Assert.Equal(4, Directory.EnumerateFileSystemEntries(world.CachePath).Count());
@@ -150,7 +150,7 @@ public sealed class StatCacheDamageTests
         file.SetLength(length);
     }
 
-    /// <summary>A manifest that is whole, and of another cache.</summary>
+    /// <summary>An undamaged manifest of another cache.</summary>
     private static void OfAnother(string path)
     {
         using var other = new StatCacheWorld();

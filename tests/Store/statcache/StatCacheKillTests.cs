@@ -5,7 +5,9 @@ using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Store;
 
-/// <summary>kill -9 at random moments of a process that does nothing but save. Nothing else is in this class: the process runs all of it.</summary>
+/// <summary>
+/// kill -9 at random moments of a process that only saves. The class has only this test, because that process runs the whole class.
+/// </summary>
 public sealed class StatCacheKillTests
 {
     private const string WriteHere = "HACKTREE_STAT_CACHE_WRITER";
@@ -34,7 +36,7 @@ public sealed class StatCacheKillTests
                 process.WaitForExit();
             }
 
-            // One saving adds 500, so all that is there is a multiple of it, and never less than before.
+            // Each save adds 500 records, so their number is a multiple of 500, and never less than before.
             using StatCache cache = world.Open();
             Assert.True(cache.IsEnabled, cache.Disabled);
             int hits = StatCacheWorld.CountHits(cache, 200_000);

@@ -3,7 +3,9 @@ using HackTree.Store;
 
 namespace HackTree.Tests.Store;
 
-/// <summary>The stat cache beside a dictionary: any sequence of adding, looking up, saving and reopening, and threads at once.</summary>
+/// <summary>
+/// The stat cache beside a dictionary: any sequence of adding, looking up, saving and opening again, and several threads at once.
+/// </summary>
 public sealed class StatCacheModelTests
 {
     private enum Step
@@ -66,7 +68,7 @@ public sealed class StatCacheModelTests
             long hits = 0;
             TestThreads.Run(4, part =>
             {
-                // All of them write and read the same files, each in an order of its own, in versions that are apart.
+                // All threads write and read the same files, each in its own order, and with versions of its own.
                 using StatCache.Reader reader = cache.NewSession();
                 var random = new Random(part);
                 for (int i = 0; i < 3 * Count; i++)
@@ -87,7 +89,7 @@ public sealed class StatCacheModelTests
             Assert.True(cache.Save());
         }
 
-        // Of each file one version is there, the last that was added.
+        // Of each file one version is there: the last that was added.
         using (StatCache cache = world.Open())
         {
             int[] perVersion = [.. Enumerable.Range(0, 4).Select(version => StatCacheWorld.CountHits(cache, Count, version))];

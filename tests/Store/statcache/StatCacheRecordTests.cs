@@ -6,7 +6,7 @@ using HackTree.Store;
 
 namespace HackTree.Tests.Store;
 
-/// <summary>The bytes of a record, as FORMAT.md draws them, in a log that was saved.</summary>
+/// <summary>The bytes of a record in a saved log, as FORMAT.md draws them.</summary>
 public sealed class StatCacheRecordTests
 {
     private const int FirstRecord = 64;

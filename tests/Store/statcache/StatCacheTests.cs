@@ -3,7 +3,7 @@ using HackTree.Store;
 
 namespace HackTree.Tests.Store;
 
-/// <summary>The stat cache while nothing goes wrong: what is a hit, what stays, how it grows.</summary>
+/// <summary>The stat cache without failures: what is a hit, what stays, how it grows.</summary>
 public sealed class StatCacheTests : IDisposable
 {
     private readonly StatCacheWorld world = new();
@@ -164,7 +164,7 @@ public sealed class StatCacheTests : IDisposable
             Assert.True(cache.Save());
         }
 
-        // The table was too small for them: the second opening makes a larger one from the log.
+        // The hash table was too small for them, so the second opening makes a larger one from the log.
         long small = new FileInfo(world.Files.Single(file => file.Contains("/index-"))).Length;
         using (StatCache cache = world.Open())
         {
@@ -180,7 +180,7 @@ public sealed class StatCacheTests : IDisposable
     [Fact]
     public void More_than_fits_in_memory_is_found_in_the_file()
     {
-        // 32 MiB of the log are kept; this is 40.
+        // 32 MiB of the log are kept in memory; this log has 40.
         const int Count = 480_000;
         world.Fill(Count);
         Assert.Equal(Count, world.CountHits(Count));
@@ -194,7 +194,8 @@ public sealed class StatCacheTests : IDisposable
         using StatCache.Reader reader = cache.NewSession();
         int hits = 0;
 
-        // Some rounds: the compiler and the table's next page may take their turn in one, what each call allocates would be in all.
+        // Several rounds: the compiler or the next page of the table may allocate in one of them, but an allocation for each call would be
+        // in all.
         const int Rounds = 5;
         var allocated = new List<(long Found, long Added)>();
         for (int round = 0; round < Rounds; round++)
@@ -222,7 +223,7 @@ public sealed class StatCacheTests : IDisposable
     [Fact]
     public void Files_that_are_gone_do_not_pile_up_for_ever()
     {
-        // Each round all files are new ones; the cache begins anew before there are many times what is needed.
+        // All files are new in each round. The cache begins empty before it has many times more records than needed.
         const int Each = 100_000;
         bool wasEmptied = false;
         for (int round = 0; round < 8; round++)

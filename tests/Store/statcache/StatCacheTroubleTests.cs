@@ -7,7 +7,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Tests.Store;
 
-/// <summary>Surroundings in which the stat cache cannot work: it then stands aside.</summary>
+/// <summary>Surroundings in which the stat cache cannot work: it is then disabled.</summary>
 public sealed class StatCacheTroubleTests
 {
     [Fact]
@@ -118,7 +118,7 @@ public sealed class StatCacheTroubleTests
     [InlineData(500_000)]
     public void A_disk_that_runs_full_while_writing_fails_the_saving_and_hangs_nothing(int count)
     {
-        // 300,000 are written all at the end, of 500,000 some on the way.
+        // 300,000 records are all written at the end, but some of 500,000 before.
         using var disk = new LoopFilesystem("ext4", 16, "-m", "0");
         Sys.Open(Sys.WorkingDirectory, Encoding.UTF8.GetBytes(disk.Path), OpenFlags.Directory, out SafeFileHandle directory).ThrowIfFailed("openat", disk.Path);
         using SafeFileHandle held = directory;
@@ -141,7 +141,7 @@ public sealed class StatCacheTroubleTests
     }
 }
 
-/// <summary>A store of somebody else's. In a class of its own, for a process of another user.</summary>
+/// <summary>A store of another user. It has a class of its own, for a process of that user.</summary>
 public sealed class StatCacheForeignStoreTests
 {
     [Fact]

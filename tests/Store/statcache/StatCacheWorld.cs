@@ -8,10 +8,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Tests.Store;
 
-/// <summary>A directory with a stat cache in it, and made-up files of which everything is known by their number and version.</summary>
+/// <summary>A directory with a stat cache, and invented files whose values all follow from their number and version.</summary>
 internal sealed class StatCacheWorld : IDisposable
 {
-    /// <summary>When all statuses are taken: long after every file's times.</summary>
+    /// <summary>The time at which all statuses are taken: long after every file's times.</summary>
     public static readonly FileTime Now = new(2_000_000_000, 0);
 
     private readonly TempDirectory? temporary;
@@ -31,8 +31,8 @@ internal sealed class StatCacheWorld : IDisposable
     public string[] Files => [.. Directory.EnumerateFiles(CachePath).Order(StringComparer.Ordinal)];
 
     /// <summary>
-    /// Opens the cache. A lock that was let go of may be held a moment longer by a child of another test: between fork
-    /// and exec it has all our files.
+    /// Opens the cache. It waits for the lock, because a child process of another test may hold it a moment longer: between fork and exec the
+    /// child has all open files of this process.
     /// </summary>
     public StatCache Open(long expectedEntries = 0)
     {
@@ -86,7 +86,7 @@ internal sealed class StatCacheWorld : IDisposable
         Assert.True(cache.Save(), cache.Disabled);
     }
 
-    /// <summary>Looks all of them up, in odd order; fails where one is wrong, and answers how many were found.</summary>
+    /// <summary>Looks all files up, in an odd order. Fails if an answer is wrong. Returns the number of hits.</summary>
     public static int CountHits(StatCache cache, int count, int version = 0)
     {
         using StatCache.Reader reader = cache.NewSession();

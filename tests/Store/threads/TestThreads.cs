@@ -11,7 +11,7 @@ internal static class TestThreads
     public static void Run(int count, Action<int> body) =>
         Enumerable.Range(0, count).Select(number => Start(() => body(number))).ToList().ForEach(join => join());
 
-    /// <summary>Starts a thread; the answer waits for its end and throws what it threw.</summary>
+    /// <summary>Starts a thread. The result waits for its end and throws what the thread threw.</summary>
     public static Action Start(Action body)
     {
         var failures = new ConcurrentQueue<Exception>();
