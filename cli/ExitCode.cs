@@ -10,9 +10,6 @@ internal static class ExitCode
     /// <summary>fsck found damage; diff found differences.</summary>
     internal const int Found = 3;
 
-    /// <summary>Stopped by a signal, and tidied up: what a shell reports for a process that SIGINT ended.</summary>
-    internal const int Interrupted = 128 + 2;
-
     /// <summary>Whoever read the output has stopped: what a shell reports for a process that SIGPIPE ended.</summary>
     internal const int BrokenPipe = 128 + 13;
 }

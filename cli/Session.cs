@@ -12,6 +12,9 @@ internal sealed class Session(ParseResult parse)
 
     internal static StandardOutput Output => StandardOutput.Instance;
 
+    /// <summary>Whether the command is to stop.</summary>
+    internal static CancellationToken Stop => StopSignals.Token;
+
     internal bool IsQuiet => parse.GetValue(CommandTree.Quiet);
 
     internal bool IsStoreOption => parse.GetResult(CommandTree.Store) is not null;
@@ -44,7 +47,7 @@ internal sealed class Session(ParseResult parse)
     }
 
     /// <summary>Opens the store that was named. If none was named, opens the first store in the usual places.</summary>
-    internal ObjectStore OpenStore() => ObjectStore.Open(GivenStore() ?? FindStore(), Note);
+    internal ObjectStore OpenStore() => ObjectStore.Open(GivenStore() ?? FindStore(), Note, Stop);
 
     internal ObjectStore OpenStoreToWrite()
     {

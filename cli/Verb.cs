@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
 using System.Globalization;
+using HackTree.Store;
 
 namespace HackTree.Cli;
 
@@ -11,7 +12,7 @@ internal abstract class Verb : Command
         : base(name, description)
     {
         Examples = examples;
-        SetAction(parse => Run(new Session(parse)));
+        SetAction(parse => RunStoppably(new Session(parse)));
     }
 
     /// <summary>Command lines that the help shows at its end.</summary>
@@ -20,8 +21,28 @@ internal abstract class Verb : Command
     /// <summary>Text that the help shows before the examples; may be empty.</summary>
     internal string Details { get; private protected set; } = "";
 
-    /// <summary>Runs the command and returns the exit code.</summary>
+    /// <summary>What the command does on SIGINT, SIGTERM and SIGHUP.</summary>
+    protected virtual StopWay WayToStop(Session session) => StopWay.TakeBack;
+
+    /// <summary>Runs the command and returns the exit code. Long work looks at <see cref="Session.Stop"/>.</summary>
     protected abstract int Run(Session session);
+
+    /// <summary>The end of the sentence "stopped; ...", where <see cref="Run"/> did not say more.</summary>
+    protected virtual string Undone(Session session) => "nothing was changed";
+
+    private int RunStoppably(Session session)
+    {
+        StopSignals.Handle(WayToStop(session));
+        try
+        {
+            return Run(session);
+        }
+        catch (OperationCanceledException e) when (Session.Stop.IsCancellationRequested)
+        {
+            Failure.Say($"stopped; {(e is StoppedException told ? RemedyText.Append(told.Message, told.Remedy) : Undone(session))}");
+            return StopSignals.ExitCode;
+        }
+    }
 
     /// <summary>Adds a rule about options that need or exclude each other.</summary>
     protected void AddRule(Action<CommandResult> rule) => Validators.Add(result =>

@@ -38,6 +38,7 @@ public sealed partial class TreeImport
             reader.Start(directory.Handle, this);
             while (reader.Next())
             {
+                import.store.Stop.ThrowIfCancellationRequested();
                 if (!IsExcluded(directory, reader.Name))
                 {
                     Add(directory, reader.Name);
@@ -176,7 +177,7 @@ public sealed partial class TreeImport
             Blobs blobs = import.store.Blobs;
             if (!import.options.StoreContent)
             {
-                return Blobs.HashFile(file, status, this);
+                return Blobs.HashFile(file, status, this, import.store.Stop);
             }
 
             return import.options.Consume

@@ -19,7 +19,7 @@ public sealed partial class TreeImport
     private readonly ImportOptions options;
     private readonly string source;
     private readonly (ulong Device, ulong Inode) storeIdentity;
-    private readonly WorkStack<ImportDirectory> work = new();
+    private readonly WorkStack<ImportDirectory> work;
     private readonly List<string> mountPoints = [];
     private readonly StatCache cache;
     private long files;
@@ -35,6 +35,7 @@ public sealed partial class TreeImport
         this.options = options;
         this.source = source;
         storeIdentity = store.Identity();
+        work = new WorkStack<ImportDirectory>(store.Stop);
     }
 
     /// <summary>

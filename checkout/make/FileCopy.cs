@@ -10,10 +10,19 @@ namespace HackTree.Checkout;
 /// </summary>
 internal static class FileCopy
 {
+    // What is copied between two looks at a request to stop: a tenth of a second of a disk.
+    private const long Step = 16 * 1024 * 1024;
+
     private const OpenFlags CreateNew = OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive | OpenFlags.NoFollow;
 
     internal static void Make(
-        ObjectStore store, CheckoutMethod method, in TreeEntry entry, SafeFileHandle directory, ReadOnlySpan<byte> name, string subject)
+        ObjectStore store,
+        CheckoutMethod method,
+        in TreeEntry entry,
+        SafeFileHandle directory,
+        ReadOnlySpan<byte> name,
+        string subject,
+        CancellationToken stop)
     {
         using SafeFileHandle source = store.Blobs.Open(store.Blobs.NameOf(entry));
         Sys.Stat(source, out FileStatus status).ThrowIfFailed("statx", subject);
@@ -31,7 +40,7 @@ internal static class FileCopy
             }
             else
             {
-                Copy(source, file, entry.Size, subject);
+                Copy(source, file, entry.Size, subject, stop);
             }
 
             FileMetadata metadata = store.Format.ObjectMetadata(entry.Metadata);
@@ -51,7 +60,7 @@ internal static class FileCopy
         errno.ThrowIfFailed("ioctl FICLONE", subject);
     }
 
-    private static void Copy(SafeFileHandle source, SafeFileHandle file, long size, string subject)
+    private static void Copy(SafeFileHandle source, SafeFileHandle file, long size, string subject, CancellationToken stop)
     {
         Sys.Truncate(file, size).ThrowIfFailed("ftruncate", subject);
         for (long offset = 0; offset < size;)
@@ -63,18 +72,19 @@ internal static class FileCopy
             }
 
             errno.ThrowIfFailed("lseek", subject);
-            CopyData(source, file, start, Math.Min(end, size), subject);
+            CopyData(source, file, start, Math.Min(end, size), subject, stop);
             offset = end;
         }
     }
 
-    private static void CopyData(SafeFileHandle source, SafeFileHandle file, long start, long end, string subject)
+    private static void CopyData(SafeFileHandle source, SafeFileHandle file, long start, long end, string subject, CancellationToken stop)
     {
         byte[]? buffer = null;
         while (start < end)
         {
+            stop.ThrowIfCancellationRequested();
             Errno errno = buffer is null
-                ? Sys.CopyRange(source, file, start, end - start, out long copied)
+                ? Sys.CopyRange(source, file, start, Math.Min(Step, end - start), out long copied)
                 : CopyBuffer(source, file, buffer, start, end, out copied);
             if (buffer is null && errno is Errno.EXDEV or Errno.EOPNOTSUPP or Errno.EINVAL or Errno.ENOSYS)
             {

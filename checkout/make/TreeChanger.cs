@@ -27,17 +27,18 @@ internal sealed class TreeChanger
     private readonly string path;
     private readonly long sealedAt;
     private readonly Progress? progress;
-    private readonly WorkStack<ChangedDirectory> work = new();
+    private readonly WorkStack<ChangedDirectory> work;
     private long changes;
     private int begun;
 
-    internal TreeChanger(ObjectStore store, TreeMaker maker, string path, long sealedAt, Progress? progress)
+    internal TreeChanger(ObjectStore store, TreeMaker maker, string path, long sealedAt, Progress? progress, CancellationToken stop)
     {
         this.store = store;
         this.maker = maker;
         this.path = path;
         this.sealedAt = sealedAt;
         this.progress = progress;
+        work = new WorkStack<ChangedDirectory>(stop);
     }
 
     /// <summary>Names that were made or removed.</summary>

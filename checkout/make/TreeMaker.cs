@@ -18,19 +18,22 @@ internal sealed class TreeMaker
     private readonly CheckoutMethod method;
     private readonly Progress? progress;
     private readonly string destination;
-    private readonly WorkStack<MadeDirectory> work = new();
+    private readonly WorkStack<MadeDirectory> work;
+    private readonly CancellationToken stop;
     private readonly bool restoresOwners;
     private readonly uint uid = Sys.EffectiveUid;
     private readonly uint gid = Sys.EffectiveGid;
     private readonly uint umask = Sys.Umask();
     private long files;
 
-    internal TreeMaker(ObjectStore store, CheckoutMethod method, string destination, Progress? progress)
+    internal TreeMaker(ObjectStore store, CheckoutMethod method, string destination, Progress? progress, CancellationToken stop)
     {
         this.store = store;
         this.method = method;
         this.destination = destination;
         this.progress = progress;
+        this.stop = stop;
+        work = new WorkStack<MadeDirectory>(stop);
         restoresOwners = !store.Format.UserMode;
     }
 
@@ -104,6 +107,7 @@ internal sealed class TreeMaker
         long made = 0, bytes = 0;
         foreach (TreeEntry entry in store.Packs.ReadTree(directory.Digest, buffer))
         {
+            stop.ThrowIfCancellationRequested();
             if (entry.IsDirectory)
             {
                 // The directory is made here and filled by any thread: the kernel adds names to a directory one at a time, so other threads
@@ -229,7 +233,7 @@ internal sealed class TreeMaker
 
         if (fileMethod != CheckoutMethod.Hardlink)
         {
-            FileCopy.Make(store, fileMethod, entry, directory, name, Subject(place, name));
+            FileCopy.Make(store, fileMethod, entry, directory, name, Subject(place, name), stop);
             return;
         }
 

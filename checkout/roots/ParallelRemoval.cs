@@ -10,8 +10,29 @@ internal static class ParallelRemoval
     // Each directory on the way down is open. What lies deeper than any system's tree is left to the one that can go to any depth.
     private const int MaxDepth = 100;
 
+    // What a removal may take after a request to stop, so that a small tree goes and nobody waits for a large one.
+    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(300);
+
     /// <summary>Removes <paramref name="name"/> in <paramref name="parent"/>; nothing there is not an error.</summary>
-    internal static void Remove(SafeFileHandle parent, ReadOnlySpan<byte> name, string subject)
+    internal static void Remove(SafeFileHandle parent, ReadOnlySpan<byte> name, string subject) => Remove(parent, name, subject, CancellationToken.None);
+
+    /// <summary>Removes it, but for no longer than a moment after a request to stop; answers false where something is left then.</summary>
+    internal static bool TryRemove(SafeFileHandle parent, ReadOnlySpan<byte> name, string subject, CancellationToken stop)
+    {
+        using var moment = new CancellationTokenSource();
+        using CancellationTokenRegistration request = stop.Register(() => moment.CancelAfter(Moment));
+        try
+        {
+            Remove(parent, name, subject, moment.Token);
+            return true;
+        }
+        catch (OperationCanceledException)
+        {
+            return false;
+        }
+    }
+
+    private static void Remove(SafeFileHandle parent, ReadOnlySpan<byte> name, string subject, CancellationToken stop)
     {
         if (Sys.Stat(parent, name, out FileStatus status) != Errno.None || status.Type != FileType.Directory)
         {
@@ -19,7 +40,7 @@ internal static class ParallelRemoval
             return;
         }
 
-        var work = new WorkStack<Branch>();
+        var work = new WorkStack<Branch>(stop);
         work.Push(new Branch(null, name.ToArray()));
         work.Run(Environment.ProcessorCount, () =>
         {

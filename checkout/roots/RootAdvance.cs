@@ -40,25 +40,26 @@ public static class RootAdvance
         using RootPlace place = RootPlace.Take(store, destination, plan);
         using OldRoot old = OldRoot.Require(store, oldPath);
         place.TakeIn(old);
-        var maker = new TreeMaker(store, CheckoutMethod.Hardlink, place.Path, null);
-        var changer = new TreeChanger(store, maker, place.Path, old.Record.Sealed!.Value, options.Progress);
+        var maker = new TreeMaker(store, CheckoutMethod.Hardlink, place.Path, null, store.Stop);
+        var changer = new TreeChanger(store, maker, place.Path, old.Record.Sealed!.Value, options.Progress, store.Stop);
         try
         {
             changer.Run(old.Top, old.Status, old.Commit.RootEntry(), commit.RootEntry());
+            store.Stop.ThrowIfCancellationRequested();
             place.GiveName();
         }
-        catch (Exception e) when (e is StoreException or LinuxException)
+        catch (Exception e) when (e is StoreException or LinuxException or OperationCanceledException)
         {
             Remedy? remedy = (e as StoreException)?.Remedy;
             if (TryRestore(store, old, place))
             {
-                throw new StoreException($"{e.Message}; {oldPath} is what it was", remedy);
+                throw Ended(e, $"{oldPath} is what it was", remedy);
             }
 
             place.Abandon();
             store.Roots.Remove(old.RecordName);
             var again = new Remedy.CheckOutAgain(old.Record.Revision, oldPath);
-            throw new StoreException($"{e.Message}; {oldPath} was half changed and is gone", remedy is null ? again : new Remedy.Both(remedy, again));
+            throw Ended(e, $"{oldPath} was half changed and is gone", remedy is null ? again : new Remedy.Both(remedy, again));
         }
 
         place.Complete();
@@ -70,8 +71,11 @@ public static class RootAdvance
         return new AdvanceResult(place.Path, changer.Changes, commit.Files, maker.Unrestored);
     }
 
+    private static Exception Ended(Exception cause, string outcome, Remedy? remedy) =>
+        cause is OperationCanceledException ? new StoppedException(outcome, remedy) : new StoreException($"{cause.Message}; {outcome}", remedy);
+
     /// <summary>
-    /// After a failure: changes back what was changed, which the times of the directories tell, and gives the old root its name. False
+    /// After a failure or a request to stop: changes back what was changed, which the times of the directories tell, and gives the old root its name. False
     /// where that fails too.
     /// </summary>
     private static bool TryRestore(ObjectStore store, OldRoot old, RootPlace place)
@@ -81,8 +85,8 @@ public static class RootAdvance
             old.Top.Dispose();
             Sys.Stat(place.Parent, place.PartialName, out FileStatus status).ThrowIfFailed("statx", old.Path);
             Sys.Open(place.Parent, place.PartialName, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle top).ThrowIfFailed("openat", old.Path);
-            var maker = new TreeMaker(store, CheckoutMethod.Hardlink, place.Path, null);
-            new TreeChanger(store, maker, place.Path, old.Record.Sealed!.Value - LongestTick, null).Run(top, status, old.Commit.RootEntry(), old.Commit.RootEntry());
+            var maker = new TreeMaker(store, CheckoutMethod.Hardlink, place.Path, null, CancellationToken.None);
+            new TreeChanger(store, maker, place.Path, old.Record.Sealed!.Value - LongestTick, null, CancellationToken.None).Run(top, status, old.Commit.RootEntry(), old.Commit.RootEntry());
             return place.GiveBack(old);
         }
         catch (Exception e) when (e is StoreException or LinuxException)

@@ -55,7 +55,7 @@ public static class RootBuilder
 
         var plan = new RootPlan(commitDigest, revision, options.Method, IsWhole: options.Subpath.Length == 0, options.Force, options.Boot);
         using RootPlace place = RootPlace.Take(store, destination, plan);
-        var maker = new TreeMaker(store, options.Method, place.Path, options.Progress) { CopiesEtc = options.Boot };
+        var maker = new TreeMaker(store, options.Method, place.Path, options.Progress, store.Stop) { CopiesEtc = options.Boot };
         try
         {
             place.Record(made: null);
@@ -69,7 +69,12 @@ public static class RootBuilder
                 MountPoints.Make(place.Parent, place.PartialName, entry.Metadata.ModifyTime, place.Path);
             }
 
+            store.Stop.ThrowIfCancellationRequested();
             place.GiveName();
+        }
+        catch (OperationCanceledException)
+        {
+            throw new StoppedException(place.Abandon() ? $"{place.Path} was not made" : $"{place.Path} was not made, and gc removes what there is of it");
         }
         catch
         {

@@ -146,22 +146,36 @@ internal sealed class RootPlace : IDisposable
         return isBack;
     }
 
-    /// <summary>Removes what stands under the partial name: an earlier try that was interrupted, or a root that was replaced.</summary>
-    internal void Clear() => ParallelRemoval.Remove(Parent, PartialName, PartialPath);
+    /// <summary>Removes what stands under the partial name from an earlier try that was interrupted.</summary>
+    internal void Clear()
+    {
+        _ = TryClear();
+        store.Stop.ThrowIfCancellationRequested();
+    }
 
-    /// <summary>Removes what was made, after a failure; what cannot be removed now keeps the record that gc goes by.</summary>
-    internal void Abandon()
+    /// <summary>
+    /// Removes what was made, after a failure or a request to stop. What cannot be removed now keeps the record that gc goes by: false then.
+    /// </summary>
+    internal bool Abandon()
     {
         try
         {
-            Clear();
+            if (!TryClear())
+            {
+                return false;
+            }
+
             Forget();
+            return true;
         }
         catch (LinuxException)
         {
             // The first failure is the one to tell, not that of the removal.
+            return false;
         }
     }
+
+    private bool TryClear() => ParallelRemoval.TryRemove(Parent, PartialName, PartialPath, store.Stop);
 
     /// <summary>Takes the partial record away.</summary>
     internal void Forget()
@@ -212,8 +226,12 @@ internal sealed class RootPlace : IDisposable
             store.Roots.Write(name, NewRecord(RootState.Ready).Of(status) with { Sealed = status.ChangeTime.ToNanoseconds() });
         }
 
-        // The new root is there and recorded: an old one that cannot be removed (something is mounted in it) is left to gc.
-        Clear();
+        // The new root is there and recorded: an old one that cannot be removed (something is mounted in it), or not soon enough, is left to gc.
+        if (!TryClear())
+        {
+            return;
+        }
+
         if (plan.Force && !keepsOrder)
         {
             // Else btrfs could lose the record and keep what was replaced, of which nobody would know any more.

@@ -40,7 +40,11 @@ public static class RootRemoval
         }
 
         store.Roots.Remove(name);
-        ParallelRemoval.Remove(parent, RootPath.NameOf(Roots.PartialPath(path)), path);
+        if (!ParallelRemoval.TryRemove(parent, RootPath.NameOf(Roots.PartialPath(path)), path, store.Stop))
+        {
+            throw new StoppedException($"{path} is gone, and gc removes what is left of it");
+        }
+
         if (!NameOrder.IsKept(parent))
         {
             // The record says what to remove: it must not go before that has.
@@ -67,7 +71,8 @@ public static class RootRemoval
     private static void MoveAway(ObjectStore store, SafeFileHandle parent, string path, string name, RootRecord partial)
     {
         byte[] partialName = RootPath.NameOf(Roots.PartialPath(path));
-        ParallelRemoval.Remove(parent, partialName, path);
+        _ = ParallelRemoval.TryRemove(parent, partialName, path, store.Stop);
+        store.Stop.ThrowIfCancellationRequested();
         store.Roots.Write(Roots.PartialName(name), partial);
         Sys.RenameNew(parent, RootPath.NameOf(path), parent, partialName).ThrowIfFailed("renameat2", path);
         Sys.Sync(parent).ThrowIfFailed("fsync", path);

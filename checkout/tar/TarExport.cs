@@ -19,6 +19,7 @@ public static class TarExport
         writer.Add(default, root);
         TreeWalk.Visit(store.Packs, commit.Tree, (PathBuffer path, in TreeEntry entry) =>
         {
+            store.Stop.ThrowIfCancellationRequested();
             writer.Add(path.Bytes, entry);
             if (entry.Kind == EntryKind.Regular)
             {
@@ -41,6 +42,7 @@ public static class TarExport
         using SafeFileHandle file = store.Blobs.Open(name);
         for (long offset = 0; offset < entry.Size;)
         {
+            store.Stop.ThrowIfCancellationRequested();
             Span<byte> chunk = buffer.AsSpan(0, (int)Math.Min(buffer.Length, entry.Size - offset));
             Sys.ReadAt(file, chunk, offset, out int count).ThrowIfFailed("pread", name.ToString());
             if (count != chunk.Length)

@@ -36,6 +36,7 @@ public sealed class TarImport
         var import = new TarImport(store, input, options);
         while (import.reader.Next())
         {
+            store.Stop.ThrowIfCancellationRequested();
             import.Add();
         }
 

@@ -54,7 +54,7 @@ internal sealed class BareCheckout : IDisposable
             .ThrowIfFailed("openat", above);
         using (place)
         {
-            var work = new WorkStack<Node>();
+            var work = new WorkStack<Node>(CancellationToken.None);
             long started = System.Diagnostics.Stopwatch.GetTimestamp();
             work.Push(top);
             work.Run(Environment.ProcessorCount, () => node => Make(node, work, path));

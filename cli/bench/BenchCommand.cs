@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Runtime.InteropServices;
 using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
@@ -64,12 +63,8 @@ internal sealed class BenchCommand : Verb
         }
 
         int count = session.Get(rounds) ?? DefaultRounds;
-        using var stop = new CancellationTokenSource();
-        using PosixSignalRegistration interrupt = OnSignal(PosixSignal.SIGINT, stop);
-        using PosixSignalRegistration terminate = OnSignal(PosixSignal.SIGTERM, stop);
-        using PosixSignalRegistration hangUp = OnSignal(PosixSignal.SIGHUP, stop);
         string scratch = Path.Combine(directory, $".hacktree-bench-{Environment.ProcessId}");
-        var bench = new QuickBench(Path.GetFullPath(source), scratch, stop.Token);
+        var bench = new QuickBench(Path.GetFullPath(source), scratch, Session.Stop);
         Errno errno = Sys.MakeDirectory(Sys.WorkingDirectory, ByteText.FromArgument(scratch), FileModes.PublicDirectory);
         if (errno != Errno.None)
         {
@@ -86,10 +81,6 @@ internal sealed class BenchCommand : Verb
                 bench.RunRound(round);
             }
         }
-        catch (OperationCanceledException)
-        {
-            return ExitCode.Interrupted;
-        }
         finally
         {
             TreeRemoval.Remove(Sys.WorkingDirectory, ByteText.FromArgument(scratch), scratch);
@@ -98,6 +89,8 @@ internal sealed class BenchCommand : Verb
         Report(session, bench.Works, source, directory, count);
         return ExitCode.Done;
     }
+
+    protected override string Undone(Session session) => "nothing was measured, and what was made is removed";
 
     private void Report(Session session, IReadOnlyList<BenchWork> works, string source, string directory, int count)
     {
@@ -145,11 +138,4 @@ internal sealed class BenchCommand : Verb
 
     private static string Text(TimeSpan time) =>
         time.TotalSeconds < 0.0995 ? $"{time.TotalMilliseconds:0.0} ms" : HumanText.Duration(time);
-
-    private static PosixSignalRegistration OnSignal(PosixSignal signal, CancellationTokenSource stop) => PosixSignalRegistration.Create(signal, context =>
-    {
-        // What was made is removed first; then the program ends by itself.
-        context.Cancel = true;
-        stop.Cancel();
-    });
 }

@@ -21,11 +21,11 @@ internal static class Streams
             }
 
             Sys.AdviseSequential(file);
-            return new FileStream(file, FileAccess.Read);
+            return new InputStream(file, path);
         }
 
         // A closed one was replaced by a directory when the program started.
-        using var input = new SafeFileHandle(0, ownsHandle: false);
+        var input = new SafeFileHandle(0, ownsHandle: false);
         if (IsDirectory(input))
         {
             throw new StoreException("standard input: it is closed or a directory; send an archive in, or give --tar FILE");
@@ -33,7 +33,7 @@ internal static class Streams
 
         return Sys.IsTerminal(0)
             ? throw new UsageException("standard input is a terminal, not an archive; send one in, or give --tar FILE")
-            : Console.OpenStandardInput();
+            : new InputStream(input, "standard input");
     }
 
     private static bool IsDirectory(SafeFileHandle file) => Sys.Stat(file, out FileStatus status) == Errno.None && status.Type == FileType.Directory;

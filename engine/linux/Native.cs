@@ -38,6 +38,9 @@ internal static unsafe partial class Native
     [LibraryImport(LibC, EntryPoint = "read", SetLastError = true)]
     internal static partial nint Read(SafeFileHandle file, byte* buffer, nint count);
 
+    [LibraryImport(LibC, EntryPoint = "poll", SetLastError = true)]
+    internal static partial int Poll(PollFd* files, nuint count, int milliseconds);
+
     [LibraryImport(LibC, EntryPoint = "write", SetLastError = true)]
     internal static partial nint Write(SafeFileHandle file, byte* buffer, nint count);
 
@@ -181,6 +184,14 @@ internal struct TimeSpec
 internal struct RawStatfs
 {
     public long Type;
+}
+
+/// <summary>struct pollfd of poll.h.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct PollFd
+{
+    public int File;
+    public short Asked, Found;
 }
 
 /// <summary>struct rlimit on 64-bit Linux.</summary>

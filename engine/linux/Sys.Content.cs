@@ -9,6 +9,7 @@ public static unsafe partial class Sys
     internal const int SeekData = 3;
     internal const int SeekHole = 4;
     internal const nuint FiClone = 0x40049409;
+    internal const short PollIn = 1;
     internal const int AdviceSequential = 2;
     internal const int AdviceDoNotNeed = 4;
 
@@ -79,6 +80,19 @@ public static unsafe partial class Sys
             count = got < 0 ? 0 : (int)got;
             return got < 0 ? LastError() : Errno.None;
         }
+    }
+
+    /// <summary>poll(2): waits until a read would not wait, as at the end of a pipe, or the time is over; answers whether it would not.</summary>
+    public static bool WaitToRead(SafeFileHandle file, int milliseconds)
+    {
+        // What cannot be polled is left to read(2), which says why.
+        bool isHeld = false;
+        file.DangerousAddRef(ref isHeld);
+        var asked = new PollFd { File = (int)file.DangerousGetHandle(), Asked = PollIn };
+        int ready = Native.Poll(&asked, 1, milliseconds);
+        bool isReady = ready > 0 || (ready < 0 && LastError() != Errno.EINTR);
+        file.DangerousRelease();
+        return isReady;
     }
 
     /// <summary>write(2) of all of <paramref name="data"/> at the descriptor's position: for pipes and appended logs.</summary>

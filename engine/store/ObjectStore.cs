@@ -16,18 +16,19 @@ public sealed class ObjectStore : IDisposable
     private readonly DoubtMark unsynced;
     private readonly DoubtMark adopting;
 
-    private ObjectStore(SafeFileHandle directory, string path, StoreFormat format, StoreLock storeLock)
+    private ObjectStore(SafeFileHandle directory, string path, StoreFormat format, StoreLock storeLock, CancellationToken stop)
     {
         this.directory = directory;
         Path = path;
         Format = format;
         Lock = storeLock;
+        Stop = stop;
         temporary = OpenRoom("tmp", OpenFlags.Path);
         unsynced = new DoubtMark(temporary, DoubtMark.Unsynced, $"{path}/tmp");
         adopting = new DoubtMark(temporary, DoubtMark.Adopting, $"{path}/tmp");
-        Blobs = new Blobs(OpenRoom("files", OpenFlags.Path), temporary, unsynced, adopting, format, $"{path}/files");
+        Blobs = new Blobs(OpenRoom("files", OpenFlags.Path), temporary, unsynced, adopting, format, $"{path}/files", stop);
         Packs = new Packs(OpenRoom("packs"), temporary, $"{path}/packs");
-        Refs = new Refs(OpenRoom("refs"), OpenRoom("logs"), temporary, $"{path}/refs");
+        Refs = new Refs(OpenRoom("refs"), OpenRoom("logs"), temporary, $"{path}/refs", stop);
         Roots = new Roots(OpenRoom("roots"), temporary, $"{path}/roots", PhysicalRoot);
     }
 
@@ -51,6 +52,12 @@ public sealed class ObjectStore : IDisposable
 
     /// <summary>Records of checked-out roots.</summary>
     public Roots Roots { get; }
+
+    /// <summary>
+    /// The caller's request to stop. Whatever changes this store or a root of it, and whatever waits for another process, looks at it, and ends by an
+    /// <see cref="OperationCanceledException"/>. What was begun is taken back as after a failure; a step that is not to be taken back is finished.
+    /// </summary>
+    public CancellationToken Stop { get; }
 
     /// <summary>The lock, held shared.</summary>
     internal StoreLock Lock { get; }
@@ -114,10 +121,10 @@ public sealed class ObjectStore : IDisposable
     }
 
     /// <summary>
-    /// Opens a store. <paramref name="onWait"/> is told if that must wait for a sweep. Throws <see cref="StoreException"/>
+    /// Opens a store. <paramref name="onWait"/> is told if that must wait for a sweep; <paramref name="stop"/> is its <see cref="Stop"/>. Throws <see cref="StoreException"/>
     /// where there is none, or one of a newer format.
     /// </summary>
-    public static ObjectStore Open(string path, Action<string>? onWait = null)
+    public static ObjectStore Open(string path, Action<string>? onWait = null, CancellationToken stop = default)
     {
         path = System.IO.Path.GetFullPath(path);
         Errno errno = Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory);
@@ -134,7 +141,7 @@ public sealed class ObjectStore : IDisposable
         {
             // Where roots stand is told by the store's place: a link to it must not make it another one.
             path = RealPath.Of(directory, path);
-            return new ObjectStore(directory, path, StoreFormat.Decode(format, path), StoreLock.Take(directory, path, onWait));
+            return new ObjectStore(directory, path, StoreFormat.Decode(format, path), StoreLock.Take(directory, path, onWait, stop), stop);
         }
         catch
         {

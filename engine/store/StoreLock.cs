@@ -12,15 +12,17 @@ public sealed class StoreLock : IDisposable
 {
     private readonly SafeFileHandle file;
     private readonly string subject;
+    private readonly CancellationToken stop;
 
-    private StoreLock(SafeFileHandle file, string subject)
+    private StoreLock(SafeFileHandle file, string subject, CancellationToken stop)
     {
         this.file = file;
         this.subject = subject;
+        this.stop = stop;
     }
 
     /// <summary>Takes the lock shared; <paramref name="onWait"/> is called once if that must wait for a sweep.</summary>
-    internal static StoreLock Take(SafeFileHandle store, string storePath, Action<string>? onWait)
+    internal static StoreLock Take(SafeFileHandle store, string storePath, Action<string>? onWait, CancellationToken stop)
     {
         string subject = $"{storePath}/lock";
         Errno errno = Sys.Open(store, "lock"u8, OpenFlags.ReadOnly | OpenFlags.NoFollow, out SafeFileHandle file);
@@ -30,7 +32,7 @@ public sealed class StoreLock : IDisposable
         }
 
         errno.ThrowIfFailed("openat", subject);
-        var result = new StoreLock(file, subject);
+        var result = new StoreLock(file, subject, stop);
         try
         {
             result.Change(LockKind.Shared, onWait);
@@ -61,7 +63,7 @@ public sealed class StoreLock : IDisposable
         if (errno == Errno.EAGAIN)
         {
             onWait?.Invoke($"waiting for {Holders()} to finish with {subject}");
-            errno = Sys.Lock(file, kind, wait: true);
+            errno = Stop.Lock(file, kind, stop);
         }
 
         errno.ThrowIfFailed("flock", subject);

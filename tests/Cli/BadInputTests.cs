@@ -89,7 +89,7 @@ public sealed class BadInputTests : IDisposable
     public void An_ambiguous_prefix_is_refused()
     {
         var ids = new List<string>();
-        using (ObjectStore store = ObjectStore.Open(world.At("objects")))
+        using (ObjectStore store = ObjectStore.Open(world.At("objects"), stop: TestContext.Current.CancellationToken))
         using (PackWriter pack = store.Packs.NewPack())
         {
             // Of this many, two begin with the same four digits; which two never changes.

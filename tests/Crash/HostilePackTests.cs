@@ -79,7 +79,7 @@ public sealed class HostilePackTests : IDisposable
     {
         SortedDictionary<string, string> tree = SourceTree.Make(root.At("source"), 1);
         root.Ok("commit", "-b", "main", root.At("source"));
-        using (ObjectStore store = ObjectStore.Open(root.Store))
+        using (ObjectStore store = ObjectStore.Open(root.Store, stop: TestContext.Current.CancellationToken))
         {
             using var forgery = new PackForgery(root.Store);
             forgery.AddAs(store.Packs.ReadCommit(store.Refs.Find("main")).Tree, PackedKind.Tree, PackForgery.Tree(0));

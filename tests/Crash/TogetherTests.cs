@@ -128,7 +128,7 @@ public sealed class TogetherTests : IDisposable
         {
             StartInfo = new ProcessStartInfo(Hacktree.Path, root.Arguments("gc")) { RedirectStandardError = true, RedirectStandardOutput = true },
         };
-        using (ObjectStore.Open(root.Store))
+        using (ObjectStore.Open(root.Store, stop: TestContext.Current.CancellationToken))
         {
             process.Start();
             string? line = await process.StandardError.ReadLineAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);

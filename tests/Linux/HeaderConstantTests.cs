@@ -57,6 +57,7 @@ public sealed class HeaderConstantTests
         ("LOCK_SH", (long)LockKind.Shared),
         ("LOCK_EX", (long)LockKind.Exclusive),
         ("LOCK_NB", Sys.LockNonBlocking),
+        ("POLLIN", Sys.PollIn),
         ("RLIMIT_NOFILE", Sys.LimitOpenFiles),
         ("CLONE_NEWNS", Sys.CloneNewNamespace),
         ("O_RDONLY", (long)OpenFlags.ReadOnly),
@@ -124,6 +125,7 @@ public sealed class HeaderConstantTests
         OpenHow how = MemoryMarshal.Read<OpenHow>(counting);
         TimeSpec time = MemoryMarshal.Read<TimeSpec>(counting);
         RLimit limit = MemoryMarshal.Read<RLimit>(counting);
+        PollFd poll = MemoryMarshal.Read<PollFd>(counting);
         RawStatfs statfs = MemoryMarshal.Read<RawStatfs>(counting);
         Compare(
         [
@@ -141,6 +143,8 @@ public sealed class HeaderConstantTests
             .. Fields("timespec", ("tv_sec", time.Seconds), ("tv_nsec", time.Nanoseconds)),
             ("sizeof(struct rlimit)", SizeOf(limit)),
             .. Fields("rlimit", ("rlim_cur", (long)limit.Soft), ("rlim_max", (long)limit.Hard)),
+            ("sizeof(struct pollfd)", SizeOf(poll)),
+            .. Fields("pollfd", ("fd", poll.File), ("events", poll.Asked), ("revents", poll.Found)),
             ("sizeof(struct statfs)", SizeOf(statfs)),
             .. Fields("statfs", ("f_type", statfs.Type)),
         ]);

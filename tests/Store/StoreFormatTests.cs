@@ -99,7 +99,7 @@ public sealed class StoreFormatTests
         using var directory = new TempDirectory();
         string path = directory.At("objects");
         ObjectStore.Create(path, new StoreFormat { UserMode = !Sys.IsRoot, ReadOnlyCompatible = ["x"] });
-        using ObjectStore store = ObjectStore.Open(path);
+        using ObjectStore store = ObjectStore.Open(path, stop: TestContext.Current.CancellationToken);
         Assert.Contains("must know x", Assert.Throws<StoreException>(store.RequireWritable).Message);
         Assert.Throws<StoreException>(() => Collect.Run(store, new CollectOptions()));
         Assert.Equal(0, Collect.Run(store, new CollectOptions { DryRun = true }).LiveCommits);
@@ -123,9 +123,9 @@ public sealed class StoreFormatTests
     public void Opening_tells_what_is_wrong_with_a_path()
     {
         using var directory = new TempDirectory();
-        Assert.Contains("there is no store", Assert.Throws<StoreException>(() => ObjectStore.Open(directory.Path)).Message);
-        Assert.Contains("there is no store", Assert.Throws<StoreException>(() => ObjectStore.Open(directory.At("none"))).Message);
-        Assert.Contains("there is no store", Assert.Throws<StoreException>(() => ObjectStore.Open(directory.Write("file", "x"u8))).Message);
+        Assert.Contains("there is no store", Assert.Throws<StoreException>(() => ObjectStore.Open(directory.Path, stop: TestContext.Current.CancellationToken)).Message);
+        Assert.Contains("there is no store", Assert.Throws<StoreException>(() => ObjectStore.Open(directory.At("none"), stop: TestContext.Current.CancellationToken)).Message);
+        Assert.Contains("there is no store", Assert.Throws<StoreException>(() => ObjectStore.Open(directory.Write("file", "x"u8), stop: TestContext.Current.CancellationToken)).Message);
         Assert.Contains("not empty", Assert.Throws<StoreException>(() => ObjectStore.Create(directory.Path, new StoreFormat { UserMode = true })).Message);
         ObjectStore.Create(directory.At("s"), new StoreFormat { UserMode = true });
         Assert.Contains("there is a store already", Assert.Throws<StoreException>(() => ObjectStore.Create(directory.At("s"), new StoreFormat { UserMode = true })).Message);

@@ -30,6 +30,9 @@ internal sealed class ImageConversion : IDisposable
     /// <summary>Called before each change, with what it is; one that throws stands for a power cut.</summary>
     internal Action<string>? OnStep { get; init; }
 
+    /// <summary>A request to stop, which ends it between two steps.</summary>
+    internal CancellationToken Stop { get; init; }
+
     /// <summary>Converts, or goes on with a conversion; answers whether there was anything to do.</summary>
     internal bool Run(string root)
     {
@@ -176,6 +179,7 @@ internal sealed class ImageConversion : IDisposable
 
     private void Step(string what, Action change)
     {
+        Stop.ThrowIfCancellationRequested();
         OnStep?.Invoke(what);
         change();
     }

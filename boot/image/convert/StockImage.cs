@@ -9,7 +9,7 @@ public static class StockImage
     /// Converts it in place, or goes on with what was interrupted; answers whether there was anything to do. Throws
     /// <see cref="StoreException"/> for what is no Debian, is in use, or has no ext4.
     /// </summary>
-    public static bool Convert(string image, string root)
+    public static bool Convert(string image, string root, CancellationToken stop)
     {
         if (!ImageLayout.IsRootName(root))
         {
@@ -18,13 +18,13 @@ public static class StockImage
 
         return MountedImage.Run(image, mounted =>
         {
-            using var conversion = new ImageConversion(mounted.Path, mounted.Uuid, image);
+            using var conversion = new ImageConversion(mounted.Path, mounted.Uuid, image) { Stop = stop };
             return conversion.Run(root);
         });
     }
 
     /// <summary>Converts a copy, which gets its name when it is converted.</summary>
-    public static void ConvertCopy(string image, string output, DiskFormat format, string root)
+    public static void ConvertCopy(string image, string output, DiskFormat format, string root, CancellationToken stop)
     {
         if (Path.Exists(output))
         {
@@ -38,10 +38,10 @@ public static class StockImage
             DiskExport.MakePrivate(partial);
             using (ImageLock.Take(image))
             {
-                Tool.DiskImage.Run("convert", "-f", Name(from), "-O", Name(format), image, partial);
+                Tool.DiskImage.Run(stop, "convert", "-f", Name(from), "-O", Name(format), image, partial);
             }
 
-            _ = Convert(partial, root);
+            _ = Convert(partial, root, stop);
             using (FileStream file = File.OpenRead(partial))
             {
                 DiskExport.GiveOwnership(file.SafeFileHandle, partial, image);
@@ -56,9 +56,9 @@ public static class StockImage
     }
 
     /// <summary>Takes a conversion back, from however far it came; answers whether there was one.</summary>
-    public static bool Undo(string image) => MountedImage.Run(image, mounted =>
+    public static bool Undo(string image, CancellationToken stop) => MountedImage.Run(image, mounted =>
     {
-        using var conversion = new ImageConversion(mounted.Path, mounted.Uuid, image);
+        using var conversion = new ImageConversion(mounted.Path, mounted.Uuid, image) { Stop = stop };
         return conversion.Undo();
     });
 

@@ -157,7 +157,7 @@ public sealed class ImageCreation : IDisposable
         {
             Step("converting to qcow2");
             result = Path.Combine(scratch, "disk.qcow2");
-            Tool.DiskImage.Run("convert", "-f", "raw", "-O", "qcow2", disk, result);
+            Tool.DiskImage.Run(stop, "convert", "-f", "raw", "-O", "qcow2", disk, result);
         }
 
         stop.ThrowIfCancellationRequested();

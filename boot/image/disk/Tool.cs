@@ -18,6 +18,10 @@ internal sealed record Tool(string Name, string Package)
     internal static readonly Tool Unmount = new("umount", "mount");
     internal static readonly Tool ChangeRoot = new("chroot", "coreutils");
 
+    // What Process adds to the number of the signal that ended a program.
+    private const int BySignal = 128;
+    private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(200);
+
     // mkfs.* and debugfs live where an ordinary user's path may not lead.
     private static readonly string[] MoreFolders = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
 
@@ -26,10 +30,14 @@ internal sealed record Tool(string Name, string Package)
 
     /// <summary>Runs it to its end, in the C locale; answers what it printed. Throws <see cref="StoreException"/> where it fails.</summary>
     internal string Run(params IReadOnlyList<string> arguments) =>
-        TryRun(arguments, out string output, out string error) ? output : throw new StoreException($"{Name} failed: {LastWords(error)}");
+        Run(CancellationToken.None, arguments);
+
+    /// <summary>The same for what takes long: a request to stop ends the program.</summary>
+    internal string Run(CancellationToken stop, params IReadOnlyList<string> arguments) =>
+        TryRun(arguments, out string output, out string error, stop: stop) ? output : throw new StoreException($"{Name} failed: {LastWords(error)}");
 
     /// <summary>Runs it to its end; answers whether it succeeded.</summary>
-    internal bool TryRun(IReadOnlyList<string> arguments, out string output, out string error, string input = "")
+    internal bool TryRun(IReadOnlyList<string> arguments, out string output, out string error, string input = "", CancellationToken stop = default)
     {
         var start = new ProcessStartInfo(Path, arguments)
         {
@@ -40,7 +48,8 @@ internal sealed record Tool(string Name, string Package)
         };
         start.Environment["LC_ALL"] = "C";
         using Process process = Start(start);
-        Task<string> errors = process.StandardError.ReadToEndAsync();
+        using CancellationTokenRegistration killing = stop.Register(process.Kill);
+        Task<string> errors = process.StandardError.ReadToEndAsync(CancellationToken.None);
         try
         {
             process.StandardInput.Write(input);
@@ -54,6 +63,13 @@ internal sealed record Tool(string Name, string Package)
         output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         error = errors.GetAwaiter().GetResult();
+        if (process.ExitCode > BySignal && stop.CanBeCanceled)
+        {
+            // Ctrl-C reaches the program too, perhaps before this one hears of it.
+            _ = stop.WaitHandle.WaitOne(Moment);
+        }
+
+        stop.ThrowIfCancellationRequested();
         return process.ExitCode == 0;
     }
 

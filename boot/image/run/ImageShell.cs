@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Runtime.InteropServices;
 using HackTree.Store;
 
 namespace HackTree.Boot;
@@ -9,10 +8,10 @@ public static class ImageShell
 {
     /// <summary>
     /// Runs a command in the image and returns its exit code. Without a command it runs a shell. The working directory is the mount point, or the
-    /// command runs in the root <paramref name="chroot"/> as if that root were booted. Ctrl-C stops the command; the image is unmounted in any
-    /// case.
+    /// command runs in the root <paramref name="chroot"/> as if that root were booted. A request to stop ends the command; the image is
+    /// unmounted in any case.
     /// </summary>
-    public static int Run(string image, IReadOnlyList<string> command, string? chroot) => MountedImage.Run(image, mounted =>
+    public static int Run(string image, IReadOnlyList<string> command, string? chroot, CancellationToken stop) => MountedImage.Run(image, mounted =>
     {
         string directory = mounted.Path;
         if (chroot is not null)
@@ -23,27 +22,19 @@ public static class ImageShell
 
         string shell = chroot is null && Environment.GetEnvironmentVariable("SHELL") is { Length: > 0 } own && File.Exists(own) ? own : "/bin/sh";
         IReadOnlyList<string> words = command.Count > 0 ? command : [shell];
-        return RunHere(chroot is null ? words : [Tool.ChangeRoot.Path, directory, .. words], directory, mounted.Path);
+        return RunHere(chroot is null ? words : [Tool.ChangeRoot.Path, directory, .. words], directory, mounted.Path, stop);
     });
 
-    private static int RunHere(IReadOnlyList<string> words, string directory, string mount)
+    private static int RunHere(IReadOnlyList<string> words, string directory, string mount, CancellationToken stop)
     {
         var start = new ProcessStartInfo(words[0], words.Skip(1)) { WorkingDirectory = directory };
         start.Environment["HACKTREE_IMAGE"] = mount;
 
-        // The terminal sends the signal to the command too, which ends. Then the image is unmounted.
-        using PosixSignalRegistration quit = PosixSignalRegistration.Create(PosixSignal.SIGQUIT, context => context.Cancel = true);
         using Process process = Tool.Start(start);
-        using PosixSignalRegistration terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context => End(context, process));
-        using PosixSignalRegistration hangUp = PosixSignalRegistration.Create(PosixSignal.SIGHUP, context => End(context, process));
+        using CancellationTokenRegistration killing = stop.Register(() => process.Kill(entireProcessTree: true));
         process.WaitForExit();
+        stop.ThrowIfCancellationRequested();
         return process.ExitCode;
-    }
-
-    private static void End(PosixSignalContext context, Process process)
-    {
-        context.Cancel = true;
-        process.Kill(entireProcessTree: true);
     }
 
     private static void Prepare(string image, string top, string chroot)

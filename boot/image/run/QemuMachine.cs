@@ -15,10 +15,10 @@ public static class QemuMachine
     private static readonly Tool Emulator = new("qemu-system-x86_64", "qemu-system-x86");
 
     /// <summary>
-    /// Runs a machine until it is switched off. Returns QEMU's exit code, or null if <paramref name="stop"/> ended it. Throws
+    /// Runs a machine until it is switched off. Returns QEMU's exit code. <paramref name="stop"/> ends it. Throws
     /// <see cref="StoreException"/> if it was still up at the end of <paramref name="limit"/>.
     /// </summary>
-    public static int? Run(QemuRequest request, TimeSpan? limit, CancellationToken stop)
+    public static int Run(QemuRequest request, TimeSpan? limit, CancellationToken stop)
     {
         string program = Emulator.Path;
         DiskFormat format = DiskFormats.OfContent(request.Image);
@@ -34,7 +34,8 @@ public static class QemuMachine
                 + "give it more time with --timeout");
         }
 
-        return stop.IsCancellationRequested ? null : process.ExitCode;
+        stop.ThrowIfCancellationRequested();
+        return process.ExitCode;
     }
 
     /// <summary>QEMU's command line.</summary>

@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Runtime.InteropServices;
 using HackTree.Boot;
 
 namespace HackTree.Cli;
@@ -48,12 +47,9 @@ internal sealed class ImageConvertCommand : Verb
     {
         string path = session.Get(image);
         string name = session.Get(root)!;
-
-        // Ctrl-C ends the program that copies the disk; this one then removes what that left.
-        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => context.Cancel = true);
         if (session.Get(undo))
         {
-            session.Note(StockImage.Undo(path) ? $"{path}: as it was before" : $"{path}: nothing was converted in it");
+            session.Note(StockImage.Undo(path, Session.Stop) ? $"{path}: as it was before" : $"{path}: nothing was converted in it");
             return ExitCode.Done;
         }
 
@@ -61,10 +57,10 @@ internal sealed class ImageConvertCommand : Verb
         {
             DiskFormat format = DiskFormats.OfName(copy)
                 ?? throw new UsageException($"{copy}: its name does not tell the format; end it in .qcow2 or .img");
-            StockImage.ConvertCopy(path, copy, format, name);
+            StockImage.ConvertCopy(path, copy, format, name, Session.Stop);
             path = copy;
         }
-        else if (!StockImage.Convert(path, name))
+        else if (!StockImage.Convert(path, name, Session.Stop))
         {
             session.Note($"{path}: it is converted already; --undo takes that back");
             return ExitCode.Done;
@@ -73,4 +69,6 @@ internal sealed class ImageConvertCommand : Verb
         session.Note($"{path}: the system is /{name} now; boot it with `hacktree image run {path}`");
         return ExitCode.Done;
     }
+
+    protected override string Undone(Session session) => session.Get(output) is { } copy ? $"{copy} was not made" : "the same command goes on from here, and --undo goes back";
 }

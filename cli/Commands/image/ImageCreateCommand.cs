@@ -72,7 +72,6 @@ internal sealed class ImageCreateCommand : Verb
     protected override int Run(Session session)
     {
         long started = Stopwatch.GetTimestamp();
-        using var interruption = new Interruption();
         var request = new ImageRequest
         {
             Output = session.Get(output)!,
@@ -84,22 +83,15 @@ internal sealed class ImageCreateCommand : Verb
             KernelOptions = KernelOptions(session.Get(append)),
             MenuSeconds = session.Get(wait) ?? 3,
         };
-        using var creation = new ImageCreation(request, interruption.Token) { OnStep = session.Note };
-        try
-        {
-            Make(session, creation, session.Get(tree)!);
-        }
-        catch (Exception) when (interruption.Token.IsCancellationRequested)
-        {
-            // The programs it ran were stopped too, and complained.
-            return ExitCode.Interrupted;
-        }
-
+        using var creation = new ImageCreation(request, Session.Stop) { OnStep = session.Note };
+        Make(session, creation, session.Get(tree)!);
         string length = HumanText.Bytes(new FileInfo(request.Output).Length), time = HumanText.Duration(Stopwatch.GetElapsedTime(started));
         string run = $"hacktree image run {request.Output}{(request.Uefi ? " --uefi" : "")}";
         session.Note($"{request.Output}: {length}; {time}; boot it with `{run}`");
         return ExitCode.Done;
     }
+
+    protected override string Undone(Session session) => $"{session.Get(output)} was not made";
 
     /// <summary>Makes the image. A name that is both a directory's and a commit's means the directory.</summary>
     private static void Make(Session session, ImageCreation creation, string name)

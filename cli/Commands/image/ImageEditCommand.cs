@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Runtime.InteropServices;
 using HackTree.Boot;
 
 namespace HackTree.Cli;
@@ -29,10 +28,13 @@ internal sealed class ImageEditCommand : Verb
         Add(chroot);
     }
 
+    // Ctrl-C in a shell is the shell's. SIGTERM ends the command, and the image is unmounted.
+    protected override StopWay WayToStop(Session session) => StopWay.LeaveKeysToChild;
+
     protected override int Run(Session session)
     {
-        // What Ctrl-C ends is the program that runs, the command or one that copies the disk; this one then tidies up.
-        using PosixSignalRegistration interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, context => context.Cancel = true);
-        return ImageShell.Run(session.Get(image), session.Get(command), session.Get(chroot));
+        return ImageShell.Run(session.Get(image), session.Get(command), session.Get(chroot), Session.Stop);
     }
+
+    protected override string Undone(Session session) => "the command was ended, and the image is unmounted";
 }

@@ -72,14 +72,14 @@ internal sealed class ImageRunCommand : Verb
             Snapshot = session.Get(snapshot),
         };
         TimeSpan? limit = session.Get(timeout) is { } seconds ? TimeSpan.FromSeconds(seconds) : null;
-        using var interruption = new Interruption();
         session.Note("Ctrl-A X switches the machine off");
-        int? code = QemuMachine.Run(request, limit, interruption.Token);
+        int code = QemuMachine.Run(request, limit, Session.Stop);
         return code switch
         {
-            null => ExitCode.Interrupted,
             0 => ExitCode.Done,
             _ => throw new StoreException($"{request.Image}: QEMU ended with exit code {code}; what it says is above"),
         };
     }
+
+    protected override string Undone(Session session) => "the machine was switched off";
 }

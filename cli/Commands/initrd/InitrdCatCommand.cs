@@ -19,6 +19,8 @@ internal sealed class InitrdCatCommand : Verb
         Details = "If several segments have the file, the last one counts, as at boot.";
     }
 
+    protected override StopWay WayToStop(Session session) => StopWay.EndAtOnce;
+
     protected override int Run(Session session)
     {
         byte[] path = Plain(Session.TreePath(session.Get(place)));

@@ -20,6 +20,8 @@ internal sealed class InitrdListCommand : Verb
         Details = "One line for each entry: mode, links, owner, group, size, time, name. Bytes of a name that are not UTF-8 appear as \\ooo.";
     }
 
+    protected override StopWay WayToStop(Session session) => StopWay.EndAtOnce;
+
     protected override int Run(Session session)
     {
         using InitrdReader reader = InitrdReader.Open(session.Get(input));

@@ -19,6 +19,8 @@ internal sealed class InitrdVerifyCommand : Verb
         Details = "Exit code 3 if it finds a problem.";
     }
 
+    protected override StopWay WayToStop(Session session) => StopWay.EndAtOnce;
+
     protected override int Run(Session session)
     {
         InitrdVerify verify = InitrdVerify.Run(session.Get(input));

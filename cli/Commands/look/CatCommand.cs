@@ -23,6 +23,8 @@ internal sealed class CatCommand : Verb
         CompletePaths(place, revision);
     }
 
+    protected override StopWay WayToStop(Session session) => StopWay.EndAtOnce;
+
     protected override int Run(Session session)
     {
         using ObjectStore store = session.OpenStore();

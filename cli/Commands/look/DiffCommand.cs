@@ -32,6 +32,8 @@ internal sealed class DiffCommand : Verb
         json = AddJson();
     }
 
+    protected override StopWay WayToStop(Session session) => StopWay.EndAtOnce;
+
     protected override int Run(Session session)
     {
         using ObjectStore store = session.OpenStore();

@@ -17,6 +17,8 @@ internal sealed class DuCommand : Verb
             + "roots if each were a full copy, minus the size of the store.";
     }
 
+    protected override StopWay WayToStop(Session session) => StopWay.EndAtOnce;
+
     protected override int Run(Session session)
     {
         using ObjectStore store = session.OpenStore();

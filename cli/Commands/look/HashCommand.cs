@@ -19,6 +19,8 @@ internal sealed class HashCommand : Verb
         Details = "The digests are those that `fsverity digest` prints: SHA-256, blocks of 4096 bytes, no salt.";
     }
 
+    protected override StopWay WayToStop(Session session) => StopWay.EndAtOnce;
+
     protected override int Run(Session session)
     {
         bool hasFailed = false;

@@ -28,6 +28,8 @@ internal sealed class LogCommand : Verb
         json = AddJson();
     }
 
+    protected override StopWay WayToStop(Session session) => StopWay.EndAtOnce;
+
     protected override int Run(Session session)
     {
         using ObjectStore store = session.OpenStore();

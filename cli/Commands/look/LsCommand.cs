@@ -25,6 +25,8 @@ internal sealed class LsCommand : Verb
         Details = "Bytes of a name that are not UTF-8 appear as \\ooo, and so do characters that a terminal would not show.";
     }
 
+    protected override StopWay WayToStop(Session session) => StopWay.EndAtOnce;
+
     protected override int Run(Session session)
     {
         using ObjectStore store = session.OpenStore();

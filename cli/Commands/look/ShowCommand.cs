@@ -17,6 +17,8 @@ internal sealed class ShowCommand : Verb
         json = AddJson();
     }
 
+    protected override StopWay WayToStop(Session session) => StopWay.EndAtOnce;
+
     protected override int Run(Session session)
     {
         using ObjectStore store = session.OpenStore();

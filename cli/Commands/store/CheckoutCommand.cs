@@ -83,6 +83,8 @@ internal sealed class CheckoutCommand : Verb
         return ExitCode.Done;
     }
 
+    protected override string Undone(Session session) => $"{session.Get(destination)} was not made";
+
     private string CheckOut(Session session, ObjectStore store, Digest commit, CheckoutOptions options)
     {
         CheckoutResult result;

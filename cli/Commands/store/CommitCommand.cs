@@ -94,6 +94,8 @@ internal sealed class CommitCommand : Verb
         return ExitCode.Done;
     }
 
+    protected override string Undone(Session session) => "nothing was committed";
+
     private ImportResult Import(Session session, ObjectStore store, PackWriter pack, ImportOptions options)
     {
         using ProgressLine? line = session.Show("committing", options.Progress!);

@@ -17,6 +17,9 @@ internal sealed class ExportCommand : Verb
         Add(tar);
     }
 
+    // Of what goes into a pipe nothing can be taken back, and its reader may keep the command waiting in write(2).
+    protected override StopWay WayToStop(Session session) => session.Get(tar) == "-" ? StopWay.EndAtOnce : StopWay.TakeBack;
+
     protected override int Run(Session session)
     {
         using ObjectStore store = session.OpenStore();
@@ -40,4 +43,6 @@ internal sealed class ExportCommand : Verb
         output.Complete();
         return ExitCode.Done;
     }
+
+    protected override string Undone(Session session) => $"{session.Get(tar)} was not written";
 }

@@ -16,6 +16,8 @@ internal sealed class FsckCommand : Verb
         Details = "Tells which ref or root needs it. Changes nothing. Exit code 3 where it finds something.";
     }
 
+    protected override StopWay WayToStop(Session session) => StopWay.EndAtOnce;
+
     protected override int Run(Session session)
     {
         long started = Stopwatch.GetTimestamp();

@@ -55,6 +55,8 @@ internal sealed class GcCommand : Verb
         return ExitCode.Done;
     }
 
+    protected override string Undone(Session session) => "what was removed so far nobody needs, and the next gc removes the rest";
+
     private static void Print(CollectResult result, bool isDryRun)
     {
         StandardOutput output = Session.Output;

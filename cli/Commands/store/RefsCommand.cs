@@ -17,10 +17,12 @@ internal sealed class RefsCommand : Verb
         Add(new RefsLogCommand());
     }
 
+    protected override StopWay WayToStop(Session session) => StopWay.EndAtOnce;
+
     protected override int Run(Session session)
     {
         using ObjectStore store = session.OpenStore();
-        NamedCommit[] refs = ParallelMap.Run(store.Refs.List(), name => Read(store, name));
+        NamedCommit[] refs = ParallelMap.Run(store.Refs.List(), name => Read(store, name), store.Stop);
         foreach (NamedCommit damaged in refs.Where(named => named.Damage is not null))
         {
             session.Note(damaged.Damage!);
@@ -100,6 +102,8 @@ internal sealed class RefsCommand : Verb
             store.Refs.Set(text, commit, $"set to {session.Get(revision)}");
             return ExitCode.Done;
         }
+
+        protected override string Undone(Session session) => "the ref is what it was";
     }
 
     private sealed class DeleteRef : Verb
@@ -120,5 +124,7 @@ internal sealed class RefsCommand : Verb
             store.Refs.Delete(session.Get(name));
             return ExitCode.Done;
         }
+
+        protected override string Undone(Session session) => "the ref is what it was";
     }
 }

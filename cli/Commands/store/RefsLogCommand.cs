@@ -16,6 +16,8 @@ internal sealed class RefsLogCommand : Verb
         json = AddJson();
     }
 
+    protected override StopWay WayToStop(Session session) => StopWay.EndAtOnce;
+
     protected override int Run(Session session)
     {
         string text = session.Get(name);

@@ -21,6 +21,8 @@ internal sealed class RootsCommand : Verb
         Add(new Remove());
     }
 
+    protected override StopWay WayToStop(Session session) => StopWay.EndAtOnce;
+
     protected override int Run(Session session)
     {
         using ObjectStore store = session.OpenStore();
@@ -140,5 +142,7 @@ internal sealed class RootsCommand : Verb
 
             return code;
         }
+
+        protected override string Undone(Session session) => "the roots that `hacktree roots` lists are whole";
     }
 }

@@ -26,9 +26,9 @@ public sealed partial class Blobs
     }
 
     /// <summary>Reads a file and answers its blob's digest, without storing anything.</summary>
-    public static Digest HashFile(SafeFileHandle source, in FileStatus status, object subject)
+    public static Digest HashFile(SafeFileHandle source, in FileStatus status, object subject, CancellationToken stop = default)
     {
-        Digest digest = FileContent.Read(source, status, null, subject);
+        Digest digest = FileContent.Read(source, status, null, subject, stop);
         RequireUnchanged(source, status, subject);
         return digest;
     }
@@ -65,6 +65,7 @@ public sealed partial class Blobs
         var tree = new VerityTree(size);
         for (long offset = 0; offset < size; offset += Verity.SegmentSize)
         {
+            stop.ThrowIfCancellationRequested();
             Span<byte> segment = buffer.AsSpan(0, (int)Math.Min(Verity.SegmentSize, size - offset));
             read(segment);
             Verity.HashSegment(segment, size, hash);
@@ -94,7 +95,7 @@ public sealed partial class Blobs
             return AddFile(source, status, metadata, xattrs, buffer, subject);
         }
 
-        Digest digest = HashFile(source, status, subject);
+        Digest digest = HashFile(source, status, subject, stop);
         ObjectName name = NameOf(digest, metadata, xattrs);
         FileStatus known = status;
         return IsStored(name, status.Size, xattrs) || TryAdopt(source, ref known, name, subject)
@@ -164,7 +165,7 @@ public sealed partial class Blobs
             file.Resize(status.Size, subject);
         }
 
-        Digest digest = isClone ? FileContent.Read(file, status, null, subject) : FileContent.Read(source, status, file, subject);
+        Digest digest = isClone ? FileContent.Read(file, status, null, subject, stop) : FileContent.Read(source, status, file, subject, stop);
         ObjectName name = NameOf(digest, metadata, xattrs);
         if (!IsStored(name, status.Size, xattrs))
         {

@@ -74,7 +74,7 @@ public sealed partial class Blobs
         using SafeFileHandle full = Open(name);
         Sys.Stat(full, out FileStatus status).ThrowIfFailed("statx", $"{path}/{name}");
         using SafeFileHandle file = NewFile(name.Metadata);
-        if (FileContent.Read(full, status, file, Subject(name)) != name.Blob)
+        if (FileContent.Read(full, status, file, Subject(name), CancellationToken.None) != name.Blob)
         {
             throw new CorruptException(Subject(name), "the content is not what the name says", new Remedy.CheckStore());
         }

@@ -27,11 +27,12 @@ public sealed partial class Blobs : IDisposable
     private readonly DoubtMark adopting;
     private readonly StoreFormat format;
     private readonly string path;
+    private readonly CancellationToken stop;
     private volatile bool cannotClone;
     private long added;
     private long addedBytes;
 
-    internal Blobs(SafeFileHandle files, SafeFileHandle temporary, DoubtMark unsynced, DoubtMark adopting, StoreFormat format, string path)
+    internal Blobs(SafeFileHandle files, SafeFileHandle temporary, DoubtMark unsynced, DoubtMark adopting, StoreFormat format, string path, CancellationToken stop)
     {
         this.files = files;
         this.temporary = temporary;
@@ -39,6 +40,7 @@ public sealed partial class Blobs : IDisposable
         this.adopting = adopting;
         this.format = format;
         this.path = path;
+        this.stop = stop;
         listed = new ListedObjects(OpenFan, path);
     }
 
@@ -168,7 +170,7 @@ public sealed partial class Blobs : IDisposable
 
         // After a failed sync the page cache has what should have been written, and calls it clean.
         Sys.DropCached(file);
-        return FileContent.Read(file, status, null, Subject(name)) == name.Blob;
+        return FileContent.Read(file, status, null, Subject(name), stop) == name.Blob;
     }
 
     private bool Contains(in ObjectName name, long size, out FileStatus status) =>

@@ -21,11 +21,12 @@ internal static class FileContent
 
     /// <summary>
     /// The digest of the <paramref name="status"/>.Size bytes of <paramref name="source"/>, which are written to
-    /// <paramref name="copy"/> too where one is given. Throws <see cref="StoreException"/> where the file turns out shorter.
+    /// <paramref name="copy"/> too where one is given. Throws <see cref="StoreException"/> where the file turns out shorter, and looks at
+    /// <paramref name="stop"/> before each segment.
     /// </summary>
-    internal static Digest Read(SafeFileHandle source, in FileStatus status, SafeFileHandle? copy, object subject)
+    internal static Digest Read(SafeFileHandle source, in FileStatus status, SafeFileHandle? copy, object subject, CancellationToken stop)
     {
-        var job = new Job(source, copy, status.Size, IsSparse(status), subject);
+        var job = new Job(source, copy, status.Size, IsSparse(status), subject, stop);
         copy?.Resize(status.Size, subject);
         var tree = new VerityTree(status.Size);
         byte[] hashes = new byte[Window * Digest.Size];
@@ -120,10 +121,11 @@ internal static class FileContent
     }
 
     /// <summary>One file being read, by any number of threads.</summary>
-    private sealed record Job(SafeFileHandle Source, SafeFileHandle? Copy, long Size, bool IsSparse, object Subject)
+    private sealed record Job(SafeFileHandle Source, SafeFileHandle? Copy, long Size, bool IsSparse, object Subject, CancellationToken Stop)
     {
         public void HashSegment(long number, byte[] buffer, Span<byte> hash)
         {
+            Stop.ThrowIfCancellationRequested();
             long offset = number * Verity.SegmentSize;
             Span<byte> segment = buffer.AsSpan(0, (int)Math.Min(Verity.SegmentSize, Size - offset));
             if (segment.Length == Verity.SegmentSize && IsHole(offset, segment.Length))

@@ -100,7 +100,7 @@ internal sealed class ObjectInspection(StoreFormat format)
     {
         if (status.Size > buffer.Length)
         {
-            return FileContent.Read(file, status, null, "object");
+            return FileContent.Read(file, status, null, "object", CancellationToken.None);
         }
 
         Sys.ReadAt(file, buffer.AsSpan(0, (int)status.Size), 0, out int count).ThrowIfFailed("pread", "object");

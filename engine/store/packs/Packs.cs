@@ -335,7 +335,7 @@ public sealed class Packs : IDisposable
         }
 
         Digest[] added = [.. names.Where(name => !opened.ContainsKey(name))];
-        foreach (PackFile file in ParallelMap.Run(added, name => PackFile.Open(directory, name, $"{path}/{name}.pack")))
+        foreach (PackFile file in ParallelMap.Run(added, name => PackFile.Open(directory, name, $"{path}/{name}.pack"), CancellationToken.None))
         {
             opened.Add(file.Name, file);
         }

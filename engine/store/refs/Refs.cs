@@ -18,27 +18,31 @@ public sealed class Refs : IDisposable
     private readonly SafeFileHandle logs;
     private readonly SafeFileHandle temporary;
     private readonly string path;
+    private readonly CancellationToken stop;
 
-    internal Refs(SafeFileHandle refs, SafeFileHandle logs, SafeFileHandle temporary, string path)
+    internal Refs(SafeFileHandle refs, SafeFileHandle logs, SafeFileHandle temporary, string path, CancellationToken stop)
     {
         this.refs = refs;
         this.logs = logs;
         this.temporary = temporary;
         this.path = path;
+        this.stop = stop;
     }
 
     /// <summary>Takes the writers' turn: hold it from reading a ref to writing it. Ends when disposed.</summary>
     public IDisposable TakeTurn()
     {
         SafeFileHandle turn = DirectoryReader.Reopen(refs, path);
-        Errno errno = Sys.Lock(turn, LockKind.Exclusive, wait: true);
-        if (errno != Errno.None)
+        try
+        {
+            Stop.Lock(turn, LockKind.Exclusive, stop).ThrowIfFailed("flock", path);
+            return turn;
+        }
+        catch
         {
             turn.Dispose();
-            errno.ThrowIfFailed("flock", path);
+            throw;
         }
-
-        return turn;
     }
 
     /// <summary>The commit a ref names; none where there is no such ref. Throws <see cref="CorruptException"/> for a damaged one.</summary>

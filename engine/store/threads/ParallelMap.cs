@@ -5,11 +5,11 @@ public static class ParallelMap
 {
     private const int Few = 32;
 
-    /// <summary>The results, in the order of the items. The first exception ends it all, and is rethrown.</summary>
-    public static TResult[] Run<T, TResult>(IReadOnlyList<T> items, Func<T, TResult> map)
+    /// <summary>The results, in the order of the items. The first exception, or a request to stop, ends it all, and is rethrown.</summary>
+    public static TResult[] Run<T, TResult>(IReadOnlyList<T> items, Func<T, TResult> map, CancellationToken stop)
     {
         var results = new TResult[items.Count];
-        var work = new WorkStack<int>();
+        var work = new WorkStack<int>(stop);
         for (int i = 0; i < results.Length; i++)
         {
             work.Push(i);

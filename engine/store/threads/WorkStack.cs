@@ -5,9 +5,10 @@ namespace HackTree.Store;
 /// <summary>
 /// Work that makes more work, such as walking a tree, on a bounded number of threads. The newest item is taken first, so
 /// that a walk goes deep before it goes wide and few directories are open at a time. The first exception ends it all.
+/// So does a request to stop: no item is begun after one. An item that takes long looks at the token itself.
 /// </summary>
 /// <typeparam name="T">One item of work.</typeparam>
-public sealed class WorkStack<T>
+public sealed class WorkStack<T>(CancellationToken stop)
 {
     private const int MostReaders = 8;
 
@@ -62,6 +63,7 @@ public sealed class WorkStack<T>
             Action<T> work = makeWorker();
             while (TryTake(crew, out T item))
             {
+                stop.ThrowIfCancellationRequested();
                 work(item);
                 Finish();
             }

@@ -21,7 +21,7 @@ internal static class CheckPacks
 
         try
         {
-            var work = new WorkStack<PackFile>();
+            var work = new WorkStack<PackFile>(store.Stop);
             foreach (PackFile pack in store.Packs.Files)
             {
                 work.Push(pack);

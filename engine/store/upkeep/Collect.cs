@@ -10,7 +10,7 @@ namespace HackTree.Store;
 /// marking runs beside readers and writers; only the sweep excludes them, and marks again what came in meanwhile;
 /// whatever cannot be read, where it could hold something, ends it before anything was removed;
 /// a tree leaves the packs, durably, before the objects below it go, so that a tree in a pack has its objects at every
-/// instant, and a crash anywhere leaves litter for the next gc and nothing else.
+/// instant, and a crash or a stop anywhere leaves litter for the next gc and nothing else.
 /// </summary>
 public sealed class Collect
 {
@@ -27,7 +27,7 @@ public sealed class Collect
     {
         this.store = store;
         this.options = options;
-        live = new LiveWalk(store.Packs, (LiveWalk _, in TreeEntry entry) => liveObjects.Add(ObjectKey.Of(store.Blobs.NameOf(entry))), onFault: null);
+        live = new LiveWalk(store.Packs, (LiveWalk _, in TreeEntry entry) => liveObjects.Add(ObjectKey.Of(store.Blobs.NameOf(entry))), onFault: null, store.Stop);
         roots = new RootSurvey(store.Roots);
     }
 
@@ -116,6 +116,7 @@ public sealed class Collect
     {
         foreach (RootFinding finding in roots.Findings)
         {
+            store.Stop.ThrowIfCancellationRequested();
             if (finding.Litter is { } litter)
             {
                 result.LitterRemoved++;
@@ -169,7 +170,7 @@ public sealed class Collect
 
     private void SweepObjects()
     {
-        var work = new WorkStack<byte>();
+        var work = new WorkStack<byte>(store.Stop);
         for (int fan = 255; fan >= 0; fan--)
         {
             work.Push((byte)fan);
@@ -190,6 +191,7 @@ public sealed class Collect
         reader.Start(directory, $"{store.Path}/files/{fan:x2}");
         while (reader.Next())
         {
+            store.Stop.ThrowIfCancellationRequested();
             options.Progress?.Add(0);
             if (liveObjects.Contains(ObjectKey.Of(fan, reader.Name)))
             {
@@ -256,6 +258,7 @@ public sealed class Collect
                 continue;
             }
 
+            store.Stop.ThrowIfCancellationRequested();
             string subject = $"tmp/{ByteText.Quote(reader.Name)}";
             result.LitterRemoved++;
             options.OnRemove?.Invoke(subject);

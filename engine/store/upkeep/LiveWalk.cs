@@ -19,6 +19,7 @@ internal sealed class LiveWalk
     private readonly Packs packs;
     private readonly LiveFileVisitor onFile;
     private readonly LiveFaultHandler? onFault;
+    private readonly CancellationToken stop;
     private readonly HashSet<Digest> trees = [];
     private readonly Dictionary<Digest, int> commits = [];
     private readonly PathBuffer directory = new();
@@ -27,11 +28,12 @@ internal sealed class LiveWalk
     private Digest current;
 
     /// <summary>Without <paramref name="onFault"/>, what cannot be read ends the walk with its exception.</summary>
-    internal LiveWalk(Packs packs, LiveFileVisitor onFile, LiveFaultHandler? onFault)
+    internal LiveWalk(Packs packs, LiveFileVisitor onFile, LiveFaultHandler? onFault, CancellationToken stop)
     {
         this.packs = packs;
         this.onFile = onFile;
         this.onFault = onFault;
+        this.stop = stop;
     }
 
     internal int TreeCount => trees.Count;
@@ -152,6 +154,7 @@ internal sealed class LiveWalk
     private bool TryEnter(Digest digest, out TreeCursor cursor)
     {
         cursor = default;
+        stop.ThrowIfCancellationRequested();
         if (trees.Contains(digest))
         {
             return false;

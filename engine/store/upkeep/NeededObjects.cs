@@ -94,7 +94,7 @@ internal sealed class NeededObjects(ObjectStore store, CheckReport report, List<
 
     private void Walk(LiveFileVisitor onFile, LiveFaultHandler onFault)
     {
-        var walk = new LiveWalk(store.Packs, onFile, onFault);
+        var walk = new LiveWalk(store.Packs, onFile, onFault, store.Stop);
         foreach ((string name, Digest commit) in holders)
         {
             walk.Add(commit, name, int.MaxValue);

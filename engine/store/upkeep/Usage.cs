@@ -63,7 +63,7 @@ public sealed class Usage
 
     private void MeasureObjects(ObjectStore store)
     {
-        var work = new WorkStack<byte>();
+        var work = new WorkStack<byte>(store.Stop);
         for (int fan = 255; fan >= 0; fan--)
         {
             work.Push((byte)fan);

@@ -49,6 +49,27 @@ public sealed class WorkStackTests
         Assert.Equal(1, inside);
     }
 
+    [Fact]
+    public void A_request_to_stop_ends_the_work_before_the_next_item_of_each_thread()
+    {
+        using var source = new CancellationTokenSource();
+        var work = new WorkStack<int>(source.Token);
+        for (int i = 0; i < 1000; i++)
+        {
+            work.Push(i);
+        }
+
+        int done = 0;
+        Assert.Throws<OperationCanceledException>(() => work.RunReaders(() => _ =>
+        {
+            if (Interlocked.Increment(ref done) == 20)
+            {
+                source.Cancel();
+            }
+        }));
+        Assert.InRange(done, 20, 20 + MostReaders);
+    }
+
     /// <summary>Work that only waits, and makes more of the kind until as many threads were at it at once, or so many items are done.</summary>
     private sealed class Crowd
     {
@@ -69,7 +90,7 @@ public sealed class WorkStackTests
             Pushed = Math.Min(MostReaders * 2, items);
         }
 
-        public WorkStack<int> Work { get; } = new();
+        public WorkStack<int> Work { get; } = new(CancellationToken.None);
 
         public int Most { get; private set; }
 

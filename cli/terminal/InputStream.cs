@@ -1,0 +1,56 @@
+using HackTree.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Cli;
+
+/// <summary>Bytes from a file, pipe or device, front to back. A request to stop ends the wait for a pipe that nobody writes to.</summary>
+/// <param name="file">Read from where it stands; closed with the stream.</param>
+/// <param name="subject">What errors call it.</param>
+internal sealed class InputStream(SafeFileHandle file, string subject) : Stream
+{
+    // After a signal the runtime has the kernel go on waiting in read(2) (SA_RESTART): so the wait is cut into pieces.
+    private const int Patience = 100;
+
+    public override bool CanRead => true;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => false;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    public override int Read(Span<byte> bytes)
+    {
+        while (!Sys.WaitToRead(file, Patience))
+        {
+            Session.Stop.ThrowIfCancellationRequested();
+        }
+
+        Sys.Read(file, bytes, out int count).ThrowIfFailed("read", subject);
+        return count;
+    }
+
+    public override int Read(byte[] bytes, int offset, int count) => Read(bytes.AsSpan(offset, count));
+
+    public override void Flush()
+    {
+    }
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    public override void Write(byte[] bytes, int offset, int count) => throw new NotSupportedException();
+
+    protected override void Dispose(bool disposing)
+    {
+        file.Dispose();
+        base.Dispose(disposing);
+    }
+}
