@@ -16,6 +16,7 @@ public sealed class HeaderConstantTests
         #include <linux/fs.h>
         #include <linux/magic.h>
         #include <linux/openat2.h>
+        #include <poll.h>
         #include <sched.h>
         #include <stddef.h>
         #include <stdio.h>
