@@ -14,10 +14,11 @@ title() { printf '\n%s\n' "$*"; }
 fail() { printf 'demo-boot: %s\n' "$*" >&2; exit 1; }
 run() { printf '  $ hacktree %s\n' "$*"; hacktree "$@" 2>&1 | sed 's/^hacktree: //; s/^/    /'; }
 
-# What the machine does when it is up: it says which root it is, r0 makes r1, and it switches itself off.
+# What the machine does when it is up: it says which root it is, r0 makes r1, and it switches itself off. The machine says this on its second
+# serial port, because a message of the kernel may stand in the middle of any line on the console.
 guest() {
     cat << 'EOF'
-exec > /dev/console 2>&1
+exec > /dev/ttyS1 2>&1
 root=$(findmnt -n -o FSROOT /)
 say() { echo "DEMO $*"; }
 say "this is $root: $(systemctl is-system-running --wait), / is $(findmnt -n -o VFS-OPTIONS / | cut -d , -f 1), $(cat /etc/motd)"
@@ -34,10 +35,10 @@ EOF
 
 boot() {
     printf '  $ hacktree image run disk.img --subroot %s\n' "$1"
-    hacktree image run "$disk" --subroot "$1" --timeout 600 < /dev/null > "$work/$1.console" 2>&1 \
+    hacktree image run "$disk" --subroot "$1" --timeout 600 --report "$work/$1.report" < /dev/null > "$work/$1.console" 2>&1 \
         || fail "$1 did not switch itself off; $work/$1.console is its console"
-    # The console's lines end with a carriage return, and a message of the kernel may stand before the text.
-    tr -d '\r' < "$work/$1.console" | grep -a -o 'DEMO .*' > "$work/$1.said" || fail "$1 did not come up; $work/$1.console is its console"
+    # A serial port's lines end with a carriage return.
+    tr -d '\r' < "$work/$1.report" | grep -a '^DEMO ' > "$work/$1.said" || fail "$1 did not come up; $work/$1.console is its console"
     sed 's/^DEMO /    /' "$work/$1.said"
     grep -q "^DEMO this is /$1: running" "$work/$1.said" || fail "$1 did not come up well; $work/$1.console is its console"
 }

@@ -10,6 +10,9 @@ internal sealed partial class BootResult(string logPath, string checks)
     /// <summary>The console, without colours.</summary>
     public string Log { get; } = Escape().Replace(File.Exists(logPath) ? File.ReadAllText(logPath) : "", "");
 
+    /// <summary>The console without the kernel's lines. Any of them may stand in the middle of another program's line.</summary>
+    public string LogOfPrograms => KernelLine().Replace(Log, "");
+
     /// <summary>
     /// A fact that the check script reported. Fails, with the first wrong line of the console, if the script did not come that far.
     /// </summary>
@@ -37,6 +40,9 @@ internal sealed partial class BootResult(string logPath, string checks)
 
     [GeneratedRegex(@"\x1b\[[0-9;?]*[a-zA-Z]|\x1b[()][A-Z0-9]")]
     private static partial Regex Escape();
+
+    [GeneratedRegex(@"\[ *[0-9]+\.[0-9]{6}\] [^\n]*\n")]
+    private static partial Regex KernelLine();
 
     [GeneratedRegex(@"FAILED|[Pp]anic|hacktree: .*(cannot|refused|no )|emergency|Oops|not found|No such file|ALERT|Failed to|Gave up")]
     private static partial Regex Wrong();

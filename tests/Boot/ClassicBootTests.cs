@@ -64,7 +64,7 @@ public sealed class ClassicBootTests(BootDisk disk)
     {
         using var directory = new TempDirectory();
         BootResult result = disk.Boot("classic-missing", Patched(directory), "subroot=c9", "");
-        Assert.Contains("Cannot enter subroot=c9: no such directory on /dev/vda.", result.Log, StringComparison.Ordinal);
+        Assert.Contains("Cannot enter subroot=c9: no such directory on /dev/vda.", result.LogOfPrograms, StringComparison.Ordinal);
         Assert.DoesNotContain("systemd[1]", result.Log, StringComparison.Ordinal);
     }
 

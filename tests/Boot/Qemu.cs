@@ -6,22 +6,25 @@ namespace HackTree.Tests.Boot;
 
 /// <summary>
 /// A machine that is emulated (no KVM: a boot takes 15 to 60 s). The console is its first serial port; a check script in the
-/// guest writes what it saw to the second one, where no getty is.
+/// guest writes what it saw to the second one, to which neither the kernel nor a getty writes. A serial port needs no module and no udev.
 /// </summary>
 internal static class Qemu
 {
-    /// <summary>What a guest's script starts with: <c>say NAME VALUE</c> writes one fact, its line ends as ';'.</summary>
+    /// <summary>
+    /// What a guest's script starts with: <c>say NAME VALUE</c> reports one fact on a line of its own, with ';' for each end of a line in it.
+    /// What commands complain of stands between the facts.
+    /// </summary>
     public const string ScriptHead =
         """
         exec > /dev/ttyS1 2>&1
-        say() { echo "CHECK $1=$(printf %s "$2" | tr '\n' ';')"; }
+        say() { printf '\nCHECK %s=%s\n' "$1" "$(printf %s "$2" | tr '\n' ';')"; }
 
         """;
 
-    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(6);
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
 
     // Of the kernel's own start: it says a line each second or so, and takes some 10 s of a busy machine to unpack an initrd.
-    private static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(90);
+    internal static readonly TimeSpan LongestSilence = TimeSpan.FromSeconds(90);
 
     /// <summary>Skips the test, saying why, if there is no emulator.</summary>
     public static void Require() => Tools.Require("qemu-system-x86_64");

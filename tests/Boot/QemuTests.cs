@@ -10,7 +10,8 @@ public sealed class QemuTests
     {
         Qemu.Require();
         string[] arguments = ["-kernel", BootRoot.Kernel, "-append", $"console=ttyS0 {commandLine}"];
-        Assert.Equal(ends, Qemu.TryRun("still", TimeSpan.FromSeconds(15), arguments, out BootResult result));
+        TimeSpan silence = ends ? Qemu.LongestSilence : TimeSpan.FromSeconds(15);
+        Assert.Equal(ends, Qemu.TryRun("still", silence, arguments, out BootResult result));
         Assert.Contains("] Linux version ", result.Log, StringComparison.Ordinal);
     }
 }

@@ -49,6 +49,12 @@ public static class QemuMachine
             "-nographic", "-no-reboot",
             "-drive", $"file={Escape(request.Image)},{options}{snapshot}",
         ];
+        if (request.Report is not null)
+        {
+            // Naming a serial port takes the place of the default, so the first one is named too.
+            arguments.AddRange(["-serial", "mon:stdio", "-serial", $"file:{request.Report}"]);
+        }
+
         if (request.Uefi)
         {
             RequireFirmware();

@@ -24,6 +24,9 @@ public sealed record QemuRequest
     /// <summary>The initrd of <see cref="Kernel"/>.</summary>
     public string? Initrd { get; init; }
 
+    /// <summary>A file for what the machine writes to its second serial port (/dev/ttyS1). Null for a machine without that port.</summary>
+    public string? Report { get; init; }
+
     /// <summary>Whether to discard everything that the machine writes.</summary>
     public bool Snapshot { get; init; }
 }

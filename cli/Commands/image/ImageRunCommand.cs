@@ -17,6 +17,12 @@ internal sealed class ImageRunCommand : Verb
     private readonly Option<bool> uefi = new("--uefi") { Description = "Boot a machine with UEFI instead of a BIOS." };
     private readonly Option<string?> append = new("--append") { Description = "Further options for the kernel.", HelpName = "OPTIONS" };
     private readonly Option<bool> snapshot = new("--snapshot") { Description = "Discard everything that the machine writes." };
+    private readonly Option<string?> report = new("--report")
+    {
+        Description = "Write to this file what the machine says on its second serial port, /dev/ttyS1.",
+        HelpName = "FILE",
+    };
+
     private readonly Option<string?> kernel = new("--kernel")
     {
         Description = "Boot this kernel instead of the one on the disk. --append must then have root=.",
@@ -34,9 +40,9 @@ internal sealed class ImageRunCommand : Verb
             "hacktree image run debian.qcow2",
             "hacktree image run debian.qcow2 --subroot r1 --snapshot")
     {
-        Details = "Ctrl-A X switches the machine off. --subroot and --append reach GRUB only on disks that hacktree made or converted.";
+        Details = "Ctrl-A X switches the machine off. --subroot and --append reach GRUB only on disks that hacktree made or converted. --report keeps apart from the kernel's messages what a script in the machine reports.";
         Add(image);
-        foreach (Option option in new Option[] { subroot, uefi, append, snapshot, kernel, initrd })
+        foreach (Option option in new Option[] { subroot, uefi, append, snapshot, report, kernel, initrd })
         {
             Add(option);
         }
@@ -70,6 +76,7 @@ internal sealed class ImageRunCommand : Verb
             Kernel = session.Get(kernel),
             Initrd = session.Get(initrd),
             Snapshot = session.Get(snapshot),
+            Report = session.Get(report),
         };
         TimeSpan? limit = session.Get(timeout) is { } seconds ? TimeSpan.FromSeconds(seconds) : null;
         session.Note("Ctrl-A X switches the machine off");

@@ -5,8 +5,7 @@ using HackTree.Tests.Tidy;
 namespace HackTree.Tests.Boot;
 
 /// <summary>
-/// A directory for images, and a Debian tree with a unit that reports facts and switches the machine off. It writes to the second serial port,
-/// or to the console if there is only one port.
+/// A directory for images, and a Debian tree with a unit that reports facts on the second serial port and switches the machine off.
 /// </summary>
 internal sealed class ImageWorld : IDisposable
 {
@@ -23,11 +22,8 @@ internal sealed class ImageWorld : IDisposable
         """;
 
     private const string CheckScript =
+        Qemu.ScriptHead +
         """
-        out=/dev/ttyS1
-        (echo > $out) 2> /dev/null || out=/dev/console
-        exec > $out 2>&1
-        say() { echo "CHECK $1=$(printf %s "$2" | tr '\n' ';')"; }
         say state "$(systemctl is-system-running --wait)"
         say failed "$(systemctl --failed --plain --no-legend)"
         say root "$(findmnt -n -o SOURCE,VFS-OPTIONS /)"
@@ -81,18 +77,16 @@ internal sealed class ImageWorld : IDisposable
 
     public static ToolResult Image(params IEnumerable<string> arguments) => Hacktree.Run(["image", .. arguments]);
 
-    /// <summary>Boots with `hacktree image run`. Its standard output is the console.</summary>
+    /// <summary>Boots with `hacktree image run`. Its standard output is the console, and --report is the second serial port.</summary>
     public static BootResult Run(string name, params IEnumerable<string> arguments)
     {
         Qemu.Require();
-        string log = Path.Combine(Repository.Root, "out", "boot-logs", $"{name}.log");
+        string log = Path.Combine(Repository.Root, "out", "boot-logs", $"{name}.log"), checks = Path.ChangeExtension(log, "checks");
         Directory.CreateDirectory(Path.GetDirectoryName(log)!);
-        ToolResult result = Image(["run", "--timeout", "400", .. arguments]);
+        File.WriteAllText(checks, "");
+        ToolResult result = Image(["run", "--timeout", "590", "--report", checks, .. arguments]);
         File.WriteAllText(log, result.Output.Replace("\r", "", StringComparison.Ordinal));
-
-        // A login prompt may stand before a fact.
-        IEnumerable<string> facts = File.ReadLines(log).Select(line => line.IndexOf("CHECK ", StringComparison.Ordinal) is var at and >= 0 ? line[at..] : "");
-        var boot = new BootResult(log, string.Join('\n', facts));
+        var boot = new BootResult(log, File.ReadAllText(checks));
         Assert.True(result.ExitCode == 0, $"{result.Error}; {boot.WhatWentWrong}");
         return boot;
     }
