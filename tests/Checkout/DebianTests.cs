@@ -48,7 +48,7 @@ public sealed class DebianTests
     [Fact]
     public void Ostree_makes_the_same_of_it()
     {
-        Assert.SkipUnless(Sys.IsRoot, "as an ordinary user ostree keeps less than a tree has");
+        Assert.SkipUnless(Sys.IsRoot, "only root can make ostree keep all that a tree has");
         Tools.Require("ostree");
         using var place = new StorePlace();
 

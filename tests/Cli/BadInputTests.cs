@@ -139,6 +139,7 @@ public sealed class BadInputTests : IDisposable
         ToolResult result = world.Shell("""
             head -c 50000000 /dev/zero > tree/grows
             touch go; (while [ -e go ]; do echo x >> tree/grows; done) &
+            while [ $(stat -c %s tree/grows) = 50000000 ]; do :; done
             $H commit -b a tree; code=$?
             rm go; wait; exit $code
             """);
@@ -202,7 +203,7 @@ public sealed class BadInputTests : IDisposable
     [Fact]
     public void A_user_may_not_write_to_roots_store()
     {
-        Assert.SkipUnless(Sys.IsRoot, "needs root, to be somebody else");
+        Assert.SkipUnless(Sys.IsRoot, "only root can become somebody else");
         world.Commit();
         world.Shell($"cp {Repository.Program} hacktree; chmod 755 . hacktree").Succeeded();
         string before = world.Listing();

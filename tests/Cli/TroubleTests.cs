@@ -67,7 +67,7 @@ public sealed class TroubleTests : IDisposable
     [Fact]
     public void A_bare_chroot_is_enough()
     {
-        Assert.SkipUnless(Sys.IsRoot, "needs root, for chroot");
+        Assert.SkipUnless(Sys.IsRoot, "only root can chroot");
         world.Shell("""
             set -e
             mkdir -p jail/tree; cp $H jail/hacktree; cp tree/etc/passwd jail/tree

@@ -20,12 +20,11 @@ public sealed class VerbTests : IDisposable
     }
 
     [Fact]
-    public void Init_makes_an_ordinary_user_a_user_store_and_says_so()
+    public void Init_makes_an_ordinary_user_a_user_store_and_says_so() => ChildRun.AsOrdinaryUser(() =>
     {
-        Assert.SkipWhen(Sys.IsRoot, "root is no ordinary user");
         Assert.Contains("user store", world.Run("init", "other").Error);
         Assert.Contains("\"userMode\": true", File.ReadAllText(world.At("other/format")));
-    }
+    });
 
     [Fact]
     public void Commit_prints_the_id_alone_and_the_rest_on_standard_error()

@@ -17,7 +17,7 @@ public sealed partial class FailedConsumeTests : IDisposable
     public FailedConsumeTests()
     {
         Tools.Require("strace");
-        Assert.SkipUnless(Sys.IsRoot, "files become objects only in a store of root's");
+        Assert.SkipUnless(Sys.IsRoot, "only root can have a store in which files become objects");
     }
 
     private string Source => root.At("source");

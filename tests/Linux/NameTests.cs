@@ -106,7 +106,7 @@ public sealed class NameTests : IDisposable
         Files.Ok(Sys.MakeNode(Dir, "fifo"u8, FileType.Fifo, 0x180, 0, 0));
         Assert.Equal((FileType.Fifo, 0x180), (Files.Stat(Dir, "fifo"u8).Type, Files.Stat(Dir, "fifo"u8).Mode));
         Assert.Equal(Errno.EEXIST, Sys.MakeNode(Dir, "fifo"u8, FileType.Fifo, 0x180, 0, 0));
-        Assert.SkipWhen(Sys.MakeNode(Dir, "null"u8, FileType.CharacterDevice, 0x180, 1, 3) == Errno.EPERM, "only root makes devices");
+        Assert.SkipWhen(Sys.MakeNode(Dir, "null"u8, FileType.CharacterDevice, 0x180, 1, 3) == Errno.EPERM, "only root can make devices");
         (uint Major, uint Minor)[] numbers = [(1, 3), (8, 255), (8, 256), (259, 0), (0, 1), (511, 262143), (4095, 1048575)];
         foreach ((uint major, uint minor) in numbers)
         {

@@ -137,7 +137,7 @@ public abstract class TreeRemovalContract(TreeRemovalContract.Remover remove) : 
     [Fact]
     public void What_is_mounted_in_a_tree_is_left_alone()
     {
-        Assert.SkipUnless(Sys.IsRoot, "only root mounts");
+        Assert.SkipUnless(Sys.IsRoot, "only root can mount");
         Tools.Require("mount", "umount");
         using SafeFileHandle tree = MakeDirectory(Dir, "tree"u8), sub = MakeDirectory(tree, "sub"u8);
         using SafeFileHandle source = MakeDirectory(Dir, "source"u8);
@@ -165,7 +165,7 @@ public abstract class TreeRemovalContract(TreeRemovalContract.Remover remove) : 
     [Fact]
     public void What_cannot_be_removed_is_told_with_its_own_error()
     {
-        Assert.SkipUnless(Sys.IsRoot, "only root makes a file immutable");
+        Assert.SkipUnless(Sys.IsRoot, "only root can make a file immutable");
         Tools.Require("chattr");
         using SafeFileHandle tree = MakeDirectory(Dir, "tree"u8);
         Files.Make(tree, "file"u8);

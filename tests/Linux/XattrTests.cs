@@ -84,7 +84,7 @@ public sealed class XattrTests : IDisposable
     [Fact]
     public void Root_sets_trusted_attributes_on_anything()
     {
-        Assert.SkipUnless(Sys.IsRoot, "only root has trusted attributes");
+        Assert.SkipUnless(Sys.IsRoot, "only root can have trusted attributes");
         Files.Make(Dir, "file"u8);
         Files.Ok(Sys.Symlink("file"u8, Dir, "link"u8));
         Files.Ok(Sys.MakeNode(Dir, "fifo"u8, FileType.Fifo, 0x180, 0, 0));

@@ -23,6 +23,9 @@ internal static class Tools
     private static readonly string[] Folders =
         [.. (Environment.GetEnvironmentVariable("PATH") ?? "").Split(':', StringSplitOptions.RemoveEmptyEntries), "/usr/sbin", "/sbin"];
 
+    /// <summary>Whether this is a run of CI. There a skipped test counts as failed: .ci/summary.</summary>
+    public static bool IsCi => Environment.GetEnvironmentVariable("CI") is { Length: > 0 };
+
     /// <summary>The full path of a program; null if it is not installed.</summary>
     public static string? Find(string program) =>
         Folders.Select(folder => Path.Combine(folder, program)).FirstOrDefault(File.Exists);

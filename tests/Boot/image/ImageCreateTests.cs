@@ -34,7 +34,7 @@ public sealed class ImageCreateTests : IDisposable
     public void What_cannot_be_made_is_refused_in_one_sentence_and_leaves_nothing()
     {
         Require();
-        Assert.SkipUnless(Sys.IsRoot, "who is not root is refused before");
+        Assert.SkipUnless(Sys.IsRoot, "only root can come so far; others are refused before");
         string tree = world.MakeSmallTree(), disk = world.At("disk.img");
         Assert.Contains("'missing' is no ref and no commit", Refusal("--tree", "missing", "-o", disk, "--store", Store()), StringComparison.Ordinal);
         Assert.Contains("at least 64 MiB", Refusal("--tree", tree, "-o", disk, "--size", "1M"), StringComparison.Ordinal);
@@ -51,7 +51,7 @@ public sealed class ImageCreateTests : IDisposable
         using (FileStream large = File.Create(Path.Combine(tree, "large")))
         {
             byte[] piece = new byte[1024 * 1024];
-            Random.Shared.NextBytes(piece);
+            new Random(1).NextBytes(piece);
             for (int i = 0; i < 70; i++)
             {
                 large.Write(piece);
@@ -68,7 +68,7 @@ public sealed class ImageCreateTests : IDisposable
     public void A_missing_program_is_named_with_its_package()
     {
         Require();
-        Assert.SkipUnless(Sys.IsRoot, "who is not root is refused before");
+        Assert.SkipUnless(Sys.IsRoot, "only root can come so far; others are refused before");
         string tree = world.MakeSmallTree();
 
         // The command runs in a namespace in which the programs are hidden.

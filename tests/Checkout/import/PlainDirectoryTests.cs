@@ -54,9 +54,8 @@ public sealed class PlainDirectoryTests
     }
 
     [Fact]
-    public void An_ordinary_user_records_what_he_cannot_restore_and_is_told()
+    public void An_ordinary_user_records_what_he_cannot_restore_and_is_told() => ChildRun.AsOrdinaryUser(() =>
     {
-        Assert.SkipWhen(Sys.IsRoot, "root can restore it all");
         using var place = new StorePlace();
         TarItem[] items =
         [
@@ -78,12 +77,11 @@ public sealed class PlainDirectoryTests
         Assert.False(File.Exists(place.At("r0/device")));
         Assert.Equal(archive, File.ReadAllBytes(place.Export(commit, "again.tar")));
         place.RequireSound();
-    }
+    });
 
     [Fact]
-    public void An_unreadable_file_stops_a_commit()
+    public void An_unreadable_file_stops_a_commit_of_an_ordinary_user() => ChildRun.AsOrdinaryUser(() =>
     {
-        Assert.SkipWhen(Sys.IsRoot, "root can read everything");
         using var place = new StorePlace();
         Directory.CreateDirectory(place.At("source"));
         File.WriteAllText(place.At("source/secret"), "");
@@ -91,7 +89,7 @@ public sealed class PlainDirectoryTests
         var error = Assert.Throws<LinuxException>(() => place.Commit("source"));
         Assert.Equal($"{place.At("source/secret")}: permission denied (openat)", error.Message);
         Assert.Empty(place.Store.Refs.List());
-    }
+    });
 
     private static TarItem Item(string name, EntryKind kind, ushort mode, uint owner, string? attribute = null)
     {

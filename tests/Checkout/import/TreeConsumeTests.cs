@@ -147,7 +147,7 @@ public sealed class TreeConsumeTests : IDisposable
         TreeImport.Run(store, pack, directory.At(name), new ImportOptions());
     }
 
-    private static void RequireAdoption() => Assert.SkipUnless(Sys.IsRoot, "files become objects only in a store of root's");
+    private static void RequireAdoption() => Assert.SkipUnless(Sys.IsRoot, "only root can have a store in which files become objects");
 
     private static void WriteInPlace(string path, string text)
     {

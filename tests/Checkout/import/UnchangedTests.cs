@@ -141,7 +141,7 @@ public sealed class UnchangedTests : IDisposable
     [Fact]
     public void A_store_that_cannot_be_written_to_still_tells_what_changed()
     {
-        Assert.SkipUnless(Sys.IsRoot, "mount needs root");
+        Assert.SkipUnless(Sys.IsRoot, "only root can mount");
         File.WriteAllText(Path.Combine(Source, "large0"), "shorter");
         Tools.Run("mount", "--bind", root.Store, root.Store).Succeeded();
         try

@@ -134,7 +134,7 @@ public sealed class AdvanceTests : IDisposable
     [Fact]
     public void A_root_in_use_is_neither_turned_into_another_nor_replaced()
     {
-        Assert.SkipUnless(Sys.IsRoot, "mount and chroot need root");
+        Assert.SkipUnless(Sys.IsRoot, "only root can mount and chroot");
         Tools.Require("python3");
         Commit("a", 1);
         root.Ok("checkout", "a", root.At("r0"));
@@ -197,7 +197,7 @@ public sealed class AdvanceTests : IDisposable
 
     private void AdvanceTouched(string touch)
     {
-        Assert.SkipWhen(!Sys.IsRoot && (touch.Contains("chown", StringComparison.Ordinal) || touch.Contains("trusted", StringComparison.Ordinal)), "needs root");
+        Assert.SkipWhen(!Sys.IsRoot && (touch.Contains("chown", StringComparison.Ordinal) || touch.Contains("trusted", StringComparison.Ordinal)), "only root can do that to a file");
         SortedDictionary<string, string> first = Commit("a", 1);
         root.Ok("checkout", "a", root.At("r0"));
         SortedDictionary<string, string> second = CommitRelative("b", 1);

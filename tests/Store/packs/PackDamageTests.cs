@@ -17,7 +17,8 @@ public sealed class PackDamageTests
         Assert.Equal(5, Objects.Count);
         Assert.All(Objects, pair => Assert.Contains(pair.Key, new[] { Tree.DigestOf(pair.Value), Commit.DigestOf(pair.Value) }));
         int table = TestPack.TableOffset(Good);
-        BlockRow[] blocks = [.. Enumerable.Range(0, (TestPack.IndexOffset(Good) - table) / PackLayout.BlockRowSize).Select(i => BlockRow.Read(Good.AsSpan(table + (i * PackLayout.BlockRowSize))))];
+        int count = (TestPack.IndexOffset(Good) - table) / PackLayout.BlockRowSize;
+        BlockRow[] blocks = [.. Enumerable.Range(0, count).Select(i => BlockRow.Read(Good.AsSpan(table + (i * PackLayout.BlockRowSize))))];
         Assert.Contains(blocks, block => block.StoredLength < block.RawLength);
         Assert.Equal(Good, TestPack.Seal(Good, [.. Good]));
     }
@@ -118,7 +119,11 @@ public sealed class PackDamageTests
     [Fact]
     public void Mutations_give_bytes_or_a_refusal_and_nothing_else()
     {
-        byte[][] samples = [TestPack.Write((PackedKind.Tree, TestPack.TreeOf("a")), (PackedKind.Tree, TestPack.TreeOf(new string('b', 200)))), TestPack.Write((PackedKind.Tree, Tree.Empty.Bytes.ToArray()))];
+        byte[][] samples =
+        [
+            TestPack.Write((PackedKind.Tree, TestPack.TreeOf("a")), (PackedKind.Tree, TestPack.TreeOf(new string('b', 200)))),
+            TestPack.Write((PackedKind.Tree, Tree.Empty.Bytes.ToArray())),
+        ];
         var mutator = new Mutator(20261123);
         for (int i = 0; i < 3000; i++)
         {
@@ -129,7 +134,10 @@ public sealed class PackDamageTests
     [Fact]
     public void Mutations_under_true_checksums_give_bytes_or_a_refusal_and_nothing_else()
     {
-        byte[] honest = TestPack.Write((PackedKind.Tree, TestPack.TreeOf("a")), (PackedKind.Tree, TestPack.TreeOf(new string('b', 200))), (PackedKind.Commit, TestPack.CommitOf([], new string('c', 500))));
+        byte[] honest = TestPack.Write(
+            (PackedKind.Tree, TestPack.TreeOf("a")),
+            (PackedKind.Tree, TestPack.TreeOf(new string('b', 200))),
+            (PackedKind.Commit, TestPack.CommitOf([], new string('c', 500))));
         var random = new Random(20261123);
         for (int i = 0; i < 5000; i++)
         {
