@@ -86,7 +86,8 @@ public static class RootAdvance
             Sys.Stat(place.Parent, place.PartialName, out FileStatus status).ThrowIfFailed("statx", old.Path);
             Sys.Open(place.Parent, place.PartialName, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle top).ThrowIfFailed("openat", old.Path);
             var maker = new TreeMaker(store, CheckoutMethod.Hardlink, place.Path, null, CancellationToken.None);
-            new TreeChanger(store, maker, place.Path, old.Record.Sealed!.Value - LongestTick, null, CancellationToken.None).Run(top, status, old.Commit.RootEntry(), old.Commit.RootEntry());
+            new TreeChanger(store, maker, place.Path, old.Record.Sealed!.Value - LongestTick, null, CancellationToken.None)
+                .Run(top, status, old.Commit.RootEntry(), old.Commit.RootEntry());
             return place.GiveBack(old);
         }
         catch (Exception e) when (e is StoreException or LinuxException)

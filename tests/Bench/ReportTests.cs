@@ -102,7 +102,8 @@ public sealed class ReportTests
         Assert.Null(results.Exponent(Work.Fsck));
         Assert.Contains("| 0.20 s, 1.00 MB | 20.0 s, 1.00 MB | 1.00 |", ScaleReport.Write(results));
 
-        static ScalePoint Point(long files, double seconds) => new(files, files / 14, files * 1000, Summary.Rows([SummaryTests.Sample(Work.Gc, "hacktree", 1, seconds)], Work.Find(Work.Gc)));
+        static ScalePoint Point(long files, double seconds) =>
+            new(files, files / 14, files * 1000, Summary.Rows([SummaryTests.Sample(Work.Gc, "hacktree", 1, seconds)], Work.Find(Work.Gc)));
     }
 
     [Fact]
@@ -113,7 +114,9 @@ public sealed class ReportTests
         foreach (Contestant contestant in all)
         {
             Assert.NotEmpty(contestant.How);
-            Assert.All(contestant.Steps(arena), step => Assert.Subset(Contestant.EveryWork.ToHashSet(), new HashSet<string>([.. step.NeededFor, .. step.Work is null ? [] : (string[])[step.Work]])));
+            Assert.All(
+                contestant.Steps(arena),
+                step => Assert.Subset(Contestant.EveryWork.ToHashSet(), new HashSet<string>([.. step.NeededFor, .. step.Work is null ? [] : (string[])[step.Work]])));
         }
 
         Assert.Equal(Contestant.EveryWork.Order(), all[0].Steps(arena).Where(step => step.Work is not null).Select(step => step.Work!).Order());

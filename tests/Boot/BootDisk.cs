@@ -29,7 +29,11 @@ public sealed class BootDisk : IDisposable
     private LoopFilesystem Disk => filesystem.Value;
 
     /// <summary>Runs hacktree on the disk's store, from outside the machine.</summary>
-    internal void Ok(params IEnumerable<string> arguments) => Change(at => Hacktree.Run(["--store", at("objects"), .. arguments.Select(word => word.StartsWith('/') ? at(word[1..]) : word)]).Succeeded());
+    internal void Ok(params IEnumerable<string> arguments) => Change(at =>
+    {
+        IEnumerable<string> there = arguments.Select(word => word.StartsWith('/') ? at(word[1..]) : word);
+        Hacktree.Run(["--store", at("objects"), .. there]).Succeeded();
+    });
 
     /// <summary>Mounts the disk for a moment to change it.</summary>
     internal void Change(Action<Func<string, string>> change)

@@ -131,12 +131,13 @@ public sealed class TogetherTests : IDisposable
         using (ObjectStore.Open(root.Store, stop: TestContext.Current.CancellationToken))
         {
             process.Start();
-            string? line = await process.StandardError.ReadLineAsync(TestContext.Current.CancellationToken).AsTask().WaitAsync(TimeSpan.FromSeconds(20), TestContext.Current.CancellationToken);
+            CancellationToken end = TestContext.Current.CancellationToken;
+            string? line = await process.StandardError.ReadLineAsync(end).AsTask().WaitAsync(TimeSpan.FromSeconds(60), end);
             Assert.Contains($"(process {Environment.ProcessId})", line, StringComparison.Ordinal);
             Assert.False(process.WaitForExit(200));
         }
 
-        Assert.True(process.WaitForExit(20_000));
+        Assert.True(process.WaitForExit(60_000));
         Assert.Equal(0, process.ExitCode);
     }
 

@@ -13,7 +13,8 @@ public sealed class TreePairTests
             var random = new Random(seed);
             HashSet<string> taken = [.. some.Select(Key)];
             TestEntry[] one = [.. some];
-            TestEntry[] other = [.. some.Where(_ => random.Next(4) > 0).Select(entry => random.Next(4) == 0 ? Changed(entry) : entry), .. others.Where(entry => !taken.Contains(Key(entry)))];
+            IEnumerable<TestEntry> kept = some.Where(_ => random.Next(4) > 0).Select(entry => random.Next(4) == 0 ? Changed(entry) : entry);
+            TestEntry[] other = [.. kept, .. others.Where(entry => !taken.Contains(Key(entry)))];
 
             Assert.Equal(Expected(one, other), Walk(TestEntry.Build(one), TestEntry.Build(other)));
         });

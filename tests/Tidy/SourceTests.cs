@@ -7,6 +7,7 @@ namespace HackTree.Tests.Tidy;
 public sealed partial class SourceTests
 {
     private const int LongestFile = 400;
+    private const int WidestLine = 180;
 
     [Fact]
     public void No_file_is_too_long_to_read()
@@ -14,6 +15,15 @@ public sealed partial class SourceTests
         var lengths = Repository.Files(".", ".cs", ".sh", ".py").ToDictionary(path => path, path => File.ReadLines(Path.Combine(Repository.Root, path)).Count());
         Assert.NotEmpty(lengths);
         Assert.Empty(lengths.Where(file => file.Value > LongestFile));
+    }
+
+    [Fact]
+    public void No_line_is_too_wide_to_read()
+    {
+        // What a literal says is not code, and a table of them is better wide than broken.
+        var wide = Repository.Files(".", ".cs").SelectMany(path => Literal().Replace(Repository.Read(path), "\"\"").Split('\n')
+            .Where(line => line.Length > WidestLine).Select(line => $"{path}: {line.Trim()}"));
+        Assert.Empty(wide);
     }
 
     [Fact]
@@ -31,6 +41,9 @@ public sealed partial class SourceTests
             Assert.Empty(library.GetExportedTypes().Select(type => "T:" + type.FullName!.Replace('+', '.')).Where(type => !said.Contains(type)));
         }
     }
+
+    [GeneratedRegex(""""(?<quotes>"{3,})[\s\S]*?\k<quotes>|("(?:\\.|[^"\\\n])*")"""")]
+    private static partial Regex Literal();
 
     [GeneratedRegex(@"(Manager|Helpers?|Util(s|ity|ities)?|Common|Misc)\.cs$")]
     private static partial Regex SaysNothing();

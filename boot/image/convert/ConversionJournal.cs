@@ -70,7 +70,12 @@ internal sealed record ConversionJournal
 
     /// <summary>Writes it durably.</summary>
     internal void Write(SafeFileHandle top, string subject) =>
-        NewFile.Write(top, System.Text.Encoding.ASCII.GetBytes(FileName), JsonSerializer.SerializeToUtf8Bytes(this, ConversionJson.Default.ConversionJournal), FileModes.PublicFile, subject);
+        NewFile.Write(
+            top,
+            System.Text.Encoding.ASCII.GetBytes(FileName),
+            JsonSerializer.SerializeToUtf8Bytes(this, ConversionJson.Default.ConversionJournal),
+            FileModes.PublicFile,
+            subject);
 }
 
 /// <summary>Made at compile time, as the store's is.</summary>

@@ -204,7 +204,9 @@ public sealed class ImageCreation : IDisposable
         RequireRoots();
 
         // Before minutes are spent.
-        Tool[] needed = [Tool.MakeExt4, Tool.DebugExt4, .. request.Uefi ? [Tool.MakeFat, Tool.CopyToFat] : (Tool[])[Tool.GrubImage], .. request.Format == DiskFormat.Qcow2 ? [Tool.DiskImage] : (Tool[])[]];
+        Tool[] loader = request.Uefi ? [Tool.MakeFat, Tool.CopyToFat] : [Tool.GrubImage];
+        Tool[] format = request.Format == DiskFormat.Qcow2 ? [Tool.DiskImage] : [];
+        Tool[] needed = [Tool.MakeExt4, Tool.DebugExt4, .. loader, .. format];
         foreach (Tool tool in needed)
         {
             _ = tool.Path;

@@ -34,7 +34,10 @@ internal static class ImageLayout
         return (new Partition(1, FirstPartition, efiLength), new Partition(2, linux, size - linux - MiB));
     }
 
-    /// <summary>Whether a root can be called so: one path component that the kernel's command line and boot menus take as it is; GRUB takes what begins with a digit for the number of an entry.</summary>
+    /// <summary>
+    /// Whether the name can be a root's: one path component that the kernel's command line and boot menus take as it is. A name may not begin
+    /// with a digit, because GRUB would take the name for the number of an entry.
+    /// </summary>
     internal static bool IsRootName(string name) =>
         name.Length is > 0 and <= 64
         && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')

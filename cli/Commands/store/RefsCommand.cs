@@ -51,7 +51,9 @@ internal sealed class RefsCommand : Verb
             var listing = new Listing("REF", "COMMIT", "TIME (UTC)", "SUBJECT");
             foreach (NamedCommit named in refs)
             {
-                listing.Add(named.Name, named.Read is null ? "damaged" : CommitText.Short(named.Commit), named.Read is null ? "" : HumanText.ShortDate(named.Read.Time), CommitText.Line(named.Read?.Subject ?? ""));
+                string commit = named.Read is null ? "damaged" : CommitText.Short(named.Commit);
+                string date = named.Read is null ? "" : HumanText.ShortDate(named.Read.Time);
+                listing.Add(named.Name, commit, date, CommitText.Line(named.Read?.Subject ?? ""));
             }
 
             listing.Print();

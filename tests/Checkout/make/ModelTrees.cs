@@ -55,7 +55,10 @@ internal static class ModelTrees
 
     /// <summary>A tree, and the same tree after some changes.</summary>
     public static Gen<(ModelTree Before, ModelTree After)> Pair { get; } = Gen.Frequency(
-        (9, Gen.Select(Tree, Gen.Select(Gen.Int[0, 1000], Gen.Int[0, 1000], Gen.Int[0, 4], Generators.Name, Gen.Frequency((3, Leaf), (1, DirectoryOf(DirectoryOf(null))))).Array[0, 6], Change)),
+        (9, Gen.Select(
+            Tree,
+            Gen.Select(Gen.Int[0, 1000], Gen.Int[0, 1000], Gen.Int[0, 4], Generators.Name, Gen.Frequency((3, Leaf), (1, DirectoryOf(DirectoryOf(null))))).Array[0, 6],
+            Change)),
         (1, Gen.Select(Tree, Tree)));
 
     private static Gen<ModelTree> DirectoryOf(Gen<ModelTree>? below)

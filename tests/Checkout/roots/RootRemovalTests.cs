@@ -25,7 +25,8 @@ public sealed class RootRemovalTests : IDisposable
         Directory.Delete(root.At("r2"), recursive: true);
         root.Ok("roots", "rm", "r0", root.At("r1"), "r2");
         Assert.Empty(Directory.GetFileSystemEntries(root.At("objects/roots")));
-        Assert.Empty(Directory.GetFileSystemEntries(root.Path).Select(Path.GetFileName).Where(name => name!.Contains("r0", StringComparison.Ordinal) || name.Contains("r1", StringComparison.Ordinal)));
+        IEnumerable<string?> names = Directory.GetFileSystemEntries(root.Path).Select(Path.GetFileName);
+        Assert.Empty(names.Where(name => name!.Contains("r0", StringComparison.Ordinal) || name.Contains("r1", StringComparison.Ordinal)));
         root.AssertCleanAfterGc();
     }
 
