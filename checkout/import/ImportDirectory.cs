@@ -5,8 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Checkout;
 
 /// <summary>
-/// A directory being imported. It stays open until every directory below it is done, because they are opened from it;
-/// it is done when its own entries are read and the last of them has reported.
+/// A directory that is being imported. It stays open until every directory below it is done, because they are opened relative to it. It is done
+/// when its own entries are read and all directories below it are done.
 /// </summary>
 internal sealed class ImportDirectory(ImportDirectory? parent, byte[] name, SafeFileHandle? handle)
     : TreeDirectory<ImportDirectory>(parent, name)
@@ -14,7 +14,7 @@ internal sealed class ImportDirectory(ImportDirectory? parent, byte[] name, Safe
     private readonly TreeBuilder builder = new();
     private SafeFileHandle? handle = handle;
 
-    /// <summary>The tree it was checked out from, where it is part of a root; none elsewhere.</summary>
+    /// <summary>The tree that the directory was checked out from, if it is part of a root; otherwise none.</summary>
     public Digest CheckedOut { get; init; }
 
     public SafeFileHandle Handle => handle!;
@@ -23,22 +23,23 @@ internal sealed class ImportDirectory(ImportDirectory? parent, byte[] name, Safe
 
     public byte[] Xattrs { get; set; } = [];
 
-    /// <summary>The digest of its tree, once that is built.</summary>
+    /// <summary>The digest of the directory's tree, once the tree is built.</summary>
     public Digest Digest { get; set; }
 
-    /// <summary>Its path below the tree, for people.</summary>
+    /// <summary>The directory's path below the imported tree, for messages.</summary>
     public string Path => ByteText.Quote(PathOf(default));
 
-    /// <summary>Opens it from its parent; the root comes open.</summary>
+    /// <summary>Opens the directory from its parent. The top is open already.</summary>
     public void Open(object subject)
     {
         if (handle is null)
         {
-            Sys.Open(Parent!.Handle, Name, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out handle).ThrowIfFailed("openat", subject);
+            Sys.Open(Parent!.Handle, Name, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out handle)
+                .ThrowIfFailed("openat", subject);
         }
     }
 
-    /// <summary>Adds an entry; directories below add themselves from other threads.</summary>
+    /// <summary>Adds an entry. Thread-safe, because directories below add their entries from other threads.</summary>
     public void Add(in TreeEntry entry)
     {
         lock (builder)
@@ -47,11 +48,11 @@ internal sealed class ImportDirectory(ImportDirectory? parent, byte[] name, Safe
         }
     }
 
-    /// <summary>The entry that stands for it in the directory above.</summary>
+    /// <summary>The directory's entry in the directory above.</summary>
     public TreeEntry AsEntry() =>
         new() { Kind = EntryKind.Directory, Name = Name, Metadata = Metadata, Xattrs = Xattrs, Digest = Digest };
 
-    /// <summary>The tree; closes the directory.</summary>
+    /// <summary>Builds the tree and closes the directory.</summary>
     public Tree Build()
     {
         if (Parent is not null)

@@ -1,11 +1,13 @@
 namespace HackTree.Checkout;
 
-/// <summary>What is mounted, as the calling thread sees it: /proc/thread-self/mountinfo, proc_pid_mountinfo(5).</summary>
+/// <summary>The mounts that the calling thread sees: /proc/thread-self/mountinfo, proc_pid_mountinfo(5).</summary>
 public static class MountTable
 {
     private const string Source = "/proc/thread-self/mountinfo";
 
-    /// <summary>The mount points at and below an absolute path without links, in the order they were mounted; one may come more than once.</summary>
+    /// <summary>
+    /// The mount points at and below a real path, in the order they were mounted. A mount point may occur more than once.
+    /// </summary>
     public static IEnumerable<string> PointsBelow(string path) =>
         (File.Exists(Source) ? File.ReadAllLines(Source) : [])
             .Select(line => line.Split(' '))
@@ -13,7 +15,7 @@ public static class MountTable
             .Select(fields => Unescape(fields[4]))
             .Where(point => point == path || point.StartsWith(path + "/", StringComparison.Ordinal));
 
-    /// <summary>Space, tab, newline and backslash are in octal there.</summary>
+    /// <summary>Replaces the octal escapes that mountinfo has for space, tab, newline and backslash.</summary>
     private static string Unescape(string field) => field
         .Replace("\\040", " ", StringComparison.Ordinal)
         .Replace("\\011", "\t", StringComparison.Ordinal)

@@ -5,12 +5,15 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Checkout;
 
 /// <summary>
-/// Whether a name that survives a power cut means that all names made before it do: ext4 and XFS write them to one journal, in
-/// order. btrfs does not: it keeps what was synced and forgets what was not. Content is not in any journal.
+/// Tells whether a filesystem keeps names in order: a name that survives a power cut then means that all names made before it survive too. ext4
+/// and XFS write names to one journal, in order. btrfs does not keep them in order: it keeps what was synced and forgets the rest. No journal
+/// has content.
 /// </summary>
 internal static class NameOrder
 {
-    /// <summary>Whether the filesystem of an open directory keeps that order. False where it cannot be told: then names are synced.</summary>
+    /// <summary>
+    /// Whether the filesystem of an open directory keeps names in order. False if that is not known: then names are synced.
+    /// </summary>
     internal static bool IsKept(SafeFileHandle directory) =>
         Sys.FilesystemOf(directory, out FilesystemType type) == Errno.None
         && type switch
@@ -21,14 +24,19 @@ internal static class NameOrder
         };
 
     /// <summary>
-    /// ext4 can be made without a journal, and is on some virtual machines. The kernel says the process that writes it in
-    /// /sys/fs/ext4/DISK/journal_task (ABI/testing/sysfs-fs-ext4), or "&lt;none&gt;".
+    /// Whether an ext4 filesystem has a journal; on some virtual machines it has none. /sys/fs/ext4/DISK/journal_task
+    /// (ABI/testing/sysfs-fs-ext4) has the process that writes the journal, or "&lt;none&gt;".
     /// </summary>
     private static bool HasJournal(SafeFileHandle directory)
     {
         Span<byte> link = stackalloc byte[4096], task = stackalloc byte[32];
-        if (Sys.Stat(directory, out FileStatus status) != Errno.None
-            || Sys.ReadLink(Sys.WorkingDirectory, Path($"/sys/dev/block/{status.Device >> 32}:{status.Device & uint.MaxValue}"), link, out int length) != Errno.None)
+        if (Sys.Stat(directory, out FileStatus status) != Errno.None)
+        {
+            return false;
+        }
+
+        byte[] device = Path($"/sys/dev/block/{status.Device >> 32}:{status.Device & uint.MaxValue}");
+        if (Sys.ReadLink(Sys.WorkingDirectory, device, link, out int length) != Errno.None)
         {
             return false;
         }
@@ -38,7 +46,8 @@ internal static class NameOrder
         Errno errno = Sys.Open(Sys.WorkingDirectory, Path($"/sys/fs/ext4/{disk}/journal_task"), OpenFlags.ReadOnly, out SafeFileHandle file);
         using (file)
         {
-            return errno == Errno.None && Sys.ReadAt(file, task, 0, out int count) == Errno.None && count > 0 && !task[..count].StartsWith("<none>"u8);
+            return errno == Errno.None && Sys.ReadAt(file, task, 0, out int count) == Errno.None
+                && count > 0 && !task[..count].StartsWith("<none>"u8);
         }
     }
 

@@ -5,18 +5,20 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Checkout;
 
-/// <summary>Where roots can be.</summary>
+/// <summary>The rules for a root's path.</summary>
 internal static class RootPath
 {
-    // 255, less what .NAME.partial adds.
+    // The longest name has 255 bytes, and .NAME.partial must fit.
     private const int MostNameBytes = 246;
 
-    /// <summary>Throws <see cref="StoreException"/> for a real path that no root can have.</summary>
+    /// <summary>Throws <see cref="StoreException"/> if no root can have this real path.</summary>
     internal static void Require(ObjectStore store, string path)
     {
         if (!Commit.IsLine(path))
         {
-            throw new StoreException($"{ByteText.Quote(ByteText.FromArgument(path))}: the path of a root must be UTF-8 text of one line, because records and boot entries hold it");
+            throw new StoreException(
+                $"{ByteText.Quote(ByteText.FromArgument(path))}: the path of a root must be UTF-8 text of one line, "
+                + "because records and boot entries hold it");
         }
 
         if (path == "/" || path.EndsWith(".partial", StringComparison.Ordinal))
@@ -38,11 +40,12 @@ internal static class RootPath
     /// <summary>The last component of a path, in bytes.</summary>
     internal static byte[] NameOf(string path) => ByteText.FromArgument(Path.GetFileName(path));
 
-    /// <summary>Opens the directory that a path is in.</summary>
+    /// <summary>Opens the directory above a path.</summary>
     internal static SafeFileHandle OpenParent(string path)
     {
         string above = Path.GetDirectoryName(path)!;
-        Errno errno = Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(above), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle parent);
+        const OpenFlags Flags = OpenFlags.ReadOnly | OpenFlags.Directory;
+        Errno errno = Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(above), Flags, out SafeFileHandle parent);
         if (errno is Errno.ENOENT or Errno.ENOTDIR)
         {
             throw new StoreException($"{above}: no such directory; make it first, a checkout makes only its last component");

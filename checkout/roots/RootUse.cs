@@ -7,24 +7,28 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Checkout;
 
 /// <summary>
-/// Tells whether a directory may be taken away: not while a system or a process runs in it, something is mounted in it, it is pinned, or
-/// another root or the store lies in it. Paths are real ones (<see cref="RealPath"/>).
+/// Tells whether a directory must stay: because the system or a process runs in it, something is mounted in it, it is pinned, or another root or
+/// the store lies in it. All paths are real paths (<see cref="RealPath"/>).
 /// </summary>
 public static class RootUse
 {
-    /// <summary>Throws <see cref="StoreException"/> where nobody may take it away as it is: for it is a root, lies in one, or holds something that must stay.</summary>
+    /// <summary>
+    /// Throws <see cref="StoreException"/> if the directory must not be removed: it is a root, is inside one, or contains something that
+    /// must stay.
+    /// </summary>
     public static void RequireNoRoot(ObjectStore store, string path)
     {
         string real = RealPath.Of(path);
         bool isInMount = true;
         for (string? place = real; place is not null && isInMount; place = Path.GetDirectoryName(place))
         {
-            if (Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(place), out FileStatus found) == Errno.None && store.Roots.FindByDirectory(found) is { } record)
+            if (Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(place), out FileStatus found) == Errno.None
+                && store.Roots.FindByDirectory(found) is { } record)
             {
                 throw new StoreException($"{path}: it belongs to the root {store.Roots.AbsolutePath(record)}, which must stay whole", new Remedy.RemoveRoot());
             }
 
-            // What is mounted somewhere in a root, as /sysroot is in the running one, is no part of it.
+            // A filesystem that is mounted somewhere in a root is no part of the root; /sysroot in the running root is an example.
             isInMount = !found.IsMountRoot;
         }
 
@@ -32,11 +36,11 @@ public static class RootUse
         RequireFree(store, real, status, record: null);
     }
 
-    /// <summary>Throws <see cref="StoreException"/>, with the reason, where the directory must stay.</summary>
+    /// <summary>Throws <see cref="StoreException"/>, with the reason, if the directory must stay.</summary>
     /// <param name="store">The store.</param>
-    /// <param name="path">The directory, which is about to go, or to be changed.</param>
+    /// <param name="path">The directory, which is about to be removed or changed.</param>
     /// <param name="status">Its status.</param>
-    /// <param name="record">Its record; null where it is no root.</param>
+    /// <param name="record">Its record; null if it is no root.</param>
     internal static void RequireFree(ObjectStore store, string path, in FileStatus status, RootRecord? record)
     {
         RequireUnpinned(path, record);
@@ -46,7 +50,7 @@ public static class RootUse
         }
     }
 
-    /// <summary>Throws <see cref="StoreException"/> where the root at <paramref name="path"/> has a record that says pinned.</summary>
+    /// <summary>Throws <see cref="StoreException"/> if the record says that the root at <paramref name="path"/> is pinned.</summary>
     internal static void RequireUnpinned(string path, RootRecord? record)
     {
         if (record is { State: RootState.Pinned })
@@ -55,7 +59,7 @@ public static class RootUse
         }
     }
 
-    /// <summary>Says what lies in a directory that nobody asked to lose, and what to do; null where nothing does.</summary>
+    /// <summary>Says what in a directory must not be lost, and what to do; null if there is nothing.</summary>
     private static string? FindInside(ObjectStore store, string path, bool isRoot)
     {
         if (store.Path == path || Roots.IsBelow(store.Path, path))
@@ -63,7 +67,7 @@ public static class RootUse
             return "the store itself is there; choose another name";
         }
 
-        // What a root holds came from its commit.
+        // A store that a root holds came from the root's commit.
         if (!isRoot && new[] { path, Path.Combine(path, "objects") }.FirstOrDefault(ObjectStore.IsCertainlyStore) is { } other)
         {
             return $"there is a store in it, {other}; remove that by hand if nobody needs it";
@@ -74,14 +78,14 @@ public static class RootUse
             : null;
     }
 
-    /// <summary>Says what uses a root, and what to do; null where nothing does.</summary>
+    /// <summary>Says what uses a root, and what to do; null if nothing does.</summary>
     private static string? FindUse(string path, in FileStatus status) =>
         IsSame(Sys.WorkingDirectory, "/"u8, status) ? "it is the running system's root; boot another one first"
         : MountTable.PointsBelow(path).FirstOrDefault() is { } mount ? $"{mount} is mounted there; unmount it first"
         : FindProcess(path, status) is { } process ? $"process {process} runs in it; end that first"
         : null;
 
-    /// <summary>A process whose root directory it is, or lies in it, as after chroot(2).</summary>
+    /// <summary>A process whose root directory is this directory or lies in it, as after chroot(2); null if there is none.</summary>
     private static int? FindProcess(string path, FileStatus status)
     {
         foreach (string directory in Directory.Exists("/proc") ? Directory.EnumerateDirectories("/proc") : [])

@@ -4,12 +4,13 @@ using HackTree.Store;
 
 namespace HackTree.Checkout;
 
-/// <summary>The running system's root, by the path where it lies on the physical filesystem.</summary>
+/// <summary>Finds the path of the running system's root on the physical filesystem.</summary>
 public static class RunningRoot
 {
     /// <summary>
-    /// Where the recorded root lies that is mounted at <paramref name="path"/>, as / is when a root was booted: there it can be
-    /// seen without what is mounted over it. The path itself where no such root is.
+    /// If a root with a record is mounted at <paramref name="path"/>, returns the path of that root on the physical filesystem. There it
+    /// can be seen
+    /// without what is mounted over it. The booted root, for example, is mounted at /. Otherwise returns <paramref name="path"/>.
     /// </summary>
     public static string Find(ObjectStore store, string path)
     {

@@ -5,19 +5,19 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Cli;
 
 /// <summary>
-/// Standard error, shared by the notes and by a progress line that stays on the terminal's last line until something else
-/// is written. Nothing is ever left switched on there: the program may be killed at any time.
+/// Standard error, which has notes and a progress line. The progress line stays on the terminal's last line until something else is written.
+/// No mode of the terminal is changed, because the program may be killed at any time.
 /// </summary>
 internal static class ErrorTerminal
 {
     private const string EraseLine = "\r\u001b[K";
 
-    // Written to without .NET's console, which takes charge of the terminal and its signals first, with a thread for them.
+    // .NET's console is not used, because it first takes over the terminal and its signals, with a thread for them.
     private static readonly SafeFileHandle File = new(2, ownsHandle: false);
     private static readonly Lock Gate = new();
     private static bool hasProgress;
 
-    /// <summary>Whether a line can be rewritten there.</summary>
+    /// <summary>Whether standard error is a terminal on which a line can be rewritten.</summary>
     internal static bool IsTerminal { get; } = Sys.IsTerminal(2) && Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb");
 
     internal static void WriteLine(string line)
@@ -29,7 +29,7 @@ internal static class ErrorTerminal
         }
     }
 
-    /// <summary>Puts a text in the place of the last progress; the empty one takes it away.</summary>
+    /// <summary>Replaces the progress line. An empty text erases it.</summary>
     internal static void ShowProgress(string text)
     {
         lock (Gate)
@@ -49,6 +49,6 @@ internal static class ErrorTerminal
         }
     }
 
-    /// <summary>Whoever reads it may be gone: there is nobody to tell.</summary>
+    /// <summary>Writes, and ignores errors: if nobody reads standard error, there is nobody to tell.</summary>
     private static void Write(string text) => _ = Sys.Write(File, Encoding.UTF8.GetBytes(text));
 }

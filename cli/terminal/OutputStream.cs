@@ -4,11 +4,11 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Cli;
 
 /// <summary>
-/// Buffered bytes to a file, pipe or device, front to back. .NET's own streams do not say which of them is full, and that of
-/// the console swallows a broken pipe, so that `hacktree export | head` would go on to the end of the tree.
+/// Buffers bytes for a file, pipe or device and writes them front to back. .NET's own streams do not say which file is full, and the console's
+/// stream ignores a broken pipe, so `hacktree export | head` would go on to the end of the tree.
 /// </summary>
-/// <param name="file">Written to where it stands; closed with the stream.</param>
-/// <param name="subject">What errors call it.</param>
+/// <param name="file">The file, written at its position. It is closed with the stream.</param>
+/// <param name="subject">The file's name in errors.</param>
 internal class OutputStream(SafeFileHandle file, string subject) : Stream
 {
     private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(64 * 1024);
@@ -60,7 +60,9 @@ internal class OutputStream(SafeFileHandle file, string subject) : Stream
 
     public override void SetLength(long value) => throw new NotSupportedException();
 
-    /// <summary>Closes the file. What was not flushed is dropped: who wants it whole says so, and hears of a full disk.</summary>
+    /// <summary>
+    /// Closes the file. Bytes that were not flushed are dropped: a caller that needs them calls Flush, which reports a full disk.
+    /// </summary>
     protected override void Dispose(bool disposing)
     {
         file.Dispose();

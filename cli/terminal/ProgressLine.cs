@@ -6,8 +6,8 @@ using HackTree.Store;
 namespace HackTree.Cli;
 
 /// <summary>
-/// Shows how far a command is, on the last line of the terminal, once it has taken half a second: files, bytes, rate,
-/// and the time left where the number of files is known. Gone when disposed.
+/// Shows how far a command is, on the last line of the terminal: files, bytes, rate and, if the number of files is known, the time left. The
+/// line appears after half a second, and is erased when this object is disposed of.
 /// </summary>
 internal sealed class ProgressLine : IDisposable
 {
@@ -28,7 +28,7 @@ internal sealed class ProgressLine : IDisposable
         timer = new Timer(_ => Show(), null, Patience, Period);
     }
 
-    /// <summary>Starts to show; null, so nothing to dispose, where that is not wanted or standard error is no terminal.</summary>
+    /// <summary>Starts the line. Null if the line is not wanted, or if standard error is no terminal.</summary>
     internal static ProgressLine? Start(string what, Progress progress, bool isQuiet) =>
         isQuiet || !ErrorTerminal.IsTerminal ? null : new ProgressLine(what, progress);
 
@@ -37,7 +37,7 @@ internal sealed class ProgressLine : IDisposable
         timer.Dispose();
         lock (gate)
         {
-            // A tick that is under way may not come after this.
+            // A running tick must not write after this.
             isOver = true;
             ErrorTerminal.ShowProgress("");
         }
@@ -73,7 +73,7 @@ internal sealed class ProgressLine : IDisposable
             {
                 string text = Text(what, progress.Files, progress.TotalFiles, progress.Bytes, Stopwatch.GetElapsedTime(started));
 
-                // A line that wraps could not be erased.
+                // A line that wraps cannot be erased.
                 int width = Sys.TerminalWidth(2);
                 ErrorTerminal.ShowProgress(text.Length < width ? text : text[..(width - 1)]);
             }

@@ -5,10 +5,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Cli;
 
-/// <summary>Standard output, with what prints text.</summary>
+/// <summary>Standard output, with methods that print text.</summary>
 internal sealed class StandardOutput : OutputStream
 {
-    /// <summary>What errors about it are about.</summary>
+    /// <summary>The name of standard output in errors.</summary>
     internal const string Subject = "standard output";
 
     private StandardOutput()
@@ -30,7 +30,7 @@ internal sealed class StandardOutput : OutputStream
         Write("\n"u8);
     }
 
-    /// <summary>Writes bytes as <see cref="ByteText.Quote"/> shows them, after a text.</summary>
+    /// <summary>Writes a text, and then bytes in the form of <see cref="ByteText.Quote"/>.</summary>
     internal void WriteLine(string before, ReadOnlySpan<byte> name)
     {
         Write(before);

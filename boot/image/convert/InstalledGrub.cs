@@ -5,8 +5,8 @@ using HackTree.Store;
 namespace HackTree.Boot;
 
 /// <summary>
-/// The menu that a conversion adds to an installed GRUB, between two lines that tell where it begins and ends. Debian's grub.cfg reads custom.cfg
-/// at its end, and update-grub leaves that alone: it goes there, and into grub.cfg only where that does not read it.
+/// The menu that a conversion adds to an installed GRUB, between two lines that mark its beginning and end. Debian's grub.cfg reads custom.cfg
+/// at its end, and update-grub does not change custom.cfg. So the menu goes there, or into grub.cfg if that does not read custom.cfg.
 /// </summary>
 internal static partial class InstalledGrub
 {
@@ -17,23 +17,24 @@ internal static partial class InstalledGrub
     private const string Begin = "# hacktree: begin";
     private const string End = "# hacktree: end";
 
-    /// <summary>The file that gets the menu, given grub.cfg.</summary>
+    /// <summary>The name of the file that gets the menu, for the text of a grub.cfg.</summary>
     internal static string FileFor(string grubConfig) => grubConfig.Contains(CustomFile, StringComparison.Ordinal) ? CustomFile : MainFile;
 
     /// <summary>
-    /// The menu's text: the roots, with the options that the first entry of grub.cfg has. The converted root's files are its alone, and may be
-    /// written to. Throws <see cref="StoreException"/> where the options cannot be told.
+    /// The menu's text. Its entries have the kernel options of the first entry of grub.cfg. The converted root's files belong to it alone, so it
+    /// may be written to. Throws <see cref="StoreException"/> if the options cannot be found.
     /// </summary>
-    /// <param name="grubConfig">grub.cfg.</param>
+    /// <param name="grubConfig">The text of grub.cfg.</param>
     /// <param name="root">The root.</param>
-    /// <param name="uuid">UUID of the filesystem that everything is on.</param>
+    /// <param name="uuid">The UUID of the filesystem.</param>
     /// <param name="image">The image, for messages.</param>
     internal static string Make(string grubConfig, string root, string uuid, string image)
     {
         Match linux = LinuxLine().Match(grubConfig);
         if (!linux.Success || !InitrdLine().IsMatch(grubConfig, linux.Index))
         {
-            throw new StoreException($"{image}: no entry of /{Folder}/{MainFile} has a kernel and an initrd below /boot; run update-grub in it, or boot it once and see");
+            throw new StoreException(
+                $"{image}: no entry of /{Folder}/{MainFile} has a kernel and an initrd below /boot; run update-grub in it, or boot it once and see");
         }
 
         return $$"""
@@ -45,10 +46,10 @@ internal static partial class InstalledGrub
             """;
     }
 
-    /// <summary>A file's bytes with the menu at the end. Before it is an empty line, for the last one of the file may have no end.</summary>
+    /// <summary>A file's bytes with the menu at the end. A newline comes before it, because the file's last line may lack one.</summary>
     internal static byte[] Add(byte[] file, string menu) => [.. Remove(file), (byte)'\n', .. Encoding.Latin1.GetBytes(menu)];
 
-    /// <summary>A file's bytes without the menu: those it had before.</summary>
+    /// <summary>A file's bytes without the menu, as they were before <see cref="Add"/>.</summary>
     internal static byte[] Remove(byte[] file)
     {
         string text = Encoding.Latin1.GetString(file);

@@ -4,10 +4,10 @@ using HackTree.Store;
 
 namespace HackTree.Boot;
 
-/// <summary>Refuses what is not an installed Debian that can be converted, before anything is changed.</summary>
+/// <summary>Refuses a system that is no Debian that can be converted, before anything is changed.</summary>
 internal static class StockSystem
 {
-    // What must be there, and what is said where it is not.
+    // Files that must exist, and what to say if one does not.
     private static readonly (string Path, string Meaning)[] Needed =
     [
         ("etc/debian_version", "it is no Debian root"),
@@ -17,7 +17,7 @@ internal static class StockSystem
         ("usr/share/initramfs-tools/init", "it has no initramfs-tools; install that package in it"),
     ];
 
-    /// <summary>Throws <see cref="StoreException"/>, with the reason.</summary>
+    /// <summary>Throws <see cref="StoreException"/>, with the reason, for a system that cannot be converted.</summary>
     internal static void Require(string top, string root, string image)
     {
         foreach ((string path, string meaning) in Needed)
@@ -32,7 +32,8 @@ internal static class StockSystem
         {
             if (Exists(top, name))
             {
-                throw new StoreException($"{image}: there is a /{name} already; this looks like a disk with roots, or name another root with --root");
+                throw new StoreException(
+                    $"{image}: there is a /{name} already; this looks like a disk with roots, or name another root with --root");
             }
         }
 
@@ -46,7 +47,7 @@ internal static class StockSystem
         }
     }
 
-    /// <summary>Whether a name is there. A link counts: it leads, from where it is now, anywhere.</summary>
+    /// <summary>Whether a name exists. A symbolic link counts, because outside of its system it may point anywhere.</summary>
     private static bool Exists(string top, string path) =>
         Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(Path.Combine(top, path)), out _) == Errno.None;
 }

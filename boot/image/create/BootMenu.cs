@@ -1,12 +1,13 @@
 namespace HackTree.Boot;
 
 /// <summary>
-/// What a disk offers at boot. GRUB finds roots and kernels by itself, those made later too; systemd-boot offers what the disk was made with.
+/// The boot menu of a disk. GRUB finds roots and kernels by itself, even those made later. systemd-boot offers the roots that the disk was
+/// made with.
 /// </summary>
 /// <param name="Version">The kernel's version, as in vmlinuz-VERSION.</param>
 /// <param name="Roots">The roots, for systemd-boot.</param>
-/// <param name="DefaultRoot">The one that boots when nobody chooses.</param>
-/// <param name="Options">The kernel's options but subroot=.</param>
+/// <param name="DefaultRoot">The root that boots if nobody chooses.</param>
+/// <param name="Options">The kernel's options, except subroot=.</param>
 /// <param name="Seconds">How long the menu waits.</param>
 internal sealed record BootMenu(string Version, IReadOnlyList<string> Roots, string DefaultRoot, string Options, int Seconds)
 {
@@ -14,7 +15,7 @@ internal sealed record BootMenu(string Version, IReadOnlyList<string> Roots, str
 
     internal string Initrd => $"initrd.img-{Version}";
 
-    /// <summary>GRUB's configuration. The serial port comes first: virtual machines often have nothing else.</summary>
+    /// <summary>GRUB's configuration. The serial port comes first, because virtual machines often have nothing else.</summary>
     internal string GrubConfig() =>
         $$"""
         # Made by `hacktree image create`.
@@ -27,13 +28,14 @@ internal sealed record BootMenu(string Version, IReadOnlyList<string> Roots, str
 
         """;
 
-    /// <summary>The files of systemd-boot: path on the EFI system partition and text.</summary>
+    /// <summary>The files of systemd-boot: each path on the EFI system partition, with its text.</summary>
     internal IEnumerable<(string Path, string Text)> LoaderFiles()
     {
         yield return ("loader/loader.conf", $"default {DefaultRoot}.conf\ntimeout {Seconds}\nconsole-mode keep\n");
         foreach (string root in Roots)
         {
-            yield return ($"loader/entries/{root}.conf", $"title {root}\nversion {Version}\nlinux /{Kernel}\ninitrd /{Initrd}\noptions {Options} subroot={root}\n");
+            string kernel = $"linux /{Kernel}\ninitrd /{Initrd}\noptions {Options} subroot={root}\n";
+            yield return ($"loader/entries/{root}.conf", $"title {root}\nversion {Version}\n{kernel}");
         }
     }
 }

@@ -1,22 +1,24 @@
 namespace HackTree.Boot;
 
 /// <summary>
-/// GRUB commands that make a menu of the roots when the machine starts: what was made, removed or upgraded since then needs no new
-/// configuration. Loops, conditions and the functions of https://www.gnu.org/software/grub/manual/grub/grub.html, chapter 16;
-/// they need the modules smbios, test and regexp, the last before the first pattern.
+/// GRUB commands that make a menu of the roots when the machine starts, so roots and kernels that are made, removed or upgraded later need no
+/// new configuration. They use the loops, conditions and functions of https://www.gnu.org/software/grub/manual/grub/grub.html, chapter 16, and
+/// need the modules smbios, test and regexp; regexp must be loaded before the first pattern.
 /// </summary>
 internal static class GrubMenu
 {
-    /// <summary>The file in /boot with this program's part of the initrd, which each entry adds to the system's own.</summary>
+    /// <summary>The file in /boot with HackTree's part of the initrd. Each menu entry loads it after the system's own initrd.</summary>
     internal const string Segment = "hacktree.cpio.gz";
 
     /// <summary>
-    /// The commands: an entry for each directory with a usr/ in it, all with the newest kernel of /boot that has an initrd; and one for the root that
-    /// <see cref="SmbiosText"/> tells, where there is none by that name: the initrd then says so. GRUB prints a line where a machine has no such string, and goes on.
+    /// The commands. Each directory with a usr/ in it gets an entry, and all entries boot the newest kernel of /boot that has an initrd. The root
+    /// that <see cref="SmbiosText"/> names gets an entry even if it does not exist; the initrd then says so. On a machine without that
+    /// string GRUB
+    /// prints a line and goes on.
     /// </summary>
-    /// <param name="root">The root that boots when nobody chooses.</param>
-    /// <param name="options">The kernel's options but subroot=.</param>
-    /// <param name="ownOptions">More of them, for that root only.</param>
+    /// <param name="root">The root that boots if nobody chooses.</param>
+    /// <param name="options">The kernel's options, except subroot=.</param>
+    /// <param name="ownOptions">Further options for that root only.</param>
     internal static string Commands(string root, string options, string ownOptions = "") =>
         $$"""
         insmod regexp
@@ -56,6 +58,9 @@ internal static class GrubMenu
         fi
         """;
 
-    /// <summary>What an OEM string of the SMBIOS, the last one of type 11, tells the menu: which root to boot (null: the usual one) and more options for the kernel.</summary>
+    /// <summary>
+    /// The text for the menu in an OEM string of the SMBIOS, the last one of type 11: the root to boot (null for the usual one), and further
+    /// options for the kernel.
+    /// </summary>
     internal static string SmbiosText(string? root, string more) => $"hacktree:{root}:{more}";
 }

@@ -1,11 +1,11 @@
 namespace HackTree.Boot;
 
-/// <summary>Versions of kernels, as in vmlinuz-6.1.0-56-amd64.</summary>
+/// <summary>Compares versions of kernels, such as that in vmlinuz-6.1.0-56-amd64.</summary>
 internal static class KernelVersion
 {
     private const string Prefix = "vmlinuz-";
 
-    /// <summary>The newest kernel in a /boot that has an initrd there; null for none.</summary>
+    /// <summary>The version of the newest kernel in a /boot that also has an initrd there; null if there is none.</summary>
     internal static string? FindNewest(string boot) =>
         Directory.Exists(boot)
             ? Directory.EnumerateFiles(boot, Prefix + "*")
@@ -14,7 +14,7 @@ internal static class KernelVersion
                 .MaxBy(version => version, Comparer<string>.Create(Compare))
             : null;
 
-    /// <summary>Compares as people do: runs of digits as numbers.</summary>
+    /// <summary>Compares two versions. Runs of digits compare as numbers.</summary>
     internal static int Compare(string a, string b)
     {
         int i = 0;

@@ -3,8 +3,8 @@ using System.IO.Hashing;
 namespace HackTree.Store;
 
 /// <summary>
-/// 64 bits that stand for an object's name where a set of a million names must be small (gc, fsck, du). Two names with
-/// one key make gc keep an object too many, never remove one too many: it looks for keys of what is live.
+/// A 64-bit hash of an object's name, for sets of a million names that must be small (gc, fsck, du). If two names have the same key, gc keeps
+/// an object too many. It never removes one too many, because it looks for the keys of live objects.
 /// </summary>
 internal static class ObjectKey
 {
@@ -15,6 +15,6 @@ internal static class ObjectKey
         return Of(name.Fanout, text[ObjectName.FanoutLength..length]);
     }
 
-    /// <summary>The key of a name as it stands in the fan-out directory, without parsing it.</summary>
+    /// <summary>The key of a name in the fan-out directory, without parsing it.</summary>
     internal static ulong Of(byte fan, ReadOnlySpan<byte> name) => XxHash3.HashToUInt64(name, fan);
 }

@@ -5,22 +5,22 @@ using HackTree.Model;
 namespace HackTree.Store;
 
 /// <summary>
-/// What identifies an object, a blob's inode in the store: content and metadata together, since hardlinks share both.
-/// Its text is the object's place below files/: <c>ab/&lt;62 hex&gt;.&lt;mode&gt;.&lt;uid&gt;.&lt;gid&gt;.&lt;mtime&gt;[.x&lt;16 hex&gt;]</c>, the mode in
-/// four octal digits, the x part the first 8 bytes of the digest of the extended attributes.
+/// Identifies an object, which is a blob's inode in the store: content and metadata together, because hardlinks share both. Its text is the
+/// object's path below files/: <c>ab/&lt;62 hex&gt;.&lt;mode&gt;.&lt;uid&gt;.&lt;gid&gt;.&lt;mtime&gt;[.x&lt;16 hex&gt;]</c>. The mode has four
+/// octal digits. The x part is the first 8 bytes of the digest of the extended attributes.
 /// </summary>
 /// <param name="Blob">Digest of the content.</param>
-/// <param name="Metadata">The inode's metadata, as <see cref="StoreFormat.ObjectMetadata"/> gives it.</param>
-/// <param name="XattrTag">The start of the attributes' digest, 0 for none.</param>
+/// <param name="Metadata">The inode's metadata: the result of <see cref="StoreFormat.ObjectMetadata"/>.</param>
+/// <param name="XattrTag">The first 8 bytes of the attributes' digest; 0 for no attributes.</param>
 public readonly record struct ObjectName(Digest Blob, FileMetadata Metadata, ulong XattrTag)
 {
-    /// <summary>The longest text, "ab/" included.</summary>
+    /// <summary>The length of the longest text, including "ab/".</summary>
     public const int MaxLength = Digest.HexLength + 1 + 5 + 11 + 11 + 21 + 2 + 16;
 
-    /// <summary>Bytes of the text before the name in the fan-out directory: "ab/".</summary>
+    /// <summary>The length of "ab/", which comes before the name in the fan-out directory.</summary>
     public const int FanoutLength = 3;
 
-    /// <summary>The first byte of the digest: which of the 256 fan-out directories holds the object.</summary>
+    /// <summary>The first byte of the digest. It selects one of the 256 fan-out directories.</summary>
     public byte Fanout
     {
         get
@@ -31,10 +31,10 @@ public readonly record struct ObjectName(Digest Blob, FileMetadata Metadata, ulo
         }
     }
 
-    /// <summary>The name for content and attributes as an inode will carry them.</summary>
+    /// <summary>The name for content, metadata and attributes that an inode will have.</summary>
     public static ObjectName Of(Digest blob, FileMetadata metadata, ReadOnlySpan<byte> xattrs) => new(blob, metadata, TagOf(xattrs));
 
-    /// <summary>The tag of a set of attributes in canonical bytes: 0 for none.</summary>
+    /// <summary>The tag of a set of attributes in canonical bytes; 0 for the empty set.</summary>
     public static ulong TagOf(ReadOnlySpan<byte> xattrs)
     {
         if (xattrs.IsEmpty)
@@ -47,7 +47,7 @@ public readonly record struct ObjectName(Digest Blob, FileMetadata Metadata, ulo
         return BinaryPrimitives.ReadUInt64BigEndian(digest);
     }
 
-    /// <summary>Writes the text to <paramref name="buffer"/> (<see cref="MaxLength"/> bytes) and answers its length.</summary>
+    /// <summary>Writes the text to <paramref name="buffer"/> (<see cref="MaxLength"/> bytes) and returns its length.</summary>
     public int Format(Span<byte> buffer)
     {
         Span<byte> hex = stackalloc byte[Digest.HexLength];
@@ -114,7 +114,7 @@ public readonly record struct ObjectName(Digest Blob, FileMetadata Metadata, ulo
             _ = Utf8Parser.TryParse(rest[2..], out tag, out _, 'x');
         }
 
-        // Whatever is lenient above shows here: only the text that Format makes is a name.
+        // The steps above accept some other texts too. Only the text that Format makes is a name.
         result = new ObjectName(blob, new FileMetadata(mode, (uint)uid, (uint)gid, time), tag);
         Span<byte> again = stackalloc byte[MaxLength];
         return again[FanoutLength..result.Format(again)].SequenceEqual(name);

@@ -4,12 +4,12 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Store;
 
-/// <summary>Reads and writes the extended attributes of inodes as canonical sets. Keeps buffers: one for each thread.</summary>
+/// <summary>Reads and writes the extended attributes of inodes as canonical sets. It has buffers, so each thread needs its own.</summary>
 public sealed class Xattrs
 {
     private const int Limit = 65536;
 
-    // The kernel sets aside as much memory as it is offered, for each call anew.
+    // The kernel allocates as much memory as the caller offers, in each call. So a small buffer is offered first.
     private const int Usual = 512;
 
     private readonly byte[] list = GC.AllocateUninitializedArray<byte>(Limit);
@@ -19,8 +19,9 @@ public sealed class Xattrs
     public byte[] Read(SafeFileHandle file, object subject) => Read(file, default, subject);
 
     /// <summary>
-    /// The attributes of <paramref name="name"/> in a directory, not followed; of the open file itself where the name is
-    /// empty. None on a filesystem that has no attributes.
+    /// The attributes of <paramref name="name"/> in a directory; a symbolic link is not followed. If the name is empty, the attributes of
+    /// the open
+    /// file itself. Empty on a filesystem without attributes.
     /// </summary>
     public byte[] Read(SafeFileHandle file, ReadOnlySpan<byte> name, object subject)
     {
@@ -48,7 +49,7 @@ public sealed class Xattrs
                 errno = Get(file, name, attribute, value, out valueLength);
             }
 
-            // Removed since it was listed, or listed by a filesystem that does not let us read it.
+            // The attribute was removed after it was listed, or the filesystem lists it but does not let us read it.
             if (errno is Errno.ENODATA or Errno.EOPNOTSUPP)
             {
                 continue;
@@ -70,7 +71,7 @@ public sealed class Xattrs
         }
     }
 
-    /// <summary>Takes away the attributes of an open file that a canonical set has not.</summary>
+    /// <summary>Removes the attributes of an open file that are not in a canonical set.</summary>
     public void RemoveOthers(SafeFileHandle file, ReadOnlySpan<byte> canonical, object subject)
     {
         ReadOnlySpan<byte> present = Read(file, subject);
@@ -83,26 +84,27 @@ public sealed class Xattrs
         }
     }
 
-    /// <summary>Sets every attribute of a canonical set on a name in a directory, not followed.</summary>
+    /// <summary>Sets every attribute of a canonical set on a name in a directory. A symbolic link is not followed.</summary>
     public static void Set(SafeFileHandle directory, ReadOnlySpan<byte> name, ReadOnlySpan<byte> canonical, object subject)
     {
         while (XattrSet.Next(ref canonical, out ReadOnlySpan<byte> attribute, out ReadOnlySpan<byte> value))
         {
-            Sys.SetXattr(directory, name, attribute, value).ThrowIfFailed("lsetxattr", $"{subject}, attribute {ByteText.Quote(attribute)}");
+            Sys.SetXattr(directory, name, attribute, value)
+                .ThrowIfFailed("lsetxattr", $"{subject}, attribute {ByteText.Quote(attribute)}");
         }
     }
 
-    /// <summary>The access ACL's attribute.</summary>
+    /// <summary>The name of the access ACL's attribute.</summary>
     public static ReadOnlySpan<byte> AccessAcl => "system.posix_acl_access"u8;
 
-    /// <summary>Takes away what a new directory inherited from the default ACL of the one above it.</summary>
+    /// <summary>Removes the ACLs that a new directory inherited from the directory above.</summary>
     public static void RemoveInheritedAcls(SafeFileHandle directory, object subject)
     {
         RequireRemoved(Sys.RemoveXattr(directory, "system.posix_acl_default"u8), subject);
         RequireRemoved(Sys.RemoveXattr(directory, AccessAcl), subject);
     }
 
-    /// <summary>Takes away an attribute that a new name in a directory, not followed, may have got from there.</summary>
+    /// <summary>Removes an attribute that a new name may have inherited from its directory. A symbolic link is not followed.</summary>
     public static void RemoveInherited(SafeFileHandle directory, ReadOnlySpan<byte> name, ReadOnlySpan<byte> attribute, object subject) =>
         RequireRemoved(Sys.RemoveXattr(directory, name, attribute), subject);
 

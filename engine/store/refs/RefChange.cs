@@ -4,18 +4,17 @@ using HackTree.Model;
 namespace HackTree.Store;
 
 /// <summary>
-/// One line of a ref's log (FORMAT.md, "Refs"): where it was, where it went, when and why. As text, "&lt;before&gt; &lt;after&gt;
-/// &lt;seconds since 1970&gt; &lt;why&gt;".
+/// One line of a ref's log (FORMAT.md, "Refs"). As text it is "&lt;before&gt; &lt;after&gt; &lt;seconds since 1970&gt; &lt;why&gt;".
 /// </summary>
-/// <param name="Before">The commit it named; none where it was new.</param>
-/// <param name="After">The commit it named from then on; none where it was deleted.</param>
+/// <param name="Before">The commit that the ref named before; none if the ref was new.</param>
+/// <param name="After">The commit that the ref named afterwards; none if the ref was deleted.</param>
 /// <param name="Time">Seconds since 1970.</param>
-/// <param name="Why">One line.</param>
+/// <param name="Why">The reason, in one line.</param>
 public sealed record RefChange(Digest Before, Digest After, long Time, string Why)
 {
     private const string None = "-";
 
-    /// <summary>Reads a line; null for one that is not whole, as a full disk leaves it.</summary>
+    /// <summary>Reads a line; null if the line is incomplete, as a full disk may leave it.</summary>
     public static RefChange? TryParse(string line)
     {
         string[] parts = line.Split(' ', 4);

@@ -4,15 +4,15 @@ using HackTree.Model;
 namespace HackTree.Store;
 
 /// <summary>
-/// How people name a commit: a ref, a full digest, a unique prefix of one (4 digits at least), each followed by any
-/// number of ^ (its first parent) and ~N (N first parents up). A ref wins over a prefix.
+/// Finds the commit that a user names. A name is a ref, a full digest, or a unique prefix of a digest (4 digits at least). Any number of ^ (the
+/// first parent) and ~N (N first parents up) may follow. A ref wins over a prefix.
 /// </summary>
 public static class Revision
 {
     private const int ShortestPrefix = 4;
     private const int CandidatesShown = 5;
 
-    /// <summary>The commit that <paramref name="text"/> names. Throws <see cref="StoreException"/> where there is none, or several.</summary>
+    /// <summary>The commit that <paramref name="text"/> names. Throws <see cref="StoreException"/> if it names none, or several.</summary>
     public static Digest Resolve(ObjectStore store, string text)
     {
         int steps = text.AsSpan().IndexOfAny('^', '~');
@@ -53,14 +53,16 @@ public static class Revision
         return found.Count switch
         {
             0 when name.Length is > 0 and < ShortestPrefix && name.All(char.IsAsciiHexDigitLower)
-                => throw new StoreException($"'{name}' is no ref and no commit of {store.Path}; of an id at least {ShortestPrefix} digits are needed"),
+                => throw new StoreException(
+                    $"'{name}' is no ref and no commit of {store.Path}; of an id at least {ShortestPrefix} digits are needed"),
             0 => throw new StoreException($"'{name}' is no ref and no commit of {store.Path}", new Remedy.ListRefs()),
             1 => found[0],
-            _ => throw new StoreException($"'{name}' could mean several commits: {string.Join(", ", found.Select(d => d.ToString()[..16]))}; give more digits"),
+            _ => throw new StoreException(
+                $"'{name}' could mean several commits: {string.Join(", ", found.Select(d => d.ToString()[..16]))}; give more digits"),
         };
     }
 
-    /// <summary>Adds up the ^ and ~N behind the base.</summary>
+    /// <summary>The number of generations that the ^ and ~N after the name mean.</summary>
     private static int Generations(string text, int start)
     {
         long generations = 0;
