@@ -6,9 +6,24 @@ namespace HackTree.Cli;
 
 internal sealed class InitCommand : Verb
 {
-    private readonly Argument<string?> place = new("DIR") { Description = "Where: a new or empty directory. Else what --store or $HACKTREE_STORE names, else ./objects.", Arity = ArgumentArity.ZeroOrOne };
-    private readonly Option<string> times = new("--mtime") { Description = "Whether objects keep their modification times; with 'zero' more files share an inode.", HelpName = "keep|zero", DefaultValueFactory = _ => "keep" };
-    private readonly Option<bool> user = new("--user") { Description = "A store that an ordinary user owns: commits record owners and devices, checkouts cannot restore them. The default for who is not root." };
+    private readonly Argument<string?> place = new("DIR")
+    {
+        Description = "A new or empty directory for the store. Default: --store or $HACKTREE_STORE, otherwise ./objects.",
+        Arity = ArgumentArity.ZeroOrOne,
+    };
+
+    private readonly Option<string> times = new("--mtime")
+    {
+        Description = "Whether objects keep their modification times. With 'zero' more files share an inode.",
+        HelpName = "keep|zero",
+        DefaultValueFactory = _ => "keep",
+    };
+
+    private readonly Option<bool> user = new("--user")
+    {
+        Description = "Make a store for an ordinary user. Commits record owners and devices, but checkouts cannot restore them. "
+            + "This is the default unless you are root.",
+    };
 
     internal InitCommand()
         : base("init", "Make a store.", "hacktree init /objects", "hacktree init --user ~/trees/objects")
