@@ -83,7 +83,7 @@ public sealed class InitrdCliTests : IDisposable
     [InlineData(1, "not a regular file; give the file to write", "patch", "good", "tree/usr/share/pipe")]
     [InlineData(1, "no such file or directory", "patch", "good", "no/where")]
     [InlineData(1, "'etc/nothing' is not in good", "cat", "good", "etc/nothing")]
-    [InlineData(1, "'bin' is no file; it is a symbolic link to usr/bin", "cat", "good", "bin")]
+    [InlineData(1, "'bin' is not a regular file; it is a symbolic link to usr/bin", "cat", "good", "bin")]
     [InlineData(1, "the directory is not empty", "extract", "good", "tree")]
     [InlineData(1, "there is neither initramfs-tools nor dracut", "install", "--root", "tree")]
     [InlineData(2, "say what to do with an initrd")]
