@@ -10,7 +10,7 @@ namespace HackTree.Checkout;
 /// is known from the old tree and costs one statx(2) for each directory, none for each file. How a touched directory is noticed:
 /// <list type="bullet">
 /// <item>A change of its names or metadata sets its change time, which no program can set back. One that is later than
-/// <see cref="RootRecord.Sealed"/>, or a modification time that is not the recorded one, means touched: its names are listed, and
+/// <see cref="RootRecord.SealedAt"/>, or a modification time that is not the recorded one, means touched: its names are listed, and
 /// each file compared with its object by inode.</item>
 /// <item>A directory that was renamed has a new change time itself, but those below it have not. To be renamed, the directory
 /// above must have been touched: so where both are, nothing is believed of what is below.</item>
@@ -70,21 +70,18 @@ internal sealed class TreeChanger
 
         internal void Process(ChangedDirectory directory)
         {
-            bool isUnknown = directory.Before.IsNone || (directory.IsTouched && directory.Parent is { IsTouched: true });
-            directory.IsTouched |= isUnknown;
-            directory.NeedsMetadata |= directory.IsTouched;
             Open(directory);
-            if (directory.IsTouched)
+            switch (directory.Plan)
             {
-                Repair(directory, isUnknown);
-            }
-            else if (directory.Before != directory.After)
-            {
-                Change(directory);
-            }
-            else
-            {
-                Descend(directory);
+                case DirectoryPlan.Descend:
+                    Descend(directory);
+                    break;
+                case DirectoryPlan.Change:
+                    Change(directory);
+                    break;
+                default:
+                    Repair(directory);
+                    break;
             }
 
             for (ChangedDirectory? done = directory; done is not null && done.FinishOne(); done = done.Parent)
@@ -104,8 +101,8 @@ internal sealed class TreeChanger
             Errno errno = Sys.Open(parent, directory.Name, OpenDirectory, out SafeFileHandle handle);
             if (errno == Errno.EACCES && Sys.SetMode(parent, directory.Name, FileModes.OwnerOnly) == Errno.None)
             {
-                // An ordinary user may have directories that he must not write to, or look into.
-                directory.NeedsMetadata = true;
+                // In an ordinary user's store there may be directories that their owner must not write to, or look into.
+                directory.Require(DirectoryEnd.Metadata);
                 errno = Sys.Open(parent, directory.Name, OpenDirectory, out handle);
             }
 
@@ -143,10 +140,10 @@ internal sealed class TreeChanger
         }
 
         /// <summary>Compares the names that are there with those that are to be.</summary>
-        private void Repair(ChangedDirectory directory, bool isUnknown)
+        private void Repair(ChangedDirectory directory)
         {
             List<byte[]> present = List(directory);
-            Tree old = isUnknown ? Tree.Empty : changer.store.Packs.ReadTree(directory.Before, beforeBuffer);
+            Tree old = directory.Plan == DirectoryPlan.Rebuild ? Tree.Empty : changer.store.Packs.ReadTree(directory.Before, beforeBuffer);
             var before = new TreeCursor(old);
             bool hasOld = before.Next(out TreeEntry oldEntry);
             int next = 0;
@@ -195,7 +192,7 @@ internal sealed class TreeChanger
         /// <summary>Removes a name, makes an entry, or both.</summary>
         private void Replace(ChangedDirectory directory, ReadOnlySpan<byte> removed, in TreeEntry made)
         {
-            directory.NeedsTime = true;
+            directory.Require(DirectoryEnd.Time);
             MakeWritable(directory);
             if (!removed.IsEmpty)
             {
@@ -224,13 +221,13 @@ internal sealed class TreeChanger
             }
         }
 
-        /// <summary>Root writes where modes do not let it; an ordinary user must let himself.</summary>
+        /// <summary>Root writes where modes forbid it; an ordinary user must change the mode first.</summary>
         private void MakeWritable(ChangedDirectory directory)
         {
-            if (changer.store.Format.UserMode && (directory.Metadata.Mode & FileModes.OwnerOnly) != FileModes.OwnerOnly && !directory.NeedsMetadata)
+            if (changer.store.Format.UserMode && (directory.Metadata.Mode & FileModes.OwnerOnly) != FileModes.OwnerOnly && directory.End != DirectoryEnd.Metadata)
             {
                 Require(Sys.SetMode(directory.Handle!, FileModes.OwnerOnly), "fchmod", directory, default);
-                directory.NeedsMetadata = true;
+                directory.Require(DirectoryEnd.Metadata);
             }
         }
 
@@ -274,11 +271,11 @@ internal sealed class TreeChanger
         private void Complete(ChangedDirectory directory)
         {
             using SafeFileHandle handle = directory.Handle!;
-            if (directory.NeedsMetadata)
+            if (directory.End == DirectoryEnd.Metadata)
             {
                 SetMetadata(directory, handle, directory.Subject(changer.path, default));
             }
-            else if (directory.NeedsTime)
+            else if (directory.End == DirectoryEnd.Time)
             {
                 Require(Sys.SetTime(handle, directory.Metadata.ModifyTime), "futimens", directory, default);
             }
