@@ -65,8 +65,9 @@ internal sealed class ImageContent(string path)
         using ObjectStore store = ObjectStore.Open(StorePath);
         foreach (string root in roots)
         {
+            using RootTurn turn = store.Roots.TakeTurn(root, root);
             RootRecord record = store.Roots.Find(root)!;
-            store.Roots.Write(root, record with { Inode = inodeOf($"/{root}"), Born = null, Above = inodeOf("/"), Sealed = made });
+            turn.Write(record with { Directory = new DirectoryIdentity(inodeOf($"/{root}"), Born: null), Above = inodeOf("/"), SealedAt = made });
             string file = $"{ImageLayout.Store}/roots/{root}.json";
             files.Add(($"/{file}", At(file)));
         }

@@ -1,3 +1,5 @@
+using HackTree.Checkout;
+
 namespace HackTree.Boot;
 
 /// <summary>Where things lie on a disk that boots, and what they are called.</summary>
@@ -22,7 +24,7 @@ internal static class ImageLayout
     internal const long MiB = 1024 * 1024;
 
     /// <summary>What roots share: directories at the top of the physical root, bound into each.</summary>
-    internal static readonly string[] Shared = [Boot, Home, Var];
+    internal static readonly string[] Shared = [.. MountPoints.Showing(MountedPlace.Shared)];
 
     /// <summary>The disk of an image for BIOS: one Linux partition.</summary>
     internal static Partition Linux(long size) => new(1, FirstPartition, size - FirstPartition);
@@ -42,5 +44,6 @@ internal static class ImageLayout
         name.Length is > 0 and <= 64
         && name.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.')
         && (char.IsAsciiLetter(name[0]) || name[0] == '_')
-        && name is not (Store or Boot or Home or Var or PhysicalRoot);
+        && name is not (Store or PhysicalRoot)
+        && !Shared.Contains(name);
 }

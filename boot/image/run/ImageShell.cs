@@ -53,7 +53,7 @@ public static class ImageShell
         bool ownsFiles = record is { Method: CheckoutMethod.Copy or CheckoutMethod.Reflink } || isConverted;
         if (!ownsFiles)
         {
-            Protect(root, ownsEtc: record?.Boot == true);
+            Protect(root, ownsEtc: record?.OwnsEtc == true);
             if (Directory.Exists(Path.Combine(root, ImageLayout.PackageDatabase)))
             {
                 Tool.Mount.Run("-o", "remount,bind,ro", database);
