@@ -23,18 +23,13 @@ internal static class Completions
     internal static T WithRoots<T>(T argument)
         where T : Argument
     {
-        argument.CompletionSources.Add(context => Ask(
-            context,
-            store => store.Roots.Names().Where(name => !name.EndsWith(Roots.PartialName(""), StringComparison.Ordinal))));
+        argument.CompletionSources.Add(context => Ask(context, store => store.Roots.Names().Where(name => !Roots.IsPartial(name))));
         return argument;
     }
 
     /// <summary>The paths of the roots of the store that the line names.</summary>
     internal static IEnumerable<CompletionItem> RootPaths(CompletionContext context) => Ask(context, store =>
-        store.Roots.Names()
-            .Select(store.Roots.Find)
-            .Where(record => record is { State: not RootState.Partial })
-            .Select(record => store.Roots.AbsolutePath(record!)));
+        store.Roots.Finished().Select(root => store.Roots.AbsolutePath(root.Record)));
 
     /// <summary>Whether the line has a word for the argument already, so that the word to complete belongs to another argument.</summary>
     internal static bool IsGiven(CompletionContext context, Argument argument) =>

@@ -91,8 +91,7 @@ public sealed partial class TreeImport
         Sys.Stat(directory, out FileStatus status).ThrowIfFailed("statx", source);
         return !options.Consume
             && store.Roots.FindByDirectory(status) is { Method: CheckoutMethod.Hardlink } record
-            && Digest.TryParse(record.Commit, out Digest digest)
-            && store.Packs.TryReadCommit(digest, out Commit? commit) ? commit.Tree : default;
+            && store.Packs.TryReadCommit(record.Commit, out Commit? commit) ? commit.Tree : default;
     }
 
     private List<string> Notes()

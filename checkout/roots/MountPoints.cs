@@ -1,42 +1,58 @@
 using HackTree.Linux;
 using HackTree.Model;
-using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Checkout;
 
-/// <summary>The directories that a root needs to be booted, because the initrd mounts something on each; boot/initramfs/hacktree/subroot.sh does.</summary>
-internal static class MountPoints
+/// <summary>What a booted root shows at a mount point.</summary>
+public enum MountedPlace
 {
-    private const ushort Sticky = 0x3FF; // 01777, as /tmp is
+    /// <summary>What the running kernel and system keep there: devices, processes, sockets.</summary>
+    System,
+    /// <summary>The directory of that name at the top of the physical root, which all roots share.</summary>
+    Shared,
+    /// <summary>A directory that can be written to, which no commit has.</summary>
+    Writable,
+    /// <summary>The physical root.</summary>
+    PhysicalRoot,
+}
 
-    private static readonly (string Name, uint Mode)[] All =
+/// <summary>
+/// The directories that a root needs to be booted, because the initrd mounts something on each. boot/initramfs/hacktree/subroot.sh is the
+/// other side of this table; tests/Boot/SubrootScriptTests compares the two.
+/// </summary>
+public static class MountPoints
+{
+    private const uint Sticky = 0x3FF; // 01777, as /tmp is
+
+    internal static readonly (string Name, uint Mode, MountedPlace Shows)[] All =
     [
-        ("boot", FileModes.PublicDirectory), ("dev", FileModes.PublicDirectory), ("home", FileModes.PublicDirectory), ("proc", FileModes.PublicDirectory), ("root", FileModes.OwnerOnly),
-        ("run", FileModes.PublicDirectory), ("sys", FileModes.PublicDirectory), ("sysroot", FileModes.PublicDirectory), ("tmp", Sticky), ("var", FileModes.PublicDirectory),
+        ("boot", FileModes.PublicDirectory, MountedPlace.Shared),
+        ("dev", FileModes.PublicDirectory, MountedPlace.System),
+        ("home", FileModes.PublicDirectory, MountedPlace.Shared),
+        ("proc", FileModes.PublicDirectory, MountedPlace.System),
+        ("root", FileModes.OwnerOnly, MountedPlace.Writable),
+        ("run", FileModes.PublicDirectory, MountedPlace.System),
+        ("sys", FileModes.PublicDirectory, MountedPlace.System),
+        ("sysroot", FileModes.PublicDirectory, MountedPlace.PhysicalRoot),
+        ("tmp", Sticky, MountedPlace.Writable),
+        ("var", FileModes.PublicDirectory, MountedPlace.Shared),
     ];
 
-    /// <summary>
-    /// Makes those that the root <paramref name="name"/> in <paramref name="parent"/> lacks, and gives the root back its
-    /// modification time in seconds since 1970.
-    /// </summary>
-    internal static void Make(SafeFileHandle parent, ReadOnlySpan<byte> name, long modifyTime, string subject)
-    {
-        Errno opened = Sys.Open(parent, name, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle root);
-        opened.ThrowIfFailed("openat", subject);
-        using (root)
-        {
-            foreach ((string point, uint mode) in All)
-            {
-                byte[] pointName = ByteText.FromArgument(point);
-                Errno made = Sys.MakeDirectory(root, pointName, mode);
-                if (made != Errno.EEXIST)
-                {
-                    made.ThrowIfFailed("mkdirat", $"{subject}/{point}");
-                    Sys.SetMode(root, pointName, mode).ThrowIfFailed("fchmodat", $"{subject}/{point}");
-                }
-            }
+    /// <summary>The names of the directories that show that.</summary>
+    public static IEnumerable<string> Showing(MountedPlace place) => All.Where(point => point.Shows == place).Select(point => point.Name);
 
-            Sys.SetTime(root, modifyTime).ThrowIfFailed("futimens", subject);
+    /// <summary>Makes those that the tree lacks.</summary>
+    internal static void Make(in WholeTree tree)
+    {
+        foreach ((string point, uint mode, _) in All)
+        {
+            byte[] name = ByteText.FromArgument(point);
+            Errno made = Sys.MakeDirectory(tree.Top, name, mode);
+            if (made != Errno.EEXIST)
+            {
+                made.ThrowIfFailed("mkdirat", $"{tree.Subject}/{point}");
+                Sys.SetMode(tree.Top, name, mode).ThrowIfFailed("fchmodat", $"{tree.Subject}/{point}");
+            }
         }
     }
 }

@@ -8,11 +8,12 @@ namespace HackTree.Checkout;
 /// <summary>A root that is about to become another one: made by this store of hardlinks, finished, unpinned, unused, and still the directory that was recorded.</summary>
 internal sealed class OldRoot : IDisposable
 {
-    private OldRoot(string path, RootRecord record, string recordName, Commit commit, SafeFileHandle parent, FileStatus status, SafeFileHandle top)
+    private OldRoot(string path, string revision, DirectoryIdentity directory, long sealedAt, Commit commit, SafeFileHandle parent, FileStatus status, SafeFileHandle top)
     {
         Path = path;
-        Record = record;
-        RecordName = recordName;
+        Revision = revision;
+        Directory = directory;
+        SealedAt = sealedAt;
         Commit = commit;
         Parent = parent;
         Status = status;
@@ -22,9 +23,14 @@ internal sealed class OldRoot : IDisposable
     /// <summary>Its absolute path.</summary>
     internal string Path { get; }
 
-    internal RootRecord Record { get; }
+    /// <summary>Its commit as the user named it.</summary>
+    internal string Revision { get; }
 
-    internal string RecordName { get; }
+    /// <summary>The directory that was recorded, which is there.</summary>
+    internal DirectoryIdentity Directory { get; }
+
+    /// <summary>The change time of its directory when all was done (<see cref="RootRecord.SealedAt"/>).</summary>
+    internal long SealedAt { get; }
 
     /// <summary>The commit it was made from.</summary>
     internal Commit Commit { get; }
@@ -48,17 +54,17 @@ internal sealed class OldRoot : IDisposable
             throw new StoreException($"{path}: its files are copies, which may have been written to; check {record.Revision} out anew");
         }
 
-        if (record.Boot == true)
+        if (record.OwnsEtc)
         {
             throw new StoreException($"{path}: it was made with --boot, and its /etc may have been changed since; check {record.Revision} out anew");
         }
 
-        if (record.Sealed is null || record.Inode is null)
+        if (record is not { SealedAt: { } sealedAt, Directory: { } directory })
         {
             throw new StoreException($"{path}: its checkout was interrupted at the end, so what was touched since cannot be told; check {record.Revision} out anew");
         }
 
-        if (!Digest.TryParse(record.Commit, out Digest digest) || !store.Packs.TryReadCommit(digest, out Commit? commit))
+        if (!store.Packs.TryReadCommit(record.Commit, out Commit? commit))
         {
             throw new CorruptException(path, $"the commit it was made from, {record.Commit}, is missing", new Remedy.CheckStore()) { IsMissing = true };
         }
@@ -67,9 +73,9 @@ internal sealed class OldRoot : IDisposable
         SafeFileHandle? top = null;
         try
         {
-            top = Open(parent, path, record, out FileStatus status);
+            top = Open(parent, path, record.Revision, directory, out FileStatus status);
             RootUse.RequireFree(store, path, status, record);
-            return new OldRoot(path, record, store.Roots.NameFor(path), commit, parent, status, top);
+            return new OldRoot(path, record.Revision, DirectoryIdentity.Of(status), sealedAt, commit, parent, status, top);
         }
         catch
         {
@@ -86,9 +92,8 @@ internal sealed class OldRoot : IDisposable
     internal static string? FindSpare(ObjectStore store, string destination)
     {
         string? above = System.IO.Path.GetDirectoryName(destination);
-        IEnumerable<RootRecord> candidates = store.Roots.Names()
-            .Select(store.Roots.FindReadable)
-            .OfType<RootRecord>()
+        IEnumerable<RootRecord> candidates = store.Roots.Finished()
+            .Select(root => root.Record)
             .Where(record => record.State == RootState.Ready && System.IO.Path.GetDirectoryName(store.Roots.AbsolutePath(record)) == above)
             .OrderBy(record => record.Time);
         foreach (RootRecord record in candidates)
@@ -115,7 +120,7 @@ internal sealed class OldRoot : IDisposable
         Parent.Dispose();
     }
 
-    private static SafeFileHandle Open(SafeFileHandle parent, string path, RootRecord record, out FileStatus status)
+    private static SafeFileHandle Open(SafeFileHandle parent, string path, string revision, DirectoryIdentity directory, out FileStatus status)
     {
         Errno errno = Sys.Open(parent, RootPath.NameOf(path), OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle top);
         if (errno == Errno.ENOENT)
@@ -130,10 +135,10 @@ internal sealed class OldRoot : IDisposable
 
         Errno told = errno == Errno.None ? Sys.Stat(top, out status) : Sys.Stat(parent, RootPath.NameOf(path), out status);
         told.ThrowIfFailed("statx", path);
-        if (errno != Errno.None || !record.IsOf(status))
+        if (errno != Errno.None || !directory.IsOf(status))
         {
             top.Dispose();
-            throw new StoreException($"{path}: it is not the directory that was checked out there; check {record.Revision} out anew");
+            throw new StoreException($"{path}: it is not the directory that was checked out there; check {revision} out anew");
         }
 
         return top;

@@ -36,17 +36,18 @@ public static class RootAdvance
         var plan = new RootPlan(commitDigest, revision, CheckoutMethod.Hardlink, IsWhole: true, options.Force || isSamePlace);
 
         // Who has the turn has the root: what is looked at from here on stays as it is.
-        using IDisposable? turn = isSamePlace ? null : store.Roots.TakeTurn(store.Roots.NameFor(oldPath), oldPath);
-        using RootPlace place = RootPlace.Take(store, destination, plan);
+        using RootTurn? otherTurn = isSamePlace ? null : store.Roots.TakeTurnAt(oldPath);
+        using RootPlace place = RootPlace.Reserve(store, destination, plan);
+        RootTurn oldTurn = otherTurn ?? place.Turn;
         using OldRoot old = OldRoot.Require(store, oldPath);
-        place.TakeIn(old);
+        RootPlace.Unfinished unfinished = place.MoveIn(old);
         var maker = new TreeMaker(store, CheckoutMethod.Hardlink, place.Path, null, store.Stop);
-        var changer = new TreeChanger(store, maker, place.Path, old.Record.Sealed!.Value, options.Progress, store.Stop);
+        var changer = new TreeChanger(store, maker, place.Path, old.SealedAt, options.Progress, store.Stop);
+        RootPlace.Named root;
         try
         {
             changer.Run(old.Top, old.Status, old.Commit.RootEntry(), commit.RootEntry());
-            store.Stop.ThrowIfCancellationRequested();
-            place.GiveName();
+            root = unfinished.Finish(RootFinish.None, commit.RootMetadata.ModifyTime).PutInPlace();
         }
         catch (Exception e) when (e is StoreException or LinuxException or OperationCanceledException)
         {
@@ -56,16 +57,16 @@ public static class RootAdvance
                 throw Ended(e, $"{oldPath} is what it was", remedy);
             }
 
-            place.Abandon();
-            store.Roots.Remove(old.RecordName);
-            var again = new Remedy.CheckOutAgain(old.Record.Revision, oldPath);
+            place.RemoveUnfinished();
+            oldTurn.DeleteRecord();
+            var again = new Remedy.CheckOutAgain(old.Revision, oldPath);
             throw Ended(e, $"{oldPath} was half changed and is gone", remedy is null ? again : new Remedy.Both(remedy, again));
         }
 
-        place.Complete();
+        root.Seal();
         if (!isSamePlace)
         {
-            store.Roots.Remove(old.RecordName);
+            oldTurn.DeleteRecord();
         }
 
         return new AdvanceResult(place.Path, changer.Changes, commit.Files, maker.Unrestored);
@@ -83,12 +84,11 @@ public static class RootAdvance
         try
         {
             old.Top.Dispose();
-            Sys.Stat(place.Parent, place.PartialName, out FileStatus status).ThrowIfFailed("statx", old.Path);
-            Sys.Open(place.Parent, place.PartialName, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle top).ThrowIfFailed("openat", old.Path);
+            SafeFileHandle top = place.OpenUnfinished(out FileStatus status);
             var maker = new TreeMaker(store, CheckoutMethod.Hardlink, place.Path, null, CancellationToken.None);
-            new TreeChanger(store, maker, place.Path, old.Record.Sealed!.Value - LongestTick, null, CancellationToken.None)
-                .Run(top, status, old.Commit.RootEntry(), old.Commit.RootEntry());
-            return place.GiveBack(old);
+            var changer = new TreeChanger(store, maker, place.Path, old.SealedAt - LongestTick, null, CancellationToken.None);
+            changer.Run(top, status, old.Commit.RootEntry(), old.Commit.RootEntry());
+            return place.MoveBack(old);
         }
         catch (Exception e) when (e is StoreException or LinuxException)
         {

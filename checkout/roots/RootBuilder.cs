@@ -1,4 +1,3 @@
-using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
 
@@ -53,36 +52,27 @@ public static class RootBuilder
             throw new StoreException($"'{options.Subpath}' is not in {revision}", new Remedy.ListTree(revision));
         }
 
-        var plan = new RootPlan(commitDigest, revision, options.Method, IsWhole: options.Subpath.Length == 0, options.Force, options.Boot);
-        using RootPlace place = RootPlace.Take(store, destination, plan);
+        var plan = new RootPlan(commitDigest, revision, options.Method, IsWhole: options.Subpath.Length == 0, options.Force, OwnsEtc: options.Boot);
+        using RootPlace place = RootPlace.Reserve(store, destination, plan);
         var maker = new TreeMaker(store, options.Method, place.Path, options.Progress, store.Stop) { CopiesEtc = options.Boot };
+        RootPlace.Named root;
         try
         {
-            place.Record(made: null);
-            place.Clear();
-            maker.Begin(place.Parent, place.PartialName, entry);
-            Sys.Stat(place.Parent, place.PartialName, out FileStatus status).ThrowIfFailed("statx", place.Path);
-            place.Record(status);
+            RootPlace.Unfinished unfinished = place.Begin(maker, entry);
             maker.Run();
-            if (options.Boot)
-            {
-                MountPoints.Make(place.Parent, place.PartialName, entry.Metadata.ModifyTime, place.Path);
-            }
-
-            store.Stop.ThrowIfCancellationRequested();
-            place.GiveName();
+            root = unfinished.Finish(options.Boot ? RootFinish.ForBoot : RootFinish.None, entry.Metadata.ModifyTime).PutInPlace();
         }
         catch (OperationCanceledException)
         {
-            throw new StoppedException(place.Abandon() ? $"{place.Path} was not made" : $"{place.Path} was not made, and gc removes what there is of it");
+            throw new StoppedException(place.RemoveUnfinished() ? $"{place.Path} was not made" : $"{place.Path} was not made, and gc removes what there is of it");
         }
         catch
         {
-            place.Abandon();
+            place.RemoveUnfinished();
             throw;
         }
 
-        place.Complete();
+        root.Seal();
         return new CheckoutResult(place.Path, maker.Files, maker.Unrestored);
     }
 }

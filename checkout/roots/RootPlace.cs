@@ -11,31 +11,49 @@ namespace HackTree.Checkout;
 /// <param name="Method">How its files are made.</param>
 /// <param name="IsWhole">Whether it is the whole tree; a part of one is no root.</param>
 /// <param name="Force">Whether it may replace what is there.</param>
-/// <param name="Boot">Whether it is made to be booted: with an /etc of its own.</param>
-internal sealed record RootPlan(Digest Commit, string Revision, CheckoutMethod Method, bool IsWhole, bool Force, bool Boot = false);
+/// <param name="OwnsEtc">Whether the files below its /etc are its own, whatever the method.</param>
+internal sealed record RootPlan(Digest Commit, string Revision, CheckoutMethod Method, bool IsWhole, bool Force, bool OwnsEtc = false);
 
 /// <summary>
-/// A place where a root is made. Order of steps, so that a root of that name is always whole and its record true: write a
-/// partial record, make .NAME.partial, rename it (or exchange it with what --force replaces), write the ready record,
-/// remove the partial one. A crash leaves a partial record with the inode of what was made: gc finds that inode under
-/// the partial name, where it is litter, or under the final one, where it is a whole root to be recorded.
+/// A place that is reserved for a root. The steps that make the root are methods of the states, and each answers the next state:
+/// <see cref="RootPlace"/>, <see cref="Unfinished"/>, <see cref="Whole"/>, <see cref="Named"/>. A step that comes twice, or after the
+/// tree was removed, throws. The table says what a crash leaves after each step: a root under its own name is always whole, and its record true.
+/// <code>
+/// step                                              gc sees the directory of the record    gc
+/// Reserve    take the turn                          no record                              does nothing
+/// Begin      write the build record                 nowhere                                deletes the record
+///            remove .NAME.partial, and make it      nowhere                                removes .NAME.partial, deletes the record
+///            write its directory into the record    as .NAME.partial                       the same
+/// (fill), Finish                                    as .NAME.partial                       the same
+/// PutInPlace rename it, or exchange it with NAME    as NAME                                removes .NAME.partial, writes the root's record, deletes the build record
+/// Seal       write the root's record                as NAME, which is recorded             removes .NAME.partial, deletes the build record
+///            remove .NAME.partial: the replaced     as NAME, which is recorded             deletes the build record
+///            delete the build record                no build record                        does nothing
+/// </code>
+/// A part of a tree, or a copy elsewhere, is no root: gc writes no record of it.
+/// <para>
+/// A root that becomes another commit's goes the same way, with <see cref="MoveIn"/> for Begin: its directory is recorded, then renamed to .NAME.partial.
+/// No change to the root survives a power cut that its record does not. Where the old place is the new one, the directory is recorded
+/// after the renaming: the directory of a build record under the name NAME means that the new root is whole.
+/// </para>
 /// </summary>
-internal sealed class RootPlace : IDisposable
+internal sealed partial class RootPlace : IDisposable
 {
     private readonly ObjectStore store;
     private readonly RootPlan plan;
+    private readonly RootSite site;
+    private readonly RootTurn? turn;
     private readonly ulong above;
-    private readonly bool isRoot;
-    private readonly bool keepsOrder;
-    private readonly IDisposable? turn;
-    private readonly string name;
+    private readonly bool becomesRoot;
 
-    private RootPlace(ObjectStore store, SafeFileHandle parent, string path, RootPlan plan)
+    // What the build record says.
+    private DirectoryIdentity? made;
+    private Step step;
+
+    private RootPlace(ObjectStore store, RootPlan plan, string path, SafeFileHandle parent)
     {
         this.store = store;
         this.plan = plan;
-        Parent = parent;
-        Path = path;
         Sys.Stat(parent, out FileStatus status).ThrowIfFailed("statx", path);
         above = status.Inode;
         bool isOneFilesystem = status.Device == store.Identity().Device;
@@ -45,27 +63,33 @@ internal sealed class RootPlace : IDisposable
         }
 
         // A part of a tree, or a copy elsewhere, is not a root: its record lasts only while it is built.
-        isRoot = plan.IsWhole && isOneFilesystem;
-        keepsOrder = isOneFilesystem && NameOrder.IsKept(parent);
-        turn = TakeTurn(store, path, isRoot, out name);
+        becomesRoot = plan.IsWhole && isOneFilesystem;
+        site = new RootSite(path, parent, keepsOrder: isOneFilesystem && NameOrder.IsKept(parent), store.Stop);
+        turn = TakeTurn(store, path, becomesRoot);
     }
 
-    /// <summary>The final path, absolute.</summary>
-    internal string Path { get; }
+    private enum Step
+    {
+        Reserved,
+        Begun,
+        Unfinished,
+        Whole,
+        Named,
+        Sealed,
+        Ended,
+    }
 
-    /// <summary>The directory it stands in.</summary>
-    internal SafeFileHandle Parent { get; }
+    /// <summary>The path that the root will have, absolute.</summary>
+    internal string Path => site.Path;
 
-    /// <summary>The name in <see cref="Parent"/> under which it is made.</summary>
-    internal byte[] PartialName => RootPath.NameOf(PartialPath);
-
-    private string PartialPath => Roots.PartialPath(Path);
+    /// <summary>The turn to make the root. A root of this store has one.</summary>
+    internal RootTurn Turn => turn ?? throw new InvalidOperationException($"{Path}: no root of this store is made here");
 
     /// <summary>
-    /// Takes a place. Throws <see cref="StoreException"/> where something is there already, where no root can be, or while
-    /// somebody else builds one there.
+    /// Reserves a place. Throws <see cref="StoreException"/> where something is there already, where no root can be, or while another
+    /// process makes one there.
     /// </summary>
-    internal static RootPlace Take(ObjectStore store, string destination, RootPlan plan)
+    internal static RootPlace Reserve(ObjectStore store, string destination, RootPlan plan)
     {
         string path = RealPath.OfName(destination);
         RootPath.Require(store, path);
@@ -74,7 +98,7 @@ internal sealed class RootPlace : IDisposable
         try
         {
             // Who has the turn has the root: nobody pins what was found unpinned.
-            place = new RootPlace(store, parent, path, plan);
+            place = new RootPlace(store, plan, path, parent);
             place.RequireFree();
             return place;
         }
@@ -86,86 +110,105 @@ internal sealed class RootPlace : IDisposable
         }
     }
 
-    /// <summary>Says what is being made here, by its inode once there is one; no later name survives a power cut that this does not.</summary>
-    internal void Record(FileStatus? made)
+    /// <summary>Makes the top directory under the partial name; <paramref name="maker"/> can fill it then. After a failure: <see cref="RemoveUnfinished"/>.</summary>
+    internal Unfinished Begin(TreeMaker maker, in TreeEntry top)
     {
-        if (turn is not null)
-        {
-            RootRecord record = NewRecord(RootState.Partial) with { IsRoot = isRoot };
-            store.Roots.Write(Roots.PartialName(name), made is { } status ? record.Of(status) : record, inOrder: keepsOrder);
-        }
+        Pass(Step.Reserved, Step.Begun);
+        Record(directory: null);
+        site.RemoveLitter();
+        maker.Begin(site.Parent, site.PartialName, top);
+        Sys.Stat(site.Parent, site.PartialName, out FileStatus status).ThrowIfFailed("statx", Path);
+        Record(DirectoryIdentity.Of(status));
+        Pass(Step.Begun, Step.Unfinished);
+        return new Unfinished(this);
     }
 
-    /// <summary>
-    /// Gives a root that is to be changed the partial name: no change to it survives a power cut that this does not. While it still has
-    /// its own name, no record may say that this inode under the new root's name is the new root: so where the two
-    /// names are one, the inode is recorded after the renaming, which is undone if it cannot be.
-    /// </summary>
-    internal void TakeIn(OldRoot old)
+    /// <summary>Gives a root that is to be changed the partial name. After a failure here, the root still has its own name, or has it again.</summary>
+    internal Unfinished MoveIn(OldRoot old)
     {
+        Pass(Step.Reserved, Step.Begun);
         bool isSamePlace = old.Path == Path;
-        Record(isSamePlace ? null : old.Status);
-        Clear();
-        Errno errno = Sys.RenameNew(old.Parent, RootPath.NameOf(old.Path), Parent, PartialName);
+        Record(isSamePlace ? null : old.Directory);
+        site.RemoveLitter();
+        Errno errno = site.MoveToPartialName(old.Parent, old.Path);
         if (errno != Errno.None)
         {
-            Forget();
+            turn?.DeleteBuildRecord();
             throw errno == Errno.EXDEV
                 ? new StoreException($"{Path}: it is on another filesystem than {old.Path}; a root can only become one on its own filesystem")
                 : new LinuxException(errno, "renameat2", old.Path);
         }
 
+        Pass(Step.Begun, Step.Unfinished);
         try
         {
-            if (!keepsOrder)
+            if (!site.KeepsOrder)
             {
                 Sys.Sync(old.Parent).ThrowIfFailed("fsync", old.Path);
             }
 
             if (isSamePlace)
             {
-                Record(old.Status);
+                Record(old.Directory);
             }
         }
         catch (LinuxException)
         {
-            GiveBack(old);
+            MoveBack(old);
             throw;
         }
+
+        return new Unfinished(this);
     }
 
-    /// <summary>Gives a root that is as it was its name again.</summary>
-    internal bool GiveBack(OldRoot old)
+    /// <summary>Gives a root that is as it was before <see cref="MoveIn"/> its own name again. False where that fails.</summary>
+    internal bool MoveBack(OldRoot old)
     {
-        bool isBack = Sys.RenameNew(Parent, PartialName, old.Parent, RootPath.NameOf(old.Path)) == Errno.None;
-        if (isBack)
+        RequireUnnamed();
+        bool isMistakable = old.Path == Path && made is not null && !TryRecordNoDirectory();
+        if (Sys.RenameNew(site.Parent, site.PartialName, old.Parent, RootPath.NameOf(old.Path)) != Errno.None)
         {
-            Forget();
+            return false;
         }
 
-        return isBack;
+        try
+        {
+            turn?.DeleteBuildRecord();
+        }
+        catch (LinuxException) when (!isMistakable)
+        {
+            // gc deletes it.
+        }
+
+        step = Step.Ended;
+        return true;
     }
 
-    /// <summary>Removes what stands under the partial name from an earlier try that was interrupted.</summary>
-    internal void Clear()
+    /// <summary>Opens the directory that has the partial name.</summary>
+    internal SafeFileHandle OpenUnfinished(out FileStatus status)
     {
-        _ = TryClear();
-        store.Stop.ThrowIfCancellationRequested();
+        RequireUnnamed();
+        Sys.Stat(site.Parent, site.PartialName, out status).ThrowIfFailed("statx", Path);
+        Errno errno = Sys.Open(site.Parent, site.PartialName, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle top);
+        errno.ThrowIfFailed("openat", Path);
+        return top;
     }
 
     /// <summary>
-    /// Removes what was made, after a failure or a request to stop. What cannot be removed now keeps the record that gc goes by: false then.
+    /// Removes the tree that was begun, after a failure or a request to stop. What cannot be removed now keeps the record that gc goes by: false then.
     /// </summary>
-    internal bool Abandon()
+    internal bool RemoveUnfinished()
     {
+        RequireUnnamed();
+        step = Step.Ended;
         try
         {
-            if (!TryClear())
+            if (!site.TryRemovePartial())
             {
                 return false;
             }
 
-            Forget();
+            turn?.DeleteBuildRecord();
             return true;
         }
         catch (LinuxException)
@@ -175,83 +218,17 @@ internal sealed class RootPlace : IDisposable
         }
     }
 
-    private bool TryClear() => ParallelRemoval.TryRemove(Parent, PartialName, PartialPath, store.Stop);
-
-    /// <summary>Takes the partial record away.</summary>
-    internal void Forget()
-    {
-        if (turn is not null)
-        {
-            store.Roots.Remove(Roots.PartialName(name));
-        }
-    }
-
-    /// <summary>Gives what was made its final name.</summary>
-    internal void GiveName()
-    {
-        // What hardlinks hold was synced with their commit.
-        if (plan.Method != CheckoutMethod.Hardlink || plan.Boot || !keepsOrder)
-        {
-            Sys.SyncFilesystem(Parent).ThrowIfFailed("syncfs", Path);
-        }
-
-        Errno errno = Sys.RenameNew(Parent, PartialName, Parent, RootPath.NameOf(Path));
-        if (errno == Errno.EEXIST && plan.Force)
-        {
-            // It may have been put to use, or have come, while the new one was built.
-            RequireFree();
-            errno = Sys.Exchange(Parent, PartialName, Parent, RootPath.NameOf(Path));
-        }
-
-        if (errno == Errno.EEXIST)
-        {
-            throw new StoreException($"{Path}: somebody made it while it was being built; remove one of the two");
-        }
-
-        errno.ThrowIfFailed("renameat2", Path);
-    }
-
-    /// <summary>Records the root that has its name, and removes what it replaced.</summary>
-    internal void Complete()
-    {
-        if (!isRoot || !keepsOrder)
-        {
-            // Before the partial record goes: btrfs could lose the new name and keep what is written to the store after it.
-            Sys.Sync(Parent).ThrowIfFailed("fsync", Path);
-        }
-
-        if (isRoot)
-        {
-            Sys.Stat(Parent, RootPath.NameOf(Path), out FileStatus status).ThrowIfFailed("statx", Path);
-            store.Roots.Write(name, NewRecord(RootState.Ready).Of(status) with { Sealed = status.ChangeTime.ToNanoseconds() });
-        }
-
-        // The new root is there and recorded: an old one that cannot be removed (something is mounted in it), or not soon enough, is left to gc.
-        if (!TryClear())
-        {
-            return;
-        }
-
-        if (plan.Force && !keepsOrder)
-        {
-            // Else btrfs could lose the record and keep what was replaced, of which nobody would know any more.
-            Sys.Sync(Parent).ThrowIfFailed("fsync", Path);
-        }
-
-        Forget();
-    }
-
-    /// <summary>Lets others build here.</summary>
+    /// <summary>Lets others make a root here.</summary>
     public void Dispose()
     {
         turn?.Dispose();
-        Parent.Dispose();
+        site.Dispose();
     }
 
     /// <summary>Refuses a destination that is taken, or is to be replaced and must stay.</summary>
     private void RequireFree()
     {
-        if (Sys.Stat(Parent, RootPath.NameOf(Path), out FileStatus taken) != Errno.None)
+        if (Sys.Stat(site.Parent, site.Name, out FileStatus taken) != Errno.None)
         {
             return;
         }
@@ -270,45 +247,82 @@ internal sealed class RootPlace : IDisposable
     }
 
     /// <summary>
-    /// Only one process builds a root of a name. Null where the store cannot be written to (a read-only mount), which is
+    /// Only one process makes a root of a name. Null where the store cannot be written to (a read-only mount), which is
     /// no obstacle to a copy elsewhere: nothing of that is recorded.
     /// </summary>
-    private static IDisposable? TakeTurn(ObjectStore store, string path, bool mustRecord, out string name)
+    private static RootTurn? TakeTurn(ObjectStore store, string path, bool mustRecord)
     {
-        while (true)
+        try
         {
-            name = store.Roots.NameFor(path);
-            try
-            {
-                if (!store.Roots.TryTakeTurn(name, out IDisposable? turn))
-                {
-                    throw new StoreException($"{path}: another process is building it; wait for that one, or choose another name");
-                }
-
-                // Before the turn was ours, a root elsewhere may have got that name.
-                if (store.Roots.NameFor(path) == name)
-                {
-                    return turn;
-                }
-
-                turn.Dispose();
-            }
-            catch (LinuxException e) when (!mustRecord && e.Errno is Errno.EROFS or Errno.EACCES)
-            {
-                return null;
-            }
+            return store.Roots.TryTakeTurnAt(path, out RootTurn? turn)
+                ? turn
+                : throw new StoreException($"{path}: another process is building it; wait for that one, or choose another name");
+        }
+        catch (LinuxException e) when (!mustRecord && e.Errno is Errno.EROFS or Errno.EACCES)
+        {
+            return null;
         }
     }
 
-    private RootRecord NewRecord(RootState state) => new()
+    /// <summary>Says which directory is being made here, once there is one. No later name survives a power cut that this does not.</summary>
+    private void Record(DirectoryIdentity? directory)
+    {
+        turn?.Write(NewRecord(directory), inOrder: site.KeepsOrder);
+        made = directory;
+    }
+
+    /// <summary>Before a root gets its own name again: with its directory, the record would say that the new root is whole. A full disk may not let it.</summary>
+    private bool TryRecordNoDirectory()
+    {
+        try
+        {
+            Record(directory: null);
+            return true;
+        }
+        catch (LinuxException)
+        {
+            return false;
+        }
+    }
+
+    private void RecordRoot(in FileStatus status)
+    {
+        if (made?.IsOf(status) != true)
+        {
+            throw new StoreException($"{Path}: somebody put another directory there before the new root was recorded");
+        }
+
+        Turn.Write(RootRecord.OfUnsealed(NewRecord(made)) with { SealedAt = status.ChangeTime.ToNanoseconds() });
+    }
+
+    private BuildRecord NewRecord(DirectoryIdentity? directory) => new()
     {
         Path = store.Roots.RecordedPath(Path),
-        Commit = plan.Commit.ToString(),
+        Commit = plan.Commit,
         Revision = plan.Revision,
         Time = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
         Method = plan.Method,
-        State = state,
-        Boot = plan.Boot ? true : null,
+        Directory = directory,
         Above = above,
+        OwnsEtc = plan.OwnsEtc,
+        BecomesRoot = becomesRoot,
     };
+
+    /// <summary>Throws for a step that is out of order.</summary>
+    private void Require(params ReadOnlySpan<Step> allowed)
+    {
+        if (!allowed.Contains(step))
+        {
+            throw new InvalidOperationException($"{Path}: a step out of order, the root is {step}");
+        }
+    }
+
+    private void Pass(Step from, Step to)
+    {
+        Require(from);
+        step = to;
+    }
+
+    /// <summary>Throws once the root has its own name: what has the partial name then may be the root that was replaced.</summary>
+    private void RequireUnnamed() => Require(Step.Reserved, Step.Begun, Step.Unfinished, Step.Whole);
 }

@@ -18,40 +18,41 @@ public static class RootRemoval
     {
         store.RequireWritable();
         string name = store.Roots.Require(nameOrPath);
-        using IDisposable turn = store.Roots.TakeTurn(name, nameOrPath);
+        using RootTurn turn = store.Roots.TakeTurn(name, nameOrPath);
         RootRecord record = store.Roots.Find(name)
             ?? throw new StoreException($"{nameOrPath}: another process has just removed it");
         string path = store.Roots.AbsolutePath(record);
         RootUse.RequireUnpinned(path, record);
         if (!Directory.Exists(Path.GetDirectoryName(path)))
         {
-            store.Roots.Remove(name);
+            turn.DeleteRecord();
             return;
         }
 
-        using SafeFileHandle parent = RootPath.OpenParent(path);
-        Errno errno = Sys.Stat(parent, RootPath.NameOf(path), out FileStatus status);
+        SafeFileHandle parent = RootPath.OpenParent(path);
+        using var site = new RootSite(path, parent, NameOrder.IsKept(parent), store.Stop);
+        Errno errno = Sys.Stat(parent, site.Name, out FileStatus status);
         if (errno != Errno.ENOENT)
         {
             errno.ThrowIfFailed("statx", path);
             RequireRecorded(path, record, status);
             RootUse.RequireFree(store, path, status, record);
-            MoveAway(store, parent, path, name, PartialRecord(parent, path, record, status));
+            MoveAway(site, turn, record, status);
         }
 
-        store.Roots.Remove(name);
-        if (!ParallelRemoval.TryRemove(parent, RootPath.NameOf(Roots.PartialPath(path)), path, store.Stop))
+        turn.DeleteRecord();
+        if (!site.TryRemovePartial())
         {
             throw new StoppedException($"{path} is gone, and gc removes what is left of it");
         }
 
-        if (!NameOrder.IsKept(parent))
+        if (!site.KeepsOrder)
         {
-            // The record says what to remove: it must not go before that has.
-            Sys.Sync(parent).ThrowIfFailed("fsync", path);
+            // The build record says what to remove: it must not go before that has.
+            site.SyncNames();
         }
 
-        store.Roots.Remove(Roots.PartialName(name));
+        turn.DeleteBuildRecord();
     }
 
     private static void RequireRecorded(string path, RootRecord record, in FileStatus status)
@@ -62,19 +63,12 @@ public static class RootRemoval
         }
     }
 
-    private static RootRecord PartialRecord(SafeFileHandle parent, string path, RootRecord record, in FileStatus status)
+    private static void MoveAway(RootSite site, RootTurn turn, RootRecord record, in FileStatus status)
     {
-        Sys.Stat(parent, out FileStatus above).ThrowIfFailed("statx", path);
-        return record.Of(status) with { State = RootState.Partial, Above = above.Inode, IsRoot = false, Sealed = null };
-    }
-
-    private static void MoveAway(ObjectStore store, SafeFileHandle parent, string path, string name, RootRecord partial)
-    {
-        byte[] partialName = RootPath.NameOf(Roots.PartialPath(path));
-        _ = ParallelRemoval.TryRemove(parent, partialName, path, store.Stop);
-        store.Stop.ThrowIfCancellationRequested();
-        store.Roots.Write(Roots.PartialName(name), partial);
-        Sys.RenameNew(parent, RootPath.NameOf(path), parent, partialName).ThrowIfFailed("renameat2", path);
-        Sys.Sync(parent).ThrowIfFailed("fsync", path);
+        Sys.Stat(site.Parent, out FileStatus above).ThrowIfFailed("statx", site.Path);
+        site.RemoveLitter();
+        turn.Write(BuildRecord.OfRemoval(record, DirectoryIdentity.Of(status), above.Inode), inOrder: false);
+        site.MoveToPartialName(site.Parent, site.Path).ThrowIfFailed("renameat2", site.Path);
+        site.SyncNames();
     }
 }

@@ -27,12 +27,12 @@ internal sealed class RootsCommand : Verb
     {
         using ObjectStore store = session.OpenStore();
         bool hasDamage = false;
-        var roots = new List<(string Name, RootRecord Record)>();
+        var roots = new List<(string Name, RootEntry Record)>();
         foreach (string name in store.Roots.Names())
         {
             try
             {
-                if (store.Roots.Find(name) is { } record)
+                if (store.Roots.Read(name) is { } record)
                 {
                     roots.Add((name, record));
                 }
@@ -56,29 +56,29 @@ internal sealed class RootsCommand : Verb
         return hasDamage ? ExitCode.Failed : ExitCode.Done;
     }
 
-    private static void Print(ObjectStore store, List<(string Name, RootRecord Record)> roots)
+    private static void Print(ObjectStore store, List<(string Name, RootEntry Record)> roots)
     {
         var listing = new Listing("STATE", "PATH", "COMMIT", "TIME (UTC)", "METHOD", "REVISION");
-        foreach ((_, RootRecord record) in roots)
+        foreach ((_, RootEntry record) in roots)
         {
             string path = store.Roots.AbsolutePath(record);
-            listing.Add(State(path, record), CommitText.Line(path), record.Commit[..16], HumanText.ShortDate(record.Time), Lower(record.Method), CommitText.Line(record.Revision));
+            listing.Add(State(path, record), CommitText.Line(path), record.Commit.ToString()[..16], HumanText.ShortDate(record.Time), Lower(record.Method), CommitText.Line(record.Revision));
         }
 
         listing.Print();
     }
 
-    private static void WriteJson(ObjectStore store, List<(string Name, RootRecord Record)> roots) => JsonText.Write(writer =>
+    private static void WriteJson(ObjectStore store, List<(string Name, RootEntry Record)> roots) => JsonText.Write(writer =>
     {
         writer.WriteStartArray();
-        foreach ((string name, RootRecord record) in roots)
+        foreach ((string name, RootEntry record) in roots)
         {
             string path = store.Roots.AbsolutePath(record);
             writer.WriteStartObject();
             writer.WriteString("name", name);
             writer.WriteString("state", State(path, record));
             writer.WriteBytes("path", ByteText.FromArgument(path));
-            writer.WriteString("commit", record.Commit);
+            writer.WriteString("commit", record.Commit.ToString());
             writer.WriteString("revision", record.Revision);
             writer.WriteNumber("time", record.Time);
             writer.WriteString("method", Lower(record.Method));
@@ -89,8 +89,10 @@ internal sealed class RootsCommand : Verb
     });
 
     /// <summary>A root that somebody removed by hand is still recorded until gc.</summary>
-    private static string State(string path, RootRecord record) =>
-        record.State != RootState.Partial && !Directory.Exists(path) ? "missing" : Lower(record.State);
+    private static string State(string path, RootEntry record) =>
+        record is not RootRecord root ? "partial"
+        : Directory.Exists(path) ? Lower(root.State)
+        : "missing";
 
     private static string Lower<T>(T value)
         where T : struct, Enum => value.ToString().ToLowerInvariant();

@@ -15,7 +15,7 @@ internal enum RootVerdict
 }
 
 /// <summary>A record, what becomes of it, and the path of the abandoned directory beside the root, null for none.</summary>
-internal sealed record RootFinding(string Name, RootRecord Record, RootVerdict Verdict, string? Litter);
+internal sealed record RootFinding(string Name, RootEntry Record, RootVerdict Verdict, string? Litter);
 
 /// <summary>
 /// Compares the records of roots with what is there. Only while no other process uses the store is what it finds of
@@ -28,7 +28,7 @@ internal sealed class RootSurvey(Roots roots)
 
     /// <summary>The commits that roots need, and the names of their records.</summary>
     internal IEnumerable<(string Name, Digest Commit)> Held =>
-        Findings.Where(f => f.Verdict != RootVerdict.Drop).Select(f => (f.Name, Digest.TryParse(f.Record.Commit, out Digest commit) ? commit : default));
+        Findings.Where(f => f.Verdict != RootVerdict.Drop).Select(f => (f.Name, f.Record.Commit));
 
     /// <summary>Looks at every record. Throws <see cref="CorruptException"/> for a damaged one.</summary>
     internal void Look()
@@ -36,16 +36,16 @@ internal sealed class RootSurvey(Roots roots)
         var findings = new List<RootFinding>();
         foreach (string name in roots.Names())
         {
-            if (roots.Find(name) is { } record)
+            if (roots.Read(name) is { } record)
             {
-                findings.Add(Judge(name, record));
+                findings.Add(record is BuildRecord build ? Judge(name, build) : Judge(name, (RootRecord)record));
             }
         }
 
         Findings = findings;
     }
 
-    /// <summary>Does what was found to do: removes litter and records, completes records.</summary>
+    /// <summary>Does what was found to do: removes litter, deletes and completes records. Only for who holds the store's lock alone.</summary>
     internal void Settle(RootFinding finding)
     {
         // The record goes last: after a crash in between, the next gc still knows of the litter.
@@ -54,52 +54,53 @@ internal sealed class RootSurvey(Roots roots)
             TreeRemoval.Remove(Sys.WorkingDirectory, ByteText.FromArgument(litter), litter);
         }
 
-        string name = finding.Verdict == RootVerdict.Complete ? roots.NameFor(roots.AbsolutePath(finding.Record)) : finding.Name;
-        if (finding.Verdict == RootVerdict.Complete)
+        if (finding is { Verdict: RootVerdict.Complete, Record: BuildRecord build })
         {
-            roots.Write(name, finding.Record with { State = RootState.Ready, IsRoot = null });
+            using RootTurn final = roots.TurnWhileAlone(roots.NameFor(roots.AbsolutePath(build)));
+            final.Write(RootRecord.OfUnsealed(build));
         }
 
-        if (finding.Verdict == RootVerdict.Drop || name != finding.Name)
+        if (finding.Verdict != RootVerdict.Hold)
         {
-            roots.Remove(finding.Name);
+            using RootTurn turn = roots.TurnWhileAlone(Roots.NameOfRoot(finding.Name));
+            turn.Delete(finding.Record);
         }
     }
 
-    private RootFinding Judge(string name, RootRecord record)
+    private RootFinding Judge(string name, RootRecord record) =>
+        new(name, record, record.State == RootState.Ready && IsMissing(roots.AbsolutePath(record)) && roots.IsInPlace(record) ? RootVerdict.Drop : RootVerdict.Hold, Litter: null);
+
+    private RootFinding Judge(string name, BuildRecord record)
     {
-        string path = roots.AbsolutePath(record);
-        return record.State switch
+        string path = roots.AbsolutePath(record), partial = Roots.PartialPath(path);
+
+        // Nothing is lost with a build record but the knowledge of litter, which went with the directory it stood in.
+        if (IsMissing(Path.GetDirectoryName(path)))
         {
-            // Nothing is lost with a partial record but the knowledge of litter, which went with the directory it stood in.
-            RootState.Partial when IsMissing(Path.GetDirectoryName(path)) => new RootFinding(name, record, RootVerdict.Drop, null),
+            return new RootFinding(name, record, RootVerdict.Drop, Litter: null);
+        }
 
-            // The store may have been moved, and its roots with it.
-            RootState.Partial when roots.IsInPlace(record) || IsAt(Roots.PartialPath(path), record) || IsAt(path, record) => JudgePartial(name, record, path),
-            RootState.Ready when IsMissing(path) && roots.IsInPlace(record) => new RootFinding(name, record, RootVerdict.Drop, null),
-            _ => new RootFinding(name, record, RootVerdict.Hold, null),
-        };
-    }
-
-    private RootFinding JudgePartial(string name, RootRecord record, string path)
-    {
-        string partial = Roots.PartialPath(path);
-        string? litter = IsMissing(partial) ? null : partial;
+        // The store may have been moved, and its roots with it.
+        bool isFinal = IsAt(path, record);
+        if (!roots.IsInPlace(record) && !isFinal && !IsAt(partial, record))
+        {
+            return new RootFinding(name, record, RootVerdict.Hold, Litter: null);
+        }
 
         // The last step of a checkout renames what was built, or lets it change places with the root it replaces.
-        bool isFinished = record.IsRoot != false && IsAt(path, record);
-        return new RootFinding(name, record, isFinished && !IsRecorded(path, record) ? RootVerdict.Complete : RootVerdict.Drop, litter);
+        bool lacksRecord = record.BecomesRoot && isFinal && !IsRecorded(path, record);
+        return new RootFinding(name, record, lacksRecord ? RootVerdict.Complete : RootVerdict.Drop, IsMissing(partial) ? null : partial);
     }
 
     /// <summary>Whether the directory that was recorded has that path.</summary>
-    private static bool IsAt(string path, RootRecord record) =>
-        record.Inode is not null
+    private static bool IsAt(string path, BuildRecord record) =>
+        record.Directory is { } directory
         && Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(path), out FileStatus status) == Errno.None
-        && record.IsOf(status);
+        && directory.IsOf(status);
 
-    /// <summary>Whether its maker had said that the root is finished before he died. It may have been pinned since.</summary>
-    private bool IsRecorded(string path, RootRecord partial) =>
-        roots.FindByPath(path) is { State: not RootState.Partial } record && record.Inode == partial.Inode && record.Commit == partial.Commit;
+    /// <summary>Whether the process that made the root had recorded it before it ended. The root may have been pinned since.</summary>
+    private bool IsRecorded(string path, BuildRecord build) =>
+        roots.FindByPath(path) is { } record && record.Directory?.Inode == build.Directory?.Inode && record.Commit == build.Commit;
 
     /// <summary>Whether nothing is there. A place that cannot be looked at, for want of rights or for a failing disk, is not missing.</summary>
     private static bool IsMissing(string? path) =>

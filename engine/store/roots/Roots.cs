@@ -12,9 +12,11 @@ namespace HackTree.Store;
 public sealed class Roots : IDisposable
 {
     private const string Suffix = ".json";
+    private const string Partial = ".partial";
 
     // What a file name takes, less the hash and the suffix that may be added.
     private const int EntryLimit = 200;
+    private const int HashLength = 16;
 
     private readonly SafeFileHandle directory;
     private readonly SafeFileHandle temporary;
@@ -49,34 +51,60 @@ public sealed class Roots : IDisposable
         return names;
     }
 
-    /// <summary>A record; null where there is none. Throws <see cref="CorruptException"/> for a damaged one.</summary>
-    public RootRecord? Find(string name)
+    /// <summary>
+    /// The record that <see cref="Names"/> lists under that name; null where there is none. Throws <see cref="CorruptException"/> for a
+    /// damaged one.
+    /// </summary>
+    public RootEntry? Read(string name)
     {
         if (AtomicFile.TryRead(directory, FileName(name), Subject(name)) is not { } bytes)
         {
             return null;
         }
 
-        return RootRecord.Decode(bytes) is { } record && Digest.TryParse(record.Commit, out _)
-            ? record
-            : throw new CorruptException(Subject(name), "damaged", new Remedy.ReplaceRecord());
+        return RootEntry.Decode(name, bytes) ?? throw new CorruptException(Subject(name), "damaged", new Remedy.ReplaceRecord());
     }
+
+    /// <summary>The record of a whole root; null where there is none. Throws <see cref="CorruptException"/> for a damaged one.</summary>
+    public RootRecord? Find(string name) => Read(name) as RootRecord;
 
     /// <summary>
     /// The record of the finished root at the absolute path <paramref name="rootPath"/>; null where there is none. Throws
     /// <see cref="CorruptException"/> for a damaged one that may be it: nobody may take such a root for one that is not pinned.
     /// </summary>
     public RootRecord? FindByPath(string rootPath) =>
-        NamesFor(rootPath).Select(Find).FirstOrDefault(record => record is { State: not RootState.Partial } && record.Path == RecordedPath(rootPath));
+        NamesFor(rootPath).Select(Find).FirstOrDefault(record => record?.Path == RecordedPath(rootPath));
 
     /// <summary>The record of the finished root that is the directory of that status; null where there is none.</summary>
     public RootRecord? FindByDirectory(FileStatus status) => IsBeside(status)
-        ? Finished().Select(root => root.Record).FirstOrDefault(record => record.Inode is not null && record.IsOf(status))
+        ? Finished().Select(root => root.Record).FirstOrDefault(record => record.Directory?.IsOf(status) == true)
         : null;
 
     /// <summary>The finished roots at and below the absolute path <paramref name="top"/>, by the names of their records.</summary>
     public IEnumerable<(string Name, RootRecord Record)> FindBelow(string top) =>
         Finished().Where(root => AbsolutePath(root.Record) is var place && (place == top || IsBelow(place, top)));
+
+    /// <summary>The records of all whole roots; damaged ones are passed over.</summary>
+    public IEnumerable<(string Name, RootRecord Record)> Finished()
+    {
+        foreach (string name in Names().Where(name => !IsPartial(name)))
+        {
+            RootRecord? record;
+            try
+            {
+                record = Find(name);
+            }
+            catch (CorruptException)
+            {
+                continue;
+            }
+
+            if (record is not null)
+            {
+                yield return (name, record);
+            }
+        }
+    }
 
     /// <summary>
     /// The name under which the root at the absolute path <paramref name="rootPath"/> is recorded, or would be: its last component,
@@ -86,61 +114,55 @@ public sealed class Roots : IDisposable
     {
         string[] names = NamesFor(rootPath);
         return names.FirstOrDefault(name => IsOurs(name) || IsOurs(PartialName(name)))
-            ?? names.FirstOrDefault(name => Find(name) is null && Find(PartialName(name)) is null)
+            ?? names.FirstOrDefault(name => Read(name) is null && Read(PartialName(name)) is null)
             ?? names[^1];
 
-        bool IsOurs(string name) => Find(name) is { } record && record.Path == RecordedPath(rootPath);
+        bool IsOurs(string name) => Read(name) is { } record && record.Path == RecordedPath(rootPath);
     }
 
     /// <summary>
-    /// Takes the turn to build the root of that name; held until disposed, or until the process ends. Answers false where
-    /// another process has it. The file in tmp/ that carries the lock goes with it, or with the next gc.
+    /// Takes the turn to make or change the root at the absolute path <paramref name="rootPath"/>. Answers false where another process
+    /// has it. The file in tmp/ that carries the lock goes with the turn, or with the next gc.
     /// </summary>
-    public bool TryTakeTurn(string name, [NotNullWhen(true)] out IDisposable? turn)
+    public bool TryTakeTurnAt(string rootPath, [NotNullWhen(true)] out RootTurn? turn)
     {
-        byte[] fileName = Encoding.UTF8.GetBytes($"building-{name}");
         while (true)
         {
-            turn = null;
-            Sys.Open(temporary, fileName, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.NoFollow, out SafeFileHandle file, FileModes.PrivateFile)
-                .ThrowIfFailed("openat", Subject(name));
-            Errno errno = Sys.Lock(file, LockKind.Exclusive, wait: false);
-            Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", Subject(name));
-            if (errno == Errno.None && status.LinkCount > 0)
+            string name = NameFor(rootPath);
+            if (!TryTakeTurn(name, out turn))
             {
-                turn = new Turn(file, temporary, fileName);
-                return true;
+                return false;
             }
 
-            file.Dispose();
-            if (errno != Errno.None)
+            try
             {
-                return errno == Errno.EAGAIN ? false : throw new LinuxException(errno, "flock", Subject(name));
+                // Before the turn was ours, a root elsewhere may have got that name.
+                if (NameFor(rootPath) == name)
+                {
+                    return true;
+                }
+            }
+            catch
+            {
+                turn.Dispose();
+                throw;
             }
 
-            // Its holder removed the file between our opening and our locking it: the next turn is another file's.
+            turn.Dispose();
         }
     }
 
     /// <summary>
-    /// Takes the turn to change a root that is there. Throws <see cref="StoreException"/>, which calls it
-    /// <paramref name="subject"/>, where another process has it.
+    /// Takes the turn to change the root whose record has that name. Throws <see cref="StoreException"/>, which calls the root
+    /// <paramref name="subject"/>, where another process has the turn.
     /// </summary>
-    public IDisposable TakeTurn(string name, string subject) =>
-        TryTakeTurn(name, out IDisposable? turn) ? turn : throw new StoreException($"{subject}: another process is at work on it; wait for that one");
+    public RootTurn TakeTurn(string name, string subject) => TryTakeTurn(name, out RootTurn? turn) ? turn : throw InUse(subject);
 
-    /// <summary>
-    /// Writes a record, durably; <paramref name="inOrder"/>, its name lasts only once a later one does, which takes a filesystem that keeps
-    /// names in order.
-    /// </summary>
-    public void Write(string name, RootRecord record, bool inOrder = false)
-    {
-        AtomicFile.Replace(temporary, directory, FileName(name), record.Encode(), Subject(name));
-        if (!inOrder)
-        {
-            Sys.Sync(directory).ThrowIfFailed("fsync", Subject(name));
-        }
-    }
+    /// <summary>The same for the root at an absolute path.</summary>
+    public RootTurn TakeTurnAt(string rootPath) => TryTakeTurnAt(rootPath, out RootTurn? turn) ? turn : throw InUse(rootPath);
+
+    /// <summary>The turn of gc, which holds the store's lock alone: nobody else can have a turn, and a full disk may have no place for a lock's file.</summary>
+    internal RootTurn TurnWhileAlone(string name) => new(directory, temporary, path, name, file: null);
 
     /// <summary>
     /// The name under which a finished root is recorded that somebody calls by that name, or by its path. Throws
@@ -154,7 +176,7 @@ public sealed class Roots : IDisposable
             return NameFor(rootPath);
         }
 
-        if (nameOrPath.Contains('/', StringComparison.Ordinal) || Find(nameOrPath) is not { State: not RootState.Partial } record)
+        if (nameOrPath.Contains('/', StringComparison.Ordinal) || Find(nameOrPath) is not { } record)
         {
             throw new StoreException($"{nameOrPath}: there is no root of that name", new Remedy.ListRoots());
         }
@@ -171,20 +193,10 @@ public sealed class Roots : IDisposable
     public void SetState(string nameOrPath, RootState state)
     {
         string name = Require(nameOrPath);
-        using IDisposable turn = TakeTurn(name, nameOrPath);
-        if (Find(name) is { State: not RootState.Partial } record)
+        using RootTurn turn = TakeTurn(name, nameOrPath);
+        if (Find(name) is { } record)
         {
-            Write(name, record with { State = state });
-        }
-    }
-
-    /// <summary>Removes a record, if it is there.</summary>
-    public void Remove(string name)
-    {
-        Errno errno = Sys.Unlink(directory, FileName(name));
-        if (errno != Errno.ENOENT)
-        {
-            errno.ThrowIfFailed("unlinkat", Subject(name));
+            turn.Write(record with { State = state });
         }
     }
 
@@ -198,20 +210,26 @@ public sealed class Roots : IDisposable
     }
 
     /// <summary>The absolute path that a record means now: the physical root may be mounted elsewhere than when it was made.</summary>
-    public string AbsolutePath(RootRecord record) => System.IO.Path.Combine(physicalRoot, record.Path);
+    public string AbsolutePath(RootEntry record) => System.IO.Path.Combine(physicalRoot, record.Path);
 
     /// <summary>
-    /// Whether a record's path leads to the directory that it did when the root was made: only then does it mean something that the root
-    /// is not there. False where it was not recorded.
+    /// True if the parent directory in the record is still the same inode. Only then does a missing root prove that it was removed.
+    /// False for records without a parent inode.
     /// </summary>
-    internal bool IsInPlace(RootRecord record) =>
+    internal bool IsInPlace(RootEntry record) =>
         record.Above is { } above
         && Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(System.IO.Path.GetDirectoryName(AbsolutePath(record))!), out FileStatus status) == Errno.None
         && status.Inode == above
-        && (record.IsRoot == false || IsBeside(status));
+        && (record is BuildRecord { BecomesRoot: false } || IsBeside(status));
 
-    /// <summary>The name of the record that a root has while it is built.</summary>
-    public static string PartialName(string name) => name + ".partial";
+    /// <summary>The name of the record that the root <paramref name="name"/> has while it is built.</summary>
+    public static string PartialName(string name) => name + Partial;
+
+    /// <summary>Whether a record of that name is one of a root that is being built: a <see cref="BuildRecord"/>.</summary>
+    public static bool IsPartial(string name) => name.EndsWith(Partial, StringComparison.Ordinal);
+
+    /// <summary>The name of the root whose record, of either kind, has that name.</summary>
+    internal static string NameOfRoot(string name) => IsPartial(name) ? name[..^Partial.Length] : name;
 
     /// <summary>Where a root stands while it is built, beside its final place.</summary>
     public static string PartialPath(string rootPath) =>
@@ -220,17 +238,13 @@ public sealed class Roots : IDisposable
     /// <summary>Closes the directory.</summary>
     public void Dispose() => directory.Dispose();
 
-    /// <summary>A record; null where there is none, or a damaged one.</summary>
-    public RootRecord? FindReadable(string name)
+    /// <summary>Whether a record of that name can be the one of a root at that path. The hash in it may be of the path on another machine.</summary>
+    internal static bool IsNameOf(string name, string rootPath)
     {
-        try
-        {
-            return Find(name);
-        }
-        catch (CorruptException)
-        {
-            return null;
-        }
+        string last = System.IO.Path.GetFileName(rootPath);
+        return Encoding.UTF8.GetByteCount(last) > EntryLimit
+            ? name.Length == HashLength
+            : name == last || (name.Length == last.Length + 1 + HashLength && name.StartsWith($"{last}-", StringComparison.Ordinal));
     }
 
     /// <summary>The names that a root's record may have, the first one if no other root has it.</summary>
@@ -244,28 +258,35 @@ public sealed class Roots : IDisposable
     /// <summary>Whether it is on the store's filesystem, as roots are.</summary>
     private bool IsBeside(in FileStatus status) => Sys.Stat(directory, out FileStatus own) == Errno.None && own.Device == status.Device;
 
-    private IEnumerable<(string Name, RootRecord Record)> Finished()
+    private bool TryTakeTurn(string name, [NotNullWhen(true)] out RootTurn? turn)
     {
-        foreach (string name in Names())
+        byte[] fileName = RootTurn.LockName(name);
+        while (true)
         {
-            if (FindReadable(name) is { State: not RootState.Partial } record)
+            turn = null;
+            Sys.Open(temporary, fileName, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.NoFollow, out SafeFileHandle file, FileModes.PrivateFile)
+                .ThrowIfFailed("openat", Subject(name));
+            Errno errno = Sys.Lock(file, LockKind.Exclusive, wait: false);
+            Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", Subject(name));
+            if (errno == Errno.None && status.LinkCount > 0)
             {
-                yield return (name, record);
+                turn = new RootTurn(directory, temporary, path, name, file);
+                return true;
             }
-        }
-    }
 
-    /// <summary>A lock file, removed while the lock is still held, so that nobody else can hold what is removed.</summary>
-    private sealed class Turn(SafeFileHandle file, SafeFileHandle temporary, byte[] fileName) : IDisposable
-    {
-        public void Dispose()
-        {
-            _ = Sys.Unlink(temporary, fileName);
             file.Dispose();
+            if (errno != Errno.None)
+            {
+                return errno == Errno.EAGAIN ? false : throw new LinuxException(errno, "flock", Subject(name));
+            }
+
+            // Its holder removed the file between our opening and our locking it: the next turn is another file's.
         }
     }
 
-    private static byte[] FileName(string name) => Encoding.UTF8.GetBytes(name + Suffix);
+    private static StoreException InUse(string subject) => new($"{subject}: another process is at work on it; wait for that one");
+
+    internal static byte[] FileName(string name) => Encoding.UTF8.GetBytes(name + Suffix);
 
     private string Subject(string name) => $"{path}/{name}{Suffix}";
 }

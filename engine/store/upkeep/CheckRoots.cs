@@ -21,23 +21,20 @@ internal static class CheckRoots
 
             report.Count(result => result.Roots++);
             string name = Encoding.UTF8.GetString(file)[..^".json".Length];
-            if (Find(store, name, path, report) is { } record
-                && Digest.TryParse(record.Commit, out Digest commit)
-                && record.State != RootState.Partial
-                && CheckRefs.HasCommit(store, commit, path, report))
+            if (Find(store, name, path, report) is RootRecord record && CheckRefs.HasCommit(store, record.Commit, path, report))
             {
-                found.Add(($"root {name}", commit));
+                found.Add(($"root {name}", record.Commit));
             }
         }
 
         return found;
     }
 
-    private static RootRecord? Find(ObjectStore store, string name, string path, CheckReport report)
+    private static RootEntry? Find(ObjectStore store, string name, string path, CheckReport report)
     {
         try
         {
-            RootRecord? record = store.Roots.Find(name);
+            RootEntry? record = store.Roots.Read(name);
             if (record is null)
             {
                 // What went since it was listed is a checkout that has finished.
@@ -46,16 +43,17 @@ internal static class CheckRoots
                     report.Add(path, "not a root's record");
                 }
             }
-            else if (record.State == RootState.Partial)
+            else if (record is BuildRecord)
             {
                 report.Note($"{path}: the root is being built, or its building was interrupted; gc cleans up{(store.Roots.IsInPlace(record) ? "" : " where the store is at home")}");
             }
             else if (!Directory.Exists(store.Roots.AbsolutePath(record)))
             {
+                bool isPinned = record is RootRecord { State: RootState.Pinned };
                 report.Note($"{path}: the root {store.Roots.AbsolutePath(record)} is not there; "
-                    + (store.Roots.IsInPlace(record) && record.State != RootState.Pinned
+                    + (store.Roots.IsInPlace(record) && !isPinned
                         ? "gc drops the record"
-                        : $"should it never come back, `hacktree roots {(record.State == RootState.Pinned ? "unpin` and `roots " : "")}rm` forgets it"));
+                        : $"should it never come back, `hacktree roots {(isPinned ? "unpin` and `roots " : "")}rm` forgets it"));
             }
 
             return record;

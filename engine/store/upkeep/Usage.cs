@@ -131,11 +131,9 @@ public sealed class Usage
         var commits = new List<Digest>();
         foreach (string name in store.Roots.Names())
         {
-            bool isWhole = store.Roots.Find(name) is { Method: CheckoutMethod.Hardlink, State: not RootState.Partial } record
-                && Directory.Exists(store.Roots.AbsolutePath(record));
-            if (isWhole && Digest.TryParse(store.Roots.Find(name)!.Commit, out Digest commit))
+            if (store.Roots.Read(name) is RootRecord { Method: CheckoutMethod.Hardlink } record && Directory.Exists(store.Roots.AbsolutePath(record)))
             {
-                commits.Add(commit);
+                commits.Add(record.Commit);
             }
         }
 

@@ -16,10 +16,10 @@ public sealed class CheckTests : IDisposable
         store.Commit("debian/bookworm", "usr/bin/ls=program", "usr/bin/cat=another program, newer", "etc/hosts=127.0.0.1");
         using ObjectStore opened = store.Open();
         Directory.CreateDirectory(store.At("r1"));
-        opened.Roots.Write("r1", new RootRecord
+        opened.Record("r1", new RootRecord
         {
             Path = "r1",
-            Commit = opened.Refs.Find("debian/bookworm").ToString(),
+            Commit = opened.Refs.Find("debian/bookworm"),
             Revision = "debian/bookworm",
             Time = 1,
             Method = CheckoutMethod.Hardlink,

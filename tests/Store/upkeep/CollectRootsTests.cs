@@ -71,7 +71,7 @@ public sealed class CollectRootsTests : IDisposable
         string partial = Roots.PartialPath(store.At("r1"));
         Directory.CreateDirectory(partial + "/usr/bin");
         File.WriteAllText(partial + "/usr/bin/ls", "half");
-        Record("r1", RootState.Partial, inode: Inode(partial), name: "r1.partial");
+        RecordBuild("r1", Inode(partial));
 
         CollectResult result = store.Collect();
 
@@ -84,7 +84,7 @@ public sealed class CollectRootsTests : IDisposable
     public void A_root_whose_maker_died_after_the_rename_gets_its_record()
     {
         Directory.CreateDirectory(store.At("r1"));
-        Record("r1", RootState.Partial, inode: Inode(store.At("r1")), name: "r1.partial");
+        RecordBuild("r1", Inode(store.At("r1")));
 
         CollectResult result = store.Collect();
 
@@ -92,7 +92,7 @@ public sealed class CollectRootsTests : IDisposable
         Assert.Equal(["roots/r1.json"], store.Files("roots"));
         using ObjectStore opened = store.Open();
         RootRecord record = opened.Roots.Find("r1")!;
-        Assert.Equal((RootState.Ready, commit.ToString(), Inode(store.At("r1"))), (record.State, record.Commit, record.Inode));
+        Assert.Equal((RootState.Ready, commit, Inode(store.At("r1"))), (record.State, record.Commit, record.Directory!.Value.Inode));
     }
 
     [Theory]
@@ -104,7 +104,7 @@ public sealed class CollectRootsTests : IDisposable
         Directory.CreateDirectory(Roots.PartialPath(store.At("r1")));
         Record("r1", state, inode: Inode(store.At("r1")));
         byte[] record = File.ReadAllBytes(store.At("objects/roots/r1.json"));
-        Record("r1", RootState.Partial, inode: Inode(store.At("r1")), name: "r1.partial");
+        RecordBuild("r1", Inode(store.At("r1")));
 
         CollectResult result = store.Collect();
 
@@ -128,7 +128,7 @@ public sealed class CollectRootsTests : IDisposable
         }
 
         Record("r1", RootState.Ready, kept);
-        Record("r1", RootState.Partial, inode: Inode(wasExchanged ? store.At("r1") : partial), name: "r1.partial");
+        RecordBuild("r1", Inode(wasExchanged ? store.At("r1") : partial));
 
         CollectResult result = store.Collect();
 
@@ -138,14 +138,14 @@ public sealed class CollectRootsTests : IDisposable
         Assert.True(Directory.Exists(store.At("r1")));
         using ObjectStore again = store.Open();
         Assert.Equal(["r1"], again.Roots.Names());
-        Assert.Equal((wasExchanged ? commit : kept).ToString(), again.Roots.Find("r1")!.Commit);
+        Assert.Equal(wasExchanged ? commit : kept, again.Roots.Find("r1")!.Commit);
     }
 
     [Fact]
     public void A_finished_part_of_a_tree_is_no_root_to_be_recorded()
     {
         Directory.CreateDirectory(store.At("part"));
-        Record("part", RootState.Partial, inode: Inode(store.At("part")), name: "part.partial", isRoot: false);
+        RecordBuild("part", Inode(store.At("part")), becomesRoot: false);
 
         CollectResult result = store.Collect();
 
@@ -158,8 +158,8 @@ public sealed class CollectRootsTests : IDisposable
     {
         Directory.CreateDirectory(Roots.PartialPath(store.At("r1")));
         Directory.CreateDirectory(store.At("r2"));
-        Record("r1", RootState.Partial, inode: 1, name: "r1.partial");
-        Record("r2", RootState.Partial, inode: Inode(store.At("r2")), name: "r2.partial");
+        RecordBuild("r1", inode: 1);
+        RecordBuild("r2", Inode(store.At("r2")));
         Record("r3", RootState.Ready);
         List<string> before = store.Snapshot();
 
@@ -170,20 +170,35 @@ public sealed class CollectRootsTests : IDisposable
         Assert.Equal(would, store.Collect());
     }
 
-    private void Record(string path, RootState state, Digest of = default, ulong? inode = null, string? name = null, bool? isRoot = null, ulong? above = null)
+    private void Record(string path, RootState state, Digest of = default, ulong? inode = null, string? name = null, ulong? above = null)
     {
         using ObjectStore opened = store.Open();
-        opened.Roots.Write(name ?? path, new RootRecord
+        opened.Record(name ?? path, new RootRecord
         {
             Path = path,
-            Commit = (of.IsNone ? commit : of).ToString(),
+            Commit = of.IsNone ? commit : of,
             Revision = "dropped",
             Time = 0,
             Method = CheckoutMethod.Hardlink,
             State = state,
-            Inode = inode,
+            Directory = inode is { } number ? new DirectoryIdentity(number, Born: null) : null,
             Above = above ?? Inode(store.At(".")),
-            IsRoot = isRoot,
+        });
+    }
+
+    private void RecordBuild(string path, ulong inode, bool becomesRoot = true)
+    {
+        using ObjectStore opened = store.Open();
+        opened.Record(path, new BuildRecord
+        {
+            Path = path,
+            Commit = commit,
+            Revision = "dropped",
+            Time = 0,
+            Method = CheckoutMethod.Hardlink,
+            Directory = new DirectoryIdentity(inode, Born: null),
+            Above = Inode(store.At(".")),
+            BecomesRoot = becomesRoot,
         });
     }
 

@@ -73,8 +73,8 @@ public sealed class UsageTests : IDisposable
     {
         Directory.CreateDirectory(store.At(path));
         using ObjectStore opened = store.Open();
-        var record = new RootRecord { Path = path, Commit = commit.ToString(), Revision = "a", Time = 0, Method = method, State = RootState.Ready };
-        opened.Roots.Write(path, record);
+        var record = new RootRecord { Path = path, Commit = commit, Revision = "a", Time = 0, Method = method, State = RootState.Ready };
+        opened.Record(path, record);
     }
 
     private Usage Measure()
