@@ -189,6 +189,7 @@ subroot_bind()
 }
 
 # NEWROOT ROOT: mounts /var, /home and /boot of the physical root. The package database stays the root's own.
+# checkout/roots/MountPoints.cs lists what is mounted where; a test compares this script with it.
 subroot_share()
 {
 	if [ ! -d "$subroot_keep/var" ]; then
