@@ -62,7 +62,8 @@ internal sealed class RootsCommand : Verb
         foreach ((_, RootEntry record) in roots)
         {
             string path = store.Roots.AbsolutePath(record);
-            listing.Add(State(path, record), CommitText.Line(path), record.Commit.ToString()[..16], HumanText.ShortDate(record.Time), Lower(record.Method), CommitText.Line(record.Revision));
+            string commit = record.Commit.ToString()[..16], time = HumanText.ShortDate(record.Time);
+            listing.Add(State(path, record), CommitText.Line(path), commit, time, Lower(record.Method), CommitText.Line(record.Revision));
         }
 
         listing.Print();
