@@ -1,4 +1,5 @@
-# build demo demo-boot test lint bench bench-parts install clean. Everything made goes below out/.
+# build demo demo-boot test test-faults lint bench bench-parts install clean. Everything made goes below out/.
+# test-faults lets every read of the commands fail in turn, where test takes a sample; it takes some ten minutes.
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -20,7 +21,7 @@ ALL := $(SOURCES) HackTree.sln $(shell find bench/ tests/ -type d -o -name '*.cs
 # Warnings are errors, so errors are all that is worth a line.
 QUIET := -p:Configuration=Release -nologo -v:quiet '-clp:ErrorsOnly;NoSummary'
 
-.PHONY: build demo demo-boot test lint bench bench-parts install clean setup-build setup-test setup-bench
+.PHONY: build demo demo-boot test test-faults lint bench bench-parts install clean setup-build setup-test setup-bench
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -35,6 +36,10 @@ demo-boot: build setup-test
 test: build setup-test out/.linted
 	@rm -f out/tests.xml
 	@$(RUN_TESTS) -longRunning 120 -result-xml out/tests.xml $(ARGS); code=$$?; .ci/summary out/tests.xml && exit $$code
+
+test-faults: build setup-test out/.linted
+	@rm -f out/faults.xml
+	@HACKTREE_FAULTS=all $(RUN_TESTS) -class '*.FailingReadTests' -result-xml out/faults.xml; code=$$?; .ci/summary out/faults.xml && exit $$code
 
 lint: setup-build out/.linted
 	@$(RUN_TESTS) -namespace HackTree.Tests.Tidy

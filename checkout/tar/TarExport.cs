@@ -44,7 +44,7 @@ public static class TarExport
         {
             store.Stop.ThrowIfCancellationRequested();
             Span<byte> chunk = buffer.AsSpan(0, (int)Math.Min(buffer.Length, entry.Size - offset));
-            Sys.ReadAt(file, chunk, offset, out int count).ThrowIfFailed("pread", name.ToString());
+            Sys.ReadAt(file, chunk, offset, out int count).ThrowIfFailed("pread", $"{store.Path}/files/{name}");
             if (count != chunk.Length)
             {
                 throw new CorruptException($"files/{name}", "the object is shorter than the commit says", new Remedy.CheckStore());

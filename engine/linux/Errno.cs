@@ -65,6 +65,8 @@ public enum Errno
     ERANGE = 34,
     /// <summary>A name is longer than 255 bytes, or a path is longer than 4095.</summary>
     ENAMETOOLONG = 36,
+    /// <summary>The kernel or the file server has no more locks to give.</summary>
+    ENOLCK = 37,
     /// <summary>The kernel has no such system call.</summary>
     ENOSYS = 38,
     /// <summary>The directory is not empty.</summary>
@@ -73,10 +75,16 @@ public enum Errno
     ELOOP = 40,
     /// <summary>No such extended attribute.</summary>
     ENODATA = 61,
+    /// <summary>The filesystem found a wrong checksum.</summary>
+    EBADMSG = 74,
     /// <summary>The value does not fit its type.</summary>
     EOVERFLOW = 75,
     /// <summary>The filesystem does not support this.</summary>
     EOPNOTSUPP = 95,
+    /// <summary>The file server has no such file any more.</summary>
+    ESTALE = 116,
+    /// <summary>The filesystem found itself damaged.</summary>
+    EUCLEAN = 117,
     /// <summary>The disk quota is used up.</summary>
     EDQUOT = 122,
 }
@@ -128,9 +136,12 @@ public sealed class LinuxException : IOException
         Errno.EROFS => "read-only filesystem",
         Errno.EMLINK => "too many links",
         Errno.ENAMETOOLONG => "name too long",
+        Errno.ENOLCK => "no locks available",
         Errno.ENOTEMPTY => "directory not empty",
         Errno.ELOOP => "a symbolic link stands in the way",
         Errno.EOPNOTSUPP => "not supported by this filesystem",
+        Errno.EBADMSG or Errno.EUCLEAN => "the filesystem is damaged",
+        Errno.ESTALE => "the file server has lost it",
         Errno.EDQUOT => "disk quota used up",
         Errno.EPIPE => "broken pipe",
         _ => $"error {errno}",
