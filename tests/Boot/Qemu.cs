@@ -5,14 +5,15 @@ using HackTree.Tests.Tidy;
 namespace HackTree.Tests.Boot;
 
 /// <summary>
-/// A machine that is emulated (no KVM: a boot takes 15 to 60 s). The console is its first serial port; a check script in the
-/// guest writes what it saw to the second one, to which neither the kernel nor a getty writes. A serial port needs no module and no udev.
+/// A machine that is emulated (no KVM: a boot takes 15 to 60 s). Its console is the first serial port. A check script in the guest writes facts
+/// to the second one. Neither the kernel nor a getty writes there; UEFI firmware does, before the kernel starts. A serial port needs no module
+/// and no udev.
 /// </summary>
 internal static class Qemu
 {
     /// <summary>
-    /// What a guest's script starts with: <c>say NAME VALUE</c> reports one fact on a line of its own, with ';' for each end of a line in it.
-    /// What commands complain of stands between the facts.
+    /// The start of a guest's script. In it <c>say NAME VALUE</c> reports one fact, with ';' for each end of a line in the fact. A fact begins on a
+    /// new line, whatever firmware or the errors of commands left before it.
     /// </summary>
     public const string ScriptHead =
         """

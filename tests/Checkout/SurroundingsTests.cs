@@ -123,7 +123,7 @@ public sealed class SurroundingsTests
         }
         finally
         {
-            Tools.Run("umount", mounted).Succeeded();
+            Tools.Unmount(mounted);
         }
     }
 

@@ -29,7 +29,7 @@ public sealed class TreeRemovalMountTests : IDisposable
         }
         finally
         {
-            Tools.Run("umount", directory.At(mountPoint)).Succeeded();
+            Tools.Unmount(directory.At(mountPoint));
         }
 
         TreeRemoval.Remove(directory.Handle, "root"u8, "root");

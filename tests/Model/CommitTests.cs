@@ -205,9 +205,17 @@ public sealed class CommitTests
     {
         Commit commit = Plain with { Parents = [.. Enumerable.Range(0, 14_000).Select(i => Digest.Of(BitConverter.GetBytes(i)))] };
         byte[] bytes = commit.Encode();
-        var watch = System.Diagnostics.Stopwatch.StartNew();
-        Assert.True(Commit.TryDecode(bytes, out Commit? decoded, out _));
-        Assert.Equal(14_000, decoded.Parents.Length);
-        Assert.InRange(watch.ElapsedMilliseconds, 0, 2_000);
+
+        // The quickest of several: a busy machine may keep this thread waiting.
+        long quickest = long.MaxValue;
+        for (int i = 0; i < 5; i++)
+        {
+            var watch = System.Diagnostics.Stopwatch.StartNew();
+            Assert.True(Commit.TryDecode(bytes, out Commit? decoded, out _));
+            quickest = Math.Min(quickest, watch.ElapsedMilliseconds);
+            Assert.Equal(14_000, decoded.Parents.Length);
+        }
+
+        Assert.InRange(quickest, 0, 2_000);
     }
 }

@@ -71,7 +71,7 @@ internal sealed class LoopFilesystem : IDisposable
 
     public void Unmount()
     {
-        Tools.Run("umount", Path).Succeeded();
+        Tools.Unmount(Path);
         isMounted = false;
     }
 

@@ -42,6 +42,22 @@ internal static class Tools
     public static ToolResult Run(string program, params IEnumerable<string> arguments) =>
         Run(program, arguments, environment: null);
 
+    /// <summary>
+    /// Unmounts a filesystem. It may be busy for a moment after this process has closed its files: a child that another test starts has them
+    /// too, until it becomes another program.
+    /// </summary>
+    public static void Unmount(string path)
+    {
+        ToolResult result = Run("umount", path);
+        for (int tries = 0; tries < 100 && result.Error.Contains("busy", StringComparison.Ordinal); tries++)
+        {
+            Thread.Sleep(100);
+            result = Run("umount", path);
+        }
+
+        result.Succeeded();
+    }
+
     /// <summary>Runs a program to its end, with more environment variables.</summary>
     public static ToolResult Run(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string>? environment)
     {

@@ -124,7 +124,7 @@ public sealed class TreeConsumeTests : IDisposable
         }
         finally
         {
-            Tools.Run("umount", Tree).Succeeded();
+            Tools.Unmount(Tree);
         }
 
         Assert.Empty(Directory.GetFiles(directory.At("first")));

@@ -141,7 +141,7 @@ public sealed class AdvanceTests : IDisposable
         string[][] commands = [["checkout", "--from", root.At("r0"), "a", root.At("r1")], ["checkout", "--force", "a", root.At("r0")]];
         Tools.Run("mount", "--bind", root.At("source"), root.At("r0/d0")).Succeeded();
         Assert.All(commands, command => Assert.Contains($"{root.At("r0/d0")} is mounted there", root.Refused(command), StringComparison.Ordinal));
-        Tools.Run("umount", root.At("r0/d0")).Succeeded();
+        Tools.Unmount(root.At("r0/d0"));
         using System.Diagnostics.Process inside = System.Diagnostics.Process.Start(
             new System.Diagnostics.ProcessStartInfo("python3", ["-c", $"import os, time; os.chroot('{root.At("r0")}'); print('in', flush=True); time.sleep(600)"]) { RedirectStandardOutput = true })!;
         try
