@@ -2,22 +2,25 @@ using System.Runtime.InteropServices;
 
 namespace HackTree.Cli;
 
-/// <summary>What a command does on SIGINT (Ctrl-C), SIGTERM and SIGHUP (a closed terminal).</summary>
+/// <summary>The reaction of a command to SIGINT (Ctrl-C), SIGTERM and SIGHUP (a closed terminal).</summary>
 internal enum StopWay
 {
-    /// <summary>The command looks at <see cref="StopSignals.Token"/>, takes back what is half done, and ends.</summary>
+    /// <summary>The command checks <see cref="StopSignals.Token"/>, takes back what is half done, and ends.</summary>
     TakeBack,
 
     /// <summary>The command ends where it is. It changes nothing, so nothing can be half done.</summary>
     EndAtOnce,
 
-    /// <summary>As <see cref="TakeBack"/>, but SIGINT and SIGQUIT are for the program that the command runs, such as a shell.</summary>
+    /// <summary>
+    /// Like <see cref="TakeBack"/>, but SIGINT and SIGQUIT are left to the program that the command runs, such as a shell.
+    /// </summary>
     LeaveKeysToChild,
 }
 
 /// <summary>
-/// The signals that stop the program. The first one asks the command to stop; the second one ends the process at once, as if nobody handled it.
-/// A signal that was ignored when the program started, as under nohup, stays ignored.
+/// Handles the signals that stop the program. The first signal asks the command to stop. The second one ends the process at once, as if no
+/// handler
+/// existed. A signal that was ignored when the program started, as with nohup, stays ignored.
 /// </summary>
 internal static class StopSignals
 {
@@ -25,10 +28,10 @@ internal static class StopSignals
     private static readonly List<PosixSignalRegistration> Registrations = [];
     private static StopWay way;
 
-    /// <summary>Whether, and where long work looks whether, the command is to stop.</summary>
+    /// <summary>The token that long work checks.</summary>
     internal static CancellationToken Token => Source.Token;
 
-    /// <summary>The exit code of a command that was stopped: what a shell reports for a process that the signal ended.</summary>
+    /// <summary>The exit code of a stopped command: the code that a shell reports for a process that the signal ended.</summary>
     internal static int ExitCode { get; private set; }
 
     /// <summary>Handles the signals from now on.</summary>
@@ -55,7 +58,7 @@ internal static class StopSignals
             return;
         }
 
-        // Not cancelled, the second one does what it does in a program that handles none.
+        // A second signal is not cancelled, so it ends the process as it would without a handler.
         context.Cancel = !Token.IsCancellationRequested;
         if (way == StopWay.EndAtOnce)
         {

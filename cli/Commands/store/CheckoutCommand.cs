@@ -10,16 +10,43 @@ internal sealed class CheckoutCommand : Verb
 {
     private readonly Argument<string> revision;
     private readonly Argument<string> destination = new("DEST") { Description = "The directory to make." };
-    private readonly Option<string?> subpath = new("--subpath") { Description = "Only this part of the tree.", HelpName = "PATH" };
-    private readonly Option<bool> copy = new("--copy") { Description = "Files of their own, on any filesystem: for a tree that will be written to." };
-    private readonly Option<bool> reflink = new("--reflink") { Description = "Files of their own that share space with the store until written to (XFS, btrfs)." };
-    private readonly Option<bool> boot = new("--boot") { Description = "To be booted with / read-only: files below /etc are copies, and mount points that are missing are made." };
-    private readonly Option<string?> from = new("--from") { Description = "Turn this root, which is gone then, into DEST: costs only what differs. What was changed in it is gone too.", HelpName = "ROOT" };
-    private readonly Option<bool> reuse = new("--reuse") { Description = "Turn the oldest root beside DEST that is not in use or pinned into it, if there is one. What was changed in that one is gone." };
-    private readonly Option<bool> force = new("--force") { Description = "Replace what is at DEST, in one step." };
+    private readonly Option<string?> subpath = new("--subpath") { Description = "Check out only this part of the tree.", HelpName = "PATH" };
+    private readonly Option<bool> copy = new("--copy")
+    {
+        Description = "Make copies of the files, on any filesystem, for a root that will be written to.",
+    };
+
+    private readonly Option<bool> reflink = new("--reflink")
+    {
+        Description = "Make copies that share space with the store until they are written to (XFS, btrfs).",
+    };
+
+    private readonly Option<bool> boot = new("--boot")
+    {
+        Description = "Make a root to boot with / read-only: files below /etc are copies, and missing mount points are made.",
+    };
+
+    private readonly Option<string?> from = new("--from")
+    {
+        Description = "Turn this root into DEST, which costs only the difference. The root and all changes in it are gone then.",
+        HelpName = "ROOT",
+    };
+
+    private readonly Option<bool> reuse = new("--reuse")
+    {
+        Description = "Turn the oldest root beside DEST that is neither used nor pinned into DEST, if there is one, as with --from.",
+    };
+
+    private readonly Option<bool> force = new("--force") { Description = "Replace an existing DEST, in one step." };
 
     internal CheckoutCommand()
-        : base("checkout", "Turn a commit into a root, a directory of hardlinks to the store's objects.", "hacktree checkout debian/bookworm /r1", "hacktree checkout --boot debian/bookworm /r1", "hacktree checkout --from /r0 debian/bookworm /r2", "hacktree checkout --copy --subpath etc debian/bookworm^ /tmp/old-etc")
+        : base(
+            "checkout",
+            "Turn a commit into a root, a directory of hardlinks to the store's objects.",
+            "hacktree checkout debian/bookworm /r1",
+            "hacktree checkout --boot debian/bookworm /r1",
+            "hacktree checkout --from /r0 debian/bookworm /r2",
+            "hacktree checkout --copy --subpath etc debian/bookworm^ /tmp/old-etc")
     {
         revision = AddRevision("COMMIT", "The commit: a ref, REF^, REF~3, or an id or its beginning.");
         from.CompletionSources.Add(Completions.RootPaths);
@@ -31,8 +58,8 @@ internal sealed class CheckoutCommand : Verb
         Add(from);
         Add(reuse);
         Add(force);
-        Details = "What is written to a hardlinked file is written to the store, and to every root that has it: replace files\n"
-            + "there (as package managers do), or check out with --copy or --reflink.";
+        Details = "Writing to a hardlinked file changes the object in the store, and every root that has the file. Replace such files instead,\n"
+            + "as package managers do, or check out with --copy or --reflink.";
         AddRule(result =>
         {
             if (result.GetValue(copy) && result.GetValue(reflink))
@@ -43,12 +70,12 @@ internal sealed class CheckoutCommand : Verb
             bool isAdvance = result.GetValue(from) is not null || result.GetValue(reuse);
             if (result.GetValue(boot) && (isAdvance || result.GetValue(subpath) is not null))
             {
-                result.AddError("--boot makes a whole root anew: leave --from, --reuse and --subpath out");
+                result.AddError("--boot makes a whole new root: leave out --from, --reuse and --subpath");
             }
 
             if (isAdvance && (result.GetValue(copy) || result.GetValue(reflink) || result.GetValue(subpath) is not null))
             {
-                result.AddError("--from and --reuse make whole roots of hardlinks: leave --copy, --reflink and --subpath out");
+                result.AddError("--from and --reuse make whole roots of hardlinks: leave out --copy, --reflink and --subpath");
             }
 
             if (result.GetValue(from) is not null && result.GetValue(reuse))
@@ -107,7 +134,8 @@ internal sealed class CheckoutCommand : Verb
         }
 
         NoteUnrestored(session, result.Unrestored);
-        return $"{result.Path}: {HumanText.Count(result.Changes, "name")} of {HumanText.Count(result.Files, "file")} changed in what was {old}";
+        string changes = $"{HumanText.Count(result.Changes, "name")} of {HumanText.Count(result.Files, "file")}";
+        return $"{result.Path}: {changes} changed in what was {old}";
     }
 
     private static void NoteUnrestored(Session session, Unrestored unrestored)

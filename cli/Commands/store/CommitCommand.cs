@@ -12,13 +12,29 @@ namespace HackTree.Cli;
 internal sealed class CommitCommand : Verb
 {
     private readonly Argument<string?> tree = new("TREE") { Description = "The directory to commit.", Arity = ArgumentArity.ZeroOrOne };
-    private readonly Option<string> name = new("-b", "--branch") { Description = "The ref that will name the commit; the commit it names now becomes the parent.", HelpName = "REF", Required = true };
-    private readonly Option<string?> subject = new("-s", "--subject") { Description = "One line that says what it is.", HelpName = "TEXT" };
-    private readonly Option<string?> body = new("-m", "--body") { Description = "More text.", HelpName = "TEXT" };
+    private readonly Option<string> name = new("-b", "--branch")
+    {
+        Description = "The ref to set to the new commit. The commit that it names now becomes the parent.",
+        HelpName = "REF",
+        Required = true,
+    };
+
+    private readonly Option<string?> subject = new("-s", "--subject") { Description = "One line that describes the commit.", HelpName = "TEXT" };
+    private readonly Option<string?> body = new("-m", "--body") { Description = "Further description.", HelpName = "TEXT" };
     private readonly Option<string[]> meta = new("--meta") { Description = "An annotation; may be repeated.", HelpName = "KEY=VALUE" };
-    private readonly Option<string?> parent = new("--parent") { Description = "The parent, in place of the commit that the ref names.", HelpName = "COMMIT" };
-    private readonly Option<bool> consume = new("--consume") { Description = "Move the files into the store: TREE is gone afterwards." };
-    private readonly Option<string[]> exclude = new("--exclude") { Description = "Leave out what fits: a name at any depth ('*.pyc'), or with a '/' a path from the top of TREE ('/var/cache/*'); may be repeated.", HelpName = "GLOB" };
+    private readonly Option<string?> parent = new("--parent")
+    {
+        Description = "The parent, instead of the commit that the ref names.",
+        HelpName = "COMMIT",
+    };
+
+    private readonly Option<bool> consume = new("--consume") { Description = "Move the files into the store. TREE is gone afterwards." };
+    private readonly Option<string[]> exclude = new("--exclude")
+    {
+        Description = "Leave out names that match, at any depth ('*.pyc'); with a '/', paths from the top of TREE ('/var/cache/*'). May be repeated.",
+        HelpName = "GLOB",
+    };
+
     private readonly Option<string?> tar = new("--tar") { Description = "Commit the tree in a tar archive; - is standard input.", HelpName = "FILE" };
 
     internal CommitCommand()
@@ -28,7 +44,7 @@ internal sealed class CommitCommand : Verb
             "hacktree commit -b debian/bookworm -s 'with openssh' --exclude '/proc/*' ./rootfs",
             "zcat layer.tar.gz | hacktree commit -b layer --tar -")
     {
-        Details = "Prints the commit's id. $SOURCE_DATE_EPOCH sets its time. What is mounted below TREE is left out.";
+        Details = "Prints the commit's id. $SOURCE_DATE_EPOCH sets its time. Filesystems that are mounted below TREE are left out.";
         name.CompletionSources.Add(Completions.Refs);
         parent.CompletionSources.Add(Completions.Refs);
         Add(tree);
@@ -117,12 +133,12 @@ internal sealed class CommitCommand : Verb
         }
         catch (IOException e) when (e is not LinuxException)
         {
-            // What is wrong says where in the archive it is, but neither it nor a read that failed says in which.
+            // The error has the place in the archive, but neither it nor a failed read has the archive's name.
             throw new StoreException($"{(archive == "-" ? "standard input" : archive)}: {e.Message}", (e as TarException)?.Remedy);
         }
     }
 
-    /// <summary>All that can be wrong with the command line, before anything is read.</summary>
+    /// <summary>Checks the whole command line before anything is read.</summary>
     private CommitRequest Request(Session session)
     {
         RefName.Require(session.Get(name)!);
@@ -157,7 +173,8 @@ internal sealed class CommitCommand : Verb
             string key = equals < 0 ? "" : pair[..equals];
             if (!Commit.IsAnnotationKey(key) || !Commit.IsLine(pair[(equals + 1)..]))
             {
-                throw new UsageException($"'{pair}' is no annotation; write --meta KEY=VALUE, with a key of letters, digits, '.', '_' and '-' and a value of one line");
+                throw new UsageException(
+                    $"'{pair}' is no annotation; write --meta KEY=VALUE, with a key of letters, digits, '.', '_' and '-' and a value of one line");
             }
 
             annotations[key] = pair[(equals + 1)..];
@@ -166,7 +183,7 @@ internal sealed class CommitCommand : Verb
         return annotations.ToImmutable();
     }
 
-    /// <summary>Now, or what a reproducible build says is now.</summary>
+    /// <summary>The commit's time: now, or the time that a reproducible build sets.</summary>
     private static long CommitTime()
     {
         if (Environment.GetEnvironmentVariable("SOURCE_DATE_EPOCH") is not { Length: > 0 } epoch)

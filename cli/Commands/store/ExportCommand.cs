@@ -8,16 +8,25 @@ namespace HackTree.Cli;
 internal sealed class ExportCommand : Verb
 {
     private readonly Argument<string> revision;
-    private readonly Option<string> tar = new("--tar") { Description = "The file to write; - is standard output.", HelpName = "FILE", Required = true };
+    private readonly Option<string> tar = new("--tar")
+    {
+        Description = "The file to write; - is standard output.",
+        HelpName = "FILE",
+        Required = true,
+    };
 
     internal ExportCommand()
-        : base("export", "Write a commit's tree as a tar archive: one commit always gives the same bytes.", "hacktree export debian/bookworm --tar root.tar", "hacktree export debian/bookworm --tar - | zstd > root.tar.zst")
+        : base(
+            "export",
+            "Write a commit's tree as a tar archive. One commit always makes the same bytes.",
+            "hacktree export debian/bookworm --tar root.tar",
+            "hacktree export debian/bookworm --tar - | zstd > root.tar.zst")
     {
         revision = AddRevision("COMMIT", "The commit: a ref, REF^, REF~3, or an id or its beginning.");
         Add(tar);
     }
 
-    // Of what goes into a pipe nothing can be taken back, and its reader may keep the command waiting in write(2).
+    // What went into a pipe cannot be taken back, and the pipe's reader may keep the command waiting in write(2).
     protected override StopWay WayToStop(Session session) => session.Get(tar) == "-" ? StopWay.EndAtOnce : StopWay.TakeBack;
 
     protected override int Run(Session session)
@@ -31,7 +40,8 @@ internal sealed class ExportCommand : Verb
         {
             if (StandardOutput.IsTerminal)
             {
-                throw new UsageException("an archive is nothing to look at; send standard output to a file or a program, or give --tar FILE");
+                throw new UsageException(
+                    "an archive is not readable on a terminal; send standard output to a file or a program, or give --tar FILE");
             }
 
             TarExport.Run(store, commit, Session.Output, progress);

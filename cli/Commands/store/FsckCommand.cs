@@ -10,10 +10,10 @@ internal sealed class FsckCommand : Verb
     private readonly Option<bool> json;
 
     internal FsckCommand()
-        : base("fsck", "Read the whole store and name what is damaged or missing.", "hacktree fsck")
+        : base("fsck", "Read the whole store and report what is damaged or missing.", "hacktree fsck")
     {
         json = AddJson();
-        Details = "Tells which ref or root needs it. Changes nothing. Exit code 3 where it finds something.";
+        Details = "Reports which ref or root needs each damaged object. Changes nothing. Exit code 3 if it finds a problem.";
     }
 
     protected override StopWay WayToStop(Session session) => StopWay.EndAtOnce;

@@ -5,16 +5,20 @@ namespace HackTree.Cli;
 
 internal sealed class GcCommand : Verb
 {
-    private readonly Option<bool> dryRun = new("--dry-run", "-n") { Description = "Only say what would go." };
+    private readonly Option<bool> dryRun = new("--dry-run", "-n") { Description = "Only print what would be removed." };
     private readonly Option<int?> depth;
-    private readonly Option<bool> verbose = new("--verbose", "-v") { Description = "Name all that goes." };
+    private readonly Option<bool> verbose = new("--verbose", "-v") { Description = "Print the name of everything that is removed." };
     private readonly Option<bool> json;
 
     internal GcCommand()
-        : base("gc", "Remove what no ref and no root needs, and what interrupted commands left.", "hacktree gc --dry-run", "hacktree gc --depth 3")
+        : base(
+            "gc",
+            "Remove everything that no ref and no root needs, and what interrupted commands left.",
+            "hacktree gc --dry-run",
+            "hacktree gc --depth 3")
     {
         Add(dryRun);
-        depth = AddNumber("Keep only this many generations of ancestors of each ref; 0 keeps none.", "--depth");
+        depth = AddNumber("The number of generations of ancestors to keep for each ref; 0 keeps none. Default: all.", "--depth");
         Add(verbose);
         json = AddJson();
     }

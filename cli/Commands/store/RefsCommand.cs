@@ -62,7 +62,7 @@ internal sealed class RefsCommand : Verb
         return refs.Any(named => named.Damage is not null) ? ExitCode.Failed : ExitCode.Done;
     }
 
-    /// <summary>One damaged ref must not hide the others.</summary>
+    /// <summary>Reads one ref. A damaged ref must not hide the others.</summary>
     private static NamedCommit Read(ObjectStore store, string name)
     {
         try
@@ -84,9 +84,9 @@ internal sealed class RefsCommand : Verb
         private readonly Argument<string> revision;
 
         internal SetRef()
-            : base("set", "Make a ref name a commit.", "hacktree refs set debian/stable debian/bookworm~2")
+            : base("set", "Set a ref to a commit.", "hacktree refs set debian/stable debian/bookworm~2")
         {
-            name = AddRevision("REF", "The ref; made where there is none.");
+            name = AddRevision("REF", "The ref. A new ref is made.");
             revision = AddRevision("COMMIT", "The commit.");
         }
 
@@ -97,7 +97,7 @@ internal sealed class RefsCommand : Verb
             using ObjectStore store = session.OpenStoreToWrite();
             Digest commit = Revision.Resolve(store, session.Get(revision));
 
-            // Another process may have published the commit a moment ago: a ref names only what is durable.
+            // Another process may have published the commit a moment ago, and a ref may name only durable commits.
             store.Sync();
             using IDisposable turn = store.Refs.TakeTurn();
             store.Refs.RequireFree(text);
@@ -115,7 +115,7 @@ internal sealed class RefsCommand : Verb
         internal DeleteRef()
             : base("delete", "Delete a ref.", "hacktree refs delete debian/bookworm")
         {
-            Details = "Its commits stay until gc, and longer where another ref or a root needs them.";
+            Details = "Its commits stay until gc, or as long as another ref or a root needs them.";
             name = AddRevision("REF", "The ref.");
         }
 

@@ -9,9 +9,9 @@ internal sealed class RefsLogCommand : Verb
     private readonly Option<bool> json;
 
     internal RefsLogCommand()
-        : base("log", "List what a ref named before, the last change first: time, commit, why.", "hacktree refs log debian/bookworm")
+        : base("log", "List the changes of a ref, the last one first: time, commit, reason.", "hacktree refs log debian/bookworm")
     {
-        Details = "A ref that was deleted still has its log. A commit in it is there until gc finds that nothing needs it.";
+        Details = "A deleted ref still has its log. A commit in the log may be gone: gc removes commits that nothing needs.";
         name = AddRevision("REF", "The ref.");
         json = AddJson();
     }
@@ -37,7 +37,7 @@ internal sealed class RefsLogCommand : Verb
             }
             else
             {
-                session.Note($"a line of the log of '{text}' is not whole: {CommitText.Line(line)}");
+                session.Note($"a line of the log of '{text}' is incomplete: {CommitText.Line(line)}");
             }
         }
 

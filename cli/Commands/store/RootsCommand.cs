@@ -11,12 +11,12 @@ internal sealed class RootsCommand : Verb
     private readonly Option<bool> json;
 
     internal RootsCommand()
-        : base("roots", "List the roots that were checked out, and what each holds.", "hacktree roots", "hacktree roots pin r1", "hacktree roots rm r1")
+        : base("roots", "List the roots, and the commit of each.", "hacktree roots", "hacktree roots pin r1", "hacktree roots rm r1")
     {
         json = AddJson();
-        Details = "Listed are checkouts of whole trees on the store's filesystem. Parts (--subpath) and copies on other filesystems are plain\n"
+        Details = "Lists checkouts of whole trees on the store's filesystem. Parts of trees (--subpath) and copies on other filesystems are plain\n"
             + "directories: the store does not know them, and rm -r removes them.";
-        Add(new Pin("pin", "Keep a root from being replaced or turned into another one.", RootState.Pinned));
+        Add(new Pin("pin", "Keep a root from being replaced, or turned into another one.", RootState.Pinned));
         Add(new Pin("unpin", "Let a pinned root be replaced again.", RootState.Ready));
         Add(new Remove());
     }
@@ -89,7 +89,7 @@ internal sealed class RootsCommand : Verb
         writer.WriteEndArray();
     });
 
-    /// <summary>A root that somebody removed by hand is still recorded until gc.</summary>
+    /// <summary>The state of a root. A root that a user removed by hand has a record until gc.</summary>
     private static string State(string path, RootEntry record) =>
         record is not RootRecord root ? "partial"
         : Directory.Exists(path) ? Lower(root.State)
@@ -123,7 +123,7 @@ internal sealed class RootsCommand : Verb
         private readonly Argument<string[]> names = new("ROOT") { Description = "The root's name or path.", Arity = ArgumentArity.OneOrMore };
 
         internal Remove()
-            : base("rm", "Remove a root that is not running, in use or pinned; gc then frees what it alone needed.", "hacktree roots rm r1") =>
+            : base("rm", "Remove roots that are neither in use nor pinned. gc then frees what only they needed.", "hacktree roots rm r1") =>
             Add(Completions.WithRoots(names));
 
         protected override int Run(Session session)
@@ -138,7 +138,7 @@ internal sealed class RootsCommand : Verb
                 }
                 catch (Exception e) when (e is StoreException or LinuxException)
                 {
-                    // As rm does, says which could not be removed and goes on.
+                    // Like rm, it reports a root that cannot be removed, and goes on.
                     code = Failure.Report(e);
                 }
             }

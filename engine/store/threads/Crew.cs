@@ -3,12 +3,13 @@ using System.Diagnostics;
 namespace HackTree.Store;
 
 /// <summary>
-/// The threads of one run of a <see cref="WorkStack{T}"/>, besides the one that began it. Its caller sees to it that one thread at a time calls it.
+/// The threads of one run of a <see cref="WorkStack{T}"/>, except the thread that began it. The caller ensures that only one thread at a time
+/// calls its methods.
 /// </summary>
 /// <remarks>
-/// A thread that waits for a disk leaves a processor idle, and a disk that is asked for eight things at once brings each nearly as soon as a
-/// single one. So there can be more threads than processors, but one is added only where the process has used little of them of late. That is
-/// taken for waiting; it can also be that other processes have them, and then a few threads more than needed do no harm.
+/// A thread that waits for a disk leaves a processor idle, and a disk returns eight requests at once nearly as fast as one. So there can be more
+/// threads than processors. A thread is added only if the process has recently used little of the processors, which is taken for waiting. It may
+/// also be that other processes use them; then a few threads too many do no harm.
 /// </remarks>
 internal sealed class Crew(int most, Action<Crew> body)
 {
@@ -20,7 +21,7 @@ internal sealed class Crew(int most, Action<Crew> body)
     private long lookedAt = Stopwatch.GetTimestamp();
     private TimeSpan usedThen = Environment.CpuUsage.TotalTime;
 
-    /// <summary>Adds a thread; where the system lets this process have no more (RLIMIT_NPROC), those it has do the work.</summary>
+    /// <summary>Adds a thread. If the system allows this process no more threads (RLIMIT_NPROC), the existing ones do the work.</summary>
     internal void Add()
     {
         try
@@ -35,7 +36,7 @@ internal sealed class Crew(int most, Action<Crew> body)
         }
     }
 
-    /// <summary>Adds a thread if the crew may have more and the process used little of the processors since it was last asked.</summary>
+    /// <summary>Adds a thread if more are allowed and the process has used little of the processors since the last call.</summary>
     internal void AddIfIdle()
     {
         if (isComplete || others.Count + 1 >= most)
@@ -57,6 +58,6 @@ internal sealed class Crew(int most, Action<Crew> body)
         }
     }
 
-    /// <summary>Waits for all of them. Nobody may add any more.</summary>
+    /// <summary>Waits until all threads have ended. No thread may be added any more.</summary>
     internal void Join() => others.ForEach(other => other.Join());
 }

@@ -1,11 +1,13 @@
 namespace HackTree.Store;
 
-/// <summary>One small piece of work for each of many things, on all cores where they are many: a thread costs as much as some of them.</summary>
+/// <summary>
+/// Does one small piece of work for each of many items. Few items are done on one thread, because a thread costs as much as some of them.
+/// </summary>
 public static class ParallelMap
 {
     private const int Few = 32;
 
-    /// <summary>The results, in the order of the items. The first exception, or a request to stop, ends it all, and is rethrown.</summary>
+    /// <summary>The results, in the order of the items. The first exception, or a request to stop, ends the work and is rethrown.</summary>
     public static TResult[] Run<T, TResult>(IReadOnlyList<T> items, Func<T, TResult> map, CancellationToken stop)
     {
         var results = new TResult[items.Count];

@@ -4,15 +4,17 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// How the library is asked to stop: by one <see cref="CancellationToken"/>, which its caller makes and gives to
-/// <see cref="ObjectStore.Open"/>. Long work looks at the token between two items, and ends by an <see cref="OperationCanceledException"/>
-/// that passes through the same cleaning up as a failure. The library handles no signal itself.
+/// Stops the library: its caller makes one <see cref="CancellationToken"/> and passes it to <see cref="ObjectStore.Open"/>. Long work checks the
+/// token between two items. It ends by an <see cref="OperationCanceledException"/>, after which the same is cleaned up as after a failure. The
+/// library itself handles no signals.
 /// </summary>
 internal static class Stop
 {
     /// <summary>
-    /// Waits for a lock (<see cref="Sys.Lock"/>), or for a request to stop, which throws. A signal does not end flock(2), because the runtime has the
-    /// kernel go on (SA_RESTART). So another thread waits in the kernel. If the lock comes after all, it ends when <paramref name="file"/> is disposed.
+    /// Waits for a lock (<see cref="Sys.Lock"/>). A request to stop ends the wait by an exception. A signal does not end flock(2), because
+    /// the runtime
+    /// lets the kernel continue the call (SA_RESTART). So another thread waits in the kernel. If it gets the lock after all, the lock ends when
+    /// <paramref name="file"/> is disposed of.
     /// </summary>
     internal static Errno Lock(SafeFileHandle file, LockKind kind, CancellationToken stop)
     {
@@ -21,15 +23,18 @@ internal static class Stop
             return Sys.Lock(file, kind, wait: true);
         }
 
-        var waiting = Task.Factory.StartNew(() => Sys.Lock(file, kind, wait: true), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        var waiting = Task.Factory.StartNew(
+            () => Sys.Lock(file, kind, wait: true), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
         waiting.Wait(stop);
         return waiting.Result;
     }
 }
 
-/// <summary>Something was stopped as asked, and there is more to say than that it was not done. The message is the end of a sentence that begins with "stopped; ".</summary>
+/// <summary>
+/// A command was stopped as requested, and its user must know more than that. The message is the end of a sentence that begins with "stopped; ".
+/// </summary>
 public sealed class StoppedException(string message, Remedy? remedy = null) : OperationCanceledException(message)
 {
-    /// <summary>What to do about what was not done; null where the message says so, or nothing need be done.</summary>
+    /// <summary>What to do about the unfinished work; null if the message says so, or if nothing need be done.</summary>
     public Remedy? Remedy { get; } = remedy;
 }

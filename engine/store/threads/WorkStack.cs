@@ -3,9 +3,9 @@ using System.Runtime.ExceptionServices;
 namespace HackTree.Store;
 
 /// <summary>
-/// Work that makes more work, such as walking a tree, on a bounded number of threads. The newest item is taken first, so
-/// that a walk goes deep before it goes wide and few directories are open at a time. The first exception ends it all.
-/// So does a request to stop: no item is begun after one. An item that takes long looks at the token itself.
+/// Work that makes more work, such as walking a tree, on a limited number of threads. The newest item is taken first, so a walk goes deep before
+/// it goes wide, and few directories are open at a time. The first exception ends the run. A request to stop ends it too: no further item is
+/// begun. A long item checks the token itself.
 /// </summary>
 /// <typeparam name="T">One item of work.</typeparam>
 public sealed class WorkStack<T>(CancellationToken stop)
@@ -17,7 +17,7 @@ public sealed class WorkStack<T>(CancellationToken stop)
     private int unfinished;
     private ExceptionDispatchInfo? failure;
 
-    /// <summary>Adds work; a worker calls it for what it finds.</summary>
+    /// <summary>Adds an item. Workers call it for further work that they find.</summary>
     public void Push(T item)
     {
         lock (gate)
@@ -29,12 +29,13 @@ public sealed class WorkStack<T>(CancellationToken stop)
     }
 
     /// <summary>
-    /// Runs until no work is left, and rethrows the first exception once every thread has stopped.
-    /// <paramref name="makeWorker"/> is called once on each thread, to give it buffers of its own.
+    /// Runs until no work is left. Rethrows the first exception after every thread has ended. <paramref name="makeWorker"/> is called once
+    /// on each
+    /// thread, so that each has its own buffers.
     /// </summary>
     public void Run(int threads, Func<Action<T>> makeWorker) => Run(threads, threads, makeWorker);
 
-    /// <summary>The same for work that mostly reads: on every processor, and on more threads while those wait for a disk.</summary>
+    /// <summary>Runs work that mostly reads: on one thread for each processor, and on more threads while those wait for a disk.</summary>
     public void RunReaders(Func<Action<T>> makeWorker) =>
         Run(Environment.ProcessorCount, Math.Max(Environment.ProcessorCount, MostReaders), makeWorker);
 
@@ -51,7 +52,7 @@ public sealed class WorkStack<T>(CancellationToken stop)
 
         Work(crew, makeWorker);
 
-        // All is done, or has failed: there is nothing more to add a thread for.
+        // All work is done or has failed, so no further thread is needed.
         crew.Join();
         failure?.Throw();
     }
