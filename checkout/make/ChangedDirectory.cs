@@ -3,33 +3,38 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Checkout;
 
-/// <summary>What is done to the names in a directory.</summary>
+/// <summary>What to do with the names in a directory.</summary>
 internal enum DirectoryPlan
 {
-    /// <summary>The directory is as it was made and stays so. Those below may have been touched.</summary>
+    /// <summary>The directory is untouched and stays the same. Directories below may have been touched.</summary>
     Descend,
-    /// <summary>The directory is as it was made and becomes another tree: the difference of the two is applied.</summary>
+    /// <summary>The directory is untouched and becomes another tree: the difference of the two trees is applied.</summary>
     Change,
-    /// <summary>The directory was touched: the names that are there are compared with those that are to be. Directories in it are still those that were made.</summary>
+    /// <summary>
+    /// The directory was touched: the names in it are compared with those of the new tree. Its subdirectories are still those that were made.
+    /// </summary>
     Repair,
-    /// <summary>Nothing is known of the directory, because it may have been renamed or is a stranger: nothing is believed of those in it either.</summary>
+    /// <summary>
+    /// Nothing is known about the directory, because it may have been renamed, or is not one that was made. The same holds for its
+    /// subdirectories.
+    /// </summary>
     Rebuild,
 }
 
-/// <summary>What a directory needs once all below it is done. Each value includes those before.</summary>
+/// <summary>What a directory needs after all directories below it are done. Each value includes the values before it.</summary>
 internal enum DirectoryEnd
 {
     /// <summary>Nothing.</summary>
     None,
-    /// <summary>Its modification time.</summary>
+    /// <summary>Its modification time must be set.</summary>
     Time,
-    /// <summary>All its metadata.</summary>
+    /// <summary>All its metadata must be set.</summary>
     Metadata,
 }
 
 /// <summary>
-/// A directory of a root that becomes another commit: what it was by the record, and what it is to be. Once opened it stays
-/// open until every directory below it is done, because they are opened from it.
+/// A directory of a root that is turned into another commit: its old tree, by the record, and its new tree. Once opened it stays open until every
+/// directory below it is done, because they are opened relative to it.
 /// </summary>
 internal sealed class ChangedDirectory : TreeDirectory<ChangedDirectory>
 {
@@ -42,20 +47,20 @@ internal sealed class ChangedDirectory : TreeDirectory<ChangedDirectory>
         Xattrs = after.Xattrs.ToArray();
     }
 
-    /// <summary>What is done to the names in it.</summary>
+    /// <summary>What to do with the names in the directory.</summary>
     internal DirectoryPlan Plan { get; }
 
-    /// <summary>The tree it was made as; none for <see cref="DirectoryPlan.Rebuild"/>.</summary>
+    /// <summary>The tree it was made from; none for <see cref="DirectoryPlan.Rebuild"/>.</summary>
     internal Digest Before { get; private init; }
 
-    /// <summary>The tree it is to be.</summary>
+    /// <summary>The tree it will have.</summary>
     internal Digest After { get; }
 
     internal FileMetadata Metadata { get; }
 
     internal byte[] Xattrs { get; }
 
-    /// <summary>What it needs at the end. <see cref="Require"/> adds to that.</summary>
+    /// <summary>What it needs at the end. <see cref="Require"/> can add to it.</summary>
     internal DirectoryEnd End { get; private set; }
 
     internal SafeFileHandle? Handle { get; set; }
@@ -63,13 +68,14 @@ internal sealed class ChangedDirectory : TreeDirectory<ChangedDirectory>
     /// <summary>A directory that both trees have under one name.</summary>
     internal static ChangedDirectory Of(ChangedDirectory? parent, in TreeEntry before, in TreeEntry after, bool isTouched)
     {
-        // To be renamed, a directory must be touched, and so must the one above.
+        // Renaming a directory touches it and the directory above.
         if (isTouched && parent is { Plan: DirectoryPlan.Repair or DirectoryPlan.Rebuild })
         {
             return Unknown(parent, after);
         }
 
-        bool hasOtherMetadata = before.Metadata with { ModifyTime = after.Metadata.ModifyTime } != after.Metadata || !before.Xattrs.SequenceEqual(after.Xattrs);
+        bool hasOtherMetadata = before.Metadata with { ModifyTime = after.Metadata.ModifyTime } != after.Metadata
+            || !before.Xattrs.SequenceEqual(after.Xattrs);
         return new ChangedDirectory(
             parent,
             after,
@@ -82,10 +88,10 @@ internal sealed class ChangedDirectory : TreeDirectory<ChangedDirectory>
         };
     }
 
-    /// <summary>A directory that is there and of which nothing is known.</summary>
+    /// <summary>An existing directory about which nothing is known.</summary>
     internal static ChangedDirectory Unknown(ChangedDirectory parent, in TreeEntry after) =>
         new(parent, after, DirectoryPlan.Rebuild) { End = DirectoryEnd.Metadata };
 
-    /// <summary>Says that the directory needs at least this at the end.</summary>
+    /// <summary>Demands at least this at the end.</summary>
     internal void Require(DirectoryEnd end) => End = end > End ? end : End;
 }

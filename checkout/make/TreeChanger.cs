@@ -6,16 +6,17 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Checkout;
 
 /// <summary>
-/// Turns a root that was made from one tree into another tree, by their difference. What nobody touched since it was made
-/// is known from the old tree and costs one statx(2) for each directory, none for each file. How a touched directory is noticed:
+/// Turns a root that was made from one tree into another tree, by their difference. Directories that nobody touched are known from the old tree:
+/// they cost one statx(2) for each directory, and nothing for each file. A touched directory is noticed as follows:
 /// <list type="bullet">
-/// <item>A change of its names or metadata sets its change time, which no program can set back. One that is later than
-/// <see cref="RootRecord.SealedAt"/>, or a modification time that is not the recorded one, means touched: its names are listed, and
-/// each file compared with its object by inode.</item>
-/// <item>A directory that was renamed has a new change time itself, but those below it have not. To be renamed, the directory
-/// above must have been touched: so where both are, nothing is believed of what is below.</item>
+/// <item>A change of its names or metadata sets its change time, which no program can set back. A change time later than
+/// <see cref="RootRecord.SealedAt"/>, or a modification time other than the recorded one, means that the directory was touched. Then its
+/// names are
+/// listed, and each file is compared with its object by inode.</item>
+/// <item>A renamed directory has a new change time, but directories below it do not. A renaming also touches the directory above. So if both are
+/// touched, nothing below is taken as known.</item>
 /// </list>
-/// What is written into a file goes to the store's object, which no root can notice: fsck does.
+/// Writing into a file changes the store's object, and no directory shows that; fsck notices it.
 /// </summary>
 internal sealed class TreeChanger
 {
@@ -41,12 +42,13 @@ internal sealed class TreeChanger
         work = new WorkStack<ChangedDirectory>(stop);
     }
 
-    /// <summary>Names that were made or removed.</summary>
+    /// <summary>The number of names that were made or removed.</summary>
     internal long Changes => changes;
 
     /// <summary>
-    /// Changes the open directory <paramref name="top"/>, which is closed then. <paramref name="status"/> is what it was before it was
-    /// renamed, which sets its change time.
+    /// Changes the open directory <paramref name="top"/> and closes it. <paramref name="status"/> is its status before it was renamed,
+    /// because renaming
+    /// sets the change time.
     /// </summary>
     internal void Run(SafeFileHandle top, in FileStatus status, in TreeEntry before, in TreeEntry after)
     {
@@ -60,7 +62,7 @@ internal sealed class TreeChanger
     private bool IsTouched(in FileStatus status, in TreeEntry made) =>
         status.ChangeTime.ToNanoseconds() > sealedAt || status.ModifyTime != new FileTime(made.Metadata.ModifyTime, 0);
 
-    /// <summary>What one thread needs for itself.</summary>
+    /// <summary>The buffers of one thread.</summary>
     private sealed class Worker(TreeChanger changer)
     {
         private readonly DirectoryReader reader = new();
@@ -101,7 +103,7 @@ internal sealed class TreeChanger
             Errno errno = Sys.Open(parent, directory.Name, OpenDirectory, out SafeFileHandle handle);
             if (errno == Errno.EACCES && Sys.SetMode(parent, directory.Name, FileModes.OwnerOnly) == Errno.None)
             {
-                // In an ordinary user's store there may be directories that their owner must not write to, or look into.
+                // In an ordinary user's store, an owner may lack the right to write to a directory or to look into it.
                 directory.Require(DirectoryEnd.Metadata);
                 errno = Sys.Open(parent, directory.Name, OpenDirectory, out handle);
             }
@@ -110,7 +112,7 @@ internal sealed class TreeChanger
             directory.Handle = handle;
         }
 
-        /// <summary>Nothing changes here; directories below may have been touched.</summary>
+        /// <summary>Leaves the names as they are, and looks at the directories below, which may have been touched.</summary>
         private void Descend(ChangedDirectory directory)
         {
             foreach (TreeEntry entry in changer.store.Packs.ReadTree(directory.After, afterBuffer))
@@ -125,7 +127,8 @@ internal sealed class TreeChanger
         /// <summary>Applies the difference of two trees to a directory that is as it was made.</summary>
         private void Change(ChangedDirectory directory)
         {
-            var trees = new TreePair(changer.store.Packs.ReadTree(directory.Before, beforeBuffer), changer.store.Packs.ReadTree(directory.After, afterBuffer));
+            Tree old = changer.store.Packs.ReadTree(directory.Before, beforeBuffer);
+            var trees = new TreePair(old, changer.store.Packs.ReadTree(directory.After, afterBuffer));
             while (trees.Next(out TreeEntry before, out TreeEntry after))
             {
                 if (before.IsDirectory && after.IsDirectory)
@@ -139,7 +142,7 @@ internal sealed class TreeChanger
             }
         }
 
-        /// <summary>Compares the names that are there with those that are to be.</summary>
+        /// <summary>Compares the names in the directory with those of the new tree.</summary>
         private void Repair(ChangedDirectory directory)
         {
             List<byte[]> present = List(directory);
@@ -204,7 +207,7 @@ internal sealed class TreeChanger
                 changer.maker.Begin(directory.Handle!, made.Name, made);
                 if (made.IsDirectory && Interlocked.Increment(ref changer.begun) % MostBegun == 0)
                 {
-                    // Each directory that was begun is open.
+                    // Each begun directory is open, so their number is limited.
                     changer.maker.RunHere();
                 }
             }
@@ -221,10 +224,11 @@ internal sealed class TreeChanger
             }
         }
 
-        /// <summary>Root writes where modes forbid it; an ordinary user must change the mode first.</summary>
+        /// <summary>Makes a directory writable. Root can write in spite of modes; an ordinary user must change the mode first.</summary>
         private void MakeWritable(ChangedDirectory directory)
         {
-            if (changer.store.Format.UserMode && (directory.Metadata.Mode & FileModes.OwnerOnly) != FileModes.OwnerOnly && directory.End != DirectoryEnd.Metadata)
+            bool isWritable = (directory.Metadata.Mode & FileModes.OwnerOnly) == FileModes.OwnerOnly;
+            if (changer.store.Format.UserMode && !isWritable && directory.End != DirectoryEnd.Metadata)
             {
                 Require(Sys.SetMode(directory.Handle!, FileModes.OwnerOnly), "fchmod", directory, default);
                 directory.Require(DirectoryEnd.Metadata);
@@ -244,10 +248,10 @@ internal sealed class TreeChanger
             return names;
         }
 
-        /// <summary>Goes on with a directory below, unless it is as it was made, is to stay so, and has none below itself.</summary>
+        /// <summary>Goes on with a directory below, unless it is untouched, stays the same, and has no directories below it.</summary>
         private void Visit(ChangedDirectory directory, in FileStatus status, in TreeEntry before, in TreeEntry after)
         {
-            // Two links are its name and its ".": a directory in it would add a "..". btrfs says 1 for all.
+            // A directory without subdirectories has two links: its name and its ".". Each subdirectory adds a "..". btrfs says 1 for all.
             bool isTouched = changer.IsTouched(status, before);
             if (isTouched || status.LinkCount != 2 || !before.SameAs(after))
             {
@@ -267,7 +271,9 @@ internal sealed class TreeChanger
             changer.work.Push(child);
         }
 
-        /// <summary>Gives a directory its metadata once all below it is done: until then its owner must be able to go into it.</summary>
+        /// <summary>
+        /// Sets a directory's metadata after all directories below it are done, because its owner must be able to enter it until then.
+        /// </summary>
         private void Complete(ChangedDirectory directory)
         {
             using SafeFileHandle handle = directory.Handle!;

@@ -3,22 +3,22 @@ using HackTree.Model;
 
 namespace HackTree.Checkout;
 
-/// <summary>What a booted root shows at a mount point.</summary>
+/// <summary>The content of a mount point in a booted root.</summary>
 public enum MountedPlace
 {
-    /// <summary>What the running kernel and system keep there: devices, processes, sockets.</summary>
+    /// <summary>Files of the running kernel and system: devices, processes, sockets.</summary>
     System,
-    /// <summary>The directory of that name at the top of the physical root, which all roots share.</summary>
+    /// <summary>The directory of the same name at the top of the physical root, which all roots share.</summary>
     Shared,
-    /// <summary>A directory that can be written to, which no commit has.</summary>
+    /// <summary>A writable directory, which is not part of the commit.</summary>
     Writable,
     /// <summary>The physical root.</summary>
     PhysicalRoot,
 }
 
 /// <summary>
-/// The directories that a root needs to be booted, because the initrd mounts something on each. boot/initramfs/hacktree/subroot.sh is the
-/// other side of this table; tests/Boot/SubrootScriptTests compares the two.
+/// The directories on which the initrd mounts something when a root is booted. boot/initramfs/hacktree/subroot.sh does the mounting;
+/// tests/Boot/SubrootScriptTests compares it with this table.
 /// </summary>
 public static class MountPoints
 {
@@ -38,10 +38,10 @@ public static class MountPoints
         ("var", FileModes.PublicDirectory, MountedPlace.Shared),
     ];
 
-    /// <summary>The names of the directories that show that.</summary>
+    /// <summary>The names of the mount points with this content.</summary>
     public static IEnumerable<string> Showing(MountedPlace place) => All.Where(point => point.Shows == place).Select(point => point.Name);
 
-    /// <summary>Makes those that the tree lacks.</summary>
+    /// <summary>Makes the mount points that the tree lacks.</summary>
     internal static void Make(in WholeTree tree)
     {
         foreach ((string point, uint mode, _) in All)

@@ -5,10 +5,21 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Checkout;
 
-/// <summary>A root that is about to become another one: made by this store of hardlinks, finished, unpinned, unused, and still the directory that was recorded.</summary>
+/// <summary>
+/// A root that is about to be turned into another commit. This store made it of hardlinks; it is finished, unpinned and unused, and still the
+/// directory in its record.
+/// </summary>
 internal sealed class OldRoot : IDisposable
 {
-    private OldRoot(string path, string revision, DirectoryIdentity directory, long sealedAt, Commit commit, SafeFileHandle parent, FileStatus status, SafeFileHandle top)
+    private OldRoot(
+        string path,
+        string revision,
+        DirectoryIdentity directory,
+        long sealedAt,
+        Commit commit,
+        SafeFileHandle parent,
+        FileStatus status,
+        SafeFileHandle top)
     {
         Path = path;
         Revision = revision;
@@ -26,25 +37,25 @@ internal sealed class OldRoot : IDisposable
     /// <summary>Its commit as the user named it.</summary>
     internal string Revision { get; }
 
-    /// <summary>The directory that was recorded, which is there.</summary>
+    /// <summary>The directory in the root's record.</summary>
     internal DirectoryIdentity Directory { get; }
 
-    /// <summary>The change time of its directory when all was done (<see cref="RootRecord.SealedAt"/>).</summary>
+    /// <summary>The change time of its directory when the root was finished (<see cref="RootRecord.SealedAt"/>).</summary>
     internal long SealedAt { get; }
 
     /// <summary>The commit it was made from.</summary>
     internal Commit Commit { get; }
 
-    /// <summary>The directory it stands in.</summary>
+    /// <summary>The directory above.</summary>
     internal SafeFileHandle Parent { get; }
 
-    /// <summary>What it was when it was looked at; a renaming changes its change time.</summary>
+    /// <summary>The status of its directory before it is renamed, which changes its change time.</summary>
     internal FileStatus Status { get; }
 
-    /// <summary>The root's directory, open.</summary>
+    /// <summary>The root's open directory.</summary>
     internal SafeFileHandle Top { get; }
 
-    /// <summary>The root at the absolute path <paramref name="path"/>. Throws <see cref="StoreException"/>, with the reason, for one that must stay.</summary>
+    /// <summary>Opens the root at an absolute path. Throws <see cref="StoreException"/>, with the reason, if the root must stay.</summary>
     internal static OldRoot Require(ObjectStore store, string path)
     {
         RootRecord record = store.Roots.FindByPath(path)
@@ -61,12 +72,14 @@ internal sealed class OldRoot : IDisposable
 
         if (record is not { SealedAt: { } sealedAt, Directory: { } directory })
         {
-            throw new StoreException($"{path}: its checkout was interrupted at the end, so what was touched since cannot be told; check {record.Revision} out anew");
+            throw new StoreException(
+                $"{path}: its checkout was interrupted at the end, so what was touched since cannot be told; check {record.Revision} out anew");
         }
 
         if (!store.Packs.TryReadCommit(record.Commit, out Commit? commit))
         {
-            throw new CorruptException(path, $"the commit it was made from, {record.Commit}, is missing", new Remedy.CheckStore()) { IsMissing = true };
+            string fault = $"the commit it was made from, {record.Commit}, is missing";
+            throw new CorruptException(path, fault, new Remedy.CheckStore()) { IsMissing = true };
         }
 
         SafeFileHandle parent = RootPath.OpenParent(path);
@@ -86,8 +99,9 @@ internal sealed class OldRoot : IDisposable
     }
 
     /// <summary>
-    /// The root that <c>--reuse</c> takes: the oldest of those beside <paramref name="destination"/> that may be taken; null where
-    /// there is none.
+    /// The root that <c>--reuse</c> takes: the oldest root beside <paramref name="destination"/> that may be turned into another one; null
+    /// if there is
+    /// none.
     /// </summary>
     internal static string? FindSpare(ObjectStore store, string destination)
     {
@@ -106,14 +120,14 @@ internal sealed class OldRoot : IDisposable
             }
             catch (Exception e) when (e is StoreException or LinuxException)
             {
-                // In use, say; another one may serve.
+                // This root is in use, for example. Another one may do.
             }
         }
 
         return null;
     }
 
-    /// <summary>Closes what is open.</summary>
+    /// <summary>Closes the open directories.</summary>
     public void Dispose()
     {
         Top.Dispose();

@@ -4,19 +4,23 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Checkout;
 
-/// <summary>Removes a root as <see cref="TreeRemoval"/> does, on every core: directories are work, and go when all below them have gone.</summary>
+/// <summary>
+/// Removes a root on every core, by the rules of <see cref="TreeRemoval"/>. Directories are work items, and each goes after all directories
+/// below it.
+/// </summary>
 internal static class ParallelRemoval
 {
-    // Each directory on the way down is open. What lies deeper than any system's tree is left to the one that can go to any depth.
+    // Each directory on the way down is open. Directories below this depth are left to TreeRemoval, which can handle any depth.
     private const int MaxDepth = 100;
 
-    // What a removal may take after a request to stop, so that a small tree goes and nobody waits for a large one.
+    // The longest time of a removal after a request to stop. A small tree goes in that time, and no user waits for a large one.
     private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(300);
 
-    /// <summary>Removes <paramref name="name"/> in <paramref name="parent"/>; nothing there is not an error.</summary>
-    internal static void Remove(SafeFileHandle parent, ReadOnlySpan<byte> name, string subject) => Remove(parent, name, subject, CancellationToken.None);
+    /// <summary>Removes <paramref name="name"/> in <paramref name="parent"/>. A missing name is not an error.</summary>
+    internal static void Remove(SafeFileHandle parent, ReadOnlySpan<byte> name, string subject) =>
+        Remove(parent, name, subject, CancellationToken.None);
 
-    /// <summary>Removes it, but for no longer than a moment after a request to stop; answers false where something is left then.</summary>
+    /// <summary>Removes a name, but only for a moment after a request to stop. False if something is left then.</summary>
     internal static bool TryRemove(SafeFileHandle parent, ReadOnlySpan<byte> name, string subject, CancellationToken stop)
     {
         using var moment = new CancellationTokenSource();

@@ -5,27 +5,29 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Checkout;
 
-/// <summary>What an advance did.</summary>
-/// <param name="Path">The new root's absolute path.</param>
-/// <param name="Changes">Names that were made, replaced or removed.</param>
-/// <param name="Files">Names in the whole root that are not directories.</param>
-/// <param name="Unrestored">What an ordinary user could not restore of those that were made.</param>
+/// <summary>The result of an advance.</summary>
+/// <param name="Path">The absolute path of the new root.</param>
+/// <param name="Changes">The number of names that were made, replaced or removed.</param>
+/// <param name="Files">The number of names in the whole root, without directories.</param>
+/// <param name="Unrestored">What an ordinary user could not restore of the names that were made.</param>
 public sealed record AdvanceResult(string Path, long Changes, long Files, Unrestored Unrestored);
 
 /// <summary>
-/// Turns a root that nobody uses into another commit, by the difference of the two trees. The old root gets the new one's
-/// partial name before anything in it changes, so that a half-changed one never has a root's name: a crash leaves the
-/// old root, or litter for gc, or the new root (<see cref="RootPlace"/>), and a full checkout is always the way out.
+/// Turns a root that nobody uses into another commit, by the difference of the two trees. The old root gets the new root's partial name before
+/// anything in it changes, so a half-changed root never has a root's name. After a crash there is the old root, or litter for gc, or the new root
+/// (<see cref="RootPlace"/>). A full checkout is always possible afterwards.
 /// </summary>
 public static class RootAdvance
 {
-    // Nanoseconds between two steps of the kernel's clock at most: what was changed right after a root was sealed may have the same time.
+    // The longest time between two steps of the kernel's clock, in nanoseconds. A change right after a root was sealed may have the same
+    // time.
     private const long LongestTick = 20_000_000;
 
     /// <summary>
-    /// Makes <paramref name="destination"/> out of the root at <paramref name="from"/>, which is gone then; the two may be one.
-    /// Throws <see cref="StoreException"/> where that root is in use or pinned, was not made of hardlinks by this store, or is not
-    /// the directory that was recorded.
+    /// Makes <paramref name="destination"/> from the root at <paramref name="from"/>, which is gone then. Both may be the same path. Throws
+    /// <see cref="StoreException"/> if that root is in use or pinned, if this store did not make it of hardlinks, or if it is not the
+    /// directory in its
+    /// record.
     /// </summary>
     public static AdvanceResult Run(ObjectStore store, string from, Digest commitDigest, string revision, string destination, CheckoutOptions options)
     {
@@ -35,7 +37,7 @@ public static class RootAdvance
         bool isSamePlace = RealPath.OfName(destination) == oldPath;
         var plan = new RootPlan(commitDigest, revision, CheckoutMethod.Hardlink, IsWhole: true, options.Force || isSamePlace);
 
-        // Who has the turn has the root: what is looked at from here on stays as it is.
+        // With the turn, the root stays as it is found from here on.
         using RootTurn? otherTurn = isSamePlace ? null : store.Roots.TakeTurnAt(oldPath);
         using RootPlace place = RootPlace.Reserve(store, destination, plan);
         RootTurn oldTurn = otherTurn ?? place.Turn;
@@ -76,8 +78,9 @@ public static class RootAdvance
         cause is OperationCanceledException ? new StoppedException(outcome, remedy) : new StoreException($"{cause.Message}; {outcome}", remedy);
 
     /// <summary>
-    /// After a failure or a request to stop: changes back what was changed, which the times of the directories tell, and gives the old root its name. False
-    /// where that fails too.
+    /// Undoes the changes after a failure or a request to stop, and gives the old root its name again. The directories' times tell what was
+    /// changed.
+    /// False if that fails too.
     /// </summary>
     private static bool TryRestore(ObjectStore store, OldRoot old, RootPlace place)
     {
@@ -96,6 +99,10 @@ public static class RootAdvance
         }
     }
 
-    /// <summary>A root beside <paramref name="destination"/> that may be made into another one: the oldest that nobody uses or pinned; null for none.</summary>
+    /// <summary>
+    /// The oldest root beside <paramref name="destination"/> that is neither used nor pinned, and so may be turned into another one; null
+    /// if there is
+    /// none.
+    /// </summary>
     public static string? FindSpare(ObjectStore store, string destination) => OldRoot.FindSpare(store, RealPath.OfName(destination));
 }

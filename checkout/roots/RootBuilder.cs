@@ -3,46 +3,48 @@ using HackTree.Store;
 
 namespace HackTree.Checkout;
 
-/// <summary>How a commit becomes a directory.</summary>
+/// <summary>The options of a checkout.</summary>
 public sealed record CheckoutOptions
 {
     /// <summary>How files are made.</summary>
     public CheckoutMethod Method { get; init; }
 
-    /// <summary>The part of the tree to check out; empty for all of it.</summary>
+    /// <summary>The part of the tree to check out; empty for the whole tree.</summary>
     public string Subpath { get; init; } = "";
 
-    /// <summary>Whether to put it in the place of what is there.</summary>
+    /// <summary>Whether to replace an existing directory.</summary>
     public bool Force { get; init; }
 
     /// <summary>
-    /// Whether it is to be booted with its root read-only: files below /etc become copies, which share extents where the
-    /// filesystem can, and the mount points that the tree lacks are made.
+    /// Whether the root will be booted with / read-only. Then files below /etc are copies, which share extents if the filesystem can, and
+    /// missing mount
+    /// points are made.
     /// </summary>
     public bool Boot { get; init; }
 
-    /// <summary>Counts files and bytes as they are done.</summary>
+    /// <summary>Counts files and bytes that are done.</summary>
     public Progress? Progress { get; init; }
 }
 
-/// <summary>What a checkout made.</summary>
-/// <param name="Path">Its absolute path.</param>
-/// <param name="Files">Names made that are not directories.</param>
+/// <summary>The result of a checkout.</summary>
+/// <param name="Path">The absolute path of the root.</param>
+/// <param name="Files">The number of names that were made, without directories.</param>
 /// <param name="Unrestored">What an ordinary user could not restore.</param>
 public sealed record CheckoutResult(string Path, long Files, Unrestored Unrestored);
 
-/// <summary>Checks a commit out as a new root. <see cref="RootPlace"/> says in which order, and what a crash leaves.</summary>
+/// <summary>Checks a commit out as a new root. <see cref="RootPlace"/> has the order of the steps, and what a crash leaves.</summary>
 public static class RootBuilder
 {
     /// <summary>
-    /// Builds <paramref name="destination"/> from a commit. Throws <see cref="StoreException"/> where it exists already,
-    /// or is on another filesystem than the store and files are to be hardlinks.
+    /// Makes <paramref name="destination"/> from a commit. Throws <see cref="StoreException"/> if it exists already, or if files must be
+    /// hardlinks and
+    /// it is on another filesystem than the store.
     /// </summary>
     /// <param name="store">The store.</param>
     /// <param name="commitDigest">The commit.</param>
     /// <param name="revision">The commit as the user named it, for the record.</param>
-    /// <param name="destination">Where to; the directory above must exist.</param>
-    /// <param name="options">How.</param>
+    /// <param name="destination">The path of the root. The directory above must exist.</param>
+    /// <param name="options">The options.</param>
     public static CheckoutResult Run(ObjectStore store, Digest commitDigest, string revision, string destination, CheckoutOptions options)
     {
         store.RequireWritable();
@@ -52,7 +54,8 @@ public static class RootBuilder
             throw new StoreException($"'{options.Subpath}' is not in {revision}", new Remedy.ListTree(revision));
         }
 
-        var plan = new RootPlan(commitDigest, revision, options.Method, IsWhole: options.Subpath.Length == 0, options.Force, OwnsEtc: options.Boot);
+        bool isWhole = options.Subpath.Length == 0;
+        var plan = new RootPlan(commitDigest, revision, options.Method, isWhole, options.Force, OwnsEtc: options.Boot);
         using RootPlace place = RootPlace.Reserve(store, destination, plan);
         var maker = new TreeMaker(store, options.Method, place.Path, options.Progress, store.Stop) { CopiesEtc = options.Boot };
         RootPlace.Named root;
@@ -64,7 +67,8 @@ public static class RootBuilder
         }
         catch (OperationCanceledException)
         {
-            throw new StoppedException(place.RemoveUnfinished() ? $"{place.Path} was not made" : $"{place.Path} was not made, and gc removes what there is of it");
+            string outcome = place.RemoveUnfinished() ? "was not made" : "was not made, and gc removes what there is of it";
+            throw new StoppedException($"{place.Path} {outcome}");
         }
         catch
         {

@@ -3,13 +3,13 @@ using HackTree.Store;
 
 namespace HackTree.Checkout;
 
-/// <content>The states of a root from the first name it has to its record.</content>
+/// <content>The states of a root, from its first name to its record.</content>
 internal sealed partial class RootPlace
 {
-    /// <summary>A tree under the partial name, which is being filled or changed.</summary>
+    /// <summary>A tree under the partial name that is being filled or changed.</summary>
     internal sealed class Unfinished(RootPlace place)
     {
-        /// <summary>The tree is whole now but for the finishing steps, which are done here.</summary>
+        /// <summary>Completes the tree: does the finishing steps.</summary>
         /// <param name="finish">The finishing steps.</param>
         /// <param name="modifyTime">The modification time of the tree's top, in seconds since 1970.</param>
         internal Whole Finish(RootFinish finish, long modifyTime)
@@ -22,10 +22,10 @@ internal sealed partial class RootPlace
 
     /// <summary>A whole tree under the partial name.</summary>
     /// <param name="place">Its place.</param>
-    /// <param name="hasContent">Whether there are files in it whose content no commit has synced, as there is in all that are not hardlinks.</param>
+    /// <param name="hasContent">Whether it has files whose content no commit has synced: all files that are not hardlinks.</param>
     internal sealed class Whole(RootPlace place, bool hasContent)
     {
-        /// <summary>Gives the tree the root's own name. What --force replaces has the partial name then.</summary>
+        /// <summary>Gives the tree the root's own name. With --force, the replaced directory gets the partial name.</summary>
         internal Named PutInPlace()
         {
             place.Require(Step.Whole);
@@ -39,7 +39,7 @@ internal sealed partial class RootPlace
             Errno errno = Sys.RenameNew(site.Parent, site.PartialName, site.Parent, site.Name);
             if (errno == Errno.EEXIST && place.plan.Force)
             {
-                // It may have been put to use, or have come, while the new one was built.
+                // The directory may have been used, or made, while the new root was built.
                 place.RequireFree();
                 errno = Sys.Exchange(site.Parent, site.PartialName, site.Parent, site.Name);
             }
@@ -55,17 +55,17 @@ internal sealed partial class RootPlace
         }
     }
 
-    /// <summary>A whole tree under the root's own name, which the store does not know yet.</summary>
+    /// <summary>A whole tree under the root's own name. The store has no record of it yet.</summary>
     internal sealed class Named(RootPlace place)
     {
-        /// <summary>Writes the root's record, and removes what was replaced.</summary>
+        /// <summary>Writes the root's record, and removes the replaced directory.</summary>
         internal void Seal()
         {
             place.Pass(Step.Named, Step.Sealed);
             RootSite site = place.site;
             if (!place.becomesRoot || !site.KeepsOrder)
             {
-                // Before the build record goes: btrfs could lose the new name and keep what is written to the store after it.
+                // This comes before the build record is deleted: btrfs could lose the new name and keep later changes of the store.
                 site.SyncNames();
             }
 
@@ -75,7 +75,8 @@ internal sealed partial class RootPlace
                 place.RecordRoot(status);
             }
 
-            // The new root is there and recorded: an old one that cannot be removed (something is mounted in it), or not soon enough, is left to gc.
+            // The new root is there and recorded. If the old one cannot be removed (something is mounted in it), or not quickly, gc removes
+            // it.
             if (!site.TryRemovePartial())
             {
                 return;
@@ -83,7 +84,7 @@ internal sealed partial class RootPlace
 
             if (place.plan.Force && !site.KeepsOrder)
             {
-                // Else btrfs could lose the record and keep what was replaced, of which nobody would know any more.
+                // Otherwise btrfs could lose the record and keep the replaced directory, which nothing would know of.
                 site.SyncNames();
             }
 

@@ -5,19 +5,19 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Checkout;
 
-/// <summary>What a root will be.</summary>
-/// <param name="Commit">The commit it shows.</param>
+/// <summary>Describes the root to make.</summary>
+/// <param name="Commit">The root's commit.</param>
 /// <param name="Revision">The commit as the user named it, for the record.</param>
 /// <param name="Method">How its files are made.</param>
-/// <param name="IsWhole">Whether it is the whole tree; a part of one is no root.</param>
-/// <param name="Force">Whether it may replace what is there.</param>
-/// <param name="OwnsEtc">Whether the files below its /etc are its own, whatever the method.</param>
+/// <param name="IsWhole">Whether it has the whole tree. A part of a tree is no root.</param>
+/// <param name="Force">Whether it may replace an existing directory.</param>
+/// <param name="OwnsEtc">Whether the files below its /etc belong to it alone, whatever the method.</param>
 internal sealed record RootPlan(Digest Commit, string Revision, CheckoutMethod Method, bool IsWhole, bool Force, bool OwnsEtc = false);
 
 /// <summary>
-/// A place that is reserved for a root. The steps that make the root are methods of the states, and each answers the next state:
-/// <see cref="RootPlace"/>, <see cref="Unfinished"/>, <see cref="Whole"/>, <see cref="Named"/>. A step that comes twice, or after the
-/// tree was removed, throws. The table says what a crash leaves after each step: a root under its own name is always whole, and its record true.
+/// A place that is reserved for a root. The steps that make the root are methods of the states, and each returns the next state:
+/// <see cref="RootPlace"/>, <see cref="Unfinished"/>, <see cref="Whole"/>, <see cref="Named"/>. A step that is repeated, or comes after the tree
+/// was removed, throws. The table says what a crash leaves after each step. A root under its own name is always whole, and its record is true.
 /// <code>
 /// step                                              gc sees the directory of the record    gc
 /// Reserve    take the turn                          no record                              does nothing
@@ -30,11 +30,11 @@ internal sealed record RootPlan(Digest Commit, string Revision, CheckoutMethod M
 ///            remove .NAME.partial: the replaced     as NAME, which is recorded             deletes the build record
 ///            delete the build record                no build record                        does nothing
 /// </code>
-/// A part of a tree, or a copy elsewhere, is no root: gc writes no record of it.
+/// A part of a tree, or a copy on another filesystem, is no root, so gc writes no record for it.
 /// <para>
-/// A root that becomes another commit's goes the same way, with <see cref="MoveIn"/> for Begin: its directory is recorded, then renamed to .NAME.partial.
-/// No change to the root survives a power cut that its record does not. Where the old place is the new one, the directory is recorded
-/// after the renaming: the directory of a build record under the name NAME means that the new root is whole.
+/// A root that is turned into another commit goes the same way, with <see cref="MoveIn"/> instead of Begin: its directory is recorded, and then
+/// renamed to .NAME.partial. A change to the root survives a power cut only if its build record does. If the old place is the new one, the
+/// directory is recorded after the renaming, because a build record's directory under the name NAME means that the new root is whole.
 /// </para>
 /// </summary>
 internal sealed partial class RootPlace : IDisposable
@@ -46,7 +46,7 @@ internal sealed partial class RootPlace : IDisposable
     private readonly ulong above;
     private readonly bool becomesRoot;
 
-    // What the build record says.
+    // The directory in the build record.
     private DirectoryIdentity? made;
     private Step step;
 
@@ -59,10 +59,11 @@ internal sealed partial class RootPlace : IDisposable
         bool isOneFilesystem = status.Device == store.Identity().Device;
         if (!isOneFilesystem && plan.Method == CheckoutMethod.Hardlink)
         {
-            throw new StoreException($"{path}: hardlinks need one filesystem, and the store {store.Path} is on another; use --copy, or a place beside the store");
+            throw new StoreException(
+                $"{path}: hardlinks need one filesystem, and the store {store.Path} is on another; use --copy, or a place beside the store");
         }
 
-        // A part of a tree, or a copy elsewhere, is not a root: its record lasts only while it is built.
+        // A part of a tree, or a copy on another filesystem, is no root: it has a record only while it is built.
         becomesRoot = plan.IsWhole && isOneFilesystem;
         site = new RootSite(path, parent, keepsOrder: isOneFilesystem && NameOrder.IsKept(parent), store.Stop);
         turn = TakeTurn(store, path, becomesRoot);
@@ -79,15 +80,15 @@ internal sealed partial class RootPlace : IDisposable
         Ended,
     }
 
-    /// <summary>The path that the root will have, absolute.</summary>
+    /// <summary>The absolute path of the root.</summary>
     internal string Path => site.Path;
 
-    /// <summary>The turn to make the root. A root of this store has one.</summary>
+    /// <summary>The turn to make the root. Every root of this store has one.</summary>
     internal RootTurn Turn => turn ?? throw new InvalidOperationException($"{Path}: no root of this store is made here");
 
     /// <summary>
-    /// Reserves a place. Throws <see cref="StoreException"/> where something is there already, where no root can be, or while another
-    /// process makes one there.
+    /// Reserves a place. Throws <see cref="StoreException"/> if something is there already, if no root can be there, or while another process
+    /// makes a root there.
     /// </summary>
     internal static RootPlace Reserve(ObjectStore store, string destination, RootPlan plan)
     {
@@ -97,7 +98,7 @@ internal sealed partial class RootPlace : IDisposable
         RootPlace? place = null;
         try
         {
-            // Who has the turn has the root: nobody pins what was found unpinned.
+            // With the turn, the root stays as it is: no process can pin it after it was found unpinned.
             place = new RootPlace(store, plan, path, parent);
             place.RequireFree();
             return place;
@@ -110,7 +111,10 @@ internal sealed partial class RootPlace : IDisposable
         }
     }
 
-    /// <summary>Makes the top directory under the partial name; <paramref name="maker"/> can fill it then. After a failure: <see cref="RemoveUnfinished"/>.</summary>
+    /// <summary>
+    /// Makes the top directory under the partial name. <paramref name="maker"/> can fill it then. After a failure call
+    /// <see cref="RemoveUnfinished"/>.
+    /// </summary>
     internal Unfinished Begin(TreeMaker maker, in TreeEntry top)
     {
         Pass(Step.Reserved, Step.Begun);
@@ -123,7 +127,9 @@ internal sealed partial class RootPlace : IDisposable
         return new Unfinished(this);
     }
 
-    /// <summary>Gives a root that is to be changed the partial name. After a failure here, the root still has its own name, or has it again.</summary>
+    /// <summary>
+    /// Gives the partial name to a root that is to be changed. After a failure here, the root still has its own name, or has it again.
+    /// </summary>
     internal Unfinished MoveIn(OldRoot old)
     {
         Pass(Step.Reserved, Step.Begun);
@@ -161,7 +167,7 @@ internal sealed partial class RootPlace : IDisposable
         return new Unfinished(this);
     }
 
-    /// <summary>Gives a root that is as it was before <see cref="MoveIn"/> its own name again. False where that fails.</summary>
+    /// <summary>Gives a root its own name again, if it is as it was before <see cref="MoveIn"/>. False if that fails.</summary>
     internal bool MoveBack(OldRoot old)
     {
         RequireUnnamed();
@@ -177,7 +183,7 @@ internal sealed partial class RootPlace : IDisposable
         }
         catch (LinuxException) when (!isMistakable)
         {
-            // gc deletes it.
+            // gc deletes the record.
         }
 
         step = Step.Ended;
@@ -195,7 +201,9 @@ internal sealed partial class RootPlace : IDisposable
     }
 
     /// <summary>
-    /// Removes the tree that was begun, after a failure or a request to stop. What cannot be removed now keeps the record that gc goes by: false then.
+    /// Removes the tree that was begun, after a failure or a request to stop. False if something cannot be removed now; its record stays,
+    /// so that gc
+    /// removes it.
     /// </summary>
     internal bool RemoveUnfinished()
     {
@@ -213,19 +221,19 @@ internal sealed partial class RootPlace : IDisposable
         }
         catch (LinuxException)
         {
-            // The first failure is the one to tell, not that of the removal.
+            // The user must learn of the first failure, not of a failed removal.
             return false;
         }
     }
 
-    /// <summary>Lets others make a root here.</summary>
+    /// <summary>Lets other processes make a root here.</summary>
     public void Dispose()
     {
         turn?.Dispose();
         site.Dispose();
     }
 
-    /// <summary>Refuses a destination that is taken, or is to be replaced and must stay.</summary>
+    /// <summary>Refuses a destination that exists, unless it may be replaced.</summary>
     private void RequireFree()
     {
         if (Sys.Stat(site.Parent, site.Name, out FileStatus taken) != Errno.None)
@@ -247,8 +255,8 @@ internal sealed partial class RootPlace : IDisposable
     }
 
     /// <summary>
-    /// Only one process makes a root of a name. Null where the store cannot be written to (a read-only mount), which is
-    /// no obstacle to a copy elsewhere: nothing of that is recorded.
+    /// Takes the turn, so that only one process makes a root of a name. Null if the store cannot be written to (a read-only mount). That does not
+    /// prevent a copy elsewhere, because copies are not recorded.
     /// </summary>
     private static RootTurn? TakeTurn(ObjectStore store, string path, bool mustRecord)
     {
@@ -264,14 +272,21 @@ internal sealed partial class RootPlace : IDisposable
         }
     }
 
-    /// <summary>Says which directory is being made here, once there is one. No later name survives a power cut that this does not.</summary>
+    /// <summary>
+    /// Writes the build record, with the directory that is being made, if there is one. A later name survives a power cut only if the
+    /// record does.
+    /// </summary>
     private void Record(DirectoryIdentity? directory)
     {
         turn?.Write(NewRecord(directory), inOrder: site.KeepsOrder);
         made = directory;
     }
 
-    /// <summary>Before a root gets its own name again: with its directory, the record would say that the new root is whole. A full disk may not let it.</summary>
+    /// <summary>
+    /// Removes the directory from the build record before the old root gets its own name again. With the directory, the record would say
+    /// that the new
+    /// root is whole. False on a full disk, for example.
+    /// </summary>
     private bool TryRecordNoDirectory()
     {
         try
@@ -308,7 +323,7 @@ internal sealed partial class RootPlace : IDisposable
         BecomesRoot = becomesRoot,
     };
 
-    /// <summary>Throws for a step that is out of order.</summary>
+    /// <summary>Throws if a step is out of order.</summary>
     private void Require(params ReadOnlySpan<Step> allowed)
     {
         if (!allowed.Contains(step))
@@ -323,6 +338,8 @@ internal sealed partial class RootPlace : IDisposable
         step = to;
     }
 
-    /// <summary>Throws once the root has its own name: what has the partial name then may be the root that was replaced.</summary>
+    /// <summary>
+    /// Throws once the new root has its own name. From then on the directory with the partial name may be the root that was replaced.
+    /// </summary>
     private void RequireUnnamed() => Require(Step.Reserved, Step.Begun, Step.Unfinished, Step.Whole);
 }

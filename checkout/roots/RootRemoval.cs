@@ -5,14 +5,15 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Checkout;
 
 /// <summary>
-/// Takes a root away. It gets its partial name before anything in it goes, so that a half-removed one never has a root's
-/// name; a crash leaves what gc knows as litter (<see cref="RootPlace"/>).
+/// Removes a root. The root gets its partial name before anything in it is removed, so a half-removed root never has a root's name. After a crash
+/// it is litter, which gc removes (<see cref="RootPlace"/>).
 /// </summary>
 public static class RootRemoval
 {
     /// <summary>
-    /// Removes a root, called by the name of its record or by its path. Throws <see cref="StoreException"/> where the store has
-    /// no record of it, or it is pinned, running, mounted in, or not the directory that was recorded.
+    /// Removes the root with this record name or path. Throws <see cref="StoreException"/> if the store has no record of it, if it is
+    /// pinned, running or
+    /// mounted in, or if it is not the directory in its record.
     /// </summary>
     public static void Run(ObjectStore store, string nameOrPath)
     {
@@ -48,7 +49,7 @@ public static class RootRemoval
 
         if (!site.KeepsOrder)
         {
-            // The build record says what to remove: it must not go before that has.
+            // The build record says what to remove, so the removal must be durable before the record goes.
             site.SyncNames();
         }
 

@@ -5,17 +5,17 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Checkout;
 
 /// <summary>
-/// The two names of one root in the directory above: its own, and ".NAME.partial", under which it is made, changed and removed. A
-/// directory that is not whole never has the root's own name.
+/// The two names of a root in the directory above: its own name, and ".NAME.partial", under which it is made, changed and removed. A directory
+/// that is not whole never has the root's own name.
 /// </summary>
 internal sealed class RootSite : IDisposable
 {
     private readonly CancellationToken stop;
 
     /// <param name="path">The root's absolute path.</param>
-    /// <param name="parent">The open directory above. It is closed with this.</param>
-    /// <param name="keepsOrder">Whether names in that directory survive a power cut only with those made before them (<see cref="NameOrder"/>).</param>
-    /// <param name="stop">The request to stop, after which no large tree is removed.</param>
+    /// <param name="parent">The open directory above. It is closed with this object.</param>
+    /// <param name="keepsOrder">Whether the filesystem keeps names in order (<see cref="NameOrder"/>).</param>
+    /// <param name="stop">The request to stop. After it, large trees are not removed.</param>
     internal RootSite(string path, SafeFileHandle parent, bool keepsOrder, CancellationToken stop)
     {
         this.stop = stop;
@@ -43,22 +43,25 @@ internal sealed class RootSite : IDisposable
     internal byte[] PartialName { get; }
 
     /// <summary>
-    /// Removes the tree under the partial name: what an interrupted try left, what was not finished, or a root that was replaced. Answers
-    /// false where a request to stop came and something is left.
+    /// Removes the tree under the partial name: what an interrupted attempt left, an unfinished tree, or a replaced root. False if
+    /// something is left
+    /// after a request to stop.
     /// </summary>
     internal bool TryRemovePartial() => ParallelRemoval.TryRemove(Parent, PartialName, PartialPath, stop);
 
-    /// <summary>Removes what an interrupted try left under the partial name, and ends the command after a request to stop.</summary>
+    /// <summary>Removes what an interrupted attempt left under the partial name. Throws after a request to stop.</summary>
     internal void RemoveLitter()
     {
         _ = TryRemovePartial();
         stop.ThrowIfCancellationRequested();
     }
 
-    /// <summary>Gives the root at <paramref name="path"/> in the open directory <paramref name="parent"/> the partial name here.</summary>
+    /// <summary>
+    /// Renames the root at <paramref name="path"/>, in the open directory <paramref name="parent"/>, to the partial name.
+    /// </summary>
     internal Errno MoveToPartialName(SafeFileHandle parent, string path) => Sys.RenameNew(parent, RootPath.NameOf(path), Parent, PartialName);
 
-    /// <summary>Makes durable what was renamed and removed in the directory above.</summary>
+    /// <summary>Makes names that were renamed and removed in the directory above durable.</summary>
     internal void SyncNames() => Sys.Sync(Parent).ThrowIfFailed("fsync", Path);
 
     public void Dispose() => Parent.Dispose();

@@ -4,15 +4,16 @@ using System.Text.Json;
 namespace HackTree.Store;
 
 /// <summary>
-/// The record of a root that is being built, replaced or removed: roots/NAME.partial.json. It stands beside the record of the root that NAME
-/// is until then. While it is there, the directory beside the root's place called ".NAME.partial" belongs to whoever has the root's
-/// turn; once nobody has the turn, that directory is litter.
+/// The record of a root that is being built, replaced or removed: roots/NAME.partial.json. It exists beside the record of the old root of
+/// that name.
+/// While it exists, the directory ".NAME.partial" beside the root's place belongs to the process that has the root's turn. If no process has the
+/// turn, that directory is litter.
 /// </summary>
 public sealed record BuildRecord : RootEntry
 {
     private const string State = "Partial";
 
-    /// <summary>A record, to be filled.</summary>
+    /// <summary>An empty record.</summary>
     public BuildRecord()
     {
     }
@@ -37,18 +38,22 @@ public sealed record BuildRecord : RootEntry
     }
 
     /// <summary>
-    /// Whether <see cref="RootEntry.Directory"/>, found under the root's own name, is a whole root that only lacks its record. False for a
-    /// part of a tree and a copy elsewhere, which the store does not know once they are made, and for a root that is being removed.
+    /// Whether <see cref="RootEntry.Directory"/> is a whole root that only lacks its record, if it has the root's own name. False for a
+    /// root that is
+    /// being removed. Also false for a part of a tree and for a copy on another filesystem, which the store does not know once they are made.
     /// </summary>
     public required bool BecomesRoot { get; init; }
 
-    /// <summary>The record of a root that is about to be removed, as it is now: the directory <paramref name="directory"/> in the one of inode <paramref name="above"/>.</summary>
+    /// <summary>
+    /// The build record for the removal of a root: <paramref name="directory"/> is its directory, <paramref name="above"/> the inode of the
+    /// directory above.
+    /// </summary>
     public static BuildRecord OfRemoval(RootRecord root, DirectoryIdentity directory, ulong above) =>
         new(root) { Directory = directory, Above = above, BecomesRoot = false };
 
 
     internal override byte[] Encode() => Encode(State, sealedAt: null, BecomesRoot);
 
-    /// <summary>Null for a damaged record.</summary>
+    /// <summary>Reads a record; null if it is damaged.</summary>
     internal static BuildRecord? Decode(ReadOnlySpan<byte> bytes) => CheckedJson.Decode(bytes, json => new BuildRecord(json));
 }

@@ -9,15 +9,15 @@ public enum CheckoutMethod
 {
     /// <summary>Hardlinks to the store's objects.</summary>
     Hardlink,
-    /// <summary>Files of their own that share extents with the objects until written to.</summary>
+    /// <summary>Copies that share extents with the objects until they are written to.</summary>
     Reflink,
-    /// <summary>Files of their own.</summary>
+    /// <summary>Copies.</summary>
     Copy,
 }
 
 /// <summary>
-/// What both kinds of record say: where a root is, and what it was made from. A record is a <see cref="RootRecord"/> or a
-/// <see cref="BuildRecord"/>; the name of its file tells which. FORMAT.md, section 9.
+/// The properties of both kinds of record: where a root is, and what it was made from. A record is a <see cref="RootRecord"/> or a
+/// <see cref="BuildRecord"/>; the name of its file tells which (FORMAT.md, section 9).
 /// </summary>
 public abstract record RootEntry
 {
@@ -25,7 +25,9 @@ public abstract record RootEntry
     {
     }
 
-    /// <summary>The properties of a record. Throws, as <see cref="CheckedJson.Decode"/> expects, where one is missing or is none.</summary>
+    /// <summary>
+    /// Reads the properties of a record. Throws, as <see cref="CheckedJson.Decode"/> expects, if one is missing or invalid.
+    /// </summary>
     [SetsRequiredMembers]
     private protected RootEntry(JsonElement json)
     {
@@ -42,10 +44,12 @@ public abstract record RootEntry
             : throw new FormatException("born");
     }
 
-    /// <summary>Where the root is: relative to the store's parent directory (the physical root) when below it, else absolute.</summary>
+    /// <summary>
+    /// The path of the root: relative to the store's parent directory (the physical root) if it is below that, otherwise absolute.
+    /// </summary>
     public required string Path { get; init; }
 
-    /// <summary>The commit that the root shows.</summary>
+    /// <summary>The root's commit.</summary>
     public required Digest Commit { get; init; }
 
     /// <summary>The commit as the user named it.</summary>
@@ -58,24 +62,27 @@ public abstract record RootEntry
     public required CheckoutMethod Method { get; init; }
 
     /// <summary>
-    /// The root's directory. Null in a build record until the directory is there, and in root records that gc completed before
-    /// there was <see cref="Above"/>.
+    /// The root's directory. Null in a build record until the directory exists, and in root records that gc completed before <see cref="Above"/>
+    /// existed.
     /// </summary>
     public DirectoryIdentity? Directory { get; init; }
 
     /// <summary>
-    /// The inode of the directory that the root stands in. Where the path leads into another directory, the store is seen from elsewhere, as
-    /// in a container that has nothing but the store: a missing root then proves nothing. Null in records made before this was recorded.
+    /// The inode of the directory above the root. If the path leads into another directory, the store is seen from elsewhere, as in a
+    /// container that has
+    /// only the store. A missing root then proves nothing. Null in older records.
     /// </summary>
     public ulong? Above { get; init; }
 
-    /// <summary>Whether the files below the root's /etc are its own, whatever the method: the root was made to be booted.</summary>
+    /// <summary>
+    /// Whether the files below the root's /etc belong to it alone, whatever the method. True for a root that was made to be booted.
+    /// </summary>
     public bool OwnsEtc { get; init; }
 
     /// <summary>The bytes of the record's file.</summary>
     internal abstract byte[] Encode();
 
-    /// <summary>The record of the entry <paramref name="name"/> of roots/; null for a damaged one.</summary>
+    /// <summary>Reads the entry <paramref name="name"/> of roots/; null if it is damaged.</summary>
     internal static RootEntry? Decode(string name, ReadOnlySpan<byte> bytes) =>
         Roots.IsPartial(name) ? BuildRecord.Decode(bytes) : RootRecord.Decode(bytes);
 
@@ -118,7 +125,7 @@ public abstract record RootEntry
         }
     });
 
-    /// <summary>Throws for a property that this kind of record does not have.</summary>
+    /// <summary>Throws if a record has a property that its kind does not have.</summary>
     private protected static void RequireAbsent(JsonElement json, string name)
     {
         if (json.Find(name) is not null)

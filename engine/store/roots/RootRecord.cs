@@ -4,19 +4,19 @@ using HackTree.Linux;
 
 namespace HackTree.Store;
 
-/// <summary>What may be done with a root.</summary>
+/// <summary>Whether a root may be removed.</summary>
 public enum RootState
 {
     /// <summary>The root may be removed, replaced, and turned into another commit.</summary>
     Ready,
-    /// <summary>The root stays.</summary>
+    /// <summary>The root must stay as it is.</summary>
     Pinned,
 }
 
 /// <summary>The record of a whole root: roots/NAME.json. It keeps the root's commit alive.</summary>
 public sealed record RootRecord : RootEntry
 {
-    /// <summary>A record, to be filled.</summary>
+    /// <summary>An empty record.</summary>
     public RootRecord()
     {
     }
@@ -40,23 +40,24 @@ public sealed record RootRecord : RootEntry
     {
     }
 
-    /// <summary>What may be done with the root.</summary>
+    /// <summary>Whether the root may be removed.</summary>
     public required RootState State { get; init; }
 
     /// <summary>
-    /// The change time (ctime) of the root's directory when all was done, in nanoseconds since 1970. A directory of the root whose own change
-    /// time is later has been touched since. Null where the process that made the root ended before it could write this.
+    /// The change time (ctime) of the root's directory when the root was finished, in nanoseconds since 1970. A directory of the root with
+    /// a later change
+    /// time was touched since. Null if the process that made the root ended before it wrote the time.
     /// </summary>
     public long? SealedAt { get; init; }
 
-    /// <summary>Whether the status is that of the root's directory. Any directory will do for a record that does not tell which.</summary>
+    /// <summary>Whether the status is that of the root's directory. If the record has no directory, any directory counts.</summary>
     public bool IsOf(in FileStatus status) => Directory is { } directory ? directory.IsOf(status) : status.Type == FileType.Directory;
 
-    /// <summary>The record of the root that <paramref name="build"/> became, without the time when it was sealed.</summary>
+    /// <summary>The record of the root that <paramref name="build"/> became, without the time at which it was finished.</summary>
     public static RootRecord OfUnsealed(BuildRecord build) => new(build) { State = RootState.Ready };
 
     internal override byte[] Encode() => Encode(State.ToString(), SealedAt, isRoot: null);
 
-    /// <summary>Null for a damaged record.</summary>
+    /// <summary>Reads a record; null if it is damaged.</summary>
     internal static RootRecord? Decode(ReadOnlySpan<byte> bytes) => CheckedJson.Decode(bytes, json => new RootRecord(json));
 }

@@ -3,27 +3,28 @@ using HackTree.Model;
 
 namespace HackTree.Store;
 
-/// <summary>What gc makes of a root's record.</summary>
+/// <summary>What gc does with a root's record.</summary>
 internal enum RootVerdict
 {
-    /// <summary>The root is there: its commit is needed.</summary>
+    /// <summary>The root exists, so its commit is needed.</summary>
     Hold,
-    /// <summary>The root is gone, or was never finished: the record goes.</summary>
+    /// <summary>The root is gone or was never finished, so the record is deleted.</summary>
     Drop,
-    /// <summary>The root was finished, but its maker died before saying so: the record becomes Ready.</summary>
+    /// <summary>The root was finished, but its maker ended before it wrote the root's record. gc writes it.</summary>
     Complete,
 }
 
-/// <summary>A record, what becomes of it, and the path of the abandoned directory beside the root, null for none.</summary>
+/// <summary>A record, what to do with it, and the path of the abandoned directory beside the root; null if there is none.</summary>
 internal sealed record RootFinding(string Name, RootEntry Record, RootVerdict Verdict, string? Litter);
 
 /// <summary>
-/// Compares the records of roots with what is there. Only while no other process uses the store is what it finds of
-/// unfinished roots certain: then nobody is building them.
+/// Compares the records of roots with the directories that exist. What it finds about unfinished roots is certain only while no other
+/// process uses
+/// the store, because then nobody is building them.
 /// </summary>
 internal sealed class RootSurvey(Roots roots)
 {
-    /// <summary>What the last look found.</summary>
+    /// <summary>The results of the last look.</summary>
     internal IReadOnlyList<RootFinding> Findings { get; private set; } = [];
 
     /// <summary>The commits that roots need, and the names of their records.</summary>
@@ -45,10 +46,12 @@ internal sealed class RootSurvey(Roots roots)
         Findings = findings;
     }
 
-    /// <summary>Does what was found to do: removes litter, deletes and completes records. Only for who holds the store's lock alone.</summary>
+    /// <summary>
+    /// Does what a finding asks for: removes litter, deletes or completes the record. The caller must hold the store's lock exclusively.
+    /// </summary>
     internal void Settle(RootFinding finding)
     {
-        // The record goes last: after a crash in between, the next gc still knows of the litter.
+        // The record goes last, so that after a crash in between the next gc still knows of the litter.
         if (finding.Litter is { } litter)
         {
             TreeRemoval.Remove(Sys.WorkingDirectory, ByteText.FromArgument(litter), litter);
@@ -74,35 +77,37 @@ internal sealed class RootSurvey(Roots roots)
     {
         string path = roots.AbsolutePath(record), partial = Roots.PartialPath(path);
 
-        // Nothing is lost with a build record but the knowledge of litter, which went with the directory it stood in.
+        // If the directory above is gone, the litter is gone too, and the build record has no further use.
         if (IsMissing(Path.GetDirectoryName(path)))
         {
             return new RootFinding(name, record, RootVerdict.Drop, Litter: null);
         }
 
-        // The store may have been moved, and its roots with it.
+        // The store may have been moved together with its roots.
         bool isFinal = IsAt(path, record);
         if (!roots.IsInPlace(record) && !isFinal && !IsAt(partial, record))
         {
             return new RootFinding(name, record, RootVerdict.Hold, Litter: null);
         }
 
-        // The last step of a checkout renames what was built, or lets it change places with the root it replaces.
+        // The last step of a checkout renames the built directory, or exchanges it with the root that it replaces.
         bool lacksRecord = record.BecomesRoot && isFinal && !IsRecorded(path, record);
         return new RootFinding(name, record, lacksRecord ? RootVerdict.Complete : RootVerdict.Drop, IsMissing(partial) ? null : partial);
     }
 
-    /// <summary>Whether the directory that was recorded has that path.</summary>
+    /// <summary>Whether the recorded directory has that path.</summary>
     private static bool IsAt(string path, BuildRecord record) =>
         record.Directory is { } directory
         && Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(path), out FileStatus status) == Errno.None
         && directory.IsOf(status);
 
-    /// <summary>Whether the process that made the root had recorded it before it ended. The root may have been pinned since.</summary>
+    /// <summary>Whether the maker of the root had written the root's record before it ended. The root may have been pinned since.</summary>
     private bool IsRecorded(string path, BuildRecord build) =>
         roots.FindByPath(path) is { } record && record.Directory?.Inode == build.Directory?.Inode && record.Commit == build.Commit;
 
-    /// <summary>Whether nothing is there. A place that cannot be looked at, for want of rights or for a failing disk, is not missing.</summary>
+    /// <summary>
+    /// Whether nothing has that path. A path that cannot be looked up, for lack of rights or on a failing disk, is not missing.
+    /// </summary>
     private static bool IsMissing(string? path) =>
         path is not null
         && Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(path), out _) is Errno.ENOENT or Errno.ENOTDIR or Errno.ENAMETOOLONG;

@@ -5,8 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// The right to make, change and remove the root of one name, and the only way to write and delete its records. One process has it at a time
-/// (flock(2) on a file in tmp/), until the turn is disposed or the process ends.
+/// The right to make, change and remove the root of one name, and the only way to write and delete its records. One process at a time has it, by
+/// flock(2) on a file in tmp/, until the turn is disposed of or the process ends.
 /// </summary>
 public sealed class RootTurn : IDisposable
 {
@@ -20,7 +20,8 @@ public sealed class RootTurn : IDisposable
     /// <param name="temporary">The store's tmp/.</param>
     /// <param name="path">The path of the directory of records.</param>
     /// <param name="name">The name of the root's record.</param>
-    /// <param name="file">The locked file; null for gc, which holds the store's lock alone, so that nobody else can have a turn.</param>
+    /// <param name="file">The locked file. Null for gc, which holds the store's lock exclusively, so that no other process can have a
+    /// turn.</param>
     internal RootTurn(SafeFileHandle directory, SafeFileHandle temporary, string path, string name, SafeFileHandle? file)
     {
         this.directory = directory;
@@ -41,8 +42,9 @@ public sealed class RootTurn : IDisposable
     }
 
     /// <summary>
-    /// Writes the record of what is being done to the root. With <paramref name="inOrder"/> the directory of records is not synced: the caller
-    /// makes a later name, and this filesystem never keeps a later name without the earlier ones.
+    /// Writes the build record of the root. With <paramref name="inOrder"/> the directory of records is not synced: the caller makes a
+    /// later name, and
+    /// this filesystem never keeps a later name without the earlier ones.
     /// </summary>
     public void Write(BuildRecord record, bool inOrder)
     {
@@ -53,16 +55,18 @@ public sealed class RootTurn : IDisposable
         }
     }
 
-    /// <summary>Deletes the record of the root, if it is there.</summary>
+    /// <summary>Deletes the record of the root, if there is one.</summary>
     public void DeleteRecord() => Delete(Name);
 
-    /// <summary>Deletes the record of what was done to the root, if it is there.</summary>
+    /// <summary>Deletes the build record of the root, if there is one.</summary>
     public void DeleteBuildRecord() => Delete(Roots.PartialName(Name));
 
-    /// <summary>Deletes the record of that kind.</summary>
+    /// <summary>Deletes the record of the same kind as <paramref name="kind"/>.</summary>
     internal void Delete(RootEntry kind) => Delete(kind is BuildRecord ? Roots.PartialName(Name) : Name);
 
-    /// <summary>Lets others have the turn. The lock's file goes while the lock is still held, so that nobody else can hold what is removed.</summary>
+    /// <summary>
+    /// Ends the turn. The lock's file is removed while the lock is still held, so that no other process can hold a lock on a removed file.
+    /// </summary>
     public void Dispose()
     {
         if (file is not null && !isOver)
@@ -74,7 +78,7 @@ public sealed class RootTurn : IDisposable
         isOver = true;
     }
 
-    /// <summary>The file in tmp/ whose lock is the turn for a name.</summary>
+    /// <summary>The file in tmp/ whose lock is the turn of a name.</summary>
     internal static byte[] LockName(string name) => Encoding.UTF8.GetBytes($"building-{name}");
 
     private void Replace(string entry, RootEntry record)

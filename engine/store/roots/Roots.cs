@@ -14,7 +14,7 @@ public sealed class Roots : IDisposable
     private const string Suffix = ".json";
     private const string Partial = ".partial";
 
-    // What a file name takes, less the hash and the suffix that may be added.
+    // The longest name of a record: a file name's 255 bytes must also hold a hash and suffixes.
     private const int EntryLimit = 200;
     private const int HashLength = 16;
 
@@ -52,8 +52,7 @@ public sealed class Roots : IDisposable
     }
 
     /// <summary>
-    /// The record that <see cref="Names"/> lists under that name; null where there is none. Throws <see cref="CorruptException"/> for a
-    /// damaged one.
+    /// Reads a record that <see cref="Names"/> lists; null if there is none. Throws <see cref="CorruptException"/> if it is damaged.
     /// </summary>
     public RootEntry? Read(string name)
     {
@@ -65,26 +64,27 @@ public sealed class Roots : IDisposable
         return RootEntry.Decode(name, bytes) ?? throw new CorruptException(Subject(name), "damaged", new Remedy.ReplaceRecord());
     }
 
-    /// <summary>The record of a whole root; null where there is none. Throws <see cref="CorruptException"/> for a damaged one.</summary>
+    /// <summary>Reads the record of a whole root; null if there is none. Throws <see cref="CorruptException"/> if it is damaged.</summary>
     public RootRecord? Find(string name) => Read(name) as RootRecord;
 
     /// <summary>
-    /// The record of the finished root at the absolute path <paramref name="rootPath"/>; null where there is none. Throws
-    /// <see cref="CorruptException"/> for a damaged one that may be it: nobody may take such a root for one that is not pinned.
+    /// The record of the finished root at an absolute path; null if there is none. Throws <see cref="CorruptException"/> for a damaged
+    /// record that may
+    /// be the root's, so that no caller takes a pinned root for one that is not pinned.
     /// </summary>
     public RootRecord? FindByPath(string rootPath) =>
         NamesFor(rootPath).Select(Find).FirstOrDefault(record => record?.Path == RecordedPath(rootPath));
 
-    /// <summary>The record of the finished root that is the directory of that status; null where there is none.</summary>
+    /// <summary>The record of the finished root whose directory has that status; null if there is none.</summary>
     public RootRecord? FindByDirectory(FileStatus status) => IsBeside(status)
         ? Finished().Select(root => root.Record).FirstOrDefault(record => record.Directory?.IsOf(status) == true)
         : null;
 
-    /// <summary>The finished roots at and below the absolute path <paramref name="top"/>, by the names of their records.</summary>
+    /// <summary>The finished roots at and below the absolute path <paramref name="top"/>, with the names of their records.</summary>
     public IEnumerable<(string Name, RootRecord Record)> FindBelow(string top) =>
         Finished().Where(root => AbsolutePath(root.Record) is var place && (place == top || IsBelow(place, top)));
 
-    /// <summary>The records of all whole roots; damaged ones are passed over.</summary>
+    /// <summary>The records of all whole roots. Damaged records are skipped.</summary>
     public IEnumerable<(string Name, RootRecord Record)> Finished()
     {
         foreach (string name in Names().Where(name => !IsPartial(name)))
@@ -107,8 +107,9 @@ public sealed class Roots : IDisposable
     }
 
     /// <summary>
-    /// The name under which the root at the absolute path <paramref name="rootPath"/> is recorded, or would be: its last component,
-    /// made unique where another root has that name, or is being built under it.
+    /// The name of the record of the root at the absolute path <paramref name="rootPath"/>, whether it exists or not. It is the last
+    /// component of the
+    /// path, made unique if another root has that name or is being built under it.
     /// </summary>
     public string NameFor(string rootPath)
     {
@@ -121,8 +122,9 @@ public sealed class Roots : IDisposable
     }
 
     /// <summary>
-    /// Takes the turn to make or change the root at the absolute path <paramref name="rootPath"/>. Answers false where another process
-    /// has it. The file in tmp/ that carries the lock goes with the turn, or with the next gc.
+    /// Takes the turn to make or change the root at the absolute path <paramref name="rootPath"/>. False if another process has it. The
+    /// lock's file in
+    /// tmp/ is removed at the end of the turn, or by the next gc.
     /// </summary>
     public bool TryTakeTurnAt(string rootPath, [NotNullWhen(true)] out RootTurn? turn)
     {
@@ -136,7 +138,7 @@ public sealed class Roots : IDisposable
 
             try
             {
-                // Before the turn was ours, a root elsewhere may have got that name.
+                // Before this process had the turn, a root elsewhere may have got that name.
                 if (NameFor(rootPath) == name)
                 {
                     return true;
@@ -153,20 +155,27 @@ public sealed class Roots : IDisposable
     }
 
     /// <summary>
-    /// Takes the turn to change the root whose record has that name. Throws <see cref="StoreException"/>, which calls the root
-    /// <paramref name="subject"/>, where another process has the turn.
+    /// Takes the turn to change the root whose record has that name. Throws <see cref="StoreException"/> if another process has the turn;
+    /// <paramref name="subject"/> names the root in the message.
     /// </summary>
     public RootTurn TakeTurn(string name, string subject) => TryTakeTurn(name, out RootTurn? turn) ? turn : throw InUse(subject);
 
-    /// <summary>The same for the root at an absolute path.</summary>
+    /// <summary>
+    /// Takes the turn to change the root at an absolute path. Throws <see cref="StoreException"/> if another process has it.
+    /// </summary>
     public RootTurn TakeTurnAt(string rootPath) => TryTakeTurnAt(rootPath, out RootTurn? turn) ? turn : throw InUse(rootPath);
 
-    /// <summary>The turn of gc, which holds the store's lock alone: nobody else can have a turn, and a full disk may have no place for a lock's file.</summary>
+    /// <summary>
+    /// The turn of gc. It needs no lock's file, for which a full disk may have no room: gc holds the store's lock exclusively, so no other
+    /// process can
+    /// have a turn.
+    /// </summary>
     internal RootTurn TurnWhileAlone(string name) => new(directory, temporary, path, name, file: null);
 
     /// <summary>
-    /// The name under which a finished root is recorded that somebody calls by that name, or by its path. Throws
-    /// <see cref="StoreException"/> where there is no such root.
+    /// The name of the record of a finished root that the user named by that name or by its path. Throws <see cref="StoreException"/> if
+    /// there is no
+    /// such root.
     /// </summary>
     public string Require(string nameOrPath)
     {
@@ -181,14 +190,15 @@ public sealed class Roots : IDisposable
             throw new StoreException($"{nameOrPath}: there is no root of that name", new Remedy.ListRoots());
         }
 
-        // Others that end in the same name have longer names here; whoever gives the short one may mean them.
+        // Other roots with the same last component have longer names here. A user who gives the short name may mean one of them.
         string[] alike = [.. Finished().Select(root => root.Record.Path).Where(path => System.IO.Path.GetFileName(path) == System.IO.Path.GetFileName(record.Path))];
         return alike.Length < 2 ? nameOrPath : throw new StoreException($"{nameOrPath}: it could be {string.Join(" or ", alike)}; name one by its path");
     }
 
     /// <summary>
-    /// Pins a finished root, or unpins it. <paramref name="nameOrPath"/> is a record's name or the root's path. Throws
-    /// <see cref="StoreException"/> where there is no such root.
+    /// Pins or unpins a finished root. <paramref name="nameOrPath"/> is the record's name or the root's path. Throws
+    /// <see cref="StoreException"/> if there
+    /// is no such root.
     /// </summary>
     public void SetState(string nameOrPath, RootState state)
     {
@@ -203,18 +213,21 @@ public sealed class Roots : IDisposable
     /// <summary>Whether the absolute path <paramref name="path"/> lies below <paramref name="top"/>.</summary>
     public static bool IsBelow(string path, string top) => path.StartsWith(top == "/" ? top : top + "/", StringComparison.Ordinal) && path != top;
 
-    /// <summary>The path to write into a record for the absolute path <paramref name="rootPath"/>.</summary>
+    /// <summary>The form of the absolute path <paramref name="rootPath"/> in a record.</summary>
     public string RecordedPath(string rootPath)
     {
         return IsBelow(rootPath, physicalRoot) ? rootPath[(physicalRoot.TrimEnd('/').Length + 1)..] : rootPath;
     }
 
-    /// <summary>The absolute path that a record means now: the physical root may be mounted elsewhere than when it was made.</summary>
+    /// <summary>
+    /// The absolute path that a record means now. The physical root may be mounted elsewhere than when the record was made.
+    /// </summary>
     public string AbsolutePath(RootEntry record) => System.IO.Path.Combine(physicalRoot, record.Path);
 
     /// <summary>
-    /// True if the parent directory in the record is still the same inode. Only then does a missing root prove that it was removed.
-    /// False for records without a parent inode.
+    /// Whether the parent directory in the record is still the same inode. Only then does a missing root prove that it was removed. False
+    /// for records
+    /// without a parent inode.
     /// </summary>
     internal bool IsInPlace(RootEntry record) =>
         record.Above is { } above
@@ -222,23 +235,25 @@ public sealed class Roots : IDisposable
         && status.Inode == above
         && (record is BuildRecord { BecomesRoot: false } || IsBeside(status));
 
-    /// <summary>The name of the record that the root <paramref name="name"/> has while it is built.</summary>
+    /// <summary>The name of a root's build record, for the name of its record.</summary>
     public static string PartialName(string name) => name + Partial;
 
-    /// <summary>Whether a record of that name is one of a root that is being built: a <see cref="BuildRecord"/>.</summary>
+    /// <summary>Whether a record of that name is a <see cref="BuildRecord"/>.</summary>
     public static bool IsPartial(string name) => name.EndsWith(Partial, StringComparison.Ordinal);
 
-    /// <summary>The name of the root whose record, of either kind, has that name.</summary>
+    /// <summary>The name of a root's record, for the name of either of its records.</summary>
     internal static string NameOfRoot(string name) => IsPartial(name) ? name[..^Partial.Length] : name;
 
-    /// <summary>Where a root stands while it is built, beside its final place.</summary>
+    /// <summary>The path of a root while it is built, beside its final path.</summary>
     public static string PartialPath(string rootPath) =>
         System.IO.Path.Combine(System.IO.Path.GetDirectoryName(rootPath)!, $".{System.IO.Path.GetFileName(rootPath)}.partial");
 
     /// <summary>Closes the directory.</summary>
     public void Dispose() => directory.Dispose();
 
-    /// <summary>Whether a record of that name can be the one of a root at that path. The hash in it may be of the path on another machine.</summary>
+    /// <summary>
+    /// Whether a root at that path can have a record of that name. The hash in the name may be that of the path on another machine.
+    /// </summary>
     internal static bool IsNameOf(string name, string rootPath)
     {
         string last = System.IO.Path.GetFileName(rootPath);
@@ -247,7 +262,7 @@ public sealed class Roots : IDisposable
             : name == last || (name.Length == last.Length + 1 + HashLength && name.StartsWith($"{last}-", StringComparison.Ordinal));
     }
 
-    /// <summary>The names that a root's record may have, the first one if no other root has it.</summary>
+    /// <summary>The possible names of a root's record. The first one is used if no other root has it.</summary>
     private string[] NamesFor(string rootPath)
     {
         string name = System.IO.Path.GetFileName(rootPath);
@@ -255,7 +270,7 @@ public sealed class Roots : IDisposable
         return Encoding.UTF8.GetByteCount(name) > EntryLimit ? [hash] : [name, $"{name}-{hash}"];
     }
 
-    /// <summary>Whether it is on the store's filesystem, as roots are.</summary>
+    /// <summary>Whether a file is on the store's filesystem, as all roots are.</summary>
     private bool IsBeside(in FileStatus status) => Sys.Stat(directory, out FileStatus own) == Errno.None && own.Device == status.Device;
 
     private bool TryTakeTurn(string name, [NotNullWhen(true)] out RootTurn? turn)
@@ -280,7 +295,7 @@ public sealed class Roots : IDisposable
                 return errno == Errno.EAGAIN ? false : throw new LinuxException(errno, "flock", Subject(name));
             }
 
-            // Its holder removed the file between our opening and our locking it: the next turn is another file's.
+            // The holder removed the file after this process opened it and before it locked it. The next turn is another file's.
         }
     }
 
