@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Text.Json;
+using HackTree.Linux;
 using HackTree.Model;
 
 namespace HackTree.Cli;
@@ -59,6 +60,19 @@ internal static class EntryText
         EntryKind.CharacterDevice => "character-device",
         EntryKind.BlockDevice => "block-device",
         EntryKind.Fifo => "fifo",
+        _ => "none",
+    };
+
+    /// <summary>The same words for what is on disk, which may be a socket too.</summary>
+    internal static string TypeOf(FileType type) => type switch
+    {
+        FileType.Regular => "file",
+        FileType.Directory => "directory",
+        FileType.Symlink => "symlink",
+        FileType.CharacterDevice => "character-device",
+        FileType.BlockDevice => "block-device",
+        FileType.Fifo => "fifo",
+        FileType.Socket => "socket",
         _ => "none",
     };
 

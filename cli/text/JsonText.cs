@@ -65,6 +65,8 @@ internal static class JsonText
     }
 
     /// <summary>Writes a mode such as "4755".</summary>
-    internal static void WriteMode(this Utf8JsonWriter writer, ushort mode) =>
-        writer.WriteString("mode", Convert.ToString(mode, 8).PadLeft(4, '0'));
+    internal static void WriteMode(this Utf8JsonWriter writer, ushort mode) => writer.WriteString("mode", Octal(mode));
+
+    /// <summary>A mode's four digits: "4755".</summary>
+    internal static string Octal(ushort mode) => Convert.ToString(mode, 8).PadLeft(4, '0');
 }

@@ -73,7 +73,7 @@ internal sealed class StorePlace : IDisposable
     /// <summary>Fails if fsck finds something.</summary>
     public void RequireSound()
     {
-        var problems = new List<Problem>();
+        var problems = new List<Finding>();
         Check.Run(Store, problems.Add, null);
         Assert.Empty(problems);
     }

@@ -83,6 +83,30 @@ public sealed class JsonTests : IDisposable
         world.Shell("rm $(find objects/files -type f -size +50k)").Succeeded();
         JsonElement problem = Read(3, "fsck").GetProperty("problems")[0];
         Assert.Equal("root r0 as usr/share/doc/large", Text(problem, "neededBy"));
+        JsonElement need = problem.GetProperty("need");
+        Assert.Equal(("missing-object", "r0", "usr/share/doc/large"), (Text(problem, "kind"), Text(need, "root"), Text(need, "path")));
+    }
+
+    [Fact]
+    public void What_fsck_finds_is_data()
+    {
+        world.Shell("""
+            chmod 640 $(find objects/files -type f -size +50k)
+            rm -r objects/refs/a r0; echo no commit > objects/refs/b; touch objects/stranger
+            ln -s nowhere objects/packs/$(printf '%064d' 0).pack
+            """).Succeeded();
+        JsonElement fsck = Read(3, "fsck");
+        JsonElement Of(string kind) => fsck.GetProperty("problems").EnumerateArray().First(problem => Text(problem, "kind") == kind);
+
+        Assert.Equal(("stranger", "does not belong in a store"), (Text(Of("foreign-file"), "path"), Text(Of("foreign-file"), "problem")));
+        Assert.Equal(("b", "damaged"), (Text(Of("damaged-ref"), "ref"), Text(Of("damaged-ref").GetProperty("cause"), "damage")));
+        JsonElement pack = Of("damaged-pack").GetProperty("cause");
+        Assert.Equal(("ELOOP", "openat"), (Text(pack, "errno"), Text(pack, "call")));
+        JsonElement fault = Of("damaged-object").GetProperty("faults")[0];
+        Assert.Equal(("mode", "0644", "0640"), (Text(fault, "fault"), Text(fault, "expected"), Text(fault, "actual")));
+        JsonElement note = fsck.GetProperty("noteFacts")[0];
+        Assert.Equal(("missing-root", "r0", world.At("r0")), (Text(note, "kind"), Text(note, "root"), Text(note, "place")));
+        Assert.Equal(fsck.GetProperty("notes").GetArrayLength(), fsck.GetProperty("noteFacts").GetArrayLength());
     }
 
     [Fact]

@@ -82,12 +82,12 @@ internal sealed class TestStore : IDisposable
         return HackTree.Store.Collect.Run(store, options ?? new CollectOptions());
     }
 
-    public List<Problem> Check() => Check(out _);
+    public List<Finding> Check() => Check(out _);
 
-    public List<Problem> Check(out CheckResult result)
+    public List<Finding> Check(out CheckResult result)
     {
         using ObjectStore store = Open();
-        var problems = new List<Problem>();
+        var problems = new List<Finding>();
         result = HackTree.Store.Check.Run(store, problems.Add, null);
         Assert.Equal(problems.Count, result.Problems);
         return problems;

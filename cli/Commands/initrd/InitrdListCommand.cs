@@ -86,7 +86,7 @@ internal sealed class InitrdListCommand : Verb
         CpioHeader header = reader.Header;
         writer.WriteStartObject();
         writer.WriteBytes("path", reader.Name);
-        writer.WriteString("type", TypeOf(header.Type));
+        writer.WriteString("type", EntryText.TypeOf(header.Type));
         writer.WriteMode(header.Permissions);
         writer.WriteNumber("uid", header.Uid);
         writer.WriteNumber("gid", header.Gid);
@@ -108,18 +108,6 @@ internal sealed class InitrdListCommand : Verb
 
         writer.EndItem();
     }
-
-    private static string TypeOf(FileType type) => type switch
-    {
-        FileType.Regular => "file",
-        FileType.Directory => "directory",
-        FileType.Symlink => "symlink",
-        FileType.CharacterDevice => "character-device",
-        FileType.BlockDevice => "block-device",
-        FileType.Fifo => "fifo",
-        FileType.Socket => "socket",
-        _ => "none",
-    };
 
     private static string Lower(Compression compression) => compression.ToString().ToLowerInvariant();
 }

@@ -23,7 +23,7 @@ internal sealed class FsckCommand : Verb
         long started = Stopwatch.GetTimestamp();
         using ObjectStore store = session.OpenStore();
         var progress = new Progress();
-        var problems = new List<Problem>();
+        var problems = new List<Finding>();
         CheckResult result;
         using (session.Show("checking", progress))
         {
@@ -36,14 +36,14 @@ internal sealed class FsckCommand : Verb
         }
         else
         {
-            foreach (Problem problem in problems)
+            foreach (Finding problem in problems)
             {
-                Session.Output.WriteLine(problem.ToString());
+                Session.Output.WriteLine(FindingText.Sentence(problem));
             }
 
-            foreach (string note in result.Notes)
+            foreach (Finding note in result.Notes)
             {
-                session.Note(note);
+                session.Note(FindingText.Sentence(note));
             }
 
             string counts = $"{HumanText.Count(result.Objects, "object")}, {HumanText.Bytes(result.Bytes)}; {HumanText.Count(result.Packs, "pack")} with {HumanText.Count(result.Commits, "commit")} and "
@@ -54,27 +54,18 @@ internal sealed class FsckCommand : Verb
         return problems.Count == 0 ? ExitCode.Done : ExitCode.Found;
     }
 
-    private static void WriteJson(Utf8JsonWriter writer, CheckResult result, List<Problem> problems)
+    private static void WriteJson(Utf8JsonWriter writer, CheckResult result, List<Finding> problems)
     {
         writer.WriteStartObject();
-        writer.WriteStartArray("problems");
-        foreach (Problem problem in problems)
-        {
-            writer.WriteStartObject();
-            writer.WriteString("path", problem.Path);
-            writer.WriteString("problem", problem.What);
-            writer.WriteString("neededBy", problem.NeededBy);
-            writer.EndItem();
-        }
-
-        writer.WriteEndArray();
+        WriteFindings(writer, "problems", problems);
         writer.WriteStartArray("notes");
-        foreach (string note in result.Notes)
+        foreach (Finding note in result.Notes)
         {
-            writer.WriteStringValue(note);
+            writer.WriteStringValue(FindingText.Sentence(note));
         }
 
         writer.WriteEndArray();
+        WriteFindings(writer, "noteFacts", result.Notes);
         writer.WriteNumber("objects", result.Objects);
         writer.WriteNumber("bytes", result.Bytes);
         writer.WriteNumber("packs", result.Packs);
@@ -83,5 +74,16 @@ internal sealed class FsckCommand : Verb
         writer.WriteNumber("refs", result.Refs);
         writer.WriteNumber("roots", result.Roots);
         writer.WriteEndObject();
+    }
+
+    private static void WriteFindings(Utf8JsonWriter writer, string name, IReadOnlyList<Finding> findings)
+    {
+        writer.WriteStartArray(name);
+        foreach (Finding finding in findings)
+        {
+            FindingJson.Write(writer, finding);
+        }
+
+        writer.WriteEndArray();
     }
 }

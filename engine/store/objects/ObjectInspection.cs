@@ -14,44 +14,35 @@ internal sealed class ObjectInspection(StoreFormat format)
 
     private readonly Xattrs xattrs = new();
     private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(FileContent.SmallFile);
-    private readonly List<string> faults = [];
 
-    /// <summary>Bytes of the object that was inspected last.</summary>
-    internal long Size { get; private set; }
+    /// <summary>What the inode is that was inspected last.</summary>
+    internal ObjectFacts Facts { get; private set; }
 
     /// <summary>
-    /// Says what is wrong with an object; valid until the next call. Throws <see cref="LinuxException"/> where it cannot
-    /// be read.
+    /// Says in which ways an object is not what its name says; <see cref="Facts"/> then says what it is. Throws <see cref="LinuxException"/>
+    /// where the object cannot be read.
     /// </summary>
-    internal IReadOnlyList<string> FindFaults(SafeFileHandle directory, ReadOnlySpan<byte> entry, in ObjectName name, ExpectedObject? expected)
+    internal ObjectFaults FindFaults(SafeFileHandle directory, ReadOnlySpan<byte> entry, in ObjectName name, ExpectedObject? expected)
     {
-        faults.Clear();
-        Size = 0;
+        Facts = default;
         Sys.Stat(directory, entry, out FileStatus status).ThrowIfFailed("statx", "object");
-        if (status.Type != FileType.Regular)
+        bool isRegular = status.Type == FileType.Regular;
+        Facts = new ObjectFacts(status.Type, status.Mode, status.Uid, status.Gid, status.ModifyTime, isRegular ? status.Size : 0, default);
+        if (!isRegular)
         {
-            faults.Add("not a regular file");
-            return faults;
+            return ObjectFaults.Type;
         }
 
-        Size = status.Size;
-        CompareMetadata(name.Metadata, status);
+        ObjectFaults faults = CompareMetadata(name.Metadata, status);
         Sys.Open(directory, entry, OpenFlags.ReadOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking, out SafeFileHandle file).ThrowIfFailed("openat", "object");
         using (file)
         {
-            CompareXattrs(file, name, expected);
-            if (expected is { } needed && needed.Size != status.Size)
-            {
-                faults.Add($"it has {status.Size} bytes where a tree says {needed.Size}");
-            }
-
-            if (Hash(file, status) != name.Blob)
-            {
-                faults.Add("its content is not what its name says");
-            }
+            faults |= HasXattrs(file, name, expected) ? ObjectFaults.None : ObjectFaults.Attributes;
+            faults |= expected is { } needed && needed.Size != status.Size ? ObjectFaults.Size : ObjectFaults.None;
+            Digest content = Hash(file, status);
+            Facts = Facts with { Content = content };
+            return content == name.Blob ? faults : faults | ObjectFaults.Content;
         }
-
-        return faults;
     }
 
     /// <summary>Whether an object is what its name says; it is not where it cannot be read, or changes meanwhile.</summary>
@@ -59,7 +50,7 @@ internal sealed class ObjectInspection(StoreFormat format)
     {
         try
         {
-            return FindFaults(directory, entry, name, null).Count == 0;
+            return FindFaults(directory, entry, name, null) == ObjectFaults.None;
         }
         catch (Exception e) when (CheckReport.IsFinding(e))
         {
@@ -67,33 +58,21 @@ internal sealed class ObjectInspection(StoreFormat format)
         }
     }
 
-    private void CompareMetadata(FileMetadata named, in FileStatus status)
+    private ObjectFaults CompareMetadata(FileMetadata named, in FileStatus status)
     {
-        if (status.Mode != named.Mode)
-        {
-            faults.Add($"its mode is {Convert.ToString(status.Mode, 8).PadLeft(4, '0')}");
-        }
-
         // The inodes of a user store belong to whoever that user is now.
-        if (!format.UserMode && (status.Uid != named.Uid || status.Gid != named.Gid))
-        {
-            faults.Add($"its owner is {status.Uid}:{status.Gid}");
-        }
-
-        if (status.ModifyTime != new FileTime(named.ModifyTime, 0) && !IsClamped(named.ModifyTime, status.ModifyTime.Seconds))
-        {
-            faults.Add($"its modification time is {status.ModifyTime.Seconds}.{status.ModifyTime.Nanoseconds:d9}");
-        }
+        bool hasOwner = format.UserMode || (status.Uid == named.Uid && status.Gid == named.Gid);
+        bool hasTime = status.ModifyTime == new FileTime(named.ModifyTime, 0) || IsClamped(named.ModifyTime, status.ModifyTime.Seconds);
+        return (status.Mode == named.Mode ? ObjectFaults.None : ObjectFaults.Mode)
+            | (hasOwner ? ObjectFaults.None : ObjectFaults.Owner)
+            | (hasTime ? ObjectFaults.None : ObjectFaults.Time);
     }
 
-    private void CompareXattrs(SafeFileHandle file, in ObjectName name, ExpectedObject? expected)
+    private bool HasXattrs(SafeFileHandle file, in ObjectName name, ExpectedObject? expected)
     {
         // A user store's inodes may carry what the system put there (security.selinux); their names are without it.
         ReadOnlySpan<byte> set = format.ObjectXattrs(xattrs.Read(file, "object"));
-        if (ObjectName.TagOf(set) != name.XattrTag || (expected is { } needed && NeededObjects.MoreOf(name, set) != needed.MoreOfXattrs))
-        {
-            faults.Add("its extended attributes are not those its name stands for");
-        }
+        return ObjectName.TagOf(set) == name.XattrTag && (expected is not { } needed || NeededObjects.MoreOf(name, set) == needed.MoreOfXattrs);
     }
 
     private Digest Hash(SafeFileHandle file, in FileStatus status)

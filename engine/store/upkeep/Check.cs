@@ -6,7 +6,7 @@ namespace HackTree.Store;
 
 /// <summary>
 /// fsck: reads everything and compares it with what names it. Changes nothing. Goes on after every problem, so that one
-/// run tells all; a problem is one sentence, and names who needs the thing where somebody does.
+/// run tells all; a <see cref="Finding"/> names who needs the thing where somebody does.
 /// </summary>
 public static class Check
 {
@@ -17,14 +17,14 @@ public static class Check
     /// objects at the end, when it is known who needs them. Throws <see cref="StoreException"/> where this user could not read
     /// everything anyway.
     /// </summary>
-    public static CheckResult Run(ObjectStore store, Action<Problem> onProblem, Progress? progress)
+    public static CheckResult Run(ObjectStore store, Action<Finding> onProblem, Progress? progress)
     {
         store.RequireReadable();
 
         var report = new CheckReport(store.Path, onProblem);
         CheckRooms(store, report);
         CheckPacks.Run(store, report);
-        List<(string Name, Digest Commit)> holders = CheckRefs.Run(store, report);
+        List<(Holder Holder, Digest Commit)> holders = CheckRefs.Run(store, report);
         holders.AddRange(CheckRoots.Run(store, report));
 
         var needs = new NeededObjects(store, report, holders);
@@ -41,7 +41,7 @@ public static class Check
         {
             if (!Rooms.Contains(ByteText.Quote(name)))
             {
-                report.Add(ByteText.Quote(name), "does not belong in a store");
+                report.Add(new Finding.ForeignFile(ByteText.Quote(name), StoreFolder.Top));
             }
         }
 
@@ -49,7 +49,7 @@ public static class Check
         {
             if (name.Length != 2 || !name.All(b => char.IsAsciiHexDigitLower((char)b)))
             {
-                report.Add(CheckReport.Show("files", name), "does not belong there");
+                report.Add(new Finding.ForeignFile(CheckReport.Show("files", name), StoreFolder.Files));
             }
         }
     }
@@ -73,7 +73,7 @@ public static class Check
             }
             catch (LinuxException e)
             {
-                report.Add(room, e);
+                report.Add(new Finding.UnreadableDirectory(room, report.CauseOf(room, e)));
             }
         }
 

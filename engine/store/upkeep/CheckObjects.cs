@@ -22,7 +22,7 @@ internal sealed class CheckObjects
     }
 
     /// <summary>The objects with something wrong, by key.</summary>
-    internal Dictionary<ulong, Problem> Bad { get; } = [];
+    internal Dictionary<ulong, Finding> Bad { get; } = [];
 
     /// <summary>How many of the expected objects are there, good or bad.</summary>
     internal long ExpectedSeen => expectedSeen;
@@ -65,13 +65,13 @@ internal sealed class CheckObjects
                 }
                 else
                 {
-                    report.Add(CheckReport.Show(path, reader.Name), "not an object's name");
+                    report.Add(new Finding.ForeignFile(CheckReport.Show(path, reader.Name), StoreFolder.Fanout));
                 }
             }
         }
         catch (LinuxException e)
         {
-            report.Add(path, e);
+            report.Add(new Finding.UnreadableDirectory(path, report.CauseOf(path, e)));
         }
 
         report.Count(result =>
@@ -90,25 +90,26 @@ internal sealed class CheckObjects
             Interlocked.Increment(ref expectedSeen);
         }
 
-        string fault;
+        Finding? finding = null;
         try
         {
-            fault = string.Join(", ", inspection.FindFaults(directory, entry, name, isExpected ? needed : null));
+            ObjectFaults faults = inspection.FindFaults(directory, entry, name, isExpected ? needed : null);
+            finding = faults == ObjectFaults.None ? null : new Finding.DamagedObject(name, faults, inspection.Facts, isExpected ? needed.Size : null);
         }
         catch (Exception e) when (CheckReport.IsFinding(e))
         {
-            fault = $"cannot be read: {report.Describe($"files/{name}", e)}";
+            finding = new Finding.UnreadableObject(name, report.CauseOf($"files/{name}", e));
         }
 
-        if (fault.Length > 0)
+        if (finding is not null)
         {
             lock (gate)
             {
-                Bad.TryAdd(key, new Problem($"files/{name}", fault));
+                Bad.TryAdd(key, finding);
             }
         }
 
-        progress?.Add(inspection.Size);
-        return inspection.Size;
+        progress?.Add(inspection.Facts.Size);
+        return inspection.Facts.Size;
     }
 }

@@ -1,5 +1,7 @@
 using System.Text;
+using HackTree.Linux;
 using HackTree.Model;
+using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Store;
 
@@ -10,46 +12,52 @@ internal static class CheckPacks
 
     internal static void Run(ObjectStore store, CheckReport report)
     {
+        var work = new WorkStack<Digest>(store.Stop);
         foreach (byte[] name in Check.List(store, "packs", report))
         {
             string text = Encoding.Latin1.GetString(name);
-            if (!text.EndsWith(Suffix, StringComparison.Ordinal) || !Digest.TryParse(text.AsSpan(0, text.Length - Suffix.Length), out _))
-            {
-                report.Add(CheckReport.Show("packs", name), "does not belong there");
-            }
-        }
-
-        try
-        {
-            var work = new WorkStack<PackFile>(store.Stop);
-            foreach (PackFile pack in store.Packs.Files)
+            if (text.EndsWith(Suffix, StringComparison.Ordinal) && Digest.TryParse(text.AsSpan(0, text.Length - Suffix.Length), out Digest pack))
             {
                 work.Push(pack);
             }
-
-            work.RunReaders(() => pack => CheckPack(pack, report));
+            else
+            {
+                report.Add(new Finding.ForeignFile(CheckReport.Show("packs", name), StoreFolder.Packs));
+            }
         }
-        catch (Exception e) when (CheckReport.IsFinding(e))
+
+        // Each pack is opened here: one that cannot be opened must not hide the others.
+        Errno errno = Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument($"{store.Path}/packs"), OpenFlags.Path | OpenFlags.Directory, out SafeFileHandle packs);
+        using (packs)
         {
-            report.Add("packs", e);
+            if (errno == Errno.None)
+            {
+                work.RunReaders(() => pack => CheckPack(packs, pack, store, report));
+            }
+            else
+            {
+                report.Add(new Finding.UnreadableDirectory("packs", new Cause.FailedCall(errno, "openat")));
+            }
         }
     }
 
-    private static void CheckPack(PackFile pack, CheckReport report)
+    private static void CheckPack(SafeFileHandle packs, Digest name, ObjectStore store, CheckReport report)
     {
-        string path = $"packs/{pack.Name}{Suffix}";
-        report.Count(result => result.Packs++);
+        string path = $"packs/{name}{Suffix}";
         try
         {
+            using PackFile pack = PackFile.Open(packs, name, $"{store.Path}/{path}");
+            report.Count(result => result.Packs++);
+
             // A fault inside says more than that the whole is not what it was.
-            if (CheckInside(pack, path, report) == 0 && pack.HashWhole() is var digest && digest != pack.Name)
+            if (CheckInside(pack, path, report) == 0 && pack.HashWhole() != name)
             {
-                report.Add(path, "its bytes are not what its name says");
+                report.Add(new Finding.DamagedPack(name, new Cause.Damage("its bytes are not what its name says")));
             }
         }
         catch (Exception e) when (CheckReport.IsFinding(e))
         {
-            report.Add(path, e);
+            report.Add(new Finding.DamagedPack(name, report.CauseOf(path, e)));
         }
     }
 
@@ -81,7 +89,7 @@ internal static class CheckPacks
         }
         catch (Exception e) when (CheckReport.IsFinding(e))
         {
-            report.Add(path, $"{report.Describe(path, e)}, with {rows.Length} trees and commits in it");
+            report.Add(new Finding.DamagedPack(pack.Name, report.CauseOf(path, e), rows.Length));
             return 1;
         }
 
@@ -92,7 +100,7 @@ internal static class CheckPacks
             trees += row.Kind == PackedKind.Tree ? 1 : 0;
             if (PackedObject.FindFault(row, raw.AsMemory(row.Offset, row.Length)) is { } fault)
             {
-                report.Add(path, fault);
+                report.Add(new Finding.DamagedPack(pack.Name, new Cause.Damage(fault)));
                 faults++;
             }
         }

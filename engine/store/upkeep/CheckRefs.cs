@@ -8,36 +8,36 @@ namespace HackTree.Store;
 internal static class CheckRefs
 {
     /// <summary>Answers the refs whose commits can be read.</summary>
-    internal static List<(string Name, Digest Commit)> Run(ObjectStore store, CheckReport report)
+    internal static List<(Holder Holder, Digest Commit)> Run(ObjectStore store, CheckReport report)
     {
-        var found = new List<(string Name, Digest Commit)>();
+        var found = new List<(Holder Holder, Digest Commit)>();
         var strangers = new List<string>();
         try
         {
             foreach (string name in store.Refs.List(strangers))
             {
                 report.Count(result => result.Refs++);
-                if (Find(store, name, report) is { IsNone: false } commit && HasCommit(store, commit, $"refs/{name}", report))
+                if (Find(store, name, report) is { IsNone: false } commit && HasCommit(store, commit, Holder.OfRef(name), report))
                 {
-                    found.Add((name, commit));
+                    found.Add((Holder.OfRef(name), commit));
                 }
             }
         }
         catch (LinuxException e)
         {
-            report.Add("refs", e);
+            report.Add(new Finding.UnreadableDirectory("refs", report.CauseOf("refs", e)));
         }
 
         foreach (string stranger in strangers)
         {
-            report.Add(CheckReport.Show("refs", Encoding.Latin1.GetBytes(stranger)), "no ref can have that name");
+            report.Add(new Finding.ForeignFile(CheckReport.Show("refs", Encoding.Latin1.GetBytes(stranger)), StoreFolder.Refs));
         }
 
         return found;
     }
 
-    /// <summary>Whether the commit that a file names can be read; a problem of that file where it cannot.</summary>
-    internal static bool HasCommit(ObjectStore store, Digest commit, string path, CheckReport report)
+    /// <summary>Whether the commit that a ref or root names can be read; a problem where it cannot.</summary>
+    internal static bool HasCommit(ObjectStore store, Digest commit, Holder holder, CheckReport report)
     {
         try
         {
@@ -46,11 +46,11 @@ internal static class CheckRefs
                 return true;
             }
 
-            report.Add(path, $"names commit {commit}, which is missing");
+            report.Add(new Finding.LostTip(holder, commit, Cause: null));
         }
         catch (Exception e) when (CheckReport.IsFinding(e))
         {
-            report.Add(path, $"names commit {commit}, which cannot be read: {report.Describe("packs", e)}");
+            report.Add(new Finding.LostTip(holder, commit, report.CauseOf(holder.File, e)));
         }
 
         return false;
@@ -64,7 +64,7 @@ internal static class CheckRefs
         }
         catch (Exception e) when (CheckReport.IsFinding(e))
         {
-            report.Add($"refs/{name}", e);
+            report.Add(new Finding.DamagedRef(name, report.CauseOf($"refs/{name}", e)));
             return default;
         }
     }

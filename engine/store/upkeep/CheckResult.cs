@@ -3,16 +3,6 @@ using HackTree.Model;
 
 namespace HackTree.Store;
 
-/// <summary>Something wrong in a store.</summary>
-/// <param name="Path">The file, below the store.</param>
-/// <param name="What">What is wrong with it.</param>
-/// <param name="NeededBy">One ref or root that needs it, and as what, where that is known: "debian/bookworm as usr/bin/ls".</param>
-public sealed record Problem(string Path, string What, string? NeededBy = null)
-{
-    /// <summary>One sentence.</summary>
-    public override string ToString() => NeededBy is null ? $"{Path}: {What}" : $"{Path}: {What}; needed by {NeededBy}";
-}
-
 /// <summary>What fsck looked at and found.</summary>
 public sealed record CheckResult
 {
@@ -40,15 +30,15 @@ public sealed record CheckResult
     /// <summary>How many problems were found.</summary>
     public int Problems { get; internal set; }
 
-    /// <summary>What is worth knowing and no problem, one sentence each.</summary>
-    public IReadOnlyList<string> Notes { get; internal set; } = [];
+    /// <summary>What is worth knowing and no problem.</summary>
+    public IReadOnlyList<Finding> Notes { get; internal set; } = [];
 }
 
 /// <summary>Gathers what the parts of fsck find. Thread-safe; problems are handed on one at a time.</summary>
-internal sealed class CheckReport(string storePath, Action<Problem> onProblem)
+internal sealed class CheckReport(string storePath, Action<Finding> onProblem)
 {
     private readonly Lock gate = new();
-    private readonly List<string> notes = [];
+    private readonly List<Finding> notes = [];
 
     /// <summary>The counts; change them only in <see cref="Count"/>.</summary>
     internal CheckResult Result { get; } = new();
@@ -61,7 +51,7 @@ internal sealed class CheckReport(string storePath, Action<Problem> onProblem)
         }
     }
 
-    internal void Add(Problem problem)
+    internal void Add(Finding problem)
     {
         lock (gate)
         {
@@ -70,12 +60,7 @@ internal sealed class CheckReport(string storePath, Action<Problem> onProblem)
         }
     }
 
-    internal void Add(string path, string what, string? neededBy = null) => Add(new Problem(path, what, neededBy));
-
-    /// <summary>Adds what an exception says of a file.</summary>
-    internal void Add(string path, Exception e, string? neededBy = null) => Add(path, Describe(path, e), neededBy);
-
-    internal void Note(string note)
+    internal void Note(Finding note)
     {
         lock (gate)
         {
@@ -87,18 +72,20 @@ internal sealed class CheckReport(string storePath, Action<Problem> onProblem)
     /// <summary>Whether a part goes on after this: what it looked at is damaged or unreadable, the program is not.</summary>
     internal static bool IsFinding(Exception e) => e is StoreException or LinuxException;
 
-    /// <summary>What an exception says of a file, without the file where that is <paramref name="path"/>.</summary>
-    internal string Describe(string path, Exception e)
+    /// <summary>Why <paramref name="path"/>, a file of the store, cannot be relied on: an exception's facts.</summary>
+    internal Cause CauseOf(string path, Exception e) => e switch
     {
-        return e switch
-        {
-            LinuxException failed => $"{LinuxException.Describe(failed.Errno)} ({failed.Call})",
-            CorruptException damage when damage.Subject == $"{storePath}/{path}" => damage.Fault,
-            CorruptException damage => $"{System.IO.Path.GetRelativePath(storePath, damage.Subject)}: {damage.Fault}",
-            _ => e.Message,
-        };
-    }
+        LinuxException failed => new Cause.FailedCall(failed.Errno, failed.Call) { Path = PathOf(failed.Subject, path) },
+        CorruptException damage => new Cause.Damage(damage.Fault, damage.Remedy is Remedy.CheckStore ? null : damage.Remedy) { Path = PathOf(damage.Subject, path) },
+        _ => new Cause.Damage(e.Message),
+    };
 
-    /// <summary>A file name that may be anything, for a message.</summary>
+    /// <summary>The same of what is needed and was not found, or was found damaged; null where it is missing.</summary>
+    internal Cause? CauseOfLoss(string path, Exception e) => e is CorruptException { IsMissing: true } ? null : CauseOf(path, e);
+
+    /// <summary>A file name that may be anything, for a finding.</summary>
     internal static string Show(string directory, ReadOnlySpan<byte> name) => $"{directory}/{ByteText.Quote(name)}";
+
+    private string? PathOf(string subject, string path) =>
+        Roots.IsBelow(subject, storePath) && subject != $"{storePath}/{path}" ? Path.GetRelativePath(storePath, subject) : null;
 }

@@ -7,23 +7,23 @@ namespace HackTree.Store;
 internal static class CheckRoots
 {
     /// <summary>Answers the roots whose commits can be read.</summary>
-    internal static List<(string Name, Digest Commit)> Run(ObjectStore store, CheckReport report)
+    internal static List<(Holder Holder, Digest Commit)> Run(ObjectStore store, CheckReport report)
     {
-        var found = new List<(string Name, Digest Commit)>();
+        var found = new List<(Holder Holder, Digest Commit)>();
         foreach (byte[] file in Check.List(store, "roots", report))
         {
             string path = CheckReport.Show("roots", file);
             if (!file.AsSpan().EndsWith(".json"u8) || !ByteText.IsUtf8(file))
             {
-                report.Add(path, "does not belong there");
+                report.Add(new Finding.ForeignFile(path, StoreFolder.Roots));
                 continue;
             }
 
             report.Count(result => result.Roots++);
             string name = Encoding.UTF8.GetString(file)[..^".json".Length];
-            if (Find(store, name, path, report) is RootRecord record && CheckRefs.HasCommit(store, record.Commit, path, report))
+            if (Find(store, name, path, report) is RootRecord record && CheckRefs.HasCommit(store, record.Commit, Holder.OfRoot(name), report))
             {
-                found.Add(($"root {name}", record.Commit));
+                found.Add((Holder.OfRoot(name), record.Commit));
             }
         }
 
@@ -40,27 +40,24 @@ internal static class CheckRoots
                 // What went since it was listed is a checkout that has finished.
                 if (Path.Exists($"{store.Path}/roots/{name}.json"))
                 {
-                    report.Add(path, "not a root's record");
+                    report.Add(new Finding.ForeignFile(path, StoreFolder.Roots));
                 }
             }
             else if (record is BuildRecord)
             {
-                report.Note($"{path}: the root is being built, or its building was interrupted; gc cleans up{(store.Roots.IsInPlace(record) ? "" : " where the store is at home")}");
+                report.Note(new Finding.UnfinishedRoot(name, store.Roots.IsInPlace(record)));
             }
             else if (!Directory.Exists(store.Roots.AbsolutePath(record)))
             {
                 bool isPinned = record is RootRecord { State: RootState.Pinned };
-                report.Note($"{path}: the root {store.Roots.AbsolutePath(record)} is not there; "
-                    + (store.Roots.IsInPlace(record) && !isPinned
-                        ? "gc drops the record"
-                        : $"should it never come back, `hacktree roots {(isPinned ? "unpin` and `roots " : "")}rm` forgets it"));
+                report.Note(new Finding.MissingRoot(name, store.Roots.AbsolutePath(record), isPinned, store.Roots.IsInPlace(record)));
             }
 
             return record;
         }
         catch (Exception e) when (CheckReport.IsFinding(e))
         {
-            report.Add(path, e);
+            report.Add(new Finding.DamagedRecord(name, report.CauseOf(path, e)));
             return null;
         }
     }

@@ -85,12 +85,12 @@ public sealed class Collect
             roots.Look();
             foreach ((string name, Digest commit) in store.Refs.All())
             {
-                live.Add(commit, name, options.Depth ?? int.MaxValue);
+                live.Add(commit, Holder.OfRef(name), options.Depth ?? int.MaxValue);
             }
 
             foreach ((string name, Digest commit) in roots.Held)
             {
-                live.Add(commit, $"root {name}", 0);
+                live.Add(commit, Holder.OfRoot(name), 0);
             }
 
             return RepackPlan.Make(store.Packs, live);

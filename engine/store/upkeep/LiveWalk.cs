@@ -1,4 +1,3 @@
-using System.Text;
 using HackTree.Linux;
 using HackTree.Model;
 
@@ -8,7 +7,7 @@ namespace HackTree.Store;
 internal delegate void LiveFileVisitor(LiveWalk walk, in TreeEntry entry);
 
 /// <summary>Called for a commit or tree that is needed and cannot be read; the walk goes on beside it.</summary>
-internal delegate void LiveFaultHandler(LiveWalk walk, Exception fault);
+internal delegate void LiveFaultHandler(LiveWalk walk, PackedKind kind, Digest digest, Exception fault);
 
 /// <summary>
 /// Walks what given commits need, each commit and each distinct tree once however many share it, so that the cost
@@ -23,7 +22,7 @@ internal sealed class LiveWalk
     private readonly HashSet<Digest> trees = [];
     private readonly Dictionary<Digest, int> commits = [];
     private readonly PathBuffer directory = new();
-    private string holder = "";
+    private Holder holder;
     private Digest holderCommit;
     private Digest current;
 
@@ -49,11 +48,11 @@ internal sealed class LiveWalk
     /// that is not in the store ends its line without a fault: histories may be cut (gc --depth).
     /// </summary>
     /// <param name="commit">The commit.</param>
-    /// <param name="holderName">The ref or root that holds it, for messages.</param>
+    /// <param name="heldBy">The ref or root that holds it.</param>
     /// <param name="generations">How far to follow parents; <see cref="int.MaxValue"/> for all the way.</param>
-    internal void Add(Digest commit, string holderName, int generations)
+    internal void Add(Digest commit, Holder heldBy, int generations)
     {
-        (holder, holderCommit) = (holderName, commit);
+        (holder, holderCommit) = (heldBy, commit);
         var waiting = new Queue<(Digest Commit, int Generations)>();
         waiting.Enqueue((commit, generations));
         while (waiting.TryDequeue(out (Digest Commit, int Generations) next))
@@ -78,19 +77,18 @@ internal sealed class LiveWalk
         }
     }
 
-    /// <summary>Says who needs the name in the directory that is being walked: "debian/bookworm as usr/bin/ls".</summary>
-    internal string Describe(ReadOnlySpan<byte> name)
+    /// <summary>Who needs the name in the directory that is being walked, or the directory itself where the name is empty.</summary>
+    internal Need NeedOf(ReadOnlySpan<byte> name)
     {
-        var text = new StringBuilder(holder);
-        if (current != holderCommit)
+        int before = directory.Bytes.Length;
+        if (!name.IsEmpty)
         {
-            text.Append(" (commit ").Append(current.ToString(), 0, 16).Append(" of its history)");
+            directory.Push(name);
         }
 
-        int before = directory.Push(name);
-        string path = directory.ToString().Trim('/');
+        byte[] path = directory.Bytes.ToArray();
         directory.Cut(before);
-        return text.Append(path.Length == 0 ? "" : $" as {path}").ToString();
+        return new Need(holder, current == holderCommit ? default : current, path);
     }
 
     private bool TryReadCommit(Digest digest, out Commit? commit)
@@ -104,7 +102,7 @@ internal sealed class LiveWalk
         }
         catch (Exception e) when (onFault is not null && e is CorruptException or LinuxException)
         {
-            onFault!(this, e);
+            onFault!(this, PackedKind.Commit, digest, e);
             return false;
         }
     }
@@ -166,7 +164,7 @@ internal sealed class LiveWalk
         }
         catch (Exception e) when (onFault is not null && e is CorruptException or LinuxException)
         {
-            onFault!(this, e);
+            onFault!(this, PackedKind.Tree, digest, e);
             return false;
         }
         finally

@@ -11,7 +11,7 @@ internal readonly record struct ExpectedObject(long Size, ulong MoreOfXattrs);
 /// fsck's view of the live trees: what they need, and who needs what turned out bad. The trees are walked once to
 /// gather, and once more only where something is wrong: a path for every object would not fit into memory.
 /// </summary>
-internal sealed class NeededObjects(ObjectStore store, CheckReport report, List<(string Name, Digest Commit)> holders)
+internal sealed class NeededObjects(ObjectStore store, CheckReport report, List<(Holder Holder, Digest Commit)> holders)
 {
     /// <summary>By <see cref="ObjectKey"/>: every object that a commit in the store needs.</summary>
     internal Dictionary<ulong, ExpectedObject> Expected { get; } = [];
@@ -19,9 +19,9 @@ internal sealed class NeededObjects(ObjectStore store, CheckReport report, List<
     /// <summary>Walks all that refs and roots hold; commits and trees that cannot be read are problems.</summary>
     internal void Gather()
     {
-        var faults = new List<Problem>();
-        Walk(AddExpected, (walk, fault) => faults.Add(new Problem("packs", report.Describe("packs", fault), walk.Describe(default))));
-        faults.ForEach(report.Add);
+        var lost = new List<Finding>();
+        Walk(AddExpected, (walk, kind, digest, fault) => lost.Add(Lost(kind, digest, report.CauseOfLoss("packs", fault)) with { NeededBy = walk.NeedOf(default) }));
+        lost.ForEach(report.Add);
     }
 
     /// <summary>Reports the bad objects with a path that needs each, and the missing ones.</summary>
@@ -30,12 +30,12 @@ internal sealed class NeededObjects(ObjectStore store, CheckReport report, List<
         if (objects.Bad.Count > 0 || objects.ExpectedSeen < Expected.Count)
         {
             var missing = new HashSet<ulong>();
-            Walk((LiveWalk walk, in TreeEntry entry) => ExplainFile(objects, missing, walk, entry), (_, _) => { });
+            Walk((LiveWalk walk, in TreeEntry entry) => ExplainFile(objects, missing, walk, entry), (_, _, _, _) => { });
         }
 
-        foreach (Problem problem in objects.Bad.Values)
+        foreach (Finding finding in objects.Bad.Values)
         {
-            report.Add(problem);
+            report.Add(finding);
         }
     }
 
@@ -43,14 +43,14 @@ internal sealed class NeededObjects(ObjectStore store, CheckReport report, List<
     {
         ObjectName name = store.Blobs.NameOf(entry);
         ulong key = ObjectKey.Of(name);
-        if (objects.Bad.Remove(key, out Problem? problem))
+        if (objects.Bad.Remove(key, out Finding? finding))
         {
-            report.Add(problem with { NeededBy = walk.Describe(entry.Name) });
+            report.Add(finding with { NeededBy = walk.NeedOf(entry.Name) });
             missing.Add(key);
         }
         else if (objects.ExpectedSeen < Expected.Count && !missing.Contains(key) && IsMissing(name))
         {
-            report.Add($"files/{name}", "the object is missing", walk.Describe(entry.Name));
+            report.Add(new Finding.MissingObject(name) { NeededBy = walk.NeedOf(entry.Name) });
             missing.Add(key);
         }
     }
@@ -75,7 +75,7 @@ internal sealed class NeededObjects(ObjectStore store, CheckReport report, List<
         ulong key = ObjectKey.Of(name);
         if (!Expected.TryAdd(key, expected) && Expected[key] != expected)
         {
-            report.Add("packs", "a tree gives one object two sizes or two sets of attributes", walk.Describe(entry.Name));
+            report.Add(new Finding.DisputedObject(name) { NeededBy = walk.NeedOf(entry.Name) });
         }
     }
 
@@ -92,12 +92,15 @@ internal sealed class NeededObjects(ObjectStore store, CheckReport report, List<
         return BinaryPrimitives.ReadUInt64BigEndian(digest[8..]);
     }
 
+    private static Finding Lost(PackedKind kind, Digest digest, Cause? cause) =>
+        kind == PackedKind.Tree ? new Finding.LostTree(digest, cause) : new Finding.LostCommit(digest, cause);
+
     private void Walk(LiveFileVisitor onFile, LiveFaultHandler onFault)
     {
         var walk = new LiveWalk(store.Packs, onFile, onFault, store.Stop);
-        foreach ((string name, Digest commit) in holders)
+        foreach ((Holder holder, Digest commit) in holders)
         {
-            walk.Add(commit, name, int.MaxValue);
+            walk.Add(commit, holder, int.MaxValue);
         }
     }
 }

@@ -23,7 +23,7 @@ internal sealed class SharingCount(ObjectStore store)
             distinct.Add(0);
             unique.Add(0);
             var walk = new LiveWalk(store.Packs, (LiveWalk _, in TreeEntry entry) => AddFile(distinct.Count - 1, entry), onFault: null, store.Stop);
-            walk.Add(commit, "", 0);
+            walk.Add(commit, default, 0);
         }
     }
 

@@ -1,5 +1,5 @@
-using HackTree.Store;
 using HackTree.Model;
+using HackTree.Store;
 using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Checkout;

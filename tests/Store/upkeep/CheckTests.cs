@@ -54,7 +54,7 @@ public sealed class CheckTests : IDisposable
                 // Every bit of a pack and of a record: PackDamageTests, RootsTests. Here, that the file is named.
                 void Flip(byte[] bytes) => bytes[at] ^= (byte)(1 << (int)(at % 8));
                 store.Change(file, Flip);
-                List<Problem> problems = store.Check();
+                List<Finding> problems = store.Check();
                 Assert.Contains(problems, problem => problem.Path == file);
                 store.Change(file, Flip);
             }
@@ -69,9 +69,11 @@ public sealed class CheckTests : IDisposable
         string file = FileOf("usr/bin/ls");
         store.Change(file, bytes => bytes[0] ^= 1);
 
-        Problem problem = Assert.Single(store.Check());
+        var damaged = Assert.IsType<Finding.DamagedObject>(Assert.Single(store.Check()));
 
-        Assert.Equal(new Problem(file, "its content is not what its name says", "debian/bookworm as usr/bin/ls"), problem);
+        Assert.Equal((file, ObjectFaults.Content), (damaged.Path, damaged.Faults));
+        Assert.NotEqual(damaged.Object.Blob, damaged.Actual.Content);
+        AssertNeeded(damaged, Holder.OfRef("debian/bookworm"), "usr/bin/ls");
     }
 
     [Fact]
@@ -80,7 +82,9 @@ public sealed class CheckTests : IDisposable
         string file = store.Files("files").Single(path => File.ReadAllText($"{store.Path}/{path}") == "another program");
         store.Change(file, bytes => bytes[0] ^= 1);
 
-        Assert.Matches("^debian/bookworm \\(commit [0-9a-f]{16} of its history\\) as usr/bin/cat$", Assert.Single(store.Check()).NeededBy);
+        using ObjectStore opened = store.Open();
+        Digest older = Assert.Single(opened.Packs.ReadCommit(opened.Refs.Find("debian/bookworm")).Parents);
+        AssertNeeded(Assert.Single(store.Check()), Holder.OfRef("debian/bookworm"), "usr/bin/cat", older);
     }
 
     [Fact]
@@ -91,7 +95,7 @@ public sealed class CheckTests : IDisposable
         string file = store.Files("files").Single(path => File.ReadAllText($"{store.Path}/{path}") == "garbage");
         store.Change(file, bytes => bytes[0] ^= 1);
 
-        Problem problem = Assert.Single(store.Check());
+        Finding problem = Assert.Single(store.Check());
 
         Assert.Equal((file, null), (problem.Path, problem.NeededBy));
     }
@@ -102,7 +106,9 @@ public sealed class CheckTests : IDisposable
         string file = FileOf("etc/hosts");
         File.Delete($"{store.Path}/{file}");
 
-        Assert.Equal(new Problem(file, "the object is missing", "debian/bookworm as etc/hosts"), Assert.Single(store.Check()));
+        var missing = Assert.IsType<Finding.MissingObject>(Assert.Single(store.Check()));
+        Assert.Equal(file, missing.Path);
+        AssertNeeded(missing, Holder.OfRef("debian/bookworm"), "etc/hosts");
     }
 
     [Fact]
@@ -117,18 +123,18 @@ public sealed class CheckTests : IDisposable
             Assert.Equal(Errno.None, Sys.SetOwner(Sys.WorkingDirectory, path, 7, 8));
         }
 
-        string what = Assert.Single(store.Check()).What;
+        var damaged = Assert.IsType<Finding.DamagedObject>(Assert.Single(store.Check()));
 
-        Assert.Contains("its mode is 0666", what);
-        Assert.Contains("its modification time is 5.000000000", what);
-        Assert.Equal(Sys.IsRoot, what.Contains("its owner is 7:8"));
+        Assert.Equal(ObjectFaults.Mode | ObjectFaults.Time | (Sys.IsRoot ? ObjectFaults.Owner : ObjectFaults.None), damaged.Faults);
+        Assert.Equal((0x1B6, new FileTime(5, 0)), (damaged.Actual.Mode, damaged.Actual.ModifyTime));
+        Assert.Equal(Sys.IsRoot, (damaged.Actual.Uid, damaged.Actual.Gid) == (7, 8));
     }
 
     [Fact]
     public void Added_and_changed_attributes_are_found()
     {
         Assert.SkipUnless(TrySetXattr(FileOf("etc/hosts"), "1"), "this filesystem has no user attributes");
-        Assert.Contains("extended attributes", Assert.Single(store.Check()).What);
+        Assert.Equal(ObjectFaults.Attributes, Assert.IsType<Finding.DamagedObject>(Assert.Single(store.Check())).Faults);
     }
 
     [Fact]
@@ -157,10 +163,10 @@ public sealed class CheckTests : IDisposable
         File.Move($"{store.Path}/{link}", store.At("moved"));
         File.CreateSymbolicLink($"{store.Path}/{link}", store.At("moved"));
 
-        List<Problem> problems = store.Check();
+        List<Finding> problems = store.Check();
 
         Assert.Equal(new[] { fifo, link }.Order(), problems.Select(problem => problem.Path).Order());
-        Assert.All(problems, problem => Assert.Equal("not a regular file", problem.What));
+        Assert.All(problems, problem => Assert.Equal(ObjectFaults.Type, Assert.IsType<Finding.DamagedObject>(problem).Faults));
         Assert.All(problems, problem => Assert.NotNull(problem.NeededBy));
     }
 
@@ -176,7 +182,9 @@ public sealed class CheckTests : IDisposable
         // Litter is gc's.
         File.WriteAllText($"{store.Path}/tmp/litter", "?");
 
-        Assert.Equal(strangers.Order(), store.Check().Select(problem => problem.Path).Order());
+        List<Finding> problems = store.Check();
+        Assert.Equal(strangers.Order(), problems.Select(problem => problem.Path).Order());
+        Assert.All(problems, problem => Assert.IsType<Finding.ForeignFile>(problem));
     }
 
     [Fact]
@@ -189,16 +197,20 @@ public sealed class CheckTests : IDisposable
             opened.Packs.Remove(opened.Packs.Files.Single(pack => pack.TryFind(commit, out _)).Name);
         }
 
-        Assert.Equal(["refs/debian/bookworm", "roots/r1.json"], store.Check().Select(problem => problem.Path).Order());
+        Finding.LostTip[] lost = [.. store.Check().Cast<Finding.LostTip>().OrderBy(tip => tip.Path)];
+        Assert.Equal([Holder.OfRef("debian/bookworm"), Holder.OfRoot("r1")], lost.Select(tip => tip.Holder));
+        Assert.Equal(["refs/debian/bookworm", "roots/r1.json"], lost.Select(tip => tip.Path));
+        Assert.All(lost, tip => Assert.Null(tip.Cause));
     }
 
     [Fact]
     public void A_missing_tree_is_told_with_its_place()
     {
+        Digest lost;
         using (ObjectStore opened = store.Open())
         {
             Commit commit = opened.Packs.ReadCommit(opened.Refs.Find("debian/bookworm"));
-            Digest lost = opened.Packs.ReadTree(commit.Tree).Find("usr"u8).Digest;
+            lost = opened.Packs.ReadTree(commit.Tree).Find("usr"u8).Digest;
             using PackWriter writer = opened.Packs.NewPack();
             foreach (PackFile pack in opened.Packs.Files.ToList())
             {
@@ -213,9 +225,46 @@ public sealed class CheckTests : IDisposable
             opened.Publish(writer);
         }
 
-        Problem problem = Assert.Single(store.Check());
-        Assert.Matches("^tree [0-9a-f]{64} is missing$", problem.What.Replace("packs: ", "", StringComparison.Ordinal));
-        Assert.Equal("debian/bookworm as usr", problem.NeededBy);
+        var problem = Assert.IsType<Finding.LostTree>(Assert.Single(store.Check()));
+        Assert.Equal((lost, null), (problem.Tree, problem.Cause));
+        AssertNeeded(problem, Holder.OfRef("debian/bookworm"), "usr");
+    }
+
+    [Fact]
+    public void A_pack_that_cannot_be_opened_does_not_hide_what_is_wrong_with_another()
+    {
+        string damaged = store.Files("packs")[0];
+        store.Change(damaged, bytes => bytes[bytes.Length / 2] ^= 1);
+        string link = $"packs/{new string('a', Digest.HexLength)}.pack";
+        File.CreateSymbolicLink($"{store.Path}/{link}", "nowhere");
+
+        Finding.DamagedPack[] packs = [.. store.Check(out CheckResult result).OfType<Finding.DamagedPack>().OrderBy(pack => pack.Path == link)];
+
+        Assert.Equal([damaged, link], packs.Select(pack => pack.Path).Distinct());
+        Assert.IsType<Cause.Damage>(packs[0].Cause);
+        Assert.Equal(new Cause.FailedCall(Errno.ELOOP, "openat"), packs[^1].Cause);
+        Assert.Equal(2, result.Packs);
+    }
+
+    [Fact]
+    public void A_damaged_ref_is_told_with_what_to_do()
+    {
+        store.Change("refs/debian/bookworm", bytes => bytes[3] = (byte)'?');
+
+        var damaged = Assert.IsType<Finding.DamagedRef>(Assert.Single(store.Check()));
+
+        Assert.Equal("debian/bookworm", damaged.Ref);
+        Assert.Equal(new Cause.Damage("damaged", new Remedy.SetRef($"{store.Path}/logs/debian/bookworm.log")), damaged.Cause);
+    }
+
+    [Fact]
+    public void A_root_that_is_gone_is_noted_and_no_problem()
+    {
+        Directory.Delete(store.At("r1"));
+
+        Assert.Empty(store.Check(out CheckResult result));
+
+        Assert.Equal(new Finding.MissingRoot("r1", store.At("r1"), IsPinned: false, IsInPlace: false), Assert.Single(result.Notes));
     }
 
     [Fact]
@@ -235,8 +284,15 @@ public sealed class CheckTests : IDisposable
             opened.Refs.Set("liar", Commit.DigestOf(commit.Encode()), "");
         }
 
-        Problem problem = Assert.Single(store.Check());
-        Assert.Equal(("it has 4 bytes where a tree says 5", "liar as f"), (problem.What, problem.NeededBy));
+        var damaged = Assert.IsType<Finding.DamagedObject>(Assert.Single(store.Check()));
+        Assert.Equal((ObjectFaults.Size, 4, 5), (damaged.Faults, damaged.Actual.Size, damaged.ExpectedSize));
+        AssertNeeded(damaged, Holder.OfRef("liar"), "f");
+    }
+
+    private static void AssertNeeded(Finding finding, Holder holder, string path, Digest olderCommit = default)
+    {
+        Need need = Assert.IsType<Need>(finding.NeededBy);
+        Assert.Equal((holder, olderCommit, path), (need.Holder, need.OlderCommit, Encoding.UTF8.GetString(need.PathInTree.Span)));
     }
 
     private string FileOf(string path)

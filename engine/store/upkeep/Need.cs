@@ -1,0 +1,34 @@
+using System.Text;
+using HackTree.Model;
+
+namespace HackTree.Store;
+
+/// <summary>What keeps a commit in the store.</summary>
+public enum HolderKind
+{
+    /// <summary>A ref.</summary>
+    Ref,
+    /// <summary>A root's record.</summary>
+    Root,
+}
+
+/// <summary>A ref or a root, which keeps a commit in the store.</summary>
+/// <param name="Kind">Which of the two.</param>
+/// <param name="Name">The ref's name, or that of the root's record.</param>
+public readonly record struct Holder(HolderKind Kind, string Name)
+{
+    /// <summary>Its file, below the store; what no line of text can show is escaped.</summary>
+    public string File => ByteText.Quote(Encoding.UTF8.GetBytes(Kind == HolderKind.Ref ? $"refs/{Name}" : $"roots/{Name}.json"));
+
+    /// <summary>A ref.</summary>
+    public static Holder OfRef(string name) => new(HolderKind.Ref, name);
+
+    /// <summary>A root, by the name of its record.</summary>
+    public static Holder OfRoot(string name) => new(HolderKind.Root, name);
+}
+
+/// <summary>One ref or root that needs something, and where.</summary>
+/// <param name="Holder">The ref or root.</param>
+/// <param name="OlderCommit">The commit of the holder's history in which the thing is needed; none where that is the holder's own commit.</param>
+/// <param name="PathInTree">The thing's path in the commit's tree, bytes as in the tree; empty for the top or the commit itself.</param>
+public sealed record Need(Holder Holder, Digest OlderCommit, ReadOnlyMemory<byte> PathInTree);
