@@ -13,8 +13,7 @@ internal static class Program
         Sys.RaiseOpenFileLimit();
 
         // OpenSSL reads the machine's configuration before its first hash. A configuration that demands a provider (FIPS) which is not
-        // linked
-        // into this program would make SHA-256 fail. And a root under repair may have a broken configuration.
+        // linked into this program would make SHA-256 fail. And a root under repair may have a broken configuration.
         Sys.SetEnvironment("OPENSSL_CONF", "/dev/null");
         try
         {

@@ -11,8 +11,7 @@ namespace HackTree.Checkout;
 /// <list type="bullet">
 /// <item>A change of its names or metadata sets its change time, which no program can set back. A change time later than
 /// <see cref="RootRecord.SealedAt"/>, or a modification time other than the recorded one, means that the directory was touched. Then its
-/// names are
-/// listed, and each file is compared with its object by inode.</item>
+/// names are listed, and each file is compared with its object by inode.</item>
 /// <item>A renamed directory has a new change time, but directories below it do not. A renaming also touches the directory above. So if both are
 /// touched, nothing below is taken as known.</item>
 /// </list>
@@ -47,8 +46,7 @@ internal sealed class TreeChanger
 
     /// <summary>
     /// Changes the open directory <paramref name="top"/> and closes it. <paramref name="status"/> is its status before it was renamed,
-    /// because renaming
-    /// sets the change time.
+    /// because renaming sets the change time.
     /// </summary>
     internal void Run(SafeFileHandle top, in FileStatus status, in TreeEntry before, in TreeEntry after)
     {

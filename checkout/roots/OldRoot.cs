@@ -100,8 +100,7 @@ internal sealed class OldRoot : IDisposable
 
     /// <summary>
     /// The root that <c>--reuse</c> takes: the oldest root beside <paramref name="destination"/> that may be turned into another one; null
-    /// if there is
-    /// none.
+    /// if there is none.
     /// </summary>
     internal static string? FindSpare(ObjectStore store, string destination)
     {

@@ -26,8 +26,7 @@ public static class RootAdvance
     /// <summary>
     /// Makes <paramref name="destination"/> from the root at <paramref name="from"/>, which is gone then. Both may be the same path. Throws
     /// <see cref="StoreException"/> if that root is in use or pinned, if this store did not make it of hardlinks, or if it is not the
-    /// directory in its
-    /// record.
+    /// directory in its record.
     /// </summary>
     public static AdvanceResult Run(ObjectStore store, string from, Digest commitDigest, string revision, string destination, CheckoutOptions options)
     {
@@ -79,8 +78,7 @@ public static class RootAdvance
 
     /// <summary>
     /// Undoes the changes after a failure or a request to stop, and gives the old root its name again. The directories' times tell what was
-    /// changed.
-    /// False if that fails too.
+    /// changed. False if that fails too.
     /// </summary>
     private static bool TryRestore(ObjectStore store, OldRoot old, RootPlace place)
     {
@@ -101,8 +99,7 @@ public static class RootAdvance
 
     /// <summary>
     /// The oldest root beside <paramref name="destination"/> that is neither used nor pinned, and so may be turned into another one; null
-    /// if there is
-    /// none.
+    /// if there is none.
     /// </summary>
     public static string? FindSpare(ObjectStore store, string destination) => OldRoot.FindSpare(store, RealPath.OfName(destination));
 }

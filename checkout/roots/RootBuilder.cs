@@ -17,8 +17,7 @@ public sealed record CheckoutOptions
 
     /// <summary>
     /// Whether the root will be booted with / read-only. Then files below /etc are copies, which share extents if the filesystem can, and
-    /// missing mount
-    /// points are made.
+    /// missing mount points are made.
     /// </summary>
     public bool Boot { get; init; }
 
@@ -37,8 +36,7 @@ public static class RootBuilder
 {
     /// <summary>
     /// Makes <paramref name="destination"/> from a commit. Throws <see cref="StoreException"/> if it exists already, or if files must be
-    /// hardlinks and
-    /// it is on another filesystem than the store.
+    /// hardlinks and it is on another filesystem than the store.
     /// </summary>
     /// <param name="store">The store.</param>
     /// <param name="commitDigest">The commit.</param>

@@ -202,8 +202,7 @@ internal sealed partial class RootPlace : IDisposable
 
     /// <summary>
     /// Removes the tree that was begun, after a failure or a request to stop. False if something cannot be removed now; its record stays,
-    /// so that gc
-    /// removes it.
+    /// so that gc removes it.
     /// </summary>
     internal bool RemoveUnfinished()
     {
@@ -284,8 +283,7 @@ internal sealed partial class RootPlace : IDisposable
 
     /// <summary>
     /// Removes the directory from the build record before the old root gets its own name again. With the directory, the record would say
-    /// that the new
-    /// root is whole. False on a full disk, for example.
+    /// that the new root is whole. False on a full disk, for example.
     /// </summary>
     private bool TryRecordNoDirectory()
     {

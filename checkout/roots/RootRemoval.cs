@@ -12,8 +12,7 @@ public static class RootRemoval
 {
     /// <summary>
     /// Removes the root with this record name or path. Throws <see cref="StoreException"/> if the store has no record of it, if it is
-    /// pinned, running or
-    /// mounted in, or if it is not the directory in its record.
+    /// pinned, running or mounted in, or if it is not the directory in its record.
     /// </summary>
     public static void Run(ObjectStore store, string nameOrPath)
     {

@@ -44,8 +44,7 @@ internal sealed class RootSite : IDisposable
 
     /// <summary>
     /// Removes the tree under the partial name: what an interrupted attempt left, an unfinished tree, or a replaced root. False if
-    /// something is left
-    /// after a request to stop.
+    /// something is left after a request to stop.
     /// </summary>
     internal bool TryRemovePartial() => ParallelRemoval.TryRemove(Parent, PartialName, PartialPath, stop);
 

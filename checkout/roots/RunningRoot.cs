@@ -8,9 +8,8 @@ namespace HackTree.Checkout;
 public static class RunningRoot
 {
     /// <summary>
-    /// If a root with a record is mounted at <paramref name="path"/>, returns the path of that root on the physical filesystem. There it
-    /// can be seen
-    /// without what is mounted over it. The booted root, for example, is mounted at /. Otherwise returns <paramref name="path"/>.
+    /// If a root with a record is mounted at <paramref name="path"/>, returns the path of that root on the physical filesystem. There it can be
+    /// seen without what is mounted over it. The booted root, for example, is mounted at /. Otherwise returns <paramref name="path"/>.
     /// </summary>
     public static string Find(ObjectStore store, string path)
     {

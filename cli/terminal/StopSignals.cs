@@ -19,8 +19,7 @@ internal enum StopWay
 
 /// <summary>
 /// Handles the signals that stop the program. The first signal asks the command to stop. The second one ends the process at once, as if no
-/// handler
-/// existed. A signal that was ignored when the program started, as with nohup, stays ignored.
+/// handler existed. A signal that was ignored when the program started, as with nohup, stays ignored.
 /// </summary>
 internal static class StopSignals
 {

@@ -50,8 +50,7 @@ public sealed unsafe class DirectoryReader
     /// <summary>
     /// Starts at the beginning of a directory opened for reading. The caller keeps owning it. Two readers of one descriptor disturb each
     /// other, because the position belongs to the descriptor. <paramref name="subject"/> names the directory in errors; its text is made
-    /// only
-    /// for an error.
+    /// only for an error.
     /// </summary>
     public void Start(SafeFileHandle directory, object subject)
     {
@@ -60,8 +59,7 @@ public sealed unsafe class DirectoryReader
         filled = next = nameLength = 0;
 
         // btrfs lists what the directory held when it was opened. Seeking to the start makes btrfs look again. If the seek fails, this is
-        // no
-        // directory, and Next reports it.
+        // no directory, and Next reports it.
         _ = Native.LSeek(directory, 0, 0);
     }
 

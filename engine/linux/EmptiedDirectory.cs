@@ -94,8 +94,7 @@ public sealed class EmptiedDirectory : IDisposable
 
     /// <summary>
     /// Whether unlink(2) failed because the name is a directory. Linux answers EISDIR and POSIX EPERM, but EPERM also stands for an
-    /// immutable
-    /// file, so the type is looked up.
+    /// immutable file, so the type is looked up.
     /// </summary>
     internal static bool IsDirectory(Errno errno, SafeFileHandle dir, ReadOnlySpan<byte> name) =>
         errno == Errno.EISDIR

@@ -166,8 +166,7 @@ public static class ErrnoExtensions
 
     /// <summary>
     /// Throws <see cref="LinuxException"/> unless the call succeeded. The subject has the form <c>$"{path}/{name}"</c>; its text is made
-    /// only
-    /// if the call failed.
+    /// only if the call failed.
     /// </summary>
     public static void ThrowIfFailed(this Errno errno, string call, [InterpolatedStringHandlerArgument(nameof(errno))] ref FailureSubject subject)
     {

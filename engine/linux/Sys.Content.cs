@@ -168,8 +168,7 @@ public static unsafe partial class Sys
 
     /// <summary>
     /// Drops a file's pages from the page cache (posix_fadvise(2)), so that the next read comes from the disk. Pages that are not written
-    /// back
-    /// yet stay.
+    /// back yet stay.
     /// </summary>
     public static void DropCached(SafeFileHandle file) => _ = Native.FAdvise(file, 0, 0, AdviceDoNotNeed);
 

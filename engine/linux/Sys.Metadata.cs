@@ -113,8 +113,7 @@ public static unsafe partial class Sys
 
     /// <summary>
     /// Lists the attributes of a name in a directory. It neither opens the file nor follows a symbolic link. Uses listxattrat(2) of Linux
-    /// 6.13,
-    /// and llistxattr(2), which needs /proc, on older kernels.
+    /// 6.13, and llistxattr(2), which needs /proc, on older kernels.
     /// </summary>
     public static Errno ListXattrs(SafeFileHandle dir, ReadOnlySpan<byte> name, Span<byte> list, out int length)
     {

@@ -33,8 +33,7 @@ public static unsafe partial class Sys
 
     /// <summary>
     /// The number of columns of the terminal at a descriptor number (TIOCGWINSZ, ioctl_tty(2)); 80 if the terminal does not say. .NET's
-    /// Console
-    /// changes the terminal's modes to find out, and a killed process would leave the terminal in those modes.
+    /// Console changes the terminal's modes to find out, and a killed process would leave the terminal in those modes.
     /// </summary>
     public static int TerminalWidth(int descriptor)
     {
@@ -47,8 +46,7 @@ public static unsafe partial class Sys
 
     /// <summary>
     /// setenv(3): changes the environment that C libraries in this process see. .NET changes only its own copy. Not thread-safe: call it
-    /// before
-    /// anything else.
+    /// before anything else.
     /// </summary>
     public static void SetEnvironment(string name, string value) => _ = Native.SetEnv(name, value, 1);
 
@@ -84,8 +82,7 @@ public static unsafe partial class Sys
 
     /// <summary>
     /// The process's umask. It is read from /proc without changing it, because other threads may be creating files. If /proc does not tell
-    /// it
-    /// (before Linux 4.7), the answer is all permission bits, so that no caller relies on a mode that the umask cut.
+    /// it (before Linux 4.7), the answer is all permission bits, so that no caller relies on a mode that the umask cut.
     /// </summary>
     public static uint Umask()
     {
@@ -103,8 +100,7 @@ public static unsafe partial class Sys
 
     /// <summary>
     /// flock(2). Without <paramref name="wait"/>, EAGAIN if another process holds the lock. The lock ends when the descriptor is closed, so
-    /// a
-    /// killed process leaves no lock behind.
+    /// a killed process leaves no lock behind.
     /// </summary>
     public static Errno Lock(SafeFileHandle file, LockKind kind, bool wait)
     {
@@ -120,8 +116,7 @@ public static unsafe partial class Sys
     }
 
     /// <summary>
-    /// unshare(2): gives the calling thread a mount namespace of its own. Programs that the thread starts share the namespace, and it ends
-    /// with
+    /// unshare(2): gives the calling thread a mount namespace of its own. Programs that the thread starts share the namespace, and it ends with
     /// the last of them. Only root can do this. Mounts still propagate to and from other namespaces until / is made private or a slave.
     /// </summary>
     public static Errno UnshareMounts() => Result(Native.Unshare(CloneNewNamespace));

@@ -107,8 +107,7 @@ public static unsafe partial class Sys
 
     /// <summary>
     /// Gives a name to an open file, such as one made with <see cref="OpenFlags.Temporary"/>. AT_EMPTY_PATH needs CAP_DAC_READ_SEARCH
-    /// before
-    /// Linux 6.10; without that right the descriptor's name under /proc is linked instead.
+    /// before Linux 6.10; without that right the descriptor's name under /proc is linked instead.
     /// </summary>
     public static Errno LinkOpenFile(SafeFileHandle file, SafeFileHandle newDir, ReadOnlySpan<byte> newName)
     {

@@ -14,9 +14,8 @@ public static class TreeRemoval
 
     /// <summary>
     /// Removes <paramref name="name"/> in <paramref name="parent"/>: a file, or a directory with everything below it. A missing name is not
-    /// an
-    /// error. A directory without permissions for its owner gets them first. Throws <see cref="LinuxException"/>: EBUSY for a mount in the
-    /// tree, which stays as it is; what was removed before the mount was found is gone.
+    /// an error. A directory without permissions for its owner gets them first. Throws <see cref="LinuxException"/>: EBUSY for a mount in
+    /// the tree, which stays as it is; what was removed before the mount was found is gone.
     /// </summary>
     public static void Remove(SafeFileHandle parent, ReadOnlySpan<byte> name, string subject)
     {

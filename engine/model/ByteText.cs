@@ -15,10 +15,8 @@ public static class ByteText
 
     /// <summary>
     /// The bytes as text for one line of output. UTF-8 stays as it is. Backslashes, control characters and bytes that are not UTF-8 become
-    /// C
-    /// escapes (\\, \n, \ooo), so one name is one line and cannot control the terminal. Characters that are invisible or change the
-    /// direction
-    /// of text (U+202E) are escaped too, so that they cannot deceive a reader.
+    /// C escapes (\\, \n, \ooo), so one name is one line and cannot control the terminal. Characters that are invisible or change the
+    /// direction of text (U+202E) are escaped too, so that they cannot deceive a reader.
     /// </summary>
     public static string Quote(ReadOnlySpan<byte> bytes)
     {

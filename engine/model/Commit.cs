@@ -29,8 +29,7 @@ public sealed record Commit
 
     /// <summary>
     /// The root directory as an entry without a name. It is not a property, because a record prints its properties and a ref struct cannot
-    /// be
-    /// boxed.
+    /// be boxed.
     /// </summary>
     public TreeEntry RootEntry() => new() { Kind = EntryKind.Directory, Metadata = RootMetadata, Xattrs = RootXattrs.Span, Digest = Tree };
 

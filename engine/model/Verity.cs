@@ -8,12 +8,10 @@ namespace HackTree.Model;
 /// </summary>
 /// <remarks>
 /// The content is cut into blocks of 4096 bytes, and the last block is filled up with zeros. Each block's SHA-256 is a leaf. 128 hashes
-/// fill
-/// a hash block, which is hashed again, until one hash is left: the root hash. The root hash of a file of one block is that block's hash.
-/// The root hash of an empty file is 32 zero bytes. The digest is the SHA-256 of a 256-byte descriptor that holds the root hash and the
-/// size.
-/// This class cuts a file into segments of 128 blocks. Each segment makes one hash of the level above the leaves, so segments can be hashed
-/// in any order and on any core. Their hashes then go to a <see cref="VerityTree"/> in order.
+/// fill a hash block, which is hashed again, until one hash is left: the root hash. The root hash of a file of one block is that block's
+/// hash. The root hash of an empty file is 32 zero bytes. The digest is the SHA-256 of a 256-byte descriptor that holds the root hash and
+/// the size. This class cuts a file into segments of 128 blocks. Each segment makes one hash of the level above the leaves, so segments can
+/// be hashed in any order and on any core. Their hashes then go to a <see cref="VerityTree"/> in order.
 /// </remarks>
 public static class Verity
 {
@@ -56,8 +54,7 @@ public static class Verity
 
     /// <summary>
     /// Hashes one segment of a file of <paramref name="fileSize"/> bytes. A segment has <see cref="SegmentSize"/> bytes; the last one may
-    /// have
-    /// fewer, but at least one. Writes 32 bytes to <paramref name="hash"/>. Thread-safe.
+    /// have fewer, but at least one. Writes 32 bytes to <paramref name="hash"/>. Thread-safe.
     /// </summary>
     public static void HashSegment(ReadOnlySpan<byte> segment, long fileSize, Span<byte> hash)
     {

@@ -11,10 +11,9 @@ internal static class GrubMenu
     internal const string Segment = "hacktree.cpio.gz";
 
     /// <summary>
-    /// The commands. Each directory with a usr/ in it gets an entry, and all entries boot the newest kernel of /boot that has an initrd. The root
-    /// that <see cref="SmbiosText"/> names gets an entry even if it does not exist; the initrd then says so. On a machine without that
-    /// string GRUB
-    /// prints a line and goes on.
+    /// The commands. Each directory with a usr/ in it gets an entry, and all entries boot the newest kernel of /boot that has an initrd.
+    /// The root that <see cref="SmbiosText"/> names gets an entry even if it does not exist; the initrd then says so. On a machine without
+    /// that string GRUB prints a line and goes on.
     /// </summary>
     /// <param name="root">The root that boots if nobody chooses.</param>
     /// <param name="options">The kernel's options, except subroot=.</param>

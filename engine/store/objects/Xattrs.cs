@@ -20,8 +20,7 @@ public sealed class Xattrs
 
     /// <summary>
     /// The attributes of <paramref name="name"/> in a directory; a symbolic link is not followed. If the name is empty, the attributes of
-    /// the open
-    /// file itself. Empty on a filesystem without attributes.
+    /// the open file itself. Empty on a filesystem without attributes.
     /// </summary>
     public byte[] Read(SafeFileHandle file, ReadOnlySpan<byte> name, object subject)
     {

@@ -5,9 +5,8 @@ namespace HackTree.Store;
 
 /// <summary>
 /// The record of a root that is being built, replaced or removed: roots/NAME.partial.json. It exists beside the record of the old root of
-/// that name.
-/// While it exists, the directory ".NAME.partial" beside the root's place belongs to the process that has the root's turn. If no process has the
-/// turn, that directory is litter.
+/// that name. While it exists, the directory ".NAME.partial" beside the root's place belongs to the process that has the root's turn. If no
+/// process has the turn, that directory is litter.
 /// </summary>
 public sealed record BuildRecord : RootEntry
 {
@@ -38,9 +37,8 @@ public sealed record BuildRecord : RootEntry
     }
 
     /// <summary>
-    /// Whether <see cref="RootEntry.Directory"/> is a whole root that only lacks its record, if it has the root's own name. False for a
-    /// root that is
-    /// being removed. Also false for a part of a tree and for a copy on another filesystem, which the store does not know once they are made.
+    /// Whether <see cref="RootEntry.Directory"/> is a whole root that only lacks its record, if it has the root's own name. False for a root that
+    /// is being removed. Also false for a part of a tree and for a copy on another filesystem, which the store does not know once they are made.
     /// </summary>
     public required bool BecomesRoot { get; init; }
 

@@ -69,8 +69,7 @@ public abstract record RootEntry
 
     /// <summary>
     /// The inode of the directory above the root. If the path leads into another directory, the store is seen from elsewhere, as in a
-    /// container that has
-    /// only the store. A missing root then proves nothing. Null in older records.
+    /// container that has only the store. A missing root then proves nothing. Null in older records.
     /// </summary>
     public ulong? Above { get; init; }
 

@@ -45,8 +45,7 @@ public sealed record RootRecord : RootEntry
 
     /// <summary>
     /// The change time (ctime) of the root's directory when the root was finished, in nanoseconds since 1970. A directory of the root with
-    /// a later change
-    /// time was touched since. Null if the process that made the root ended before it wrote the time.
+    /// a later change time was touched since. Null if the process that made the root ended before it wrote the time.
     /// </summary>
     public long? SealedAt { get; init; }
 

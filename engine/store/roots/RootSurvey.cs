@@ -19,8 +19,7 @@ internal sealed record RootFinding(string Name, RootEntry Record, RootVerdict Ve
 
 /// <summary>
 /// Compares the records of roots with the directories that exist. What it finds about unfinished roots is certain only while no other
-/// process uses
-/// the store, because then nobody is building them.
+/// process uses the store, because then nobody is building them.
 /// </summary>
 internal sealed class RootSurvey(Roots roots)
 {

@@ -43,8 +43,7 @@ public sealed class RootTurn : IDisposable
 
     /// <summary>
     /// Writes the build record of the root. With <paramref name="inOrder"/> the directory of records is not synced: the caller makes a
-    /// later name, and
-    /// this filesystem never keeps a later name without the earlier ones.
+    /// later name, and this filesystem never keeps a later name without the earlier ones.
     /// </summary>
     public void Write(BuildRecord record, bool inOrder)
     {

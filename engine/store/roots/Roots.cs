@@ -69,8 +69,7 @@ public sealed class Roots : IDisposable
 
     /// <summary>
     /// The record of the finished root at an absolute path; null if there is none. Throws <see cref="CorruptException"/> for a damaged
-    /// record that may
-    /// be the root's, so that no caller takes a pinned root for one that is not pinned.
+    /// record that may be the root's, so that no caller takes a pinned root for one that is not pinned.
     /// </summary>
     public RootRecord? FindByPath(string rootPath) =>
         NamesFor(rootPath).Select(Find).FirstOrDefault(record => record?.Path == RecordedPath(rootPath));
@@ -108,8 +107,7 @@ public sealed class Roots : IDisposable
 
     /// <summary>
     /// The name of the record of the root at the absolute path <paramref name="rootPath"/>, whether it exists or not. It is the last
-    /// component of the
-    /// path, made unique if another root has that name or is being built under it.
+    /// component of the path, made unique if another root has that name or is being built under it.
     /// </summary>
     public string NameFor(string rootPath)
     {
@@ -123,8 +121,7 @@ public sealed class Roots : IDisposable
 
     /// <summary>
     /// Takes the turn to make or change the root at the absolute path <paramref name="rootPath"/>. False if another process has it. The
-    /// lock's file in
-    /// tmp/ is removed at the end of the turn, or by the next gc.
+    /// lock's file in tmp/ is removed at the end of the turn, or by the next gc.
     /// </summary>
     public bool TryTakeTurnAt(string rootPath, [NotNullWhen(true)] out RootTurn? turn)
     {
@@ -167,15 +164,13 @@ public sealed class Roots : IDisposable
 
     /// <summary>
     /// The turn of gc. It needs no lock's file, for which a full disk may have no room: gc holds the store's lock exclusively, so no other
-    /// process can
-    /// have a turn.
+    /// process can have a turn.
     /// </summary>
     internal RootTurn TurnWhileAlone(string name) => new(directory, temporary, path, name, file: null);
 
     /// <summary>
     /// The name of the record of a finished root that the user named by that name or by its path. Throws <see cref="StoreException"/> if
-    /// there is no
-    /// such root.
+    /// there is no such root.
     /// </summary>
     public string Require(string nameOrPath)
     {
@@ -197,8 +192,7 @@ public sealed class Roots : IDisposable
 
     /// <summary>
     /// Pins or unpins a finished root. <paramref name="nameOrPath"/> is the record's name or the root's path. Throws
-    /// <see cref="StoreException"/> if there
-    /// is no such root.
+    /// <see cref="StoreException"/> if there is no such root.
     /// </summary>
     public void SetState(string nameOrPath, RootState state)
     {
@@ -226,8 +220,7 @@ public sealed class Roots : IDisposable
 
     /// <summary>
     /// Whether the parent directory in the record is still the same inode. Only then does a missing root prove that it was removed. False
-    /// for records
-    /// without a parent inode.
+    /// for records without a parent inode.
     /// </summary>
     internal bool IsInPlace(RootEntry record) =>
         record.Above is { } above

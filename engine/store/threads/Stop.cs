@@ -12,9 +12,8 @@ internal static class Stop
 {
     /// <summary>
     /// Waits for a lock (<see cref="Sys.Lock"/>). A request to stop ends the wait by an exception. A signal does not end flock(2), because
-    /// the runtime
-    /// lets the kernel continue the call (SA_RESTART). So another thread waits in the kernel. If it gets the lock after all, the lock ends when
-    /// <paramref name="file"/> is disposed of.
+    /// the runtime lets the kernel continue the call (SA_RESTART). So another thread waits in the kernel. If it gets the lock after all,
+    /// the lock ends when <paramref name="file"/> is disposed of.
     /// </summary>
     internal static Errno Lock(SafeFileHandle file, LockKind kind, CancellationToken stop)
     {

@@ -30,8 +30,7 @@ public sealed class WorkStack<T>(CancellationToken stop)
 
     /// <summary>
     /// Runs until no work is left. Rethrows the first exception after every thread has ended. <paramref name="makeWorker"/> is called once
-    /// on each
-    /// thread, so that each has its own buffers.
+    /// on each thread, so that each has its own buffers.
     /// </summary>
     public void Run(int threads, Func<Action<T>> makeWorker) => Run(threads, threads, makeWorker);
 

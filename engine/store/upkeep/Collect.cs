@@ -6,11 +6,10 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// gc: removes what no ref and no root needs. Invariants:
-/// marking runs beside readers and writers; only the sweep excludes them, and marks again what came in meanwhile;
-/// whatever cannot be read, where it could hold something, ends it before anything was removed;
-/// a tree leaves the packs, durably, before the objects below it go, so that a tree in a pack has its objects at every
-/// instant, and a crash or a stop anywhere leaves litter for the next gc and nothing else.
+/// gc: removes what no ref and no root needs. Invariants: marking runs beside readers and writers; only the sweep excludes them, and marks
+/// again what came in meanwhile; whatever cannot be read, where it could hold something, ends it before anything was removed; a tree leaves
+/// the packs, durably, before the objects below it go, so that a tree in a pack has its objects at every instant, and a crash or a stop
+/// anywhere leaves litter for the next gc and nothing else.
 /// </summary>
 public sealed class Collect
 {
