@@ -42,7 +42,7 @@ public static class ClassicInitrd
         using FileStream file = InitrdReader.OpenFile(input);
         byte[] front = new byte[early + CpioHeader.Padding(early)];
         file.ReadExactly(front.AsSpan(0, (int)early));
-        NewFile.WriteLike(file, input, output, target =>
+        InitrdOutput.WriteLike(file, input, output, target =>
         {
             target.Append(front);
             target.Append(packed.GetBuffer().AsSpan(0, (int)packed.Length));

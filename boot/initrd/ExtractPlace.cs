@@ -24,11 +24,9 @@ internal sealed class ExtractPlace : IDisposable
     /// <summary>Makes the directory, or opens an existing empty one.</summary>
     internal static ExtractPlace Open(string directory)
     {
-        byte[] name = ByteText.FromArgument(directory);
-        Errno errno = Sys.MakeDirectory(Sys.WorkingDirectory, name, FileModes.PublicDirectory);
+        Errno errno = Sys.MakeDirectory(Sys.WorkingDirectory, ByteText.FromArgument(directory), FileModes.PublicDirectory);
         (errno == Errno.EEXIST ? Errno.None : errno).ThrowIfFailed("mkdirat", directory);
-        Sys.Open(Sys.WorkingDirectory, name, OpenFlags.Directory, out SafeFileHandle top).ThrowIfFailed("openat", directory);
-        var place = new ExtractPlace(directory, top);
+        var place = new ExtractPlace(directory, OpenPath.Directory(directory));
         if (Directory.EnumerateFileSystemEntries(directory).Any())
         {
             place.Dispose();

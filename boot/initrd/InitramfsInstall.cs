@@ -1,6 +1,6 @@
 using System.Text;
 using HackTree.Linux;
-using HackTree.Model;
+using HackTree.Store;
 using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Boot;
@@ -36,15 +36,13 @@ public static class InitramfsInstall
     /// <summary>Writes the files and returns their paths below the root. Existing files are replaced.</summary>
     public static IReadOnlyList<string> Install(string root, InitramfsKind kinds)
     {
-        using SafeFileHandle top = OpenRoot(root);
+        using SafeFileHandle top = OpenPath.Directory(root);
         var files = FilesOf(kinds).ToList();
         foreach (BootFile file in files)
         {
             using SafeFileHandle folder = OpenFolder(top, root, Folder(file.Path), isMade: true)!;
             byte[] name = Encoding.UTF8.GetBytes(Path.GetFileName(file.Path));
-            using var target = new NewFile(folder, name, Path.Combine(root, file.Path), file.Permissions);
-            target.Append(file.Content);
-            target.Place();
+            DurableFile.Write(folder, name, file.Content, file.Permissions, Path.Combine(root, file.Path));
         }
 
         return [.. files.Select(file => file.Path)];
@@ -55,7 +53,7 @@ public static class InitramfsInstall
     /// </summary>
     public static IReadOnlyList<string> Remove(string root, InitramfsKind kinds)
     {
-        using SafeFileHandle top = OpenRoot(root);
+        using SafeFileHandle top = OpenPath.Directory(root);
         var removed = new List<string>();
         foreach (string path in FilesOf(kinds).Select(OwnPlace).Distinct())
         {
@@ -110,12 +108,6 @@ public static class InitramfsInstall
     }
 
     private static string Folder(string path) => path[..Math.Max(0, path.LastIndexOf('/'))];
-
-    private static SafeFileHandle OpenRoot(string root)
-    {
-        Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(root), OpenFlags.Directory, out SafeFileHandle top).ThrowIfFailed("openat", root);
-        return top;
-    }
 
     /// <summary>Opens a directory below the root, without following a symbolic link. Null if it is missing and not to be made.</summary>
     private static SafeFileHandle? OpenFolder(SafeFileHandle top, string root, string path, bool isMade)

@@ -64,7 +64,7 @@ public static class InitrdPatch
     public static byte[] Segment() => BootSegment.MakePacked();
 
     /// <summary>Writes <see cref="Segment"/> to a file.</summary>
-    public static void WriteSegment(string output) => NewFile.Write(output, FileModes.PublicFile, target => target.Append(Segment()));
+    public static void WriteSegment(string output) => InitrdOutput.Write(output, FileModes.PublicFile, target => target.Append(Segment()));
 
     /// <summary>Which parts of the input are its own, and which are HackTree's segments.</summary>
     private sealed class Plan : IDisposable
@@ -157,7 +157,7 @@ public static class InitrdPatch
                 return;
             }
 
-            NewFile.WriteLike(file, path, output, target =>
+            InitrdOutput.WriteLike(file, path, output, target =>
             {
                 foreach ((long start, long end) in asItIs ? [(0, file.Length)] : kept)
                 {
@@ -172,7 +172,7 @@ public static class InitrdPatch
 
         private bool IsSameFile(string output) => Path.GetFullPath(output) == Path.GetFullPath(path);
 
-        private void Copy(NewFile target, long start, long end)
+        private void Copy(DurableFile target, long start, long end)
         {
             byte[] buffer = GC.AllocateUninitializedArray<byte>((int)Math.Min(CopyLength, end - start));
             file.Position = start;

@@ -1,5 +1,6 @@
 using HackTree.Linux;
 using HackTree.Model;
+using HackTree.Store;
 using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Boot;
@@ -133,8 +134,7 @@ public sealed class InitrdReader : IDisposable
 
     internal static FileStream OpenFile(string path)
     {
-        const OpenFlags Flags = OpenFlags.ReadOnly | OpenFlags.NonBlocking;
-        Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), Flags, out SafeFileHandle handle).ThrowIfFailed("openat", path);
+        SafeFileHandle handle = OpenPath.File(path, OpenFlags.NonBlocking);
         var stream = new FileStream(handle, FileAccess.Read, BufferLength);
         try
         {

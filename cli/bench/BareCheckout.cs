@@ -50,17 +50,13 @@ internal sealed class BareCheckout : IDisposable
     {
         top.Name = ByteText.FromArgument(path);
         string above = Path.GetDirectoryName(path)!;
-        Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(above), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle place)
-            .ThrowIfFailed("openat", above);
-        using (place)
-        {
-            var work = new WorkStack<Node>(CancellationToken.None);
-            long started = System.Diagnostics.Stopwatch.GetTimestamp();
-            work.Push(top);
-            work.Run(Environment.ProcessorCount, () => node => Make(node, work, path));
-            Sys.SyncFilesystem(place).ThrowIfFailed("syncfs", above);
-            return System.Diagnostics.Stopwatch.GetElapsedTime(started);
-        }
+        using SafeFileHandle place = OpenPath.Directory(above);
+        var work = new WorkStack<Node>(CancellationToken.None);
+        long started = System.Diagnostics.Stopwatch.GetTimestamp();
+        work.Push(top);
+        work.Run(Environment.ProcessorCount, () => node => Make(node, work, path));
+        Sys.SyncFilesystem(place).ThrowIfFailed("syncfs", above);
+        return System.Diagnostics.Stopwatch.GetElapsedTime(started);
     }
 
     public void Dispose()

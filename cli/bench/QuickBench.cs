@@ -112,7 +112,7 @@ internal sealed class QuickBench(string tree, string place, CancellationToken st
     private void AddSynced(string work, TimeSpan making, string made)
     {
         long started = System.Diagnostics.Stopwatch.GetTimestamp();
-        using SafeFileHandle directory = Open(made);
+        using SafeFileHandle directory = OpenPath.Directory(made);
         Sys.SyncFilesystem(directory).ThrowIfFailed("syncfs", made);
         Add(work, making + System.Diagnostics.Stopwatch.GetElapsedTime(started));
     }
@@ -120,7 +120,7 @@ internal sealed class QuickBench(string tree, string place, CancellationToken st
     /// <summary>Replaces every 100th file, and at least one, by a new file.</summary>
     private static void ReplaceFiles(ObjectStore store, Commit commit, string root)
     {
-        using SafeFileHandle top = Open(root);
+        using SafeFileHandle top = OpenPath.Directory(root);
         long number = 0;
         TreeWalk.Visit(store.Packs, commit.Tree, (PathBuffer path, in TreeEntry entry) =>
         {
@@ -136,12 +136,5 @@ internal sealed class QuickBench(string tree, string place, CancellationToken st
 
             return true;
         });
-    }
-
-    private static SafeFileHandle Open(string path)
-    {
-        Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory)
-            .ThrowIfFailed("openat", path);
-        return directory;
     }
 }

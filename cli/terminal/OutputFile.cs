@@ -1,69 +1,57 @@
 using HackTree.Linux;
 using HackTree.Model;
+using HackTree.Store;
 using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Cli;
 
-/// <summary>A file that is whole or not there: written under another name, which it loses when complete.</summary>
+/// <summary>What a command writes to a path: a file, which is whole or not there, or a pipe or device, which is written to as it is.</summary>
 internal sealed class OutputFile : IDisposable
 {
-    private readonly byte[] finalName;
-    private readonly byte[]? temporaryName;
-    private readonly string path;
-    private bool isComplete;
+    private readonly DurableFile? file;
 
-    private OutputFile(string path, byte[]? temporaryName, Stream stream)
-    {
-        this.path = path;
-        this.temporaryName = temporaryName;
-        finalName = ByteText.FromArgument(path);
-        Stream = stream;
-    }
+    private OutputFile(DurableFile? file, OutputStream stream) => (this.file, Stream) = (file, stream);
 
     internal Stream Stream { get; }
 
-    /// <summary>Starts a file that will replace what is there. A pipe or device is written to as it is.</summary>
+    /// <summary>Starts a file that will replace what is there.</summary>
     internal static OutputFile Create(string path)
     {
-        byte[] name = ByteText.FromArgument(path);
-        Errno errno = Sys.Open(Sys.WorkingDirectory, name, OpenFlags.Path, out SafeFileHandle place);
-        using (place)
+        if (IsPipeOrDevice(path))
         {
-            if (errno == Errno.None && Sys.Stat(place, out FileStatus status) == Errno.None && status.Type != FileType.Regular)
-            {
-                Sys.Open(Sys.WorkingDirectory, name, OpenFlags.WriteOnly, out SafeFileHandle device).ThrowIfFailed("openat", path);
-                return new OutputFile(path, null, new OutputStream(device, path));
-            }
+            return new OutputFile(null, new OutputStream(OpenPath.File(path, OpenFlags.WriteOnly), path));
         }
 
-        byte[] temporary = [.. name, .. ByteText.FromArgument($".{Environment.ProcessId}.partial")];
-        Sys.Open(Sys.WorkingDirectory, temporary, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, out SafeFileHandle file, FileModes.NewFile).ThrowIfFailed("openat", path);
-        return new OutputFile(path, temporary, new OutputStream(file, path));
+        DurableFile file = OpenPath.ToReplace(path, FileModes.NewFile);
+        return new OutputFile(file, new OutputStream(file.Handle, path));
     }
 
-    /// <summary>Gives the file its name.</summary>
+    /// <summary>Gives the file its name, durably.</summary>
     internal void Complete()
     {
         Stream.Flush();
-        Stream.Dispose();
-        if (temporaryName is not null)
-        {
-            Sys.Rename(Sys.WorkingDirectory, temporaryName, Sys.WorkingDirectory, finalName).ThrowIfFailed("renameat2", path);
-        }
-
-        isComplete = true;
+        file?.Complete();
     }
 
     public void Dispose()
     {
-        if (!isComplete)
+        // Each handle has one owner.
+        if (file is not null)
         {
-            if (temporaryName is not null)
-            {
-                _ = Sys.Unlink(Sys.WorkingDirectory, temporaryName);
-            }
-
+            file.Dispose();
+        }
+        else
+        {
             Stream.Dispose();
+        }
+    }
+
+    private static bool IsPipeOrDevice(string path)
+    {
+        Errno errno = Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.Path, out SafeFileHandle place);
+        using (place)
+        {
+            return errno == Errno.None && Sys.Stat(place, out FileStatus status) == Errno.None && status.Type is not (FileType.Regular or FileType.Directory);
         }
     }
 }

@@ -1,5 +1,4 @@
 using HackTree.Linux;
-using HackTree.Model;
 using HackTree.Store;
 using Microsoft.Win32.SafeHandles;
 
@@ -13,7 +12,7 @@ internal static class Streams
     {
         if (path != "-")
         {
-            Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.ReadOnly, out SafeFileHandle file).ThrowIfFailed("openat", path);
+            SafeFileHandle file = OpenPath.File(path);
             if (IsDirectory(file))
             {
                 file.Dispose();

@@ -117,7 +117,7 @@ public sealed class ObjectStore : IDisposable
             .ThrowIfFailed("openat", path);
         lockFile.Dispose();
         Sys.SyncFilesystem(directory).ThrowIfFailed("syncfs", path);
-        AtomicFile.Write(temporary, directory, "format"u8, format.Encode(), path);
+        DurableFile.WriteStaged(temporary, directory, "format"u8, format.Encode(), path);
     }
 
     /// <summary>
@@ -128,7 +128,7 @@ public sealed class ObjectStore : IDisposable
     {
         path = System.IO.Path.GetFullPath(path);
         Errno errno = Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory);
-        byte[]? format = errno == Errno.None ? AtomicFile.TryRead(directory, "format"u8, $"{path}/format") : null;
+        byte[]? format = errno == Errno.None ? SmallFile.TryRead(directory, "format"u8, $"{path}/format") : null;
         if (format is null)
         {
             directory.Dispose();

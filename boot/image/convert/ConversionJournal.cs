@@ -70,7 +70,7 @@ internal sealed record ConversionJournal
 
     /// <summary>Writes it durably.</summary>
     internal void Write(SafeFileHandle top, string subject) =>
-        NewFile.Write(
+        DurableFile.Write(
             top,
             System.Text.Encoding.ASCII.GetBytes(FileName),
             JsonSerializer.SerializeToUtf8Bytes(this, ConversionJson.Default.ConversionJournal),

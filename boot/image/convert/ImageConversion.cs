@@ -72,7 +72,7 @@ internal sealed class ImageConversion : IDisposable
         }
 
         using SafeFileHandle boot = Open(topHandle, "boot"u8, "boot");
-        Step("write the segment for the initrd", () => NewFile.Write(boot, Encoding.ASCII.GetBytes(GrubMenu.Segment), InitrdPatch.Segment(), FileModes.PublicFile, $"{image}: /boot"));
+        Step("write the segment for the initrd", () => DurableFile.Write(boot, Encoding.ASCII.GetBytes(GrubMenu.Segment), InitrdPatch.Segment(), FileModes.PublicFile, $"{image}: /boot"));
         Step("add the menu", () => WriteGrub(journal.MenuFile, InstalledGrub.Add(ReadGrub(journal.MenuFile) ?? [], menu)));
         Step("complete the journal", () => (journal with { State = ConversionState.Done }).Write(topHandle, image));
         return true;
@@ -206,7 +206,7 @@ internal sealed class ImageConversion : IDisposable
         using SafeFileHandle folder = OpenGrub();
         byte[] fileName = ByteText.FromArgument(name);
         uint mode = Sys.Stat(folder, fileName, out FileStatus status) == Errno.None ? status.Mode : FileModes.PublicFile;
-        NewFile.Write(folder, fileName, bytes, mode, $"{image}: /{InstalledGrub.Folder}/{name}");
+        DurableFile.Write(folder, fileName, bytes, mode, $"{image}: /{InstalledGrub.Folder}/{name}");
     }
 
     private SafeFileHandle OpenGrub() => OpenBelow(topHandle, InstalledGrub.Folder);

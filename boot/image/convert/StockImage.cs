@@ -11,48 +11,20 @@ public static class StockImage
     /// </summary>
     public static bool Convert(string image, string root, CancellationToken stop)
     {
-        if (!ImageLayout.IsRootName(root))
-        {
-            throw new StoreException($"'{root}' cannot name a root; use letters, digits, '-', '_' and '.', a letter first, such as r0");
-        }
-
-        return MountedImage.Run(image, mounted =>
-        {
-            using var conversion = new ImageConversion(mounted.Path, mounted.Uuid, image) { Stop = stop };
-            return conversion.Run(root);
-        });
+        RequireName(root);
+        return MountedImage.Run(image, mounted => Convert(mounted, image, root, stop));
     }
 
     /// <summary>Converts a copy, which gets its name when it is converted.</summary>
     public static void ConvertCopy(string image, string output, DiskFormat format, string root, CancellationToken stop)
     {
+        RequireName(root);
         if (Path.Exists(output))
         {
             throw new StoreException($"{output}: it exists already; choose another name, or remove it first");
         }
 
-        DiskFormat from = DiskFormats.OfContent(image);
-        string partial = $"{output}.{Environment.ProcessId}.partial";
-        try
-        {
-            DiskExport.MakePrivate(partial);
-            using (ImageLock.Take(image))
-            {
-                Tool.DiskImage.Run(stop, "convert", "-f", Name(from), "-O", Name(format), image, partial);
-            }
-
-            _ = Convert(partial, root, stop);
-            using (FileStream file = File.OpenRead(partial))
-            {
-                DiskExport.GiveOwnership(file.SafeFileHandle, partial, image);
-            }
-
-            File.Move(partial, output, overwrite: false);
-        }
-        finally
-        {
-            File.Delete(partial);
-        }
+        _ = MountedImage.RunCopy(image, output, format, mounted => Convert(mounted, image, root, stop), stop);
     }
 
     /// <summary>Takes a conversion back, from however far it came; answers whether there was one.</summary>
@@ -62,5 +34,17 @@ public static class StockImage
         return conversion.Undo();
     });
 
-    private static string Name(DiskFormat format) => format == DiskFormat.Qcow2 ? "qcow2" : "raw";
+    private static bool Convert(MountedImage mounted, string image, string root, CancellationToken stop)
+    {
+        using var conversion = new ImageConversion(mounted.Path, mounted.Uuid, image) { Stop = stop };
+        return conversion.Run(root);
+    }
+
+    private static void RequireName(string root)
+    {
+        if (!ImageLayout.IsRootName(root))
+        {
+            throw new StoreException($"'{root}' cannot name a root; use letters, digits, '-', '_' and '.', a letter first, such as r0");
+        }
+    }
 }

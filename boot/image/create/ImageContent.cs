@@ -12,22 +12,19 @@ internal sealed class ImageContent(string path)
 {
     private string StorePath => At(ImageLayout.Store);
 
-    /// <summary>Makes the store; <paramref name="fill"/> puts the commit into it.</summary>
-    internal void Begin(Action<ObjectStore> fill)
+    /// <summary>Makes the directory and the store in it, and opens that.</summary>
+    internal ObjectStore CreateStore(CancellationToken stop)
     {
         Directory.CreateDirectory(path);
         ObjectStore.Create(StorePath, new StoreFormat());
-        using ObjectStore store = ObjectStore.Open(StorePath);
-        fill(store);
+        return ObjectStore.Open(StorePath, stop: stop);
     }
 
     internal string At(string name) => Path.Combine(path, name);
 
     /// <summary>Makes what the roots share: copies of the tree's own /boot, /home and /var, because these are written to.</summary>
-    internal void AddShared(string refName)
+    internal void AddShared(ObjectStore store, Digest commit, string refName)
     {
-        using ObjectStore store = ObjectStore.Open(StorePath);
-        Digest commit = Revision.Resolve(store, refName);
         foreach (string name in ImageLayout.Shared)
         {
             if (TreeWalk.TryFind(store.Packs, store.Packs.ReadCommit(commit), ByteText.FromArgument(name), out TreeEntry entry) && entry.IsDirectory)
@@ -47,11 +44,10 @@ internal sealed class ImageContent(string path)
     }
 
     /// <summary>Checks a root out of the commit, as hardlinks but for /etc.</summary>
-    internal void AddRoot(string name, string refName, Progress? progress)
+    internal void AddRoot(ObjectStore store, Digest commit, string refName, string name, Progress? progress)
     {
-        using ObjectStore store = ObjectStore.Open(StorePath);
         var options = new CheckoutOptions { Method = CheckoutMethod.Hardlink, Boot = true, Progress = progress };
-        _ = RootBuilder.Run(store, Revision.Resolve(store, refName), refName, At(name), options);
+        _ = RootBuilder.Run(store, commit, refName, At(name), options);
     }
 
     /// <summary>

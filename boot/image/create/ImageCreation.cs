@@ -17,6 +17,7 @@ public sealed class ImageCreation : IDisposable
     private readonly string scratch;
     private readonly ImageContent content;
     private readonly CancellationToken stop;
+    private bool isScratchMade;
 
     /// <summary>Checks what was asked for, before anything is made. Throws <see cref="StoreException"/> where it cannot be.</summary>
     public ImageCreation(ImageRequest request, CancellationToken stop)
@@ -62,24 +63,23 @@ public sealed class ImageCreation : IDisposable
     }
 
     /// <summary>Removes what was not finished.</summary>
-    public void Dispose() => TreeRemoval.Remove(Sys.WorkingDirectory, ByteText.FromArgument(scratch), scratch);
+    public void Dispose()
+    {
+        if (isScratchMade)
+        {
+            TreeRemoval.Remove(Sys.WorkingDirectory, ByteText.FromArgument(scratch), scratch);
+        }
+    }
 
     private void Run(string refName, Action<ObjectStore> fill)
     {
-        Step("taking the tree into the image's store");
-        content.Begin(fill);
-        stop.ThrowIfCancellationRequested();
-        content.AddShared(refName);
-        BootMenu menu = MakeMenu(Guid.NewGuid(), out Guid filesystem);
-        AddSegment(menu);
-        foreach (string root in request.Roots)
-        {
-            stop.ThrowIfCancellationRequested();
-            Step($"checking out {root}");
-            content.AddRoot(root, refName, Progress);
-        }
-
-        string disk = Path.Combine(scratch, "disk");
+        // In a disk are passwords and keys.
+        Sys.MakeDirectory(Sys.WorkingDirectory, ByteText.FromArgument(scratch), FileModes.OwnerOnly).ThrowIfFailed("mkdirat", scratch);
+        isScratchMade = true;
+        var filesystem = Guid.NewGuid();
+        BootMenu menu = Fill(refName, filesystem, fill);
+        using DurableFile output = OpenPath.ToReplace(request.Output, FileModes.PrivateFile);
+        string disk = request.Format == DiskFormat.Raw ? output.Path : Path.Combine(scratch, "disk");
         using (FileStream file = File.Create(disk))
         {
             file.SetLength(request.Size);
@@ -91,12 +91,39 @@ public sealed class ImageCreation : IDisposable
         stop.ThrowIfCancellationRequested();
         Ext4.Replace(disk, linux, content.CorrectRecords(request.Roots, path => Ext4.InodeOf(disk, linux, path)), scratch);
         stop.ThrowIfCancellationRequested();
-        Finish(disk);
+        if (request.Format != DiskFormat.Raw)
+        {
+            Step($"converting to {DiskFormats.NameOf(request.Format)}");
+            DiskFormats.Convert(disk, DiskFormat.Raw, output.Path, request.Format, stop);
+            stop.ThrowIfCancellationRequested();
+        }
+
+        output.Complete(ExistingFile.Kept);
     }
 
-    private BootMenu MakeMenu(Guid uuid, out Guid filesystem)
+    /// <summary>Fills the directory that becomes the filesystem. Its store is closed in the end: nothing may be at work in what is copied.</summary>
+    private BootMenu Fill(string refName, Guid filesystem, Action<ObjectStore> fill)
     {
-        filesystem = uuid;
+        Step("taking the tree into the image's store");
+        using ObjectStore store = content.CreateStore(stop);
+        fill(store);
+        stop.ThrowIfCancellationRequested();
+        Digest commit = Revision.Resolve(store, refName);
+        content.AddShared(store, commit, refName);
+        BootMenu menu = MakeMenu(filesystem);
+        AddSegment(menu);
+        foreach (string root in request.Roots)
+        {
+            stop.ThrowIfCancellationRequested();
+            Step($"checking out {root}");
+            content.AddRoot(store, commit, refName, root, Progress);
+        }
+
+        return menu;
+    }
+
+    private BootMenu MakeMenu(Guid filesystem)
+    {
         string version = KernelVersion.FindNewest(content.At(ImageLayout.Boot))
             ?? throw new StoreException("the tree has no kernel with an initrd (/boot/vmlinuz-VERSION and /boot/initrd.img-VERSION); install linux-image-amd64 and initramfs-tools in it");
         string more = request.KernelOptions.Length > 0 ? $" {request.KernelOptions}" : "";
@@ -148,25 +175,6 @@ public sealed class ImageCreation : IDisposable
         file.Position = request.Size - end.Length;
         file.Write(end);
         return linux;
-    }
-
-    private void Finish(string disk)
-    {
-        string result = disk;
-        if (request.Format == DiskFormat.Qcow2)
-        {
-            Step("converting to qcow2");
-            result = Path.Combine(scratch, "disk.qcow2");
-            Tool.DiskImage.Run(stop, "convert", "-f", "raw", "-O", "qcow2", disk, result);
-        }
-
-        stop.ThrowIfCancellationRequested();
-        using (FileStream file = File.Open(result, FileMode.Open, FileAccess.ReadWrite))
-        {
-            file.Flush(flushToDisk: true);
-        }
-
-        File.Move(result, request.Output, overwrite: false);
     }
 
     private void Require(string output, string folder)

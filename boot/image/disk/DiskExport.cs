@@ -1,99 +1,99 @@
 using System.Text.Json;
 using HackTree.Linux;
-using HackTree.Model;
 using HackTree.Store;
 using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Boot;
 
 /// <summary>
-/// A disk image as a file of raw bytes: the image itself, or for qcow2 a copy that takes the image's place when the work is done. (A FUSE
+/// The raw bytes of a disk image: the image itself, or a copy of it, from which <see cref="Complete"/> makes an image. (A FUSE
 /// export by qemu-storage-daemon would save the copy, but with the daemon killed under a mounted filesystem the kernel can hang.)
 /// </summary>
+/// <remarks>In a disk are passwords and keys: until it has the image's owner and mode, only its maker can read a copy.</remarks>
 internal sealed class DiskExport : IDisposable
 {
     private readonly string image;
+    private readonly DurableFile? copy;
+    private readonly string target;
+    private readonly DiskFormat format;
+    private readonly CancellationToken stop;
 
-    private DiskExport(string image, string path) => (this.image, Path) = (image, path);
+    private DiskExport(string image, DurableFile? copy, string target, DiskFormat format, CancellationToken stop)
+    {
+        (this.image, this.copy, this.target, this.format, this.stop) = (image, copy, target, format, stop);
+        Path = copy?.Path ?? image;
+    }
 
     /// <summary>The file of raw bytes.</summary>
     internal string Path { get; }
 
-    /// <summary>Whether it is a copy, of an image that is not raw.</summary>
-    internal bool IsCopy => Path != image;
+    /// <summary>Whether it is a copy, so that the image stays as it is without <see cref="Complete"/>.</summary>
+    internal bool IsCopy => copy is not null;
 
-    /// <summary>Opens an image whose lock the caller holds.</summary>
+    /// <summary>Opens an image to be changed. The caller holds its lock.</summary>
     internal static DiskExport Open(string image)
     {
-        if (DiskFormats.OfContent(image) == DiskFormat.Raw)
+        DiskFormat format = DiskFormats.OfContent(image);
+        if (format == DiskFormat.Raw)
         {
-            return new DiskExport(image, image);
+            return new DiskExport(image, null, image, format, CancellationToken.None);
         }
 
         RequirePlain(image);
-        var export = new DiskExport(image, $"{image}.{Environment.ProcessId}.raw.partial");
-        try
-        {
-            MakePrivate(export.Path);
-            Tool.DiskImage.Run("convert", "-f", "qcow2", "-O", "raw", image, export.Path);
-            return export;
-        }
-        catch
-        {
-            export.Dispose();
-            throw;
-        }
+        return Copy(image, format, image, format, CancellationToken.None);
     }
 
-    /// <summary>Puts what was written into the image. Unmount before; without this, an image that is not raw stays as it was.</summary>
+    /// <summary>Opens a copy of an image, which will be another image. The caller holds the lock.</summary>
+    internal static DiskExport OpenCopy(string image, string output, DiskFormat format, CancellationToken stop) =>
+        Copy(image, DiskFormats.OfContent(image), output, format, stop);
+
+    /// <summary>Makes the image of what was written. Unmount before.</summary>
     internal void Complete()
     {
-        if (!IsCopy)
+        if (copy is null)
         {
             return;
         }
 
-        string changed = $"{image}.{Environment.ProcessId}.qcow2.partial";
-        try
+        if (format == DiskFormat.Raw)
         {
-            MakePrivate(changed);
-            Tool.DiskImage.Run("convert", "-f", "raw", "-O", "qcow2", Path, changed);
-            using (FileStream file = File.Open(changed, FileMode.Open, FileAccess.ReadWrite))
-            {
-                GiveOwnership(file.SafeFileHandle, changed, image);
-                file.Flush(flushToDisk: true);
-            }
-
-            File.Move(changed, image, overwrite: true);
+            GiveName(copy);
+            return;
         }
-        finally
-        {
-            File.Delete(changed);
-        }
-    }
 
-    /// <summary>Makes a file that only its owner can read, for qemu-img to write: in a disk are passwords and keys.</summary>
-    internal static void MakePrivate(string path)
-    {
-        using FileStream file = File.Create(path);
-        Sys.SetMode(file.SafeFileHandle, FileModes.PrivateFile).ThrowIfFailed("fchmod", path);
-    }
-
-    /// <summary>Gives a file the owner and mode of the image it was made from.</summary>
-    internal static void GiveOwnership(SafeFileHandle file, string path, string image)
-    {
-        Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(RealPath.Of(image)), out FileStatus status).ThrowIfFailed("statx", image);
-        Sys.SetOwner(file, status.Uid, status.Gid).ThrowIfFailed("fchown", path);
-        Sys.SetMode(file, status.Mode & 0xFFFu).ThrowIfFailed("fchmod", path);
+        using DurableFile result = OpenPath.ToReplace(target, FileModes.PrivateFile);
+        DiskFormats.Convert(copy.Path, DiskFormat.Raw, result.Path, format, stop);
+        GiveName(result);
     }
 
     /// <summary>Removes the copy.</summary>
-    public void Dispose()
+    public void Dispose() => copy?.Dispose();
+
+    private static DiskExport Copy(string image, DiskFormat from, string target, DiskFormat format, CancellationToken stop)
     {
-        if (IsCopy)
+        DurableFile copy = OpenPath.ToReplace(target, FileModes.PrivateFile);
+        try
         {
-            File.Delete(Path);
+            DiskFormats.Convert(image, from, copy.Path, DiskFormat.Raw, stop);
+            return new DiskExport(image, copy, target, format, stop);
         }
+        catch
+        {
+            copy.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Puts a whole image in its place, with the owner and mode of the one it was made from.</summary>
+    private void GiveName(DurableFile result)
+    {
+        using (SafeFileHandle original = OpenPath.File(image, OpenFlags.Path))
+        {
+            Sys.Stat(original, out FileStatus status).ThrowIfFailed("statx", image);
+            result.CopyOwnership(status);
+        }
+
+        result.Complete(target == image ? ExistingFile.Replaced : ExistingFile.Kept);
     }
 
     /// <summary>Snapshots and a backing file would be lost on the way.</summary>

@@ -1,7 +1,4 @@
-using HackTree.Linux;
-using HackTree.Model;
 using HackTree.Store;
-using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Boot;
 
@@ -28,11 +25,14 @@ public static class DiskFormats
     };
 
     /// <summary>Opens a disk. .NET's own way of opening locks a file, against the lock that this process may hold.</summary>
-    internal static FileStream OpenToRead(string path)
-    {
-        Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.ReadOnly, out SafeFileHandle file).ThrowIfFailed("openat", path);
-        return new FileStream(file, FileAccess.Read);
-    }
+    internal static FileStream OpenToRead(string path) => new(OpenPath.File(path), FileAccess.Read);
+
+    /// <summary>Writes a disk in another format, into a file that is there and keeps its owner and mode.</summary>
+    internal static void Convert(string from, DiskFormat fromFormat, string to, DiskFormat toFormat, CancellationToken stop) =>
+        Tool.DiskImage.Run(stop, "convert", "-f", NameOf(fromFormat), "-O", NameOf(toFormat), from, to);
+
+    /// <summary>What QEMU calls a format.</summary>
+    internal static string NameOf(DiskFormat format) => format == DiskFormat.Qcow2 ? "qcow2" : "raw";
 
     /// <summary>The format that a file's content has. Throws <see cref="StoreException"/> where there is no such file.</summary>
     internal static DiskFormat OfContent(string path)

@@ -31,8 +31,8 @@ internal static partial class Ext4
             bool isFull = error.Contains("Could not allocate", StringComparison.Ordinal)
                 || error.Contains("No space", StringComparison.OrdinalIgnoreCase);
             throw new StoreException(isFull
-                ? $"{disk}: the tree does not fit into {partition.Length / ImageLayout.MiB} MiB; give more with --size"
-                : $"{disk}: mkfs.ext4 failed: {Tool.LastWords(error)}");
+                ? $"the tree does not fit into {partition.Length / ImageLayout.MiB} MiB; give more with --size"
+                : $"mkfs.ext4 failed: {Tool.LastWords(error)}");
         }
     }
 
@@ -43,7 +43,7 @@ internal static partial class Ext4
         Match match = InodeLine().Match(output);
         return match.Success
             ? ulong.Parse(match.Groups[1].ValueSpan, CultureInfo.InvariantCulture)
-            : throw new StoreException($"{disk}: {path} is not in the filesystem that was just made; please report it");
+            : throw new StoreException($"{path} is not in the filesystem that was just made; please report it");
     }
 
     /// <summary>Replaces files in a filesystem: each pair is a path in the filesystem and the new file outside.</summary>
@@ -58,7 +58,7 @@ internal static partial class Ext4
         string[] complaints = [.. error.Split('\n').Skip(1).Where(line => line.Trim().Length > 0)];
         if (!isRun || complaints.Length > 0)
         {
-            throw new StoreException($"{disk}: debugfs failed: {Tool.LastWords(error + output)}");
+            throw new StoreException($"debugfs failed: {Tool.LastWords(error + output)}");
         }
     }
 

@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using HackTree.Linux;
-using HackTree.Model;
 using HackTree.Store;
 using Microsoft.Win32.SafeHandles;
 
@@ -28,7 +27,7 @@ internal sealed class ImageLock : IDisposable
     /// <summary>Takes the right. Throws <see cref="StoreException"/> if another process uses the image.</summary>
     internal static ImageLock Take(string path)
     {
-        Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.ReadOnly, out SafeFileHandle file).ThrowIfFailed("openat", path);
+        SafeFileHandle file = OpenPath.File(path);
         try
         {
             Errno errno = Sys.Lock(file, LockKind.Exclusive, wait: false);

@@ -23,7 +23,13 @@ internal sealed class MountedImage
     internal string Uuid { get; }
 
     /// <summary>Mounts, works, unmounts. Throws <see cref="StoreException"/> if the image is in use or has no Linux filesystem.</summary>
-    internal static T Run<T>(string image, Func<MountedImage, T> work)
+    internal static T Run<T>(string image, Func<MountedImage, T> work) => Run(image, DiskExport.Open, work);
+
+    /// <summary>The same with a copy of the image. The copy becomes another image after the work.</summary>
+    internal static T RunCopy<T>(string image, string output, DiskFormat format, Func<MountedImage, T> work, CancellationToken stop) =>
+        Run(image, path => DiskExport.OpenCopy(path, output, format, stop), work);
+
+    private static T Run<T>(string image, Func<string, DiskExport> open, Func<MountedImage, T> work)
     {
         if (!Sys.IsRoot)
         {
@@ -38,7 +44,7 @@ internal sealed class MountedImage
         {
             try
             {
-                result = RunHere(image, work);
+                result = RunHere(image, open, work);
             }
             catch (Exception e)
             {
@@ -51,14 +57,14 @@ internal sealed class MountedImage
         return result!;
     }
 
-    private static T RunHere<T>(string image, Func<MountedImage, T> work)
+    private static T RunHere<T>(string image, Func<string, DiskExport> open, Func<MountedImage, T> work)
     {
         Sys.UnshareMounts().ThrowIfFailed("unshare", image);
         Tool.Mount.Run("--make-rslave", "/");
         string scratch = RealPath.Of(Directory.CreateTempSubdirectory("hacktree-image-").FullName);
         try
         {
-            using DiskExport export = DiskExport.Open(System.IO.Path.GetFullPath(image));
+            using DiskExport export = open(System.IO.Path.GetFullPath(image));
             string point = System.IO.Path.Combine(scratch, "root");
             Directory.CreateDirectory(point);
             string uuid = Mount(image, export, point);

@@ -41,7 +41,7 @@ public static class QemuMachine
     /// <summary>QEMU's command line.</summary>
     internal static List<string> Arguments(QemuRequest request, DiskFormat format, bool hasKvm)
     {
-        string options = $"format={(format == DiskFormat.Qcow2 ? "qcow2" : "raw")},if=virtio,discard=unmap";
+        string options = $"format={DiskFormats.NameOf(format)},if=virtio,discard=unmap";
         string snapshot = request.Snapshot ? ",snapshot=on" : "";
         List<string> arguments =
         [

@@ -78,14 +78,10 @@ internal sealed class HashCommand : Verb
 
     private static Digest Hash(string path)
     {
-        const OpenFlags Flags = OpenFlags.ReadOnly | OpenFlags.NonBlocking;
-        Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), Flags, out SafeFileHandle file).ThrowIfFailed("openat", path);
-        using (file)
-        {
-            Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", path);
-            return status.Type == FileType.Regular
-                ? Blobs.HashFile(file, status, path)
-                : throw new StoreException($"{path}: not a regular file; only content has a digest");
-        }
+        using SafeFileHandle file = OpenPath.File(path, OpenFlags.NonBlocking);
+        Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", path);
+        return status.Type == FileType.Regular
+            ? Blobs.HashFile(file, status, path)
+            : throw new StoreException($"{path}: not a regular file; only content has a digest");
     }
 }

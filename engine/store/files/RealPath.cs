@@ -13,11 +13,8 @@ public static class RealPath
     /// <summary>The real path of an existing file or directory. Throws <see cref="LinuxException"/> if there is none.</summary>
     public static string Of(string path)
     {
-        Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.Path, out SafeFileHandle handle).ThrowIfFailed("openat", path);
-        using (handle)
-        {
-            return Of(handle, path);
-        }
+        using SafeFileHandle handle = OpenPath.File(path, OpenFlags.Path);
+        return Of(handle, path);
     }
 
     /// <summary>The real path of the file that was opened at <paramref name="path"/>.</summary>

@@ -225,7 +225,7 @@ public sealed partial class Blobs
     /// <summary>Puts an open file in an object's place in one step.</summary>
     private void Replace(SafeFileHandle file, in ObjectName name, ReadOnlySpan<byte> objectPath)
     {
-        byte[] temporaryName = AtomicFile.TemporaryName();
+        byte[] temporaryName = TemporaryName.New();
         Sys.LinkOpenFile(file, temporary, temporaryName).ThrowIfFailed("linkat", $"{path}/{name}");
         Sys.Rename(temporary, temporaryName, files, objectPath).ThrowIfFailed("renameat2", $"{path}/{name}");
     }

@@ -94,7 +94,7 @@ internal sealed class DoubtMark
 
     private Held Make()
     {
-        byte[] name = [.. Encoding.ASCII.GetBytes(prefix), .. AtomicFile.TemporaryName()];
+        byte[] name = [.. Encoding.ASCII.GetBytes(prefix), .. TemporaryName.New()];
         Sys.Open(temporary, "."u8, OpenFlags.Temporary | OpenFlags.ReadWrite, out SafeFileHandle file, FileModes.PrivateFile).ThrowIfFailed("openat", subject);
         try
         {

@@ -105,7 +105,7 @@ public sealed class PackWriter : IDisposable
         }
 
         // What has the name may be damaged: gc writes such a pack anew, from copies that are right.
-        byte[] temporaryName = AtomicFile.TemporaryName();
+        byte[] temporaryName = TemporaryName.New();
         Sys.LinkOpenFile(file, temporary, temporaryName).ThrowIfFailed("linkat", packPath);
         Sys.Rename(temporary, temporaryName, packs, FileName(digest)).ThrowIfFailed("renameat2", packPath);
     }

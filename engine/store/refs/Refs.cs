@@ -48,7 +48,7 @@ public sealed class Refs : IDisposable
     /// <summary>The commit a ref names; none where there is no such ref. Throws <see cref="CorruptException"/> for a damaged one.</summary>
     public Digest Find(string name)
     {
-        if (!RefName.IsValid(name) || AtomicFile.TryRead(refs, Encoding.ASCII.GetBytes(name), Subject(name)) is not { } bytes)
+        if (!RefName.IsValid(name) || SmallFile.TryRead(refs, Encoding.ASCII.GetBytes(name), Subject(name)) is not { } bytes)
         {
             return default;
         }
@@ -127,7 +127,7 @@ public sealed class Refs : IDisposable
 
         // The log first: a full disk then stops us before the ref has moved, not after.
         AppendLog(name, before, commit, why);
-        AtomicFile.Write(temporary, directory, LastComponent(name), Encoding.ASCII.GetBytes($"{commit}\n"), Subject(name));
+        DurableFile.WriteStaged(temporary, directory, LastComponent(name), Encoding.ASCII.GetBytes($"{commit}\n"), Subject(name));
     }
 
     /// <summary>Deletes a ref; its log stays. Take the turn first.</summary>
@@ -169,7 +169,7 @@ public sealed class Refs : IDisposable
 
     /// <summary>The lines of a ref's log, oldest first, as <see cref="RefChange"/> reads them; of a ref that was deleted too.</summary>
     public IReadOnlyList<string> Log(string name) =>
-        RefName.IsValid(name) && AtomicFile.TryRead(logs, Encoding.ASCII.GetBytes(name + ".log"), LogSubject(name), MaxLogLength) is { } bytes
+        RefName.IsValid(name) && SmallFile.TryRead(logs, Encoding.ASCII.GetBytes(name + ".log"), LogSubject(name), MaxLogLength) is { } bytes
             ? Encoding.UTF8.GetString(bytes).Split('\n', StringSplitOptions.RemoveEmptyEntries)
             : [];
 

@@ -89,7 +89,7 @@ public sealed class RootTurn : IDisposable
             throw new InvalidOperationException($"{Subject(entry)}: not a record of '{record.Path}' that could be read again");
         }
 
-        AtomicFile.Replace(temporary, directory, Roots.FileName(entry), bytes, Subject(entry));
+        DurableFile.WriteStaged(temporary, directory, Roots.FileName(entry), bytes, Subject(entry), isNameSynced: false);
     }
 
     private void Delete(string entry)

@@ -56,7 +56,7 @@ public sealed class Roots : IDisposable
     /// </summary>
     public RootEntry? Read(string name)
     {
-        if (AtomicFile.TryRead(directory, FileName(name), Subject(name)) is not { } bytes)
+        if (SmallFile.TryRead(directory, FileName(name), Subject(name)) is not { } bytes)
         {
             return null;
         }

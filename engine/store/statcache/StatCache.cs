@@ -271,5 +271,5 @@ public sealed partial class StatCache : IDisposable
     private static long IndexSizeFor(long records) =>
         (long)BitOperations.RoundUpToPowerOf2((ulong)Math.Clamp(records * IndexBytesPerRecord, SmallestIndex, LargestIndex));
 
-    private static string NewName(string kind) => $"{kind}-{AtomicFile.RandomDigits()}";
+    private static string NewName(string kind) => $"{kind}-{TemporaryName.RandomDigits()}";
 }

@@ -65,7 +65,7 @@ internal sealed record StatCacheManifest
     {
         try
         {
-            byte[]? bytes = AtomicFile.TryRead(directory, Name, $"{path}/manifest", MaxLength);
+            byte[]? bytes = SmallFile.TryRead(directory, Name, $"{path}/manifest", MaxLength);
             StatCacheManifest? manifest = bytes is null ? null : Decode(bytes);
             return manifest?.Version == CurrentVersion ? manifest : null;
         }
@@ -76,7 +76,7 @@ internal sealed record StatCacheManifest
     }
 
     internal void Write(SafeFileHandle directory, string path) =>
-        AtomicFile.Write(directory, directory, Name, Encode(), $"{path}/manifest");
+        DurableFile.WriteStaged(directory, directory, Name, Encode(), $"{path}/manifest");
 
     /// <summary>
     /// Removes every file that the manifest does not name: what a killed run left, and what is no longer needed. Without a manifest it removes

@@ -30,6 +30,22 @@ public sealed class ImageCreateTests : IDisposable
         Assert.Equal(["12 34 3 r0/usr/bin/x", "0 0 2 r0/var/lib/dpkg/status", "0 0 2 home", "0 0 9 objects", "1", "grub", "hacktree.cpio.gz"], facts[..7]);
     }
 
+    [Theory]
+    [InlineData("disk.img")]
+    [InlineData("disk.qcow2")]
+    public void An_image_is_its_makers_alone_and_durable_when_it_has_its_name(string name)
+    {
+        Require();
+        Tools.Require("strace", "cpio");
+        Assert.SkipUnless(Sys.IsRoot, "only root can keep owners");
+        string tree = world.MakeSmallTree(), disk = world.At(name);
+        string[] command = ["image", "create", "--tree", tree, "-o", disk, "--size", "64M"];
+        DurableOutputTests.AssertDurable(command, Path.GetDirectoryName(disk)!, name);
+        Assert.Equal("600\n", Tools.Run("stat", "-c", "%a", disk).Succeeded());
+        Assert.Equal([name, "small"], Directory.EnumerateFileSystemEntries(world.At("")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+        ImageWorld.Image("edit", disk, "--", "stat", "r0/usr/bin/x").Succeeded();
+    }
+
     [Fact]
     public void What_cannot_be_made_is_refused_in_one_sentence_and_leaves_nothing()
     {
