@@ -20,6 +20,7 @@ internal static class RemedyText
         Remedy.WriteAsRoot => "run as root, or make one with `hacktree init --user`",
         Remedy.RestoreFromCopy => "bring it back from a copy of the store",
         Remedy.RestoreFormat => "restore it from a backup, or from a store made with the same options",
+        Remedy.UseNewerProgram => $"this is hacktree {VersionCommand.Number}; use a newer one",
         Remedy.MakeFile make => $"an empty file will do: `touch {make.Path}`",
         Remedy.MakeDirectory make => $"an empty directory will do: `mkdir {(make.IsPrivate ? "-m 700 " : "")}{make.Path}`",
         Remedy.LeaveTreeAlone => "commit a tree that nobody writes to",

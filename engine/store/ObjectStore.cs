@@ -158,10 +158,7 @@ public sealed class ObjectStore : IDisposable
             throw new StoreException($"{Path}: this store keeps owners and devices, so only root can write to it", new Remedy.WriteAsRoot());
         }
 
-        if (Format.ReadOnlyCompatible.Length > 0)
-        {
-            throw new StoreException($"{Path}: to write here a hacktree must know {string.Join(", ", Format.ReadOnlyCompatible)}; use a newer one");
-        }
+        Format.RequireKnown(FeatureSet.ReadOnlyCompatible, Path);
     }
 
     /// <summary>

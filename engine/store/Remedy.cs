@@ -29,6 +29,9 @@ public abstract record Remedy
     /// <summary>Bring the store's format file back from a copy, or from a store made with the same options.</summary>
     public sealed record RestoreFormat : Remedy;
 
+    /// <summary>Use a newer version of this program.</summary>
+    public sealed record UseNewerProgram : Remedy;
+
     /// <summary>Make an empty file in the place of the missing one, which holds nothing.</summary>
     /// <param name="Path">The missing file.</param>
     public sealed record MakeFile(string Path) : Remedy;

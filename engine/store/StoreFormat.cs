@@ -105,9 +105,23 @@ public sealed record StoreFormat
             throw new CorruptException($"{storePath}/format", "damaged", new Remedy.RestoreFormat());
         }
 
-        return format.Incompatible.Length == 0
-            ? format
-            : throw new StoreException($"{storePath}: the store uses features this hacktree does not know ({string.Join(", ", format.Incompatible)}); use a newer one");
+        format.RequireKnown(FeatureSet.Incompatible, storePath);
+        return format;
+    }
+
+    /// <summary>Throws <see cref="UnknownFeatureException"/> if the store uses a feature of that set and this program does not know it.</summary>
+    internal void RequireKnown(FeatureSet set, string storePath)
+    {
+        string[] used = set switch
+        {
+            FeatureSet.Compatible => Compatible,
+            FeatureSet.ReadOnlyCompatible => ReadOnlyCompatible,
+            _ => Incompatible,
+        };
+        if (KnownFeatures.Unknown(used, set, KnownFeatures.All) is { Length: > 0 } unknown)
+        {
+            throw new UnknownFeatureException(storePath, set, unknown);
+        }
     }
 
     private static void WriteNames(Utf8JsonWriter json, string property, string[] names)

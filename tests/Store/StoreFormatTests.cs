@@ -93,16 +93,29 @@ public sealed class StoreFormatTests
     public void Unknown_features_are_refused_where_they_matter()
     {
         byte[] incompatible = new StoreFormat { Incompatible = ["quantum", "other"] }.Encode();
-        Assert.Contains("quantum, other", Assert.Throws<StoreException>(() => StoreFormat.Decode(incompatible, "/s")).Message);
+        UnknownFeatureException e = Assert.Throws<UnknownFeatureException>(() => StoreFormat.Decode(incompatible, "/s"));
+        Assert.Equal(("/s", FeatureSet.Incompatible), (e.Store, e.Set));
+        Assert.Equal(["quantum", "other"], e.Features);
+        Assert.Equal("/s: to read this store a program must know quantum, other", e.Message);
+        Assert.IsType<Remedy.UseNewerProgram>(e.Remedy);
         Assert.Equal(["x"], StoreFormat.Decode(new StoreFormat { ReadOnlyCompatible = ["x"] }.Encode(), "/s").ReadOnlyCompatible);
 
         using var directory = new TempDirectory();
         string path = directory.At("objects");
         ObjectStore.Create(path, new StoreFormat { UserMode = !Sys.IsRoot, ReadOnlyCompatible = ["x"] });
         using ObjectStore store = ObjectStore.Open(path, stop: TestContext.Current.CancellationToken);
-        Assert.Contains("must know x", Assert.Throws<StoreException>(store.RequireWritable).Message);
-        Assert.Throws<StoreException>(() => Collect.Run(store, new CollectOptions()));
+        Assert.Contains("to write to this store a program must know x", Assert.Throws<UnknownFeatureException>(store.RequireWritable).Message);
+        Assert.Throws<UnknownFeatureException>(() => Collect.Run(store, new CollectOptions()));
         Assert.Equal(0, Collect.Run(store, new CollectOptions { DryRun = true }).LiveCommits);
+    }
+
+    [Fact]
+    public void A_feature_is_known_by_its_name_and_its_list()
+    {
+        KnownFeature[] known = [new("a", FeatureSet.Incompatible), new("b", FeatureSet.ReadOnlyCompatible)];
+        Assert.Empty(KnownFeatures.Unknown(["a"], FeatureSet.Incompatible, known));
+        Assert.Equal(["b", "c"], KnownFeatures.Unknown(["a", "b", "c"], FeatureSet.Incompatible, known));
+        Assert.Equal(["a"], KnownFeatures.Unknown(["a", "b"], FeatureSet.ReadOnlyCompatible, known));
     }
 
     [Fact]
