@@ -1,3 +1,4 @@
+using HackTree.Boot;
 using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
@@ -71,7 +72,15 @@ internal sealed class QuickBench(string tree, string place, CancellationToken st
     private TimeSpan Run(string store, string verb, string[] arguments)
     {
         int[] success = verb == "diff" ? [ExitCode.Done, ExitCode.Found] : [ExitCode.Done];
-        return ProgramRun.Time([program, "--quiet", "--store", store, verb, .. arguments], success, stop);
+        return TimeOf([program, "--quiet", "--store", store, verb, .. arguments], success);
+    }
+
+    private TimeSpan TimeOf(IReadOnlyList<string> command, params IReadOnlyList<int> success)
+    {
+        ProgramRun run = ProgramRun.Of(command, stop: stop);
+        return success.Contains(run.ExitCode)
+            ? run.Time
+            : throw new StoreException($"{string.Join(' ', command)}: exit code {run.ExitCode}: {run.LastWords}");
     }
 
     private void Add(string work, TimeSpan time)
@@ -100,9 +109,9 @@ internal sealed class QuickBench(string tree, string place, CancellationToken st
 
     private void TimeCopy(string from, string to)
     {
-        if (ProgramRun.Exists("cp"))
+        if (ProgramRun.Find("cp") is { } copy)
         {
-            AddSynced(BenchWork.Copy, ProgramRun.Time(["cp", "-al", from, to], [0], stop), to);
+            AddSynced(BenchWork.Copy, TimeOf([copy, "-al", from, to], ExitCode.Done), to);
         }
     }
 

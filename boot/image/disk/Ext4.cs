@@ -25,14 +25,14 @@ internal static partial class Ext4
         const int kibibyte = 1024;
         string[] size = ["-E", $"offset={partition.Offset},root_owner=0:0", disk, $"{partition.Length / kibibyte}k"];
         string[] options = ["-q", "-F", "-O", Features, "-L", "hacktree", "-U", uuid.ToString(), "-d", directory];
-        bool isMade = Tool.MakeExt4.TryRun([.. options, .. size], out _, out string error);
-        if (!isMade)
+        ProgramRun run = Tool.MakeExt4.TryRun([.. options, .. size]);
+        if (!run.Succeeded)
         {
-            bool isFull = error.Contains("Could not allocate", StringComparison.Ordinal)
-                || error.Contains("No space", StringComparison.OrdinalIgnoreCase);
+            bool isFull = run.Error.Contains("Could not allocate", StringComparison.Ordinal)
+                || run.Error.Contains("No space", StringComparison.OrdinalIgnoreCase);
             throw new StoreException(isFull
                 ? $"the tree does not fit into {partition.Length / ImageLayout.MiB} MiB; give more with --size"
-                : $"mkfs.ext4 failed: {Tool.LastWords(error)}");
+                : $"mkfs.ext4 failed: {run.LastWords}");
         }
     }
 
@@ -51,14 +51,14 @@ internal static partial class Ext4
     {
         string script = Path.Combine(scratch, "debugfs");
         File.WriteAllLines(script, files.SelectMany(file => new[] { $"rm {file.Path}", $"write \"{file.Source}\" {file.Path}" }));
-        bool isRun = Tool.DebugExt4.TryRun(["-w", "-f", script, Address(disk, partition)], out string output, out string error);
+        ProgramRun run = Tool.DebugExt4.TryRun(["-w", "-f", script, Address(disk, partition)]);
         File.Delete(script);
 
         // debugfs writes its version first, and it goes on after a failure.
-        string[] complaints = [.. error.Split('\n').Skip(1).Where(line => line.Trim().Length > 0)];
-        if (!isRun || complaints.Length > 0)
+        string[] complaints = [.. run.Error.Split('\n').Skip(1).Where(line => line.Trim().Length > 0)];
+        if (!run.Succeeded || complaints.Length > 0)
         {
-            throw new StoreException($"debugfs failed: {Tool.LastWords(error + output)}");
+            throw new StoreException($"debugfs failed: {ProgramRun.LastLine(run.Error + run.Output)}");
         }
     }
 

@@ -146,15 +146,15 @@ internal sealed class MountedImage
     {
         // Processes that a command left behind may need a moment to end.
         long started = System.Diagnostics.Stopwatch.GetTimestamp();
-        string error = "";
-        while (!MountTable.PointsBelow(point).Reverse().All(mount => Tool.Unmount.TryRun([mount], out _, out error)))
+        ProgramRun? last = null;
+        while (!MountTable.PointsBelow(point).Reverse().All(mount => (last = Tool.Unmount.TryRun([mount])).Succeeded))
         {
             if (System.Diagnostics.Stopwatch.GetElapsedTime(started) > Patience)
             {
-                _ = Tool.Unmount.TryRun(["--lazy", "--recursive", point], out _, out _);
+                _ = Tool.Unmount.TryRun(["--lazy", "--recursive", point]);
                 string what = export.IsCopy ? "nothing was kept of what was done" : "the image is in use until that ends";
                 throw new StoreException(
-                    $"{image}: something still runs in it, and {what} ({Tool.LastWords(error)}); end what a command starts before it ends");
+                    $"{image}: something still runs in it, and {what} ({last!.LastWords}); end what a command starts before it ends");
             }
 
             Thread.Sleep(100);

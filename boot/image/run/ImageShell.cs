@@ -30,7 +30,7 @@ public static class ImageShell
         var start = new ProcessStartInfo(words[0], words.Skip(1)) { WorkingDirectory = directory };
         start.Environment["HACKTREE_IMAGE"] = mount;
 
-        using Process process = Tool.Start(start);
+        using Process process = ProgramRun.Start(start);
         using CancellationTokenRegistration killing = stop.Register(() => process.Kill(entireProcessTree: true));
         process.WaitForExit();
         stop.ThrowIfCancellationRequested();

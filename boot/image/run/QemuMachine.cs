@@ -23,7 +23,7 @@ public static class QemuMachine
         string program = Emulator.Path;
         DiskFormat format = DiskFormats.OfContent(request.Image);
         using ImageLock held = ImageLock.Take(request.Image);
-        using Process process = Tool.Start(new ProcessStartInfo(program, Arguments(request, format, IsKvmUsable())));
+        using Process process = ProgramRun.Start(new ProcessStartInfo(program, Arguments(request, format, IsKvmUsable())));
         using CancellationTokenRegistration killing = stop.Register(process.Kill);
         if (!process.WaitForExit(limit is { } some && some < LongestWait ? some : Timeout.InfiniteTimeSpan))
         {
@@ -99,7 +99,7 @@ public static class QemuMachine
     private static bool IsKvmUsable()
     {
         string[] arguments = ["-accel", "kvm", "-cpu", "max", "-S", "-display", "none", "-nodefaults", "-monitor", "stdio"];
-        return File.Exists("/dev/kvm") && Emulator.TryRun(arguments, out _, out _, input: "quit\n");
+        return File.Exists("/dev/kvm") && Emulator.TryRun(arguments, input: "quit\n").Succeeded;
     }
 
     private static void RequireFirmware()
