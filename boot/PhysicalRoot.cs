@@ -15,19 +15,25 @@ public static class PhysicalRoot
     private static readonly string[] Types = ["ext4", "xfs", "btrfs"];
 
     /// <summary>
-    /// Mounts the filesystem of / at <see cref="Place"/>, and returns whether it did. It does so only if the kernel's command line says that / is
-    /// a root below the filesystem's top, and only if a store is in the filesystem.
+    /// The device of the filesystem of /, where / is a root below the filesystem's top and <see cref="Place"/> does not show the top. The kernel's
+    /// command line says whether / is such a root. Null if not.
     /// </summary>
-    public static bool TryMount()
+    public static string? FindHiddenDevice()
     {
-        if (!Sys.IsRoot || Directory.Exists($"{Place}/objects") || !IsBootedIntoRoot())
+        if (Directory.Exists($"{Place}/objects") || !IsBootedIntoRoot())
         {
-            return false;
+            return null;
         }
 
         Sys.Stat(Sys.WorkingDirectory, "/"u8, out FileStatus root).ThrowIfFailed("statx", "/");
         string device = $"/dev/block/{root.Device >> 32}:{root.Device & uint.MaxValue}";
-        if (!File.Exists(device))
+        return File.Exists(device) ? device : null;
+    }
+
+    /// <summary>Mounts the device at <see cref="Place"/> if a store is in it, and returns whether it did. Only root can.</summary>
+    public static bool TryMount(string device)
+    {
+        if (!Sys.IsRoot)
         {
             return false;
         }

@@ -46,12 +46,13 @@ internal sealed class Session(ParseResult parse)
         return Environment.GetEnvironmentVariable("HACKTREE_STORE") is { Length: > 0 } named ? named : null;
     }
 
-    /// <summary>Opens the store that was named. If none was named, opens the first store in the usual places.</summary>
-    internal ObjectStore OpenStore() => ObjectStore.Open(GivenStore() ?? FindStore(), Note, Stop);
+    /// <summary>Opens the store that was named. If none was named, opens the first store in the usual places. Mounts nothing.</summary>
+    internal ObjectStore OpenStore() => ObjectStore.Open(GivenStore() ?? FindStore() ?? throw NoStore(), Note, Stop);
 
+    /// <summary>Opens the store to write to it. Mounts the physical root if the store is there and the running root does not show it.</summary>
     internal ObjectStore OpenStoreToWrite()
     {
-        ObjectStore store = OpenStore();
+        ObjectStore store = ObjectStore.Open(GivenStore() ?? FindStore() ?? MountStore() ?? throw NoStore(), Note, Stop);
         try
         {
             store.RequireWritable();
@@ -64,27 +65,22 @@ internal sealed class Session(ParseResult parse)
         }
     }
 
-    private string FindStore()
+    private static string? FindStore() => ObjectStore.IsCertainlyStore(".") ? "." : Array.Find(Places, ObjectStore.IsStore);
+
+    private string? MountStore()
     {
-        if (ObjectStore.IsCertainlyStore("."))
+        if (PhysicalRoot.FindHiddenDevice() is not { } device || !PhysicalRoot.TryMount(device))
         {
-            return ".";
+            return null;
         }
 
-        if (Array.Find(Places, ObjectStore.IsStore) is { } found)
-        {
-            return found;
-        }
-
-        if (PhysicalRoot.TryMount())
-        {
-            Note($"mounted the physical root at {PhysicalRoot.Place}");
-            return $"{PhysicalRoot.Place}/objects";
-        }
-
-        throw new StoreException(
-            "there is no store in ./, ./objects, /objects or /sysroot/objects; make one with `hacktree init`, or name one with --store");
+        Note($"mounted the physical root at {PhysicalRoot.Place}");
+        return $"{PhysicalRoot.Place}/objects";
     }
+
+    private static StoreException NoStore() => new(PhysicalRoot.FindHiddenDevice() is { } device
+        ? $"the store is not to be seen in this root; show it with `mkdir -p {PhysicalRoot.Place} && mount {device} {PhysicalRoot.Place}`, or name one with --store"
+        : "there is no store in ./, ./objects, /objects or /sysroot/objects; make one with `hacktree init`, or name one with --store");
 
     /// <summary>A path inside a tree in the library's form: without slashes at its ends.</summary>
     internal static byte[] TreePath(string path) => ByteText.FromArgument(path.Trim('/'));

@@ -48,12 +48,16 @@ public sealed class ClassicBootTests(BootDisk disk)
 
         BootResult result = disk.Boot("classic-fstab", Patched(directory), "ro subroot=c1", """
             say root "$(findmnt -n -o SOURCE,VFS-OPTIONS /)"
-            say refs "$(hacktree refs | grep -c debian)"
+            say hidden "$(hacktree refs 2>&1)"
+            say mounted "$(ls -d /sysroot/objects 2>/dev/null | wc -l)"
             say checkout "$(hacktree checkout debian /sysroot/c2 2>&1 >/dev/null; echo $?)"
+            say refs "$(hacktree refs | grep -c debian)"
             say linked "$(stat -c %h /run/disk/c2/bin/bash)"
             """);
         result.RequireRunning();
         Assert.Equal("/dev/vda[/c1] rw,relatime", result["root"]);
+        Assert.Contains("show it with `mkdir -p /sysroot && mount /dev/block/", result["hidden"], StringComparison.Ordinal);
+        Assert.Equal("0", result["mounted"]);
         Assert.NotEqual("0", result["refs"]);
         Assert.EndsWith("0", result["checkout"], StringComparison.Ordinal);
         Assert.NotEqual("1", result["linked"]);

@@ -78,7 +78,7 @@ internal sealed record ConversionJournal
             subject);
 }
 
-/// <summary>Made at compile time, as the store's is.</summary>
+/// <summary>Encodes and decodes the journal, by code that is made at compile time. The journal is no checked JSON: it has no sum.</summary>
 [JsonSourceGenerationOptions(WriteIndented = true, NewLine = "\n", PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true)]
 [JsonSerializable(typeof(ConversionJournal))]
 internal sealed partial class ConversionJson : JsonSerializerContext;

@@ -25,7 +25,7 @@ internal sealed class GcCommand : Verb
 
     protected override int Run(Session session)
     {
-        using ObjectStore store = session.OpenStore();
+        using ObjectStore store = session.Get(dryRun) ? session.OpenStore() : session.OpenStoreToWrite();
         store.RequireReadable();
         var options = new CollectOptions
         {
