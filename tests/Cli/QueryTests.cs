@@ -1,6 +1,5 @@
 using HackTree.Linux;
 using HackTree.Store;
-using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Cli;
 

@@ -58,7 +58,7 @@ internal sealed class ImageCreateCommand : Verb
             "hacktree image create --tree debian/bookworm -o disk.img --size 8G --uefi")
     {
         Details = "Needs root, but not the right to mount, so it runs in a container. The tree must have a kernel and an initrd of\n"
-            + "initramfs-tools in /boot.";
+            + "initramfs-tools in /boot. Only root can read the image, because the tree's passwords and keys are in it.";
         format.AcceptOnlyFromAmong("raw", "qcow2");
         tree.CompletionSources.Add(Completions.Refs);
         foreach (Option option in new Option[] { tree, output, size, roots, defaultRoot, format, uefi, append })
