@@ -36,7 +36,9 @@ public sealed class QueryTests : IDisposable
             done
             [ -z "$($H __complete log '')" ]
             cat /proc/self/mountinfo > ../after
-            cmp ../before ../after
+
+            # Mounts may go: other tests remove the directories of theirs.
+            ! grep -vxFf ../before ../after
             [ ! -e /sysroot ]
             [ -z "$(ls -A)" ]
             """;
