@@ -36,9 +36,11 @@ public sealed class DurableFile : IDisposable
     private byte[]? temporaryName;
     private long length;
 
-    private DurableFile(SafeFileHandle staging, byte[]? temporaryName, SafeFileHandle file, SafeFileHandle directory, bool ownsDirectory, ReadOnlySpan<byte> name, string subject)
+    private DurableFile(
+        SafeFileHandle staging, byte[]? temporaryName, SafeFileHandle file, SafeFileHandle directory, bool ownsDirectory, ReadOnlySpan<byte> name, string subject)
     {
-        (this.staging, this.temporaryName, this.directory, this.ownsDirectory, this.subject) = (staging, temporaryName, directory, ownsDirectory, subject);
+        (this.staging, this.temporaryName) = (staging, temporaryName);
+        (this.directory, this.ownsDirectory, this.subject) = (directory, ownsDirectory, subject);
         this.name = name.ToArray();
         Handle = file;
     }
@@ -85,10 +87,12 @@ public sealed class DurableFile : IDisposable
     /// <param name="bytes">All of its content.</param>
     /// <param name="subject">What errors call it.</param>
     /// <param name="isNameSynced">Whether the name is durable too in the end; else it is with the next fsync of the directory.</param>
-    public static void WriteStaged(SafeFileHandle staging, SafeFileHandle directory, ReadOnlySpan<byte> name, ReadOnlySpan<byte> bytes, string subject, bool isNameSynced = true)
+    public static void WriteStaged(
+        SafeFileHandle staging, SafeFileHandle directory, ReadOnlySpan<byte> name, ReadOnlySpan<byte> bytes, string subject, bool isNameSynced = true)
     {
         byte[] temporaryName = TemporaryName.New();
-        Sys.Open(staging, temporaryName, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, out SafeFileHandle handle, FileModes.PublicFile).ThrowIfFailed("openat", subject);
+        Sys.Open(staging, temporaryName, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, out SafeFileHandle handle, FileModes.PublicFile)
+            .ThrowIfFailed("openat", subject);
         using var file = new DurableFile(staging, temporaryName, handle, directory, ownsDirectory: false, name, subject);
         file.Append(bytes);
         file.Place(ExistingFile.Replaced);
@@ -174,7 +178,9 @@ public sealed class DurableFile : IDisposable
 
     private void Rename(ExistingFile existing)
     {
-        Errno errno = existing == ExistingFile.Replaced ? Sys.Rename(staging, temporaryName, directory, name) : Sys.RenameNew(staging, temporaryName, directory, name);
+        Errno errno = existing == ExistingFile.Replaced
+            ? Sys.Rename(staging, temporaryName, directory, name)
+            : Sys.RenameNew(staging, temporaryName, directory, name);
         if (errno == Errno.EINVAL && existing == ExistingFile.Kept)
         {
             // The filesystem has no RENAME_NOREPLACE (NFS); the temporary name goes with this object.

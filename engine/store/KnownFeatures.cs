@@ -31,7 +31,7 @@ public sealed class UnknownFeatureException : StoreException
 {
     /// <summary>Makes the exception for a store and what it uses of one set.</summary>
     public UnknownFeatureException(string store, FeatureSet set, IReadOnlyList<string> features)
-        : base($"{store}: to {(set == FeatureSet.ReadOnlyCompatible ? "write to" : "read")} this store a program must know {string.Join(", ", features)}", new Remedy.UseNewerProgram()) =>
+        : base(Sentence(store, set, features), new Remedy.UseNewerProgram()) =>
         (Store, Set, Features) = (store, set, features);
 
     /// <summary>The store's path.</summary>
@@ -42,4 +42,7 @@ public sealed class UnknownFeatureException : StoreException
 
     /// <summary>The features' names.</summary>
     public IReadOnlyList<string> Features { get; }
+
+    private static string Sentence(string store, FeatureSet set, IReadOnlyList<string> features) =>
+        $"{store}: to {(set == FeatureSet.ReadOnlyCompatible ? "write to" : "read")} this store a program must know {string.Join(", ", features)}";
 }

@@ -57,7 +57,8 @@ public sealed class QueryTests : IDisposable
         ];
         string[][] writing =
         [
-            ["commit", "-b", "other", "tree"], ["checkout", "main", "r1"], ["gc"], ["refs", "set", "other", "main"], ["refs", "delete", "main"], ["roots", "rm", "r1"], ["roots", "pin", "r1"],
+            ["commit", "-b", "other", "tree"], ["checkout", "main", "r1"], ["gc"], ["refs", "set", "other", "main"], ["refs", "delete", "main"],
+            ["roots", "rm", "r1"], ["roots", "pin", "r1"],
         ];
 
         SetFormat(format => format with { Compatible = ["sparkles"] });

@@ -72,7 +72,8 @@ internal sealed class ImageConversion : IDisposable
         }
 
         using SafeFileHandle boot = Open(topHandle, "boot"u8, "boot");
-        Step("write the segment for the initrd", () => DurableFile.Write(boot, Encoding.ASCII.GetBytes(GrubMenu.Segment), InitrdPatch.Segment(), FileModes.PublicFile, $"{image}: /boot"));
+        byte[] segment = Encoding.ASCII.GetBytes(GrubMenu.Segment);
+        Step("write the segment for the initrd", () => DurableFile.Write(boot, segment, InitrdPatch.Segment(), FileModes.PublicFile, $"{image}: /boot"));
         Step("add the menu", () => WriteGrub(journal.MenuFile, InstalledGrub.Add(ReadGrub(journal.MenuFile) ?? [], menu)));
         Step("complete the journal", () => (journal with { State = ConversionState.Done }).Write(topHandle, image));
         return true;

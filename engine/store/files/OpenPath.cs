@@ -57,7 +57,8 @@ public static class OpenPath
         {
             int slash = place.AsSpan().LastIndexOf((byte)'/');
             byte[] folder = [.. place.AsSpan(0, slash + 1), (byte)'.'], name = place[(slash + 1)..];
-            Sys.Open(Sys.WorkingDirectory, folder, OpenFlags.Directory, out SafeFileHandle directory).ThrowIfFailed("openat", slash < 0 ? path : ByteText.Quote(place.AsSpan(0, Math.Max(slash, 1))));
+            string subject = slash < 0 ? path : ByteText.Quote(place.AsSpan(0, Math.Max(slash, 1)));
+            Sys.Open(Sys.WorkingDirectory, folder, OpenFlags.Directory, out SafeFileHandle directory).ThrowIfFailed("openat", subject);
             if (name.Length == 0 || Sys.ReadLink(directory, name, target, out int length) != Errno.None)
             {
                 return (directory, name);
