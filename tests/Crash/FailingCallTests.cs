@@ -68,6 +68,34 @@ public sealed class FailingCallTests
         root.AssertCleanAfterGc();
     }
 
+    [Theory]
+    [InlineData("unlinkat")]
+    [InlineData("renameat")]
+    [InlineData("renameat2")]
+    public void A_root_that_is_changed_back_when_its_process_is_killed_is_recorded_as_what_it_is(string call)
+    {
+        Tools.Require("strace");
+        for (int number = 1; ; number++)
+        {
+            using var root = new PhysicalRoot();
+            (SortedDictionary<string, string> old, _) = MakeRoot(root);
+            string trace = root.At("trace");
+            string[] strace = ["-f", "-o", trace, "-e", $"trace={call},linkat", "-e", "inject=linkat:error=EIO:when=1", "-e", $"inject={call}:signal=KILL:when={number}"];
+            Tools.Run("strace", [.. strace, Hacktree.Path, "--quiet", .. root.Arguments("checkout", "--from", root.At("r0"), "new", root.At("r0"))]);
+            root.AssertCleanAfterGc();
+            if (Directory.Exists(root.At("r0")))
+            {
+                string commit = root.Tip(Snapshot.Of(root.At("r0")).SequenceEqual(old) ? "old" : "new")!;
+                Assert.Contains(commit, File.ReadAllText(root.At("objects/roots/r0.json")), StringComparison.Ordinal);
+            }
+
+            if (!File.ReadAllText(trace).Contains("killed by SIGKILL", StringComparison.Ordinal))
+            {
+                break;
+            }
+        }
+    }
+
     [Fact]
     public void A_commit_whose_sync_fails_is_in_no_pack()
     {
