@@ -96,7 +96,11 @@ public sealed class SubrootScriptTests : IDisposable
     {
         var journal = new ConversionJournal
         {
-            Root = "r0", State = ConversionState.Done, MenuFile = InstalledGrub.CustomFile, IsMenuFileNew = true, IsPhysicalRootNew = true,
+            Root = "r0",
+            State = ConversionState.Done,
+            MenuFile = InstalledGrub.CustomFile,
+            IsMenuFileNew = true,
+            IsPhysicalRootNew = true,
         };
         using var physical = new TempDirectory();
         journal.Write(physical.Handle, "journal");
