@@ -121,7 +121,7 @@ public sealed class VerbTests : IDisposable
         world.Shell($"printf %s {first} >> objects/logs/a.log").Succeeded();
         ToolResult cut = world.Run("refs", "log", "a");
         Assert.Matches($"^{log}$", cut.Succeeded());
-        Assert.Contains($"is not whole: {first}", cut.Error);
+        Assert.Contains($"is incomplete: {first}", cut.Error);
     }
 
     [Fact]
