@@ -56,6 +56,7 @@ internal sealed class Session(ParseResult parse)
         try
         {
             store.RequireWritable();
+            store.OnDoubt = () => Note("an earlier command was cut short, so all that this one relies on is read again; `hacktree gc` puts an end to that");
             return store;
         }
         catch

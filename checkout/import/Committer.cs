@@ -22,8 +22,8 @@ public sealed record CommitRequest
     /// <summary>Annotations.</summary>
     public ImmutableSortedDictionary<string, string> Annotations { get; init; } = Commit.NoAnnotations;
 
-    /// <summary>The directory that the tree was read from, where that was done to consume it; else null.</summary>
-    public string? Consumed { get; init; }
+    /// <summary>The directory that the tree was read from, if it is consumed; else null.</summary>
+    public TreeConsume? Consumed { get; init; }
 
     /// <summary>Seconds since 1970.</summary>
     public required long Time { get; init; }
@@ -58,12 +58,9 @@ public static class Committer
         Digest digest = Commit.DigestOf(bytes);
         pack.Add(PackedKind.Commit, digest, bytes);
         store.Publish(pack);
-        if (request.Consumed is { } source)
-        {
-            // As late as can be: what is written to an object through its other name must not be what a ref names.
-            TreeConsume.RequireUnchanged(store, tree, source);
-        }
 
+        // As late as can be: what is written to an object through its other name must not be what a ref names.
+        request.Consumed?.RequireUnchanged(tree);
         store.Refs.Set(request.Ref, digest, $"commit: {request.Subject}");
         return digest;
     }

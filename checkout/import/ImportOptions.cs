@@ -1,4 +1,3 @@
-using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
 
@@ -10,8 +9,8 @@ public sealed record ImportOptions
     /// <summary>What to leave out.</summary>
     public IReadOnlyList<PathGlob> Excludes { get; init; } = [];
 
-    /// <summary>Whether the files themselves may become the store's objects, without being copied.</summary>
-    public bool Consume { get; init; }
+    /// <summary>The directory as one that is consumed: it is read where that has put it, and its files may become objects as they are.</summary>
+    public TreeConsume? Consume { get; init; }
 
     /// <summary>Whether content is stored; without it the tree is only described, as for a comparison.</summary>
     public bool StoreContent { get; init; } = true;
@@ -35,9 +34,6 @@ public sealed record ImportResult(
     long ContentBytes,
     IReadOnlyList<string> Notes)
 {
-    /// <summary>When the reading began, by the clock that dates files: what has changed since may not be what was committed.</summary>
-    public FileTime Started { get; init; }
-
     /// <summary>The root directory as an entry without a name.</summary>
     public TreeEntry AsEntry() =>
         new() { Kind = EntryKind.Directory, Metadata = RootMetadata, Xattrs = RootXattrs, Digest = Tree };

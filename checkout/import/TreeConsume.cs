@@ -6,180 +6,237 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Checkout;
 
 /// <summary>
-/// Takes away a directory that was committed with --consume, once the commit is durable: exactly what the commit holds.
-/// What is not in it, or has changed since, stays, and with it the directories above.
+/// commit --consume: a directory goes into the store, and what the commit holds of it is removed. Steps:
+/// <see cref="Begin"/> takes the tree out of everybody's reach; the import reads it, and its files may become objects as they are;
+/// <see cref="RequireUnchanged"/> looks at all of it before the ref is set; <see cref="Finish"/> removes it. <see cref="Dispose"/> without a finish puts
+/// the tree back in its place, as it was.
 /// </summary>
 /// <remarks>
-/// Until then a file of it that became an object has two names, and who writes to it by the one in the source writes into the object. So all are
-/// looked at before the ref is set, and each once more before it goes; an object that was written to is removed from the store, and
-/// the file stays with what was written.
+/// A file that became an object has two names, and who writes to it by the one in the tree writes into the object. What keeps that from happening:
+/// <list type="bullet">
+/// <item>The tree is moved into a <see cref="PrivatePlace"/> first. From then on it is reached only through what was opened before: a descriptor of a
+/// file, or a working directory or descriptor of a directory. If it cannot be moved, its files are copied, and it is removed where it is.</item>
+/// <item>A file that somebody has open for writing, or mapped, is copied.</item>
+/// <item>A file that was changed through a directory that somebody is still in is found before the ref is set. Nothing is committed then.</item>
+/// <item>A file that is opened so later and never closed is found when it is removed. It stays, and the object gets an inode of its own.</item>
+/// <item>No object is removed here, whatever is found: other processes may rely on it. The mark of the <see cref="Adoption"/> stays, and gc decides.</item>
+/// </list>
+/// Not prevented: somebody who was in the tree before changes a file between the last look and its removal. That is found and said; the commit's object is
+/// damaged, and a later commit that has the content repairs it.
 /// </remarks>
-public sealed class TreeConsume
+public sealed class TreeConsume : IDisposable
 {
     private readonly ObjectStore store;
-    private readonly ImportResult tree;
     private readonly string path;
-    private readonly bool isRemoving;
-    private readonly Stack<Level> levels = new();
-    private long kept;
-    private long changed;
-    private string firstChanged = "";
-    private bool isShared;
+    private readonly Action<string> onNote;
+    private readonly FileTime started;
+    private readonly SafeFileHandle parent;
+    private readonly byte[] name;
+    private readonly PrivatePlace? place;
+    private readonly Adoption? adoption;
+    private bool isFinished;
 
-    private TreeConsume(ObjectStore store, ImportResult tree, string path, bool isRemoving)
+    private TreeConsume(ObjectStore store, string path, string real, SafeFileHandle parent, byte[] name, Action<string> onNote)
     {
         this.store = store;
-        this.tree = tree;
         this.path = path;
-        this.isRemoving = isRemoving;
+        this.onNote = onNote;
+        this.parent = parent;
+        this.name = name;
+        using (SafeFileHandle tree = OpenTree())
+        {
+            RootUse.RequireNoRoot(store, path);
+            adoption = store.TryAdopt(tree);
+        }
+
+        place = adoption is null ? null : PrivatePlace.TryTake(parent, name, real);
+        adoption = place is null ? null : adoption;
+
+        // What has changed since, by the clock that dates files, may not be what is committed.
+        started = Sys.EarliestFileTime();
     }
 
+    /// <summary>How the files of the tree become objects without being copied; null if they are copied.</summary>
+    internal Adoption? Adoption => adoption;
+
     /// <summary>
-    /// Throws <see cref="StoreException"/> where a file that has become an object was written to since. For the time before a ref needs the objects.
+    /// Begins to consume the directory at <paramref name="path"/>. Throws <see cref="StoreException"/> if it must stay (<see cref="RootUse"/>) or is a
+    /// symbolic link. If an earlier process was killed while it consumed the same directory, what that left is settled first: a tree that was not
+    /// committed is put back; of one that was committed the removal is finished, and a <see cref="StoreException"/> says so.
     /// </summary>
-    public static void RequireUnchanged(ObjectStore store, ImportResult tree, string path)
+    /// <param name="store">The store.</param>
+    /// <param name="path">The directory.</param>
+    /// <param name="onNote">Told, in a sentence, where the tree is when that is not where the user left it, or that it was put back.</param>
+    public static TreeConsume Begin(ObjectStore store, string path, Action<string> onNote)
     {
-        if (store.IsAdopting)
+        // With a '/' behind it, a link would be followed.
+        path = path.Length > 1 ? path.TrimEnd('/') : path;
+        string real = RealPath.OfName(path);
+        if (Path.GetDirectoryName(real) is not { } above)
         {
-            var check = new TreeConsume(store, tree, path, isRemoving: false);
-            check.Walk();
-            check.ThrowIfChanged("nothing was committed: commit a tree that nobody writes to");
+            RootUse.RequireNoRoot(store, path);
+            throw new StoreException($"{path}: it has no directory above it, and cannot be removed");
+        }
+
+        byte[] name = ByteText.FromArgument(Path.GetFileName(real));
+        Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(above), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle parent)
+            .ThrowIfFailed("openat", path);
+        try
+        {
+            SettleLeft(store, path, real, parent, name, onNote);
+            return new TreeConsume(store, path, real, parent, name, onNote);
+        }
+        catch
+        {
+            parent.Dispose();
+            throw;
         }
     }
 
-    /// <summary>
-    /// Removes what <paramref name="tree"/> holds from <paramref name="path"/>; answers the number of names that stayed. Throws
-    /// <see cref="StoreException"/>, when all else is removed, where a file that has become an object was written to since.
-    /// </summary>
-    public static long Run(ObjectStore store, ImportResult tree, string path)
+    /// <summary>Opens the tree where it is now.</summary>
+    internal SafeFileHandle OpenTree()
     {
-        var removal = new TreeConsume(store, tree, path, isRemoving: true);
-        bool areNamesInOrder = removal.Walk();
-        removal.ThrowIfChanged("the new commit lacks what was in it: go back to the one before, or commit the whole tree again");
-        if (store.IsAdopting && !removal.isShared)
+        SafeFileHandle directory = place?.Handle ?? parent;
+        byte[] entry = place is null ? name : PrivatePlace.TreeName;
+        return Sys.Stat(directory, entry, out FileStatus status) == Errno.None && status.Type == FileType.Symlink
+            ? throw new StoreException($"{path}: it is a symbolic link, and --consume would empty the directory it leads to; name that itself")
+            : TreeImport.OpenTree(directory, entry, path, OpenFlags.NoFollow);
+    }
+
+    /// <summary>
+    /// Throws <see cref="StoreException"/> if a file that became an object was changed since it was read. Called when all is durable and before a ref
+    /// needs it: what is written to an object through its other name must not be what a ref names.
+    /// </summary>
+    internal void RequireUnchanged(ImportResult tree)
+    {
+        if (adoption?.HasAdopted == true)
         {
-            if (!areNamesInOrder)
+            using SafeFileHandle top = OpenTree();
+            Walk(tree.Tree).RequireUnchanged(top);
+        }
+    }
+
+    /// <summary>Removes what the commit holds; what stays goes back to its place. Called when a ref needs the commit.</summary>
+    public ConsumeResult Finish(ImportResult tree, Digest commit)
+    {
+        place?.NoteCommit(new ConsumedCommit(commit, started));
+        ConsumeResult result = Remove(Walk(tree.Tree));
+        isFinished = true;
+        return result;
+    }
+
+    /// <summary>Puts the tree back if it was not removed, and lets go of it.</summary>
+    public void Dispose()
+    {
+        if (place is not null)
+        {
+            if (!isFinished && PutBack() != Errno.None)
+            {
+                onNote($"{path}: it could not be put back in its place, where something else is now; all of it is in {place.Path}");
+            }
+
+            place.Dispose();
+        }
+
+        adoption?.Dispose();
+        parent.Dispose();
+    }
+
+    /// <summary>Settles what a process left that was killed while it consumed the same directory.</summary>
+    private static void SettleLeft(ObjectStore store, string path, string real, SafeFileHandle parent, byte[] name, Action<string> onNote)
+    {
+        using PrivatePlace? left = PrivatePlace.FindLeft(parent, name, real);
+        if (left is null)
+        {
+            return;
+        }
+
+        LinuxException? failure = null;
+        ConsumedCommit? made = left.HasTree ? left.FindCommit() : null;
+        if (made is { } consumed && store.Packs.TryReadCommit(consumed.Commit, out Commit? commit))
+        {
+            // To put the tree back as it is would let it be committed again, without what is gone.
+            using SafeFileHandle tree = TreeImport.OpenTree(left.Handle, PrivatePlace.TreeName, path);
+            using Adoption? adoption = store.TryAdopt(tree);
+            failure = new ConsumeWalk(store, commit.Tree, consumed.Started, adoption, path).Remove(left.Handle, PrivatePlace.TreeName).FirstFailure;
+        }
+
+        bool hasTree = left.HasTree;
+        if (left.TryPutBack() != Errno.None)
+        {
+            throw new StoreException(
+                $"{left.Path}: it holds what a killed commit that consumed {path} left, and {path} is something else now; move one of them away");
+        }
+
+        if (made is { } done)
+        {
+            string end = failure is null ? "the removal is finished now" : $"the removal cannot be finished ({failure.Message})";
+            string rest = hasTree ? $", what was left is back in {path}" : "";
+            throw new StoreException(
+                $"{path}: it was made the commit {done.Commit}, and that command was killed while it removed the tree; {end}{rest}, and nothing new was committed");
+        }
+
+        if (hasTree)
+        {
+            onNote($"{path}: a command that consumed it was killed before it committed; the tree is back in its place");
+        }
+    }
+
+    private ConsumeWalk Walk(Digest tree) => new(store, tree, started, adoption, path);
+
+    private ConsumeResult Remove(ConsumeWalk walk)
+    {
+        ConsumeResult result = place is null ? walk.Remove(parent, name) : walk.Remove(place.Handle, PrivatePlace.TreeName);
+        if (adoption is { HasAdopted: true } && !walk.IsShared)
+        {
+            if (walk.HasSeparated || !NameOrder.IsKept(parent))
             {
                 // No name may come back with a power cut after what tells of it is gone.
                 store.Sync();
             }
 
-            store.EndAdoption();
+            adoption.End();
         }
 
-        return removal.kept;
+        return PutBack() == Errno.None ? result : result with { Stranded = place!.Path };
     }
 
-    /// <summary>Goes through the tree; answers whether the filesystem keeps names in the order they were made or removed.</summary>
-    private bool Walk()
-    {
-        Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle top)
-            .ThrowIfFailed("openat", path);
-        bool areNamesInOrder = NameOrder.IsKept(top);
-        levels.Push(new Level(top, [], new TreeCursor(store.Packs.ReadTree(tree.Tree))));
-        try
-        {
-            while (levels.TryPeek(out Level? level))
-            {
-                if (!level.Next(out TreeEntry entry))
-                {
-                    levels.Pop();
-                    level.Directory.Dispose();
-                    kept += isRemoving && RemoveDirectory(level) != Errno.None ? 1 : 0;
-                }
-                else if (!entry.IsDirectory)
-                {
-                    Settle(level.Directory, entry);
-                }
-                else if (Sys.Open(level.Directory, entry.Name, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle child) == Errno.None)
-                {
-                    levels.Push(new Level(child, entry.Name.ToArray(), new TreeCursor(store.Packs.ReadTree(entry.Digest))));
-                }
-                else
-                {
-                    // Somebody may have moved it away, with files in it that are objects.
-                    kept++;
-                    isShared = true;
-                }
-            }
-        }
-        finally
-        {
-            foreach (Level level in levels)
-            {
-                level.Directory.Dispose();
-            }
-        }
+    private Errno PutBack() => place?.TryPutBack() ?? Errno.None;
+}
 
-        return areNamesInOrder;
-    }
+/// <summary>What --consume did not remove, and why.</summary>
+public sealed record ConsumeResult
+{
+    /// <summary>Names that are not in the commit: left out, or made since.</summary>
+    public long LeftOut { get; init; }
 
-    private Errno RemoveDirectory(Level level) =>
-        levels.TryPeek(out Level? above)
-            ? Sys.RemoveDirectory(above.Directory, level.Name)
-            : Sys.RemoveDirectory(Sys.WorkingDirectory, ByteText.FromArgument(path));
+    /// <summary>Files that changed since they were read. What they hold now is not in the commit.</summary>
+    public long Changed { get; init; }
 
-    /// <summary>Removes a file that is as it was committed; of one that is not, makes sure that it is no object.</summary>
-    private void Settle(SafeFileHandle directory, in TreeEntry entry)
-    {
-        bool isThere = Sys.Stat(directory, entry.Name, out FileStatus status) == Errno.None;
-        bool isSame = isThere && IsUnchanged(status, entry);
-        if (isSame && (!isRemoving || Sys.Unlink(directory, entry.Name) == Errno.None))
-        {
-            return;
-        }
+    /// <summary>The path of the first of them.</summary>
+    public string? FirstChanged { get; init; }
 
-        kept++;
-        if (entry.Kind != EntryKind.Regular)
-        {
-            return;
-        }
+    /// <summary>Files that somebody has open for writing. What is written from now on is not in the commit.</summary>
+    public long InUse { get; init; }
 
-        ObjectName name = store.Blobs.NameOf(entry);
-        if (isThere && !isSame && store.Blobs.WithdrawChanged(name, status))
-        {
-            firstChanged = changed++ == 0 ? PathOf(entry.Name) : firstChanged;
-        }
+    /// <summary>The path of the first of them.</summary>
+    public string? FirstInUse { get; init; }
 
-        // By this name or another one that it was given.
-        isShared |= store.Blobs.TryStat(name, out FileStatus stored) && stored.LinkCount > 1;
-    }
+    /// <summary>Names that the commit holds and that could not be removed.</summary>
+    public long Failed { get; init; }
 
-    /// <summary>
-    /// A file rewritten while or after it was read has a later time than the reading's start; one dated into the
-    /// future can only be compared with its record, to the second.
-    /// </summary>
-    private bool IsUnchanged(in FileStatus status, in TreeEntry entry)
-    {
-        bool compareTimes = store.Format.KeepTimes;
-        FileMetadata metadata = entry.Metadata;
-        return status.Type == TreeMaker.TypeOf(entry.Kind)
-            && (entry.Kind != EntryKind.Regular || status.Size == entry.Size)
-            && (status.Mode, status.Uid, status.Gid) == (metadata.Mode, metadata.Uid, metadata.Gid)
-            && (!compareTimes || status.ModifyTime.Seconds == metadata.ModifyTime)
-            && (status.ModifyTime < tree.Started || (compareTimes && metadata.ModifyTime > tree.Started.Seconds));
-    }
+    /// <summary>Why the first of them could not.</summary>
+    public LinuxException? FirstFailure { get; init; }
 
-    private void ThrowIfChanged(string outcome)
-    {
-        if (changed > 0)
-        {
-            string files = changed == 1 ? firstChanged : $"{firstChanged} and {changed - 1} more";
-            throw new StoreException($"{files}: somebody wrote to it while it was moved into the store; it stays here as it is now, its object was removed, and {outcome}");
-        }
-    }
+    /// <summary>Of the changed files, those that were objects when they were written to: the commit's own objects are damaged.</summary>
+    public long Damaged { get; init; }
 
-    private string PathOf(ReadOnlySpan<byte> name) =>
-        string.Join('/', levels.Reverse().Skip(1).Select(level => ByteText.Quote(level.Name)).Prepend(path.TrimEnd('/')).Append(ByteText.Quote(name)));
+    /// <summary>The path of the first of them.</summary>
+    public string? FirstDamaged { get; init; }
 
-    private sealed class Level(SafeFileHandle directory, byte[] name, TreeCursor start)
-    {
-        private TreeCursor cursor = start;
+    /// <summary>Where all that stayed is, if its place was taken meanwhile; else null.</summary>
+    public string? Stranded { get; init; }
 
-        public SafeFileHandle Directory => directory;
-
-        public byte[] Name => name;
-
-        public bool Next(out TreeEntry entry) => cursor.Next(out entry);
-    }
+    /// <summary>Whether nothing went wrong: all that stayed is not in the commit, or not as it is now.</summary>
+    public bool IsDone => Failed == 0 && Damaged == 0 && Stranded is null;
 }

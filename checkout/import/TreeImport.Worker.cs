@@ -20,7 +20,7 @@ public sealed partial class TreeImport
         private readonly TreeBuffer checkedOutBuffer = new();
 
         // A file that becomes an object gets another change time: nothing that is known of it would be found again.
-        private readonly StatCache.Reader? cache = import.options.Consume ? null : import.cache.NewSession();
+        private readonly StatCache.Reader? cache = import.options.Consume is null ? import.cache.NewSession() : null;
         private TreeIndex? checkedOut;
         private ImportDirectory? current;
 
@@ -124,7 +124,7 @@ public sealed partial class TreeImport
             known = default;
             return cache?.TryFind(status, out known) == true
                 && !known.HasXattrs
-                && (!import.options.StoreContent || import.store.Blobs.IsStored(import.store.Blobs.NameOf(known.Blob, MetadataOf(status), []), status.Size, []));
+                && (!import.options.StoreContent || IsThere(import.store.Blobs.NameOf(known.Blob, MetadataOf(status), []), status, []));
         }
 
         /// <summary>Whether a file is the very object that it was checked out from, with that object's metadata, so that it needs no reading.</summary>
@@ -135,8 +135,14 @@ public sealed partial class TreeImport
                 && before.Size == status.Size
                 && before.Metadata == MetadataOf(status)
                 && before.Xattrs.SequenceEqual(xattrs.Read(directory.Handle, name, this))
-                && import.store.Blobs.IsStoredInode(import.store.Blobs.NameOf(before), status, before.Xattrs);
+                && IsObject(import.store.Blobs.NameOf(before), status, before.Xattrs);
         }
+
+        private bool IsObject(in ObjectName name, in FileStatus status, ReadOnlySpan<byte> attributes) =>
+            import.store.Blobs.IsInode(name, status) && IsThere(name, status, attributes);
+
+        private bool IsThere(in ObjectName name, in FileStatus status, ReadOnlySpan<byte> attributes) =>
+            import.store.Blobs.Find(name, status.Size, attributes) == ObjectState.There;
 
         private void ReadFile(ImportDirectory directory, ReadOnlySpan<byte> name)
         {
@@ -180,8 +186,8 @@ public sealed partial class TreeImport
                 return Blobs.HashFile(file, status, this, import.store.Stop);
             }
 
-            return import.options.Consume
-                ? blobs.AdoptFile(file, status, metadata, attributes, buffer, this)
+            return import.options.Consume?.Adoption is { } adoption
+                ? adoption.AddFile(file, status, metadata, attributes, buffer, this)
                 : blobs.AddFile(file, status, metadata, attributes, buffer, this);
         }
 

@@ -45,41 +45,27 @@ public sealed partial class TreeImport
     /// </summary>
     public static ImportResult Run(ObjectStore store, PackWriter pack, string path, ImportOptions options)
     {
-        // What is consumed is not followed to: it would be emptied there, and the link would stay. With a '/' behind it, it would be followed.
-        byte[] top = ByteText.FromArgument(options.Consume && path.Length > 1 ? path.TrimEnd('/') : path);
-        OpenFlags follow = options.Consume ? OpenFlags.NoFollow : default;
-        Errno errno = Sys.Open(Sys.WorkingDirectory, top, OpenFlags.ReadOnly | OpenFlags.Directory | follow, out SafeFileHandle directory);
-        if (options.Consume && Sys.Stat(Sys.WorkingDirectory, top, out FileStatus status) == Errno.None && status.Type == FileType.Symlink)
-        {
-            directory.Dispose();
-            throw new StoreException($"{path}: it is a symbolic link, and --consume would empty the directory it leads to; name that itself");
-        }
+        using SafeFileHandle directory = options.Consume?.OpenTree() ?? OpenTree(Sys.WorkingDirectory, ByteText.FromArgument(path), path);
+        using StatCache cache = store.OpenStatCache();
+        var import = new TreeImport(store, pack, path, options, cache);
+        var root = new ImportDirectory(null, [], directory) { CheckedOut = import.CheckedOutTree(directory) };
+        import.work.Push(root);
+        import.work.RunReaders(() => new Worker(import).Process);
+        cache.Save();
+        return new ImportResult(root.Digest, root.Metadata, root.Xattrs, import.files, import.contentBytes, import.Notes());
+    }
 
+    /// <summary>Opens a directory that is to be a tree.</summary>
+    internal static SafeFileHandle OpenTree(SafeFileHandle above, ReadOnlySpan<byte> name, string path, OpenFlags flags = default)
+    {
+        Errno errno = Sys.Open(above, name, OpenFlags.ReadOnly | OpenFlags.Directory | flags, out SafeFileHandle tree);
         if (errno == Errno.ENOTDIR)
         {
             throw new StoreException($"{path}: not a directory; a tree is a directory, and an archive is given with --tar");
         }
 
         errno.ThrowIfFailed("openat", path);
-        using StatCache cache = store.OpenStatCache();
-        var import = new TreeImport(store, pack, path, options, cache);
-        FileTime started = Sys.EarliestFileTime();
-        var root = new ImportDirectory(null, [], directory) { CheckedOut = import.CheckedOutTree(directory) };
-        try
-        {
-            import.work.Push(root);
-            import.work.RunReaders(() => new Worker(import).Process);
-            cache.Save();
-        }
-        finally
-        {
-            directory.Dispose();
-        }
-
-        return new ImportResult(root.Digest, root.Metadata, root.Xattrs, import.files, import.contentBytes, import.Notes())
-        {
-            Started = started,
-        };
+        return tree;
     }
 
     /// <summary>
@@ -89,7 +75,7 @@ public sealed partial class TreeImport
     private Digest CheckedOutTree(SafeFileHandle directory)
     {
         Sys.Stat(directory, out FileStatus status).ThrowIfFailed("statx", source);
-        return !options.Consume
+        return options.Consume is null
             && store.Roots.FindByDirectory(status) is { Method: CheckoutMethod.Hardlink } record
             && store.Packs.TryReadCommit(record.Commit, out Commit? commit) ? commit.Tree : default;
     }

@@ -11,6 +11,8 @@ public enum FilesystemType : long
     Ext4 = 0xEF53,
     /// <summary>XFS.</summary>
     Xfs = 0x58465342,
+    /// <summary>btrfs.</summary>
+    Btrfs = 0x9123683E,
     /// <summary>A filesystem in memory.</summary>
     Tmpfs = 0x01021994,
 }

@@ -110,6 +110,9 @@ internal static unsafe partial class Native
     [LibraryImport(LibC, EntryPoint = "ioctl", SetLastError = true)]
     internal static partial int IoCtl(SafeFileHandle file, nuint request, nint argument);
 
+    [LibraryImport(LibC, EntryPoint = "fcntl", SetLastError = true)]
+    internal static partial int Fcntl(SafeFileHandle file, int command, nint argument);
+
     [LibraryImport(LibC, EntryPoint = "copy_file_range", SetLastError = true)]
     internal static partial nint CopyFileRange(SafeFileHandle from, long* fromOffset, SafeFileHandle to, long* toOffset, nint count, uint flags);
 

@@ -12,6 +12,11 @@ public static unsafe partial class Sys
     internal const short PollIn = 1;
     internal const int AdviceSequential = 2;
     internal const int AdviceDoNotNeed = 4;
+    internal const int SetSignal = 10;
+    internal const int SetLease = 1024;
+    internal const int ReadLease = 0;
+    internal const int NoLease = 2;
+    internal const int SignalUrgent = 23;
 
     /// <summary>
     /// pread(2), repeated until <paramref name="buffer"/> is full or the file ends. <paramref name="count"/> is the number of bytes read.
@@ -171,6 +176,20 @@ public static unsafe partial class Sys
     /// back yet stay.
     /// </summary>
     public static void DropCached(SafeFileHandle file) => _ = Native.FAdvise(file, 0, 0, AdviceDoNotNeed);
+
+    /// <summary>
+    /// Asks whether anybody can write to an open file now: takes a read lease and gives it back (fcntl(2), F_SETLEASE). EAGAIN if a descriptor or a
+    /// shared mapping is open for writing, None if there is none. Any other errno means that the kernel does not tell: the filesystem has no leases
+    /// (EINVAL), or the file is somebody else's and this process lacks CAP_LEASE (EACCES). <paramref name="file"/> is open for reading only.
+    /// </summary>
+    public static Errno ProbeForWriters(SafeFileHandle file)
+    {
+        // Who opens the file for writing meanwhile waits for the lease to end, and its holder gets a signal. The usual one, SIGIO, would end this
+        // process; SIGURG is ignored unless somebody asks for it.
+        Errno errno = Result(Native.Fcntl(file, SetSignal, SignalUrgent));
+        errno = errno == Errno.None ? Result(Native.Fcntl(file, SetLease, ReadLease)) : errno;
+        return errno == Errno.None ? Result(Native.Fcntl(file, SetLease, NoLease)) : errno;
+    }
 
     /// <summary>ftruncate(2).</summary>
     public static Errno Truncate(SafeFileHandle file, long length) => Result(Native.FTruncate(file, length));

@@ -10,11 +10,9 @@ namespace HackTree.Store;
 /// </summary>
 public sealed class ObjectStore : IDisposable
 {
-
     private readonly SafeFileHandle directory;
     private readonly SafeFileHandle temporary;
-    private readonly DoubtMark unsynced;
-    private readonly DoubtMark adopting;
+    private readonly Doubt doubt;
 
     private ObjectStore(SafeFileHandle directory, string path, StoreFormat format, StoreLock storeLock, CancellationToken stop)
     {
@@ -24,9 +22,8 @@ public sealed class ObjectStore : IDisposable
         Lock = storeLock;
         Stop = stop;
         temporary = OpenRoom("tmp", OpenFlags.Path);
-        unsynced = new DoubtMark(temporary, DoubtMark.Unsynced, $"{path}/tmp");
-        adopting = new DoubtMark(temporary, DoubtMark.Adopting, $"{path}/tmp");
-        Blobs = new Blobs(OpenRoom("files", OpenFlags.Path), temporary, unsynced, adopting, format, $"{path}/files", stop);
+        doubt = new Doubt(temporary, $"{path}/tmp");
+        Blobs = new Blobs(OpenRoom("files", OpenFlags.Path), temporary, doubt, format, $"{path}/files", stop);
         Packs = new Packs(OpenRoom("packs"), temporary, $"{path}/packs");
         Refs = new Refs(OpenRoom("refs"), OpenRoom("logs"), temporary, $"{path}/refs", stop);
         Roots = new Roots(OpenRoom("roots"), temporary, $"{path}/roots", PhysicalRoot);
@@ -58,6 +55,18 @@ public sealed class ObjectStore : IDisposable
     /// <see cref="OperationCanceledException"/>. What was begun is taken back as after a failure; a step that is not to be taken back is finished.
     /// </summary>
     public CancellationToken Stop { get; }
+
+    /// <summary>
+    /// Called once, by any thread, before this process reads objects again because an earlier one was cut short. That can be all objects that a commit
+    /// relies on, until gc ends the doubt.
+    /// </summary>
+    public Action? OnDoubt
+    {
+        set => doubt.OnDoubt = value;
+    }
+
+    /// <summary>Which objects are believed.</summary>
+    internal Doubt Doubt => doubt;
 
     /// <summary>The lock, held shared.</summary>
     internal StoreLock Lock { get; }
@@ -197,14 +206,19 @@ public sealed class ObjectStore : IDisposable
     /// </summary>
     public void Sync() => TrySync().ThrowIfFailed("syncfs", Path);
 
-    /// <summary>Whether this process has made files of a source objects, and not said yet that their names there are gone.</summary>
-    public bool IsAdopting => adopting.IsSet;
-
     /// <summary>
-    /// Says that no file that <see cref="Blobs.AdoptFile"/> made an object has a name outside any more. Where this is never said, the objects stay in
-    /// doubt. Not while other threads of this process add objects.
+    /// Gives the right to make files of a tree objects as they are. Null if that cannot be: in a user store, whose objects do not carry all that a file
+    /// has; for a tree on another filesystem; and on a filesystem that is not known to tell who has a file open for writing.
     /// </summary>
-    public void EndAdoption() => adopting.End(adopting.Take(), isSafe: true);
+    public Adoption? TryAdopt(SafeFileHandle tree)
+    {
+        Sys.Stat(tree, out FileStatus status).ThrowIfFailed("statx", "the tree");
+        bool isPossible = !Format.UserMode
+            && status.Device == Identity().Device
+            && Sys.FilesystemOf(tree, out FilesystemType type) == Errno.None
+            && type is FilesystemType.Ext4 or FilesystemType.Xfs or FilesystemType.Btrfs or FilesystemType.Tmpfs;
+        return isPossible ? new Adoption(Blobs, doubt.Adopting, status.Device) : null;
+    }
 
     /// <summary>Opens the stat cache for one command. It helps where it can: what is wrong with it never stops anything.</summary>
     public StatCache OpenStatCache() => StatCache.Open(directory, Path, expectedEntries: 0);
@@ -220,13 +234,10 @@ public sealed class ObjectStore : IDisposable
     public void Dispose()
     {
         // A command that failed leaves objects: better durable now than in doubt for the next one.
-        if (unsynced.IsSet)
+        if (doubt.Unsynced.IsSet)
         {
             TrySync();
         }
-
-        // Files of a source that are objects still: whoever comes next is to know.
-        adopting.End(adopting.Take(), isSafe: false);
 
         Blobs.Dispose();
         Packs.Dispose();
@@ -239,9 +250,9 @@ public sealed class ObjectStore : IDisposable
 
     private Errno TrySync()
     {
-        DoubtMark.Held? taken = unsynced.Take();
+        DoubtMark.Held? taken = doubt.Unsynced.Take();
         Errno errno = Sys.SyncFilesystem(directory);
-        unsynced.End(taken, isSafe: errno == Errno.None);
+        doubt.Unsynced.End(taken, isSafe: errno == Errno.None);
         return errno;
     }
 

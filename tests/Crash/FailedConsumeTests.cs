@@ -22,6 +22,11 @@ public sealed partial class FailedConsumeTests : IDisposable
 
     private string Source => root.At("source");
 
+    private string PrivatePlace => root.At(".source.consumed");
+
+    /// <summary>Where the tree is now: a killed commit leaves it in its private place.</summary>
+    private string Place => Directory.Exists($"{PrivatePlace}/tree") ? $"{PrivatePlace}/tree" : Source;
+
     public void Dispose() => root.Dispose();
 
     [Theory]
@@ -34,7 +39,7 @@ public sealed partial class FailedConsumeTests : IDisposable
         Tools.Run("cp", "-a", Source, root.At("intact")).Succeeded();
         Consume(failure);
         Assert.Null(root.Tip("main"));
-        Snapshot.AssertSame(tree, Snapshot.Of(Source));
+        Snapshot.AssertSame(tree, Snapshot.Of(Place));
         string[] shared = Shared();
         Assert.NotEmpty(shared);
 
@@ -50,6 +55,69 @@ public sealed partial class FailedConsumeTests : IDisposable
         Assert.Contains("new: 0 objects", root.Run("commit", "-b", "again", root.At("intact")).Error, StringComparison.Ordinal);
         root.AssertCleanAfterGc();
         root.AssertHolds("main", tree);
+
+        // The tree as it is now is in its place, or comes back to it, and can be consumed.
+        SortedDictionary<string, string> now = Snapshot.Of(Place);
+        bool wasKilled = Place != Source;
+        ToolResult consumed = root.Run("commit", "-b", "now", "--consume", Source);
+        consumed.Succeeded();
+        Assert.Equal(wasKilled, consumed.Error.Contains("the tree is back in its place", StringComparison.Ordinal));
+        Assert.Empty(Left());
+        root.AssertHolds("now", now);
+        root.AssertHolds("main", tree);
+    }
+
+    /// <summary>At each of the steps that have a name of their own: the n-th call of the process's first thread.</summary>
+    [Theory]
+    [InlineData("mkdirat", 1)]
+    [InlineData("renameat2", 1)]
+    [InlineData("renameat2", 2)]
+    [InlineData("renameat2", 3)]
+    [InlineData("renameat2", 4)]
+    [InlineData("symlinkat", 1)]
+    [InlineData("unlinkat", 3)]
+    [InlineData("unlinkat", 100)]
+    public void Killed_at_any_step_it_loses_no_file_and_the_next_one_settles_it(string call, int number)
+    {
+        SortedDictionary<string, string> tree = SourceTree.Make(Source, 4);
+        SortedDictionary<string, string> excluded = WithExcluded();
+        Consume($"{call}:signal=KILL:when={number}", "--exclude", "kept");
+        root.AssertSound();
+        if (root.Tip("main") is null)
+        {
+            Snapshot.AssertSame(excluded, Snapshot.Of(Place));
+        }
+
+        root.AssertCleanAfterGc();
+        string[] expected = [Source, $"{Source}/kept"];
+        for (int i = 0; i < 3 && !Left().SequenceEqual(expected); i++)
+        {
+            ToolResult result = root.Run("commit", "-b", "main", "--consume", "--exclude", "kept", Source);
+            Assert.True(result.ExitCode == 0 || result.Error.Contains("it was made the commit", StringComparison.Ordinal), result.Error);
+        }
+
+        Assert.Equal(expected, Left());
+        tree[""] = excluded[""];
+        root.AssertHolds("main", tree);
+        root.AssertCleanAfterGc();
+    }
+
+    [Fact]
+    public void What_cannot_be_removed_goes_back_and_it_is_said_why()
+    {
+        SortedDictionary<string, string> tree = SourceTree.Make(Source, 5);
+        ToolResult result = Run("unlinkat:error=EIO", ["-P", $"{PrivatePlace}/tree"], []);
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains($"{Source}/", result.Error, StringComparison.Ordinal);
+        Assert.Contains("input/output error", result.Error, StringComparison.Ordinal);
+        Assert.Equal(root.Tip("main"), result.Output.Trim());
+        Assert.False(Directory.Exists(PrivatePlace));
+        Assert.NotEmpty(Directory.GetFiles(Source));
+
+        // What stayed is no object any more.
+        Assert.Empty(Shared());
+        root.AssertHolds("main", tree);
+        root.AssertCleanAfterGc();
     }
 
     [Theory]
@@ -75,6 +143,12 @@ public sealed partial class FailedConsumeTests : IDisposable
         root.AssertHolds("main", tree);
         root.AssertHolds("main~1", tree);
         root.AssertCleanAfterGc();
+
+        // Those that were written to are not what the commit holds; they come back, and nothing else.
+        Assert.Contains("it was made the commit", root.Refused("commit", "-b", "main", "--consume", Source), StringComparison.Ordinal);
+        Assert.False(Directory.Exists(PrivatePlace));
+        Assert.Equal(shared.Length, Directory.GetFiles(Source, "*", SearchOption.AllDirectories).Length);
+        root.AssertHolds("main", tree);
     }
 
     [Fact]
@@ -83,19 +157,21 @@ public sealed partial class FailedConsumeTests : IDisposable
         SourceTree.Make(Source, 3);
 
         // By the path, for strace counts the calls of each thread apart. In packs/ the pack has its name already.
-        Task<ToolResult> commit = Task.Run(() => Consume("fsync:delay_enter=4000000", "-P", root.At("objects/packs")), TestContext.Current.CancellationToken);
+        Task<ToolResult> commit = Task.Run(() => Run("fsync:delay_enter=4000000", ["-P", root.At("objects/packs")], []), TestContext.Current.CancellationToken);
         while (!commit.IsCompleted && Directory.GetFiles(root.At("objects/packs")).Length == 0)
         {
             Thread.Sleep(5);
         }
 
-        string victim = Shared()[0];
-        WriteInPlace(victim);
-        byte[] written = await File.ReadAllBytesAsync(victim, TestContext.Current.CancellationToken);
+        string shared = Shared()[0], victim = Path.Combine(Source, Path.GetRelativePath(Place, shared));
+        WriteInPlace(shared);
+        byte[] written = await File.ReadAllBytesAsync(shared, TestContext.Current.CancellationToken);
         Assert.Contains($"{victim}: somebody wrote to it while it was moved", Hacktree.Refused(await commit), StringComparison.Ordinal);
         Assert.Null(root.Tip("main"));
         Assert.Equal(written, await File.ReadAllBytesAsync(victim, TestContext.Current.CancellationToken));
-        root.AssertSound();
+
+        // The object is wrong, and no ref needs it: gc removes it.
+        Assert.DoesNotContain("needed by", root.Run("fsck").Output, StringComparison.Ordinal);
         root.AssertCleanAfterGc();
     }
 
@@ -124,14 +200,31 @@ public sealed partial class FailedConsumeTests : IDisposable
     /// <summary>The files of the source that are objects too.</summary>
     private string[] Shared() =>
     [
-        .. Directory.GetFiles(Source, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint })
+        .. Directory.GetFiles(Place, "*", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint })
             .Where(path => Sys.Stat(Sys.WorkingDirectory, Encoding.UTF8.GetBytes(path), out FileStatus status) == Errno.None
                 && status is { Type: FileType.Regular, LinkCount: 2, Size: > 7 })
             .Order(StringComparer.Ordinal),
     ];
 
-    private ToolResult Consume(string failure, params string[] more) => Tools.Run(
+    /// <summary>Puts a file into the source that is to be left out; answers the source's snapshot with it.</summary>
+    private SortedDictionary<string, string> WithExcluded()
+    {
+        File.WriteAllText($"{Source}/kept", "kept");
+        return Snapshot.Of(Source);
+    }
+
+    /// <summary>What is left of the source, and beside it.</summary>
+    private string[] Left() =>
+    [
+        .. Directory.GetFileSystemEntries(root.Path, "*source*", SearchOption.TopDirectoryOnly)
+            .SelectMany(path => Directory.GetFileSystemEntries(path, "*", SearchOption.AllDirectories).Prepend(path))
+            .Order(StringComparer.Ordinal),
+    ];
+
+    private ToolResult Consume(string failure, params string[] options) => Run(failure, [], options);
+
+    private ToolResult Run(string failure, string[] filter, string[] options) => Tools.Run(
         "strace",
-        ["-f", "-o", root.At("trace"), .. more, "-e", $"trace={failure.Split(':')[0]}", "-e", $"inject={failure}",
-            Hacktree.Path, "--quiet", .. root.Arguments("commit", "-b", "main", "--consume", Source)]);
+        ["-f", "-o", root.At("trace"), .. filter, "-e", $"trace={failure.Split(':')[0]}", "-e", $"inject={failure}",
+            Hacktree.Path, "--quiet", .. root.Arguments(["commit", "-b", "main", "--consume", Source, .. options])]);
 }

@@ -18,6 +18,7 @@ public sealed class HeaderConstantTests
         #include <linux/openat2.h>
         #include <poll.h>
         #include <sched.h>
+        #include <signal.h>
         #include <stddef.h>
         #include <stdio.h>
         #include <sys/file.h>
@@ -48,12 +49,18 @@ public sealed class HeaderConstantTests
         ("STATX_ATTR_MOUNT_ROOT", (long)FileStatus.AttributeMountRoot),
         ("EXT4_SUPER_MAGIC", (long)FilesystemType.Ext4),
         ("XFS_SUPER_MAGIC", (long)FilesystemType.Xfs),
+        ("BTRFS_SUPER_MAGIC", (long)FilesystemType.Btrfs),
         ("TMPFS_MAGIC", (long)FilesystemType.Tmpfs),
         ("CLOCK_REALTIME_COARSE", Sys.ClockRealtimeCoarse),
         ("POSIX_FADV_SEQUENTIAL", Sys.AdviceSequential),
         ("POSIX_FADV_DONTNEED", Sys.AdviceDoNotNeed),
         ("SEEK_DATA", Sys.SeekData),
         ("SEEK_HOLE", Sys.SeekHole),
+        ("F_SETSIG", Sys.SetSignal),
+        ("F_SETLEASE", Sys.SetLease),
+        ("F_RDLCK", Sys.ReadLease),
+        ("F_UNLCK", Sys.NoLease),
+        ("SIGURG", Sys.SignalUrgent),
         ("FICLONE", (long)Sys.FiClone),
         ("LOCK_SH", (long)LockKind.Shared),
         ("LOCK_EX", (long)LockKind.Exclusive),

@@ -74,40 +74,50 @@ internal sealed class CommitCommand : Verb
         var options = new ImportOptions
         {
             Excludes = [.. (session.Get(exclude) ?? []).Select(glob => new PathGlob(glob))],
-            Consume = session.Get(consume),
             Progress = new Progress(),
         };
         using ObjectStore store = session.OpenStoreToWrite();
-        if (options.Consume)
-        {
-            RootUse.RequireNoRoot(store, session.Get(tree)!);
-        }
-
         store.Refs.RequireFree(request.Ref);
         if (session.Get(parent) is { } revision)
         {
             request = request with { Parent = Revision.Resolve(store, revision) };
         }
 
+        using TreeConsume? consumed = session.Get(consume) ? TreeConsume.Begin(store, session.Get(tree)!, Failure.Say) : null;
+        options = options with { Consume = consumed };
         using PackWriter pack = store.Packs.NewPack();
         ImportResult result = Import(session, store, pack, options);
         long newTrees = pack.Count;
-        Digest commit = Committer.Run(store, pack, result, request with { Consumed = options.Consume ? session.Get(tree) : null });
+        Digest commit = Committer.Run(store, pack, result, request with { Consumed = consumed });
         foreach (string note in result.Notes)
         {
             session.Note(note);
         }
 
-        if (options.Consume && TreeConsume.Run(store, result, session.Get(tree)!) is > 0 and long kept)
-        {
-            session.Note($"{HumanText.Count(kept, "name")} stayed in {session.Get(tree)}: left out of the commit, or changed meanwhile");
-        }
-
+        int code = consumed is null ? ExitCode.Done : Finish(session, consumed, result, commit);
         session.Note($"{HumanText.Count(result.Files, "file")}, {HumanText.Bytes(result.ContentBytes)}; "
             + $"new: {HumanText.Count(store.Blobs.Added, "object")}, {HumanText.Bytes(store.Blobs.AddedBytes)}, {HumanText.Count(newTrees, "tree")}, "
             + $"a pack of {HumanText.Bytes(pack.Length)}; {HumanText.Duration(Stopwatch.GetElapsedTime(started))}");
         Session.Output.WriteLine(commit.ToString());
-        return ExitCode.Done;
+        return code;
+    }
+
+    /// <summary>Removes the tree that was committed; says what stayed, and why.</summary>
+    private int Finish(Session session, TreeConsume consumed, ImportResult result, Digest commit)
+    {
+        string path = session.Get(tree)!;
+        ConsumeResult outcome = consumed.Finish(result, commit);
+        foreach (string note in ConsumeText.Notes(outcome, path))
+        {
+            session.Note(note);
+        }
+
+        foreach (string failure in ConsumeText.Failures(outcome, path))
+        {
+            Failure.Say(failure);
+        }
+
+        return outcome.IsDone ? ExitCode.Done : ExitCode.Failed;
     }
 
     protected override string Undone(Session session) => "nothing was committed";

@@ -38,7 +38,7 @@ public sealed partial class Blobs
     {
         Digest digest = Verity.Compute(content);
         ObjectName name = NameOf(digest, metadata, xattrs);
-        if (!IsStored(name, content.Length, xattrs))
+        if (Find(name, content.Length, xattrs) != ObjectState.There)
         {
             using SafeFileHandle file = NewFile(metadata);
             if (leaveHoles)
@@ -65,7 +65,7 @@ public sealed partial class Blobs
         var tree = new VerityTree(size);
         for (long offset = 0; offset < size; offset += Verity.SegmentSize)
         {
-            stop.ThrowIfCancellationRequested();
+            Stop.ThrowIfCancellationRequested();
             Span<byte> segment = buffer.AsSpan(0, (int)Math.Min(Verity.SegmentSize, size - offset));
             read(segment);
             Verity.HashSegment(segment, size, hash);
@@ -75,7 +75,7 @@ public sealed partial class Blobs
 
         Digest digest = tree.Finish();
         ObjectName name = NameOf(digest, metadata, xattrs);
-        if (!IsStored(name, size, xattrs))
+        if (Find(name, size, xattrs) != ObjectState.There)
         {
             Publish(file, name, xattrs, size);
         }
@@ -83,61 +83,8 @@ public sealed partial class Blobs
         return digest;
     }
 
-    /// <summary>
-    /// As <see cref="AddFile"/>, but a new file itself becomes the object where it is on the store's filesystem and has no other name: its inode
-    /// gets the object's metadata and name. Until <see cref="ObjectStore.EndAdoption"/>, whoever writes to it writes into the object.
-    /// </summary>
-    public Digest AdoptFile(SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, byte[] buffer, object subject)
-    {
-        // What has to be copied anyway is read only once that way.
-        if (status.LinkCount != 1 || status.Device != Device(files) || format.UserMode)
-        {
-            return AddFile(source, status, metadata, xattrs, buffer, subject);
-        }
-
-        Digest digest = HashFile(source, status, subject, stop);
-        ObjectName name = NameOf(digest, metadata, xattrs);
-        FileStatus known = status;
-        return IsStored(name, status.Size, xattrs) || TryAdopt(source, ref known, name, subject)
-            ? digest
-            : AddFile(source, known, metadata, xattrs, buffer, subject);
-    }
-
-    private bool TryAdopt(SafeFileHandle source, ref FileStatus status, in ObjectName name, object subject)
-    {
-        // It has the metadata already, but for parts of a second. What changed since it was looked at is copied instead, or refused: setting
-        // the time would hide that it was written to, and to set the owner clears set-id bits and capabilities, and a kill right then would
-        // leave the source without them.
-        Sys.Stat(source, out FileStatus now).ThrowIfFailed("statx", subject);
-        if ((now.Size, now.ModifyTime, now.ChangeTime) != (status.Size, status.ModifyTime, status.ChangeTime))
-        {
-            return false;
-        }
-
-        adopting.Set();
-        if (now.BirthTime >= adopting.MadeAt)
-        {
-            // So that an inode younger than the mark is known for one of the store's own.
-            return false;
-        }
-
-        try
-        {
-            Sys.SetTime(source, name.Metadata.ModifyTime).ThrowIfFailed("futimens", subject);
-            GiveName(source, name, status.Size);
-            return true;
-        }
-        catch (LinuxException e) when (e.Errno == Errno.EXDEV)
-        {
-            // The same filesystem through another mount: links do not cross it. The time that was set is not somebody else's change.
-            Sys.Stat(source, out status).ThrowIfFailed("statx", subject);
-            return false;
-        }
-    }
-
-    private static ulong Device(SafeFileHandle file) => Sys.Stat(file, out FileStatus status) == Errno.None ? status.Device : 0;
-
-    private static void RequireUnchanged(SafeFileHandle source, in FileStatus before, object subject)
+    /// <summary>Throws <see cref="StoreException"/> if a file is not what it was when it was opened.</summary>
+    internal static void RequireUnchanged(SafeFileHandle source, in FileStatus before, object subject)
     {
         Sys.Stat(source, out FileStatus after).ThrowIfFailed("statx", subject);
         if (after.Size != before.Size || after.ModifyTime != before.ModifyTime)
@@ -165,9 +112,9 @@ public sealed partial class Blobs
             file.Resize(status.Size, subject);
         }
 
-        Digest digest = isClone ? FileContent.Read(file, status, null, subject, stop) : FileContent.Read(source, status, file, subject, stop);
+        Digest digest = isClone ? FileContent.Read(file, status, null, subject, Stop) : FileContent.Read(source, status, file, subject, Stop);
         ObjectName name = NameOf(digest, metadata, xattrs);
-        if (!IsStored(name, status.Size, xattrs))
+        if (Find(name, status.Size, xattrs) != ObjectState.There)
         {
             Publish(file, name, xattrs, status.Size);
         }
@@ -196,10 +143,10 @@ public sealed partial class Blobs
         GiveName(file, name, size);
     }
 
-    /// <summary>Gives a whole object its name; replaces one that a power cut left without its content.</summary>
-    private void GiveName(SafeFileHandle file, in ObjectName name, long size)
+    /// <summary>Gives a whole object its name, in place of a suspect inode if one has it.</summary>
+    internal void GiveName(SafeFileHandle file, in ObjectName name, long size)
     {
-        unsynced.Set();
+        doubt.Unsynced.Set();
         ReadOnlySpan<byte> objectPath = PathOf(name, stackalloc byte[ObjectName.MaxLength]);
         Errno errno = Sys.LinkOpenFile(file, files, objectPath);
         if (errno != Errno.EEXIST)
@@ -210,7 +157,7 @@ public sealed partial class Blobs
         listed.Add(name.Fanout, objectPath[ObjectName.FanoutLength..]);
         if (errno == Errno.EEXIST)
         {
-            if (IsWhole(name, size))
+            if (Look(name, size) == ObjectState.There)
             {
                 return;
             }

@@ -53,34 +53,35 @@ public sealed partial class Blobs
     }
 
     /// <summary>
-    /// Removes an object if it is the very inode of that status, a file that has another name, and was written to or changed through that. That it is
-    /// missing will be noticed; wrong, it would be served. Whoever relies on it meanwhile has lost it either way. Answers whether it was removed.
+    /// Makes sure that an object does not share its inode with a file of that status: if it does, an inode of its own takes its name. Answers false if
+    /// the content is not the object's any more; then nothing is changed.
     /// </summary>
-    public bool WithdrawChanged(in ObjectName name, in FileStatus status)
-    {
-        ReadOnlySpan<byte> objectPath = PathOf(name, stackalloc byte[ObjectName.MaxLength]);
-        if (!IsInode(name, status) || new ObjectInspection(format).IsRight(files, objectPath, name))
-        {
-            return false;
-        }
-
-        Sys.Unlink(files, objectPath).ThrowIfFailed("unlinkat", $"{path}/{name}");
-        listed.Forget();
-        return true;
-    }
+    internal bool TrySeparate(in ObjectName name, in FileStatus status, ReadOnlySpan<byte> recordedXattrs) =>
+        !SharesInode(name, status) || TryRenew(name, PathOf(name, stackalloc byte[ObjectName.MaxLength]), format.ObjectXattrs(recordedXattrs));
 
     private void Renew(in ObjectName name, ReadOnlySpan<byte> objectPath)
     {
         using SafeFileHandle full = Open(name);
-        Sys.Stat(full, out FileStatus status).ThrowIfFailed("statx", $"{path}/{name}");
-        using SafeFileHandle file = NewFile(name.Metadata);
-        if (FileContent.Read(full, status, file, Subject(name), CancellationToken.None) != name.Blob)
+        if (!TryRenew(name, objectPath, new Xattrs().Read(full, Subject(name))))
         {
             throw new CorruptException(Subject(name), "the content is not what the name says", new Remedy.CheckStore());
         }
+    }
 
-        ObjectInode.SetMetadata(format, file, name.Metadata, new Xattrs().Read(full, Subject(name)), Subject(name));
+    /// <summary>Gives an object a new inode with a copy of its content; false if that is not what the name says.</summary>
+    private bool TryRenew(in ObjectName name, ReadOnlySpan<byte> objectPath, ReadOnlySpan<byte> xattrs)
+    {
+        using SafeFileHandle old = Open(name);
+        Sys.Stat(old, out FileStatus status).ThrowIfFailed("statx", $"{path}/{name}");
+        using SafeFileHandle file = NewFile(name.Metadata);
+        if (FileContent.Read(old, status, file, Subject(name), CancellationToken.None) != name.Blob)
+        {
+            return false;
+        }
+
+        ObjectInode.SetMetadata(format, file, name.Metadata, xattrs, Subject(name));
         Sys.Sync(file).ThrowIfFailed("fsync", $"{path}/{name}");
         Replace(file, name, objectPath);
+        return true;
     }
 }

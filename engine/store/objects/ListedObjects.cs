@@ -7,8 +7,8 @@ namespace HackTree.Store;
 /// <summary>
 /// Knows which objects are there, once it pays to know: a fan-out directory in which many names are looked up is listed, and
 /// from then on a name costs no system call. Each name is kept as a hash of 64 bits, with a seed that is new in each process, so that
-/// nobody can make two names that agree in it. No name goes while the store's lock is held, but by gc in this process, which
-/// calls <see cref="Forget"/>; those that other processes make are not known. Thread-safe.
+/// nobody can make two names that agree in it. While the store's lock is held, only gc removes names, and it calls <see cref="Forget"/>.
+/// Names that other processes make after the listing are not known. Thread-safe.
 /// </summary>
 internal sealed class ListedObjects
 {
@@ -34,83 +34,101 @@ internal sealed class ListedObjects
         this.path = path;
     }
 
-    /// <summary>Whether the name is there; null where that is not known. A "no" may be out of date: another process may just have made it.</summary>
+    private enum FanState
+    {
+        /// <summary>No name was looked up yet.</summary>
+        Unasked,
+
+        /// <summary>Names are looked up; enough look-ups, and the directory is listed.</summary>
+        Counting,
+
+        /// <summary>The directory's names are known.</summary>
+        Listed,
+    }
+
+    /// <summary>Whether the name is there; null if that is not known. A "no" may be out of date: another process may just have made it.</summary>
     internal bool? Contains(byte number, ReadOnlySpan<byte> name)
     {
         Fan fan = fans[number];
         lock (fan)
         {
-            return Names(number, fan) is { } names ? names.BinarySearch(new Name(Hash(name), 0)) >= 0 : null;
+            if (!IsListed(number, fan))
+            {
+                return null;
+            }
+
+            ulong hash = Hash(name);
+            return fan.PlaceOf(hash) >= 0 || fan.IsAdded(hash);
         }
     }
 
     /// <summary>
-    /// Whether the name was that inode's when it was listed; it may have got another one since, with the same content. A "no" may mean that this is not
-    /// known.
+    /// Whether the listing showed that inode under the name. The object may have got another inode since, with the same content. A "no" may mean that
+    /// this is not known.
     /// </summary>
     internal bool WasInode(byte number, ReadOnlySpan<byte> name, ulong device, ulong inode)
     {
         Fan fan = fans[number];
         lock (fan)
         {
-            return Names(number, fan) is { } names
+            return IsListed(number, fan)
                 && fan.Device == device
-                && names.BinarySearch(new Name(Hash(name), 0)) is >= 0 and int place
-                && names[place].Inode == inode;
+                && fan.PlaceOf(Hash(name)) is >= 0 and int place
+                && fan.Names[place].Inode == inode;
         }
     }
 
-    /// <summary>To be called when this process has made a name.</summary>
+    /// <summary>Notes a name that this process has made.</summary>
     internal void Add(byte number, ReadOnlySpan<byte> name)
     {
         Fan fan = fans[number];
         lock (fan)
         {
-            var added = new Name(Hash(name), 0);
-            if (fan.Names?.BinarySearch(added) is < 0 and int place)
+            if (fan.State == FanState.Listed)
             {
-                fan.Names.Insert(~place, added);
+                fan.Add(Hash(name));
             }
         }
     }
 
-    /// <summary>Forgets everything.</summary>
+    /// <summary>Forgets everything, and gives the memory back.</summary>
     internal void Forget()
     {
         foreach (Fan fan in fans)
         {
             lock (fan)
             {
-                fan.Names = null;
-                fan.LookUpsToWait = 0;
+                fan.Forget();
             }
         }
     }
 
     private static ulong Hash(ReadOnlySpan<byte> name) => XxHash3.HashToUInt64(name, Seed);
 
-    /// <summary>The names of a directory, which is listed if that pays by now; null where it does not.</summary>
-    private List<Name>? Names(byte number, Fan fan)
+    /// <summary>Counts a look-up, and lists the directory if that pays by now; answers whether its names are known.</summary>
+    private bool IsListed(byte number, Fan fan)
     {
-        if (fan.Names is null && --fan.LookUpsToWait <= 0)
+        switch (fan.State)
         {
-            List(number, fan);
+            case FanState.Unasked:
+                // The directory's size tells how many look-ups cost as much as a listing.
+                using (SafeFileHandle directory = openFan(number))
+                {
+                    fan.Count(StatusOf(directory).Size / BytesPerName / NamesPerLookUp);
+                }
+
+                break;
+            case FanState.Counting when fan.CountDown():
+                List(number, fan);
+                break;
         }
 
-        return fan.Names;
+        return fan.State == FanState.Listed;
     }
 
     private void List(byte number, Fan fan)
     {
         using SafeFileHandle directory = openFan(number);
-        Sys.Stat(directory, out FileStatus status).ThrowIfFailed("statx", path);
-        if (fan.LookUpsToWait < 0)
-        {
-            // The first to ask tells how many more must.
-            fan.LookUpsToWait = 1 + (status.Size / BytesPerName / NamesPerLookUp);
-            return;
-        }
-
         var names = new List<Name>();
         reader ??= new DirectoryReader();
         reader.Start(directory, path);
@@ -119,22 +137,54 @@ internal sealed class ListedObjects
             names.Add(new Name(Hash(reader.Name), reader.Inode));
         }
 
-        names.Sort();
-        (fan.Names, fan.Device) = (names, status.Device);
+        fan.List(names, StatusOf(directory).Device);
     }
 
+    private FileStatus StatusOf(SafeFileHandle directory)
+    {
+        Sys.Stat(directory, out FileStatus status).ThrowIfFailed("statx", path);
+        return status;
+    }
+
+    /// <summary>What is known of one directory.</summary>
     private sealed class Fan
     {
-        /// <summary>Sorted; null while it has not been listed.</summary>
-        internal List<Name>? Names { get; set; }
+        // Look-ups until the directory is listed, while they are counted.
+        private long lookUpsLeft;
 
-        /// <summary>The directory's, and so that of its objects.</summary>
-        internal ulong Device { get; set; }
+        // Hashes of names that this process made since the listing. Apart from it, for to put a name among sorted ones moves half of them.
+        private HashSet<ulong>? added;
 
-        internal long LookUpsToWait { get; set; }
+        internal FanState State { get; private set; }
+
+        /// <summary>The listing, sorted.</summary>
+        internal Name[] Names { get; private set; } = [];
+
+        /// <summary>The directory's device, and so that of its objects.</summary>
+        internal ulong Device { get; private set; }
+
+        internal void Count(long lookUps) => (State, lookUpsLeft) = (FanState.Counting, lookUps);
+
+        /// <summary>Counts a look-up; answers whether it was the last before a listing.</summary>
+        internal bool CountDown() => lookUpsLeft-- <= 0;
+
+        internal void List(List<Name> names, ulong device)
+        {
+            Names = [.. names];
+            Array.Sort(Names);
+            (State, Device) = (FanState.Listed, device);
+        }
+
+        internal int PlaceOf(ulong hash) => Array.BinarySearch(Names, new Name(hash, 0));
+
+        internal bool IsAdded(ulong hash) => added?.Contains(hash) == true;
+
+        internal void Add(ulong hash) => (added ??= []).Add(hash);
+
+        internal void Forget() => (State, Names, added) = (FanState.Unasked, [], null);
     }
 
-    /// <summary>A name, found by its hash alone. Its inode as the directory has it; 0 where it was made since.</summary>
+    /// <summary>A name, found by its hash alone, and its inode as the directory had it.</summary>
     private readonly record struct Name(ulong Hash, ulong Inode) : IComparable<Name>
     {
         public int CompareTo(Name other) => Hash.CompareTo(other.Hash);

@@ -212,14 +212,11 @@ public sealed class Collect
         }
     }
 
-    /// <summary>
-    /// Whether an object that is needed was written to through a name outside that a failed adoption left. The doubt is ended only when none was, so
-    /// that a commit that has its content replaces it.
-    /// </summary>
+    /// <summary>Whether an object that is needed was written to through a name outside the store that a failed --consume left.</summary>
     private bool IsWrongByAdoption(byte fan, SafeFileHandle directory, ReadOnlySpan<byte> entry, ObjectInspection inspection) =>
-        store.Blobs.AdoptionDoubtedSince is { } since
+        store.Doubt.Adopting.IsInDoubt
         && Sys.Stat(directory, entry, out FileStatus status) == Errno.None
-        && status.ChangeTime >= since
+        && store.Doubt.MayBeAdopted(status)
         && ObjectName.TryParse(fan, entry, out ObjectName name)
         && !inspection.IsRight(directory, entry, name);
 
@@ -249,11 +246,11 @@ public sealed class Collect
         using SafeFileHandle directory = DirectoryReader.Reopen(store.Temporary, $"{store.Path}/tmp");
         var reader = new DirectoryReader();
         reader.Start(directory, $"{store.Path}/tmp");
-        byte[] doubt = Encoding.ASCII.GetBytes(DoubtMark.Adopting);
         while (reader.Next())
         {
-            if (keepsDoubt && reader.Name.StartsWith(doubt))
+            if (keepsDoubt && Doubt.IsAdoptingMark(reader.Name))
             {
+                // The mark makes the next commit that has the content replace the object.
                 continue;
             }
 

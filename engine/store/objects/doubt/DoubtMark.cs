@@ -5,17 +5,10 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// Tells which objects to doubt after somebody ended halfway. A process makes a file in tmp/ durable before it names an object that could
-/// turn out wrong, holds it by flock(2), and removes it when that can no longer be. One that nobody holds means that the
-/// process died or failed: from then on every object is read before a commit relies on it, until gc has removed all that no commit needs, and
-/// the mark with it. There are two kinds. Thread-safe.
+/// One kind of mark in tmp/: a file that says that objects may not be what their names say. A process makes it durable before it names such an
+/// object, holds it by flock(2), and removes it when the objects are safe. A mark that nobody holds was abandoned: its process died or failed.
+/// <see cref="Doubt"/> says what follows from that. Thread-safe.
 /// </summary>
-/// <remarks>
-/// Unsynced: a filesystem may make a file's name and size durable before its content, so that an object that was never synced
-/// comes back from a power cut as zeros of the right length. The mark goes with the sync.
-/// Adopting: a file that was moved into the store has its name in the source too until that is taken away; who writes to it there
-/// writes into the object. The mark goes when no such name is left.
-/// </remarks>
 internal sealed class DoubtMark
 {
     internal const string Unsynced = "unsynced-";
@@ -37,21 +30,21 @@ internal sealed class DoubtMark
     }
 
     /// <summary>
-    /// When the first of the marks that nobody holds was made; null where there is none. An object whose inode changed last before that is
-    /// none of those the mark was made for. Looked up once: nobody else's power can fail while this process lives.
+    /// When the earliest abandoned mark was made; null if there is none. Objects with an earlier change time are not covered by the mark. Looked up
+    /// once, at any time: a mark that this process holds is not abandoned, and other processes' power cannot fail while this one lives.
     /// </summary>
     internal FileTime? DoubtedSince => doubtedSince.Value;
 
-    /// <summary>Whether objects may be there that are not what their names say.</summary>
+    /// <summary>Whether there is an abandoned mark.</summary>
     internal bool IsInDoubt => DoubtedSince is not null;
 
-    /// <summary>Whether this process has named objects that its mark is for.</summary>
+    /// <summary>Whether this process holds a mark.</summary>
     internal bool IsSet => Volatile.Read(ref held) is not null;
 
-    /// <summary>When this process made its mark; null where it has none.</summary>
+    /// <summary>When this process made its mark; null if it has none.</summary>
     internal FileTime? MadeAt => Volatile.Read(ref held)?.MadeAt;
 
-    /// <summary>To be called before an object gets its name.</summary>
+    /// <summary>Makes the mark durable unless this process has one. Call it before an object gets its name.</summary>
     internal void Set()
     {
         if (IsSet)
@@ -63,14 +56,12 @@ internal sealed class DoubtMark
         {
             if (held is null)
             {
-                // What others left is told from what is set here by having been there before.
-                _ = IsInDoubt;
                 Volatile.Write(ref held, Make());
             }
         }
     }
 
-    /// <summary>What to <see cref="End"/>, as after a sync that is about to begin; objects named from now on need another.</summary>
+    /// <summary>Takes the mark out, for <see cref="End"/> after a sync that begins now. Objects named from now on need another mark.</summary>
     internal Held? Take()
     {
         lock (gate)
@@ -81,12 +72,12 @@ internal sealed class DoubtMark
         }
     }
 
-    /// <summary>Ends a mark: with the objects safe it goes; else it stays, with nobody to hold it.</summary>
+    /// <summary>Ends a mark that was taken out: removes it if the objects are safe, else abandons it.</summary>
     internal void End(Held? taken, bool isSafe)
     {
         if (taken is not null)
         {
-            // One that cannot be removed costs the next commit time, and nothing else.
+            // A mark that cannot be removed costs the next commit time, and nothing else.
             _ = isSafe ? Sys.Unlink(temporary, taken.Name) : Errno.None;
             taken.File.Dispose();
         }
@@ -98,7 +89,7 @@ internal sealed class DoubtMark
         Sys.Open(temporary, "."u8, OpenFlags.Temporary | OpenFlags.ReadWrite, out SafeFileHandle file, FileModes.PrivateFile).ThrowIfFailed("openat", subject);
         try
         {
-            // Locked before it has a name, so that nobody finds it unheld while its maker lives.
+            // Locked before it has a name: nobody may find it abandoned while its maker lives.
             Sys.Lock(file, LockKind.Exclusive, wait: true).ThrowIfFailed("flock", subject);
             Sys.LinkOpenFile(file, temporary, name).ThrowIfFailed("linkat", subject);
             Sys.Sync(file).ThrowIfFailed("fsync", subject);
@@ -146,7 +137,7 @@ internal sealed class DoubtMark
 
             errno.ThrowIfFailed("openat", subject);
 
-            // Between listing and opening its holder may have finished: then it has no name any more.
+            // Its holder may have finished since the listing: then it has no name any more.
             if (Sys.Lock(file, LockKind.Shared, wait: false) != Errno.None || Sys.Stat(file, out FileStatus status) != Errno.None)
             {
                 return false;
@@ -157,6 +148,6 @@ internal sealed class DoubtMark
         }
     }
 
-    /// <summary>A mark that this process has set.</summary>
+    /// <summary>A mark that this process holds.</summary>
     internal sealed record Held(SafeFileHandle File, byte[] Name, FileTime MadeAt);
 }

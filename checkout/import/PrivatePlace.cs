@@ -1,0 +1,176 @@
+using System.Globalization;
+using System.Text;
+using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Checkout;
+
+/// <summary>A commit that was made of a consumed tree, and when the reading of the tree began.</summary>
+internal readonly record struct ConsumedCommit(Digest Commit, FileTime Started);
+
+/// <summary>
+/// Where a tree is while it is consumed: a directory beside it that only its owner can enter. FORMAT.md section 7 says what a killed process
+/// leaves of it.
+/// <code>
+/// .NAME.consumed/          0700; whoever works in it holds flock(2) on it
+///   tree                   was NAME
+///   commit                 a symbolic link that leads nowhere: the commit's id, and when the reading began. There from when a ref needs
+///                          the commit until all that it holds is removed
+/// </code>
+/// </summary>
+internal sealed class PrivatePlace : IDisposable
+{
+    private static readonly byte[] CommitName = "commit"u8.ToArray();
+
+    private readonly SafeFileHandle parent;
+    private readonly byte[] tree;
+    private readonly byte[] name;
+    private bool isGone;
+
+    private PrivatePlace(SafeFileHandle parent, byte[] tree, byte[] name, SafeFileHandle handle, string treePath)
+    {
+        this.parent = parent;
+        this.tree = tree;
+        this.name = name;
+        Handle = handle;
+        Path = System.IO.Path.Combine(System.IO.Path.GetDirectoryName(treePath)!, ByteText.Quote(name));
+    }
+
+    /// <summary>What the tree is called in the place.</summary>
+    internal static byte[] TreeName { get; } = "tree"u8.ToArray();
+
+    /// <summary>The place's absolute path, for messages.</summary>
+    internal string Path { get; }
+
+    /// <summary>The place, open.</summary>
+    internal SafeFileHandle Handle { get; }
+
+    /// <summary>Whether the tree is in the place.</summary>
+    internal bool HasTree => Sys.Stat(Handle, TreeName, out _) == Errno.None;
+
+    /// <summary>
+    /// Moves a directory into a new place beside it. Null if that cannot be, as for a mount point: then the directory is where it was.
+    /// </summary>
+    internal static PrivatePlace? TryTake(SafeFileHandle parent, byte[] tree, string treePath)
+    {
+        byte[] name = NameFor(tree);
+        if (Sys.MakeDirectory(parent, name, FileModes.OwnerOnly) != Errno.None)
+        {
+            return null;
+        }
+
+        if (Open(parent, name, out SafeFileHandle handle) == Errno.None)
+        {
+            var place = new PrivatePlace(parent, tree, name, handle, treePath);
+            if (Sys.Lock(handle, LockKind.Exclusive, wait: false) == Errno.None && Sys.RenameNew(parent, tree, handle, TreeName) == Errno.None)
+            {
+                return place;
+            }
+        }
+
+        handle.Dispose();
+        _ = Sys.RemoveDirectory(parent, name);
+        return null;
+    }
+
+    /// <summary>
+    /// The place that a killed process left beside a directory, locked; null if there is none. Throws <see cref="StoreException"/> if a process is at
+    /// work in it, or if it is somebody else's.
+    /// </summary>
+    internal static PrivatePlace? FindLeft(SafeFileHandle parent, byte[] tree, string treePath)
+    {
+        byte[] name = NameFor(tree);
+        Errno errno = Open(parent, name, out SafeFileHandle handle);
+        var place = new PrivatePlace(parent, tree, name, handle, treePath);
+        try
+        {
+            if (errno is Errno.ENOENT or Errno.ENAMETOOLONG)
+            {
+                handle.Dispose();
+                return null;
+            }
+
+            if (errno is Errno.ENOTDIR or Errno.ELOOP || (errno == Errno.None && !IsOurs(handle)))
+            {
+                throw new StoreException($"{place.Path}: it is in the way of --consume, and was not made by it; move it away");
+            }
+
+            errno.ThrowIfFailed("openat", place.Path);
+            return Sys.Lock(handle, LockKind.Exclusive, wait: false) == Errno.None
+                ? place
+                : throw new StoreException($"{treePath}: another process is consuming it");
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Notes, durably where the removal of the tree could be durable before it, that the tree is a commit now.</summary>
+    internal void NoteCommit(ConsumedCommit made)
+    {
+        string text = string.Create(CultureInfo.InvariantCulture, $"{made.Commit} {made.Started.Seconds}.{made.Started.Nanoseconds:d9}");
+        Sys.Symlink(Encoding.ASCII.GetBytes(text), Handle, CommitName).ThrowIfFailed("symlinkat", Path);
+        if (!NameOrder.IsKept(Handle))
+        {
+            Sys.Sync(Handle).ThrowIfFailed("fsync", Path);
+        }
+    }
+
+    /// <summary>The commit that the tree was made; null if none was noted.</summary>
+    internal ConsumedCommit? FindCommit()
+    {
+        Span<byte> text = stackalloc byte[256];
+        if (Sys.ReadLink(Handle, CommitName, text, out int length) != Errno.None)
+        {
+            return null;
+        }
+
+        string[] words = Encoding.ASCII.GetString(text[..length]).Split(' ', '.');
+        return words.Length == 3
+            && Digest.TryParse(words[0], out Digest commit)
+            && long.TryParse(words[1], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long seconds)
+            && uint.TryParse(words[2], NumberStyles.None, CultureInfo.InvariantCulture, out uint nanoseconds)
+            ? new ConsumedCommit(commit, new FileTime(seconds, nanoseconds))
+            : null;
+    }
+
+    /// <summary>
+    /// Puts the tree back, if there is one, and removes the place. EEXIST if something else is in the tree's place; then nothing is changed.
+    /// </summary>
+    internal Errno TryPutBack()
+    {
+        if (isGone)
+        {
+            return Errno.None;
+        }
+
+        Errno errno = Sys.RenameNew(Handle, TreeName, parent, tree);
+        if (errno is not (Errno.None or Errno.ENOENT))
+        {
+            return errno;
+        }
+
+        // After the tree: killed in between, nothing is left but an empty place.
+        _ = Sys.Unlink(Handle, CommitName);
+        _ = Sys.RemoveDirectory(parent, name);
+        isGone = true;
+        return Errno.None;
+    }
+
+    /// <summary>Lets go of the place.</summary>
+    public void Dispose() => Handle.Dispose();
+
+    private static bool IsOurs(SafeFileHandle handle) =>
+        Sys.Stat(handle, out FileStatus status) == Errno.None
+        && status.Uid == Sys.EffectiveUid
+        && (status.Mode & FileModes.Permissions) == FileModes.OwnerOnly;
+
+    private static byte[] NameFor(byte[] tree) => [(byte)'.', .. tree, .. ".consumed"u8];
+
+    private static Errno Open(SafeFileHandle parent, ReadOnlySpan<byte> name, out SafeFileHandle handle) =>
+        Sys.Open(parent, name, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out handle);
+}

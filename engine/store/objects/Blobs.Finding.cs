@@ -1,0 +1,91 @@
+using HackTree.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Store;
+
+/// <summary>This file: whether an object is there. <see cref="Doubt"/> says when one is believed.</summary>
+public sealed partial class Blobs
+{
+    // One for each thread: it has 128 KiB of buffers.
+    [ThreadStatic]
+    private static Xattrs? xattrsOfObject;
+
+    /// <summary>
+    /// Says whether a commit may rely on an object. If many objects are asked for and none is in doubt, that costs no system call. Throws
+    /// <see cref="CorruptException"/> if the object has other attributes than <paramref name="recordedXattrs"/>: its name holds 64 bits of their
+    /// digest, few enough that somebody could make two sets that agree in them.
+    /// </summary>
+    public ObjectState Find(in ObjectName name, long size, ReadOnlySpan<byte> recordedXattrs)
+    {
+        ObjectState state = (doubt.IsAny ? null : FindListed(name)) ?? Look(name, size);
+        if (state == ObjectState.There && name.XattrTag != 0)
+        {
+            RequireXattrs(name, recordedXattrs);
+        }
+
+        return state;
+    }
+
+    /// <summary>
+    /// Whether a file of that status is an object's inode and has its metadata. While nothing is in doubt, the inode that the object had when it was
+    /// listed counts too: an object that got another one since has the same content. If many are asked for, that costs no system call.
+    /// </summary>
+    public bool IsInode(in ObjectName name, in FileStatus status) =>
+        HasMetadata(name, status) && ((!doubt.IsAny && WasInode(name, status)) || SharesInode(name, status));
+
+    /// <summary>What statx(2) tells of an object; false if there is none.</summary>
+    internal bool TryStat(in ObjectName name, out FileStatus status)
+    {
+        Errno errno = Sys.Stat(files, PathOf(name, stackalloc byte[ObjectName.MaxLength]), out status);
+        if (errno != Errno.ENOENT)
+        {
+            errno.ThrowIfFailed("statx", $"{path}/{name}");
+        }
+
+        return errno == Errno.None;
+    }
+
+    /// <summary>Whether an inode has the metadata that an object's name says.</summary>
+    internal bool HasMetadata(in ObjectName name, in FileStatus status) =>
+        status.Mode == name.Metadata.Mode
+        && (format.UserMode || (status.Uid, status.Gid) == (name.Metadata.Uid, name.Metadata.Gid))
+        && status.ModifyTime == new FileTime(name.Metadata.ModifyTime, 0);
+
+    /// <summary>The same as <see cref="Find"/> by a look at the object itself, without its attributes.</summary>
+    private ObjectState Look(in ObjectName name, long size)
+    {
+        if (!TryStat(name, out FileStatus status))
+        {
+            return ObjectState.Missing;
+        }
+
+        return status.Type == FileType.Regular && status.Size == size ? doubt.Judge(this, name, status) : ObjectState.SuspectSize;
+    }
+
+    /// <summary>Whether a file of that status is an object's inode, whatever its metadata.</summary>
+    internal bool SharesInode(in ObjectName name, in FileStatus status) =>
+        TryStat(name, out FileStatus stored) && (stored.Inode, stored.Device) == (status.Inode, status.Device);
+
+    private ObjectState? FindListed(in ObjectName name) =>
+        listed.Contains(name.Fanout, NameInFan(name, stackalloc byte[ObjectName.MaxLength])) switch
+        {
+            null => null,
+            true => ObjectState.There,
+            false => ObjectState.Missing,
+        };
+
+    private bool WasInode(in ObjectName name, in FileStatus status) =>
+        listed.WasInode(name.Fanout, NameInFan(name, stackalloc byte[ObjectName.MaxLength]), status.Device, status.Inode);
+
+    private static ReadOnlySpan<byte> NameInFan(in ObjectName name, Span<byte> buffer) => buffer[..name.Format(buffer)][ObjectName.FanoutLength..];
+
+    private void RequireXattrs(in ObjectName name, ReadOnlySpan<byte> recordedXattrs)
+    {
+        xattrsOfObject ??= new Xattrs();
+        using SafeFileHandle file = Open(name);
+        if (!format.ObjectXattrs(recordedXattrs).SequenceEqual(format.ObjectXattrs(xattrsOfObject.Read(file, Subject(name)))))
+        {
+            throw new CorruptException(Subject(name), "its extended attributes are not those its name stands for", new Remedy.CheckStore());
+        }
+    }
+}
