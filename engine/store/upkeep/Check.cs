@@ -5,17 +5,16 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// fsck: reads everything and compares it with what names it. Changes nothing. Goes on after every problem, so that one
-/// run tells all; a <see cref="Finding"/> names who needs the thing where somebody does.
+/// fsck: reads everything and compares it with its name. Changes nothing. Goes on after every problem, so that one run reports all of them. If
+/// something needs the damaged or missing thing, the <see cref="Finding"/> says what.
 /// </summary>
 public static class Check
 {
     private static readonly string[] Rooms = ["cache", "files", "format", "lock", "logs", "packs", "refs", "roots", "tmp"];
 
     /// <summary>
-    /// Checks a store. <paramref name="onProblem"/> gets each problem as it is found, one call at a time, but those of
-    /// objects at the end, when it is known who needs them. Throws <see cref="StoreException"/> where this user could not read
-    /// everything anyway.
+    /// Checks a store. <paramref name="onProblem"/> gets each problem as it is found, one call at a time. Problems of objects come at the
+    /// end, when it is known who needs them. Throws <see cref="StoreException"/> if this user cannot read everything.
     /// </summary>
     public static CheckResult Run(ObjectStore store, Action<Finding> onProblem, Progress? progress)
     {
@@ -54,7 +53,7 @@ public static class Check
         }
     }
 
-    /// <summary>The names in one of the store's directories; a problem and none where it cannot be read.</summary>
+    /// <summary>The names in one of the store's directories. If it cannot be read, that is a problem, and there are no names.</summary>
     internal static List<byte[]> List(ObjectStore store, string room, CheckReport report)
     {
         var names = new List<byte[]>();

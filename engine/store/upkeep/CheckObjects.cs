@@ -21,10 +21,10 @@ internal sealed class CheckObjects
         this.progress = progress;
     }
 
-    /// <summary>The objects with something wrong, by key.</summary>
+    /// <summary>The objects with faults, by key.</summary>
     internal Dictionary<ulong, Finding> Bad { get; } = [];
 
-    /// <summary>How many of the expected objects are there, good or bad.</summary>
+    /// <summary>The number of expected objects that exist, damaged or not.</summary>
     internal long ExpectedSeen => expectedSeen;
 
     internal void Run()

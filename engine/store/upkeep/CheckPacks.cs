@@ -26,7 +26,7 @@ internal static class CheckPacks
             }
         }
 
-        // Each pack is opened here: one that cannot be opened must not hide the others.
+        // Each pack is opened here, so that a pack that cannot be opened does not hide the others.
         Errno errno = Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument($"{store.Path}/packs"), OpenFlags.Path | OpenFlags.Directory, out SafeFileHandle packs);
         using (packs)
         {
@@ -49,7 +49,7 @@ internal static class CheckPacks
             using PackFile pack = PackFile.Open(packs, name, $"{store.Path}/{path}");
             report.Count(result => result.Packs++);
 
-            // A fault inside says more than that the whole is not what it was.
+            // A fault inside the pack says more than a wrong digest of the whole file.
             if (CheckInside(pack, path, report) == 0 && pack.HashWhole() != name)
             {
                 report.Add(new Finding.DamagedPack(name, new Cause.Damage("its bytes are not what its name says")));

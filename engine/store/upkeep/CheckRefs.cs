@@ -7,7 +7,7 @@ namespace HackTree.Store;
 /// <summary>Checks refs.</summary>
 internal static class CheckRefs
 {
-    /// <summary>Answers the refs whose commits can be read.</summary>
+    /// <summary>Returns the refs whose commits can be read.</summary>
     internal static List<(Holder Holder, Digest Commit)> Run(ObjectStore store, CheckReport report)
     {
         var found = new List<(Holder Holder, Digest Commit)>();
@@ -36,7 +36,7 @@ internal static class CheckRefs
         return found;
     }
 
-    /// <summary>Whether the commit that a ref or root names can be read; a problem where it cannot.</summary>
+    /// <summary>Whether the commit of a ref or root can be read. If not, that is a problem.</summary>
     internal static bool HasCommit(ObjectStore store, Digest commit, Holder holder, CheckReport report)
     {
         try

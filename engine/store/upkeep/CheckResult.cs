@@ -3,22 +3,22 @@ using HackTree.Model;
 
 namespace HackTree.Store;
 
-/// <summary>What fsck looked at and found.</summary>
+/// <summary>What fsck looked at, and how many problems it found.</summary>
 public sealed record CheckResult
 {
-    /// <summary>Objects read and compared.</summary>
+    /// <summary>The number of objects that were read and compared.</summary>
     public long Objects { get; internal set; }
 
-    /// <summary>Bytes of their content.</summary>
+    /// <summary>Bytes of content of those objects.</summary>
     public long Bytes { get; internal set; }
 
-    /// <summary>Packs read.</summary>
+    /// <summary>The number of packs that were read.</summary>
     public int Packs { get; internal set; }
 
-    /// <summary>Trees in packs, each place counted.</summary>
+    /// <summary>The number of trees in packs. A tree in two packs counts twice.</summary>
     public long Trees { get; internal set; }
 
-    /// <summary>Commits in packs, each place counted.</summary>
+    /// <summary>The number of commits in packs. A commit in two packs counts twice.</summary>
     public long Commits { get; internal set; }
 
     /// <summary>Refs.</summary>
@@ -30,11 +30,11 @@ public sealed record CheckResult
     /// <summary>How many problems were found.</summary>
     public int Problems { get; internal set; }
 
-    /// <summary>What is worth knowing and no problem.</summary>
+    /// <summary>Findings that are no problems, but worth knowing.</summary>
     public IReadOnlyList<Finding> Notes { get; internal set; } = [];
 }
 
-/// <summary>Gathers what the parts of fsck find. Thread-safe; problems are handed on one at a time.</summary>
+/// <summary>Gathers the findings of fsck's parts. Thread-safe; problems are passed on one at a time.</summary>
 internal sealed class CheckReport(string storePath, Action<Finding> onProblem)
 {
     private readonly Lock gate = new();
@@ -69,10 +69,12 @@ internal sealed class CheckReport(string storePath, Action<Finding> onProblem)
         }
     }
 
-    /// <summary>Whether a part goes on after this: what it looked at is damaged or unreadable, the program is not.</summary>
+    /// <summary>
+    /// Whether fsck goes on after this exception: something it read is damaged or unreadable, but the program is not at fault.
+    /// </summary>
     internal static bool IsFinding(Exception e) => e is StoreException or LinuxException;
 
-    /// <summary>Why <paramref name="path"/>, a file of the store, cannot be relied on: an exception's facts.</summary>
+    /// <summary>Why a file of the store cannot be relied on: the facts of an exception.</summary>
     internal Cause CauseOf(string path, Exception e) => e switch
     {
         LinuxException failed => new Cause.FailedCall(failed.Errno, failed.Call) { Path = PathOf(failed.Subject, path) },
@@ -80,10 +82,10 @@ internal sealed class CheckReport(string storePath, Action<Finding> onProblem)
         _ => new Cause.Damage(e.Message),
     };
 
-    /// <summary>The same of what is needed and was not found, or was found damaged; null where it is missing.</summary>
+    /// <summary>Why a needed thing cannot be relied on; null if it is missing.</summary>
     internal Cause? CauseOfLoss(string path, Exception e) => e is CorruptException { IsMissing: true } ? null : CauseOf(path, e);
 
-    /// <summary>A file name that may be anything, for a finding.</summary>
+    /// <summary>A file name, which may be any bytes, for a finding.</summary>
     internal static string Show(string directory, ReadOnlySpan<byte> name) => $"{directory}/{ByteText.Quote(name)}";
 
     private string? PathOf(string subject, string path) =>

@@ -6,7 +6,7 @@ namespace HackTree.Store;
 /// <summary>Checks the records of roots.</summary>
 internal static class CheckRoots
 {
-    /// <summary>Answers the roots whose commits can be read.</summary>
+    /// <summary>Returns the roots whose commits can be read.</summary>
     internal static List<(Holder Holder, Digest Commit)> Run(ObjectStore store, CheckReport report)
     {
         var found = new List<(Holder Holder, Digest Commit)>();
@@ -37,7 +37,7 @@ internal static class CheckRoots
             RootEntry? record = store.Roots.Read(name);
             if (record is null)
             {
-                // What went since it was listed is a checkout that has finished.
+                // A record that is gone since the listing belonged to a checkout that has finished.
                 if (Path.Exists($"{store.Path}/roots/{name}.json"))
                 {
                     report.Add(new Finding.ForeignFile(path, StoreFolder.Roots));

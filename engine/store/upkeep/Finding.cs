@@ -4,7 +4,7 @@ using HackTree.Model;
 namespace HackTree.Store;
 
 /// <summary>
-/// Something that fsck found, as data: a closed set of kinds, each with the facts that it has. Whoever prints a finding makes its sentence.
+/// Something that fsck found, as data. The kinds are a closed set, and each has its facts. The program that prints a finding makes its sentence.
 /// </summary>
 public abstract record Finding
 {
@@ -12,14 +12,14 @@ public abstract record Finding
     {
     }
 
-    /// <summary>The file or directory, below the store; what no line of text can show is escaped.</summary>
+    /// <summary>The file or directory, below the store. Bytes that a line of text cannot show are escaped.</summary>
     public abstract string Path { get; }
 
-    /// <summary>One ref or root that needs what is damaged or missing; null where none is known.</summary>
+    /// <summary>One ref or root that needs the damaged or missing thing; null if none is known.</summary>
     public Need? NeededBy { get; init; }
 
-    /// <summary>A file that has no business where it is.</summary>
-    /// <param name="Name">The file, below the store; escaped as <see cref="Path"/> is.</param>
+    /// <summary>A file that does not belong in its directory.</summary>
+    /// <param name="Name">The file, below the store, escaped like <see cref="Path"/>.</param>
     /// <param name="Folder">The part of the store that the file is in.</param>
     public sealed record ForeignFile(string Name, StoreFolder Folder) : Finding
     {
@@ -29,34 +29,34 @@ public abstract record Finding
 
     /// <summary>A directory of the store that cannot be listed.</summary>
     /// <param name="Directory">The directory, below the store; "." for the store's own.</param>
-    /// <param name="Cause">Why not.</param>
+    /// <param name="Cause">Why it cannot be listed.</param>
     public sealed record UnreadableDirectory(string Directory, Cause Cause) : Finding
     {
         /// <inheritdoc/>
         public override string Path => Directory;
     }
 
-    /// <summary>An object whose inode is not what the object's name, or a tree, says.</summary>
+    /// <summary>An object whose inode differs from the object's name, or from a tree.</summary>
     /// <param name="Object">The object. Its name says what the inode should be.</param>
     /// <param name="Faults">What is wrong.</param>
-    /// <param name="Actual">What the inode is.</param>
-    /// <param name="ExpectedSize">The size that a tree gives the object; null where no tree that is needed has it.</param>
+    /// <param name="Actual">The inode's values.</param>
+    /// <param name="ExpectedSize">The size in a tree; null if no needed tree has the object.</param>
     public sealed record DamagedObject(ObjectName Object, ObjectFaults Faults, ObjectFacts Actual, long? ExpectedSize) : Finding
     {
         /// <inheritdoc/>
         public override string Path => $"files/{Object}";
     }
 
-    /// <summary>An object that is there and cannot be read.</summary>
+    /// <summary>An object that exists and cannot be read.</summary>
     /// <param name="Object">The object.</param>
-    /// <param name="Cause">Why not.</param>
+    /// <param name="Cause">Why it cannot be read.</param>
     public sealed record UnreadableObject(ObjectName Object, Cause Cause) : Finding
     {
         /// <inheritdoc/>
         public override string Path => $"files/{Object}";
     }
 
-    /// <summary>An object that a tree needs and that is not there.</summary>
+    /// <summary>An object that a tree needs and that does not exist.</summary>
     /// <param name="Object">The object.</param>
     public sealed record MissingObject(ObjectName Object) : Finding
     {
@@ -64,7 +64,7 @@ public abstract record Finding
         public override string Path => $"files/{Object}";
     }
 
-    /// <summary>An object to which trees give two sizes or two sets of attributes. The store can hold one of them.</summary>
+    /// <summary>An object to which trees give two sizes or two sets of attributes. The store can hold only one of them.</summary>
     /// <param name="Object">The object.</param>
     public sealed record DisputedObject(ObjectName Object) : Finding
     {
@@ -72,38 +72,38 @@ public abstract record Finding
         public override string Path => "packs";
     }
 
-    /// <summary>A pack, or something in a pack, that is not what its name says or cannot be read.</summary>
+    /// <summary>A pack, or something in a pack, that differs from its name or cannot be read.</summary>
     /// <param name="Pack">The digest that names the pack.</param>
     /// <param name="Cause">What is wrong.</param>
-    /// <param name="Lost">How many trees and commits are in the damaged block; 0 where no block is damaged.</param>
+    /// <param name="Lost">The number of trees and commits in the damaged block; 0 if no block is damaged.</param>
     public sealed record DamagedPack(Digest Pack, Cause Cause, int Lost = 0) : Finding
     {
         /// <inheritdoc/>
         public override string Path => $"packs/{Pack}.pack";
     }
 
-    /// <summary>A tree that is needed, and that no pack holds in a readable copy.</summary>
+    /// <summary>A needed tree of which no pack has a readable copy.</summary>
     /// <param name="Tree">The tree.</param>
-    /// <param name="Cause">Why the tree cannot be read; null where no pack has it.</param>
+    /// <param name="Cause">Why the tree cannot be read; null if no pack has it.</param>
     public sealed record LostTree(Digest Tree, Cause? Cause) : Finding
     {
         /// <inheritdoc/>
         public override string Path => "packs";
     }
 
-    /// <summary>A commit of a history that no pack holds in a readable copy.</summary>
+    /// <summary>A commit of a history, of which no pack has a readable copy.</summary>
     /// <param name="Commit">The commit.</param>
-    /// <param name="Cause">Why the commit cannot be read; null where no pack has it.</param>
+    /// <param name="Cause">Why the commit cannot be read; null if no pack has it.</param>
     public sealed record LostCommit(Digest Commit, Cause? Cause) : Finding
     {
         /// <inheritdoc/>
         public override string Path => "packs";
     }
 
-    /// <summary>A ref or root whose own commit no pack holds in a readable copy.</summary>
+    /// <summary>A ref or root whose own commit has no readable copy in any pack.</summary>
     /// <param name="Holder">The ref or root.</param>
     /// <param name="Commit">The commit that it names.</param>
-    /// <param name="Cause">Why the commit cannot be read; null where no pack has it.</param>
+    /// <param name="Cause">Why the commit cannot be read; null if no pack has it.</param>
     public sealed record LostTip(Holder Holder, Digest Commit, Cause? Cause) : Finding
     {
         /// <inheritdoc/>
@@ -128,7 +128,7 @@ public abstract record Finding
         public override string Path => Holder.OfRoot(Root).File;
     }
 
-    /// <summary>A root that is being built, or whose building was interrupted. No problem: gc cleans up.</summary>
+    /// <summary>A root that is being built, or whose building was interrupted. This is no problem: gc cleans up.</summary>
     /// <param name="Root">The name of the record.</param>
     /// <param name="IsInPlace">Whether the record still means the place where the root was being built.</param>
     public sealed record UnfinishedRoot(string Root, bool IsInPlace) : Finding
@@ -137,9 +137,9 @@ public abstract record Finding
         public override string Path => Holder.OfRoot(Root).File;
     }
 
-    /// <summary>A root that is recorded and not there. No problem: its commit is kept until the record goes.</summary>
+    /// <summary>A root that has a record and does not exist. This is no problem: its commit is kept as long as the record.</summary>
     /// <param name="Root">The name of the record.</param>
-    /// <param name="Place">Where the root should be, an absolute path.</param>
+    /// <param name="Place">The absolute path where the root should be.</param>
     /// <param name="IsPinned">Whether the root is pinned.</param>
     /// <param name="IsInPlace">Whether the record still means the place where the root was, so that gc can tell that the root is gone.</param>
     public sealed record MissingRoot(string Root, string Place, bool IsPinned, bool IsInPlace) : Finding
@@ -149,18 +149,18 @@ public abstract record Finding
     }
 }
 
-/// <summary>The parts of a store that fsck looks for foreign files in.</summary>
+/// <summary>The parts of a store in which fsck looks for foreign files.</summary>
 public enum StoreFolder
 {
     /// <summary>The store's own directory.</summary>
     Top,
-    /// <summary>files/, which has the fan-out directories.</summary>
+    /// <summary>files/, which holds the fan-out directories.</summary>
     Files,
-    /// <summary>One of the fan-out directories, which have the objects.</summary>
+    /// <summary>A fan-out directory, which holds objects.</summary>
     Fanout,
     /// <summary>packs/.</summary>
     Packs,
-    /// <summary>refs/ and what is below it.</summary>
+    /// <summary>refs/ and the directories below it.</summary>
     Refs,
     /// <summary>roots/.</summary>
     Roots,
@@ -173,16 +173,16 @@ public abstract record Cause
     {
     }
 
-    /// <summary>The file below the store in which the cause lies; null where that is the finding's own file, or no file of the store.</summary>
+    /// <summary>The file of the store that has the cause; null if it is the finding's own file, or no file of the store.</summary>
     public string? Path { get; init; }
 
-    /// <summary>The bytes are not what they must be.</summary>
+    /// <summary>The bytes are wrong.</summary>
     /// <param name="Fault">What is wrong with them.</param>
-    /// <param name="Remedy">What to do, where there is more to do than to check the store.</param>
+    /// <param name="Remedy">What to do beyond checking the store; null if there is nothing.</param>
     public sealed record Damage(string Fault, Remedy? Remedy = null) : Cause;
 
     /// <summary>A system call failed.</summary>
-    /// <param name="Errno">How it failed.</param>
+    /// <param name="Errno">The error.</param>
     /// <param name="Call">The call, as in its man page.</param>
     public sealed record FailedCall(Errno Errno, string Call) : Cause;
 }

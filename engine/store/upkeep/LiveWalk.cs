@@ -3,15 +3,15 @@ using HackTree.Model;
 
 namespace HackTree.Store;
 
-/// <summary>Called for each regular file of a live tree; the entry is valid during the call.</summary>
+/// <summary>Called for each regular file of a live tree. The entry is valid during the call.</summary>
 internal delegate void LiveFileVisitor(LiveWalk walk, in TreeEntry entry);
 
-/// <summary>Called for a commit or tree that is needed and cannot be read; the walk goes on beside it.</summary>
+/// <summary>Called for a needed commit or tree that cannot be read. The walk goes on with the others.</summary>
 internal delegate void LiveFaultHandler(LiveWalk walk, PackedKind kind, Digest digest, Exception fault);
 
 /// <summary>
-/// Walks what given commits need, each commit and each distinct tree once however many share it, so that the cost
-/// follows what differs between them. More can be added later: what was walked is remembered. Not thread-safe.
+/// Walks everything that the given commits need. Each commit and each distinct tree is walked once, however many commits share it, so the
+/// cost depends on what differs between them. More commits can be added later; what was walked is remembered. Not thread-safe.
 /// </summary>
 internal sealed class LiveWalk
 {
@@ -26,7 +26,7 @@ internal sealed class LiveWalk
     private Digest holderCommit;
     private Digest current;
 
-    /// <summary>Without <paramref name="onFault"/>, what cannot be read ends the walk with its exception.</summary>
+    /// <summary>Makes a walk. Without <paramref name="onFault"/>, something that cannot be read ends the walk with its exception.</summary>
     internal LiveWalk(Packs packs, LiveFileVisitor onFile, LiveFaultHandler? onFault, CancellationToken stop)
     {
         this.packs = packs;
@@ -39,17 +39,17 @@ internal sealed class LiveWalk
 
     internal int CommitCount => commits.Count;
 
-    /// <summary>Whether what a pack holds under a digest is needed by what was added.</summary>
+    /// <summary>Whether the added commits need the tree or commit with this digest.</summary>
     internal bool IsLive(PackedKind kind, Digest digest) =>
         kind == PackedKind.Tree ? trees.Contains(digest) : commits.ContainsKey(digest);
 
     /// <summary>
-    /// Walks a commit, which must be there, and its ancestors of <paramref name="generations"/> generations. An ancestor
-    /// that is not in the store ends its line without a fault: histories may be cut (gc --depth).
+    /// Walks a commit, which must exist, and its ancestors of <paramref name="generations"/> generations. A missing ancestor ends its line
+    /// without a fault, because histories may be cut (gc --depth).
     /// </summary>
     /// <param name="commit">The commit.</param>
     /// <param name="heldBy">The ref or root that holds it.</param>
-    /// <param name="generations">How far to follow parents; <see cref="int.MaxValue"/> for all the way.</param>
+    /// <param name="generations">The number of generations of parents to follow; <see cref="int.MaxValue"/> for all.</param>
     internal void Add(Digest commit, Holder heldBy, int generations)
     {
         (holder, holderCommit) = (heldBy, commit);
@@ -57,7 +57,7 @@ internal sealed class LiveWalk
         waiting.Enqueue((commit, generations));
         while (waiting.TryDequeue(out (Digest Commit, int Generations) next))
         {
-            // A commit reached again from nearer has more ancestors to keep.
+            // A commit that is reached again by a shorter way has more ancestors to keep.
             bool isKnown = commits.TryGetValue(next.Commit, out int walked);
             if ((isKnown && walked >= next.Generations) || !TryReadCommit(next.Commit, out Commit? read))
             {
@@ -77,7 +77,7 @@ internal sealed class LiveWalk
         }
     }
 
-    /// <summary>Who needs the name in the directory that is being walked, or the directory itself where the name is empty.</summary>
+    /// <summary>Who needs the name in the directory that is being walked; with an empty name, who needs the directory.</summary>
     internal Need NeedOf(ReadOnlySpan<byte> name)
     {
         int before = directory.Bytes.Length;
@@ -169,7 +169,7 @@ internal sealed class LiveWalk
         }
         finally
         {
-            // One that cannot be read is remembered too: it is said once.
+            // A tree that cannot be read is remembered too, so that it is reported once.
             trees.Add(digest);
         }
 

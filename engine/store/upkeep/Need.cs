@@ -3,7 +3,7 @@ using HackTree.Model;
 
 namespace HackTree.Store;
 
-/// <summary>What keeps a commit in the store.</summary>
+/// <summary>The kinds of thing that keep a commit in the store.</summary>
 public enum HolderKind
 {
     /// <summary>A ref.</summary>
@@ -17,7 +17,7 @@ public enum HolderKind
 /// <param name="Name">The ref's name, or that of the root's record.</param>
 public readonly record struct Holder(HolderKind Kind, string Name)
 {
-    /// <summary>Its file, below the store; what no line of text can show is escaped.</summary>
+    /// <summary>Its file, below the store. Bytes that a line of text cannot show are escaped.</summary>
     public string File => ByteText.Quote(Encoding.UTF8.GetBytes(Kind == HolderKind.Ref ? $"refs/{Name}" : $"roots/{Name}.json"));
 
     /// <summary>A ref.</summary>
@@ -29,6 +29,6 @@ public readonly record struct Holder(HolderKind Kind, string Name)
 
 /// <summary>One ref or root that needs something, and where.</summary>
 /// <param name="Holder">The ref or root.</param>
-/// <param name="OlderCommit">The commit of the holder's history in which the thing is needed; none where that is the holder's own commit.</param>
-/// <param name="PathInTree">The thing's path in the commit's tree, bytes as in the tree; empty for the top or the commit itself.</param>
+/// <param name="OlderCommit">The commit of the holder's history that needs the thing; none if it is the holder's own commit.</param>
+/// <param name="PathInTree">The thing's path in the commit's tree, as bytes; empty for the top, and for the commit itself.</param>
 public sealed record Need(Holder Holder, Digest OlderCommit, ReadOnlyMemory<byte> PathInTree);

@@ -4,19 +4,21 @@ using HackTree.Model;
 
 namespace HackTree.Store;
 
-/// <summary>What live trees say of an object beyond its name: its size, and bits of its attributes' digest that the name lacks.</summary>
+/// <summary>
+/// What live trees say about an object beyond its name: its size, and bits of its attributes' digest that the name lacks.
+/// </summary>
 internal readonly record struct ExpectedObject(long Size, ulong MoreOfXattrs);
 
 /// <summary>
-/// fsck's view of the live trees: what they need, and who needs what turned out bad. The trees are walked once to
-/// gather, and once more only where something is wrong: a path for every object would not fit into memory.
+/// fsck's view of the live trees: which objects they need, and who needs the damaged ones. The trees are walked once to gather, and again only if
+/// something is wrong, because a path for every object would not fit into memory.
 /// </summary>
 internal sealed class NeededObjects(ObjectStore store, CheckReport report, List<(Holder Holder, Digest Commit)> holders)
 {
-    /// <summary>By <see cref="ObjectKey"/>: every object that a commit in the store needs.</summary>
+    /// <summary>Every object that a commit in the store needs, by <see cref="ObjectKey"/>.</summary>
     internal Dictionary<ulong, ExpectedObject> Expected { get; } = [];
 
-    /// <summary>Walks all that refs and roots hold; commits and trees that cannot be read are problems.</summary>
+    /// <summary>Walks everything that refs and roots hold. Commits and trees that cannot be read are problems.</summary>
     internal void Gather()
     {
         var lost = new List<Finding>();
@@ -24,7 +26,7 @@ internal sealed class NeededObjects(ObjectStore store, CheckReport report, List<
         lost.ForEach(report.Add);
     }
 
-    /// <summary>Reports the bad objects with a path that needs each, and the missing ones.</summary>
+    /// <summary>Reports the damaged objects, each with a path that needs it, and the missing ones.</summary>
     internal void Explain(CheckObjects objects)
     {
         if (objects.Bad.Count > 0 || objects.ExpectedSeen < Expected.Count)
@@ -63,7 +65,7 @@ internal sealed class NeededObjects(ObjectStore store, CheckReport report, List<
         }
         catch (LinuxException e)
         {
-            // Where its directory cannot be read, that was said; where that is gone, so is the object.
+            // If the fan-out directory cannot be read, that was reported. If the directory is gone, the object is gone too.
             return e.Errno == Errno.ENOENT;
         }
     }
@@ -79,7 +81,7 @@ internal sealed class NeededObjects(ObjectStore store, CheckReport report, List<
         }
     }
 
-    /// <summary>The second 8 bytes of the digest whose first 8 the name holds.</summary>
+    /// <summary>The second 8 bytes of the attributes' digest; the name has the first 8.</summary>
     internal static ulong MoreOf(in ObjectName name, ReadOnlySpan<byte> xattrs)
     {
         if (name.XattrTag == 0)

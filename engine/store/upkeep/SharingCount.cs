@@ -2,7 +2,7 @@ using HackTree.Model;
 
 namespace HackTree.Store;
 
-/// <summary>Counts how much content commits have in common. Memory: some 30 bytes for each distinct object.</summary>
+/// <summary>Counts how much content commits share. Takes some 30 bytes of memory for each distinct object.</summary>
 internal sealed class SharingCount(ObjectStore store)
 {
     private const int Several = -1;
@@ -12,10 +12,10 @@ internal sealed class SharingCount(ObjectStore store)
     private readonly List<long> distinct = [];
     private readonly List<long> unique = [];
 
-    /// <summary>Content of the objects that any of the commits uses, each object once.</summary>
+    /// <summary>Bytes of content of the objects that any of the commits uses, each object once.</summary>
     internal long UnionBytes { get; private set; }
 
-    /// <summary>Adds a commit, unless it was added; its history does not count.</summary>
+    /// <summary>Adds a commit, without its history. A commit that was added already is ignored.</summary>
     internal void Add(Digest commit)
     {
         if (numbers.TryAdd(commit, distinct.Count))
@@ -27,10 +27,10 @@ internal sealed class SharingCount(ObjectStore store)
         }
     }
 
-    /// <summary>Content of the objects that a commit uses, each object once.</summary>
+    /// <summary>Bytes of content of the objects that a commit uses, each object once.</summary>
     internal long DistinctBytes(Digest commit) => distinct[numbers[commit]];
 
-    /// <summary>Content of the objects that no other commit added so far uses.</summary>
+    /// <summary>Bytes of content of the objects that no other added commit uses.</summary>
     internal long UniqueBytes(Digest commit) => unique[numbers[commit]];
 
     private void AddFile(int number, in TreeEntry entry)

@@ -4,49 +4,48 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Store;
 
-/// <summary>What the newest commit of a ref uses.</summary>
+/// <summary>The space that the newest commit of a ref uses.</summary>
 /// <param name="Name">The ref.</param>
 /// <param name="Commit">Its commit.</param>
-/// <param name="Files">Entries that are not directories.</param>
-/// <param name="Bytes">Content as if it were copied out in full: each name counted.</param>
-/// <param name="DistinctBytes">Content of the objects it uses, each object once.</param>
-/// <param name="UniqueBytes">Of those, the objects that no other ref's newest commit uses.</param>
+/// <param name="Files">The number of entries that are not directories.</param>
+/// <param name="Bytes">Bytes of content of a full copy: a file counts once for each name.</param>
+/// <param name="DistinctBytes">Bytes of content of the objects that it uses, each object once.</param>
+/// <param name="UniqueBytes">Bytes of content of those objects that no other ref's newest commit uses.</param>
 public sealed record RefUsage(string Name, Digest Commit, long Files, long Bytes, long DistinctBytes, long UniqueBytes);
 
-/// <summary>du: where a store's space goes, and what sharing saves.</summary>
+/// <summary>du: what takes the store's space, and what sharing saves.</summary>
 public sealed class Usage
 {
     private readonly Lock gate = new();
 
-    /// <summary>Objects under files/.</summary>
+    /// <summary>The number of objects under files/.</summary>
     public long Objects { get; private set; }
 
-    /// <summary>Their sizes added up.</summary>
+    /// <summary>The sum of their sizes.</summary>
     public long ObjectBytes { get; private set; }
 
-    /// <summary>The space they take on disk (st_blocks); extents that reflinks share count each time.</summary>
+    /// <summary>The sum of their space on disk (st_blocks). Extents that reflinks share count each time.</summary>
     public long AllocatedBytes { get; private set; }
 
-    /// <summary>Packs.</summary>
+    /// <summary>The number of packs.</summary>
     public int Packs { get; private set; }
 
-    /// <summary>Their sizes added up.</summary>
+    /// <summary>The sum of their sizes.</summary>
     public long PackBytes { get; private set; }
 
-    /// <summary>Each ref's newest commit, in the order of names.</summary>
+    /// <summary>The newest commit of each ref, ordered by the refs' names.</summary>
     public IReadOnlyList<RefUsage> Refs { get; private set; } = [];
 
-    /// <summary>Roots that are hardlinks into the store.</summary>
+    /// <summary>The number of roots that are hardlinks into the store.</summary>
     public int Roots { get; private set; }
 
     /// <summary>
-    /// Bytes that sharing saves: were each ref's newest commit and each hardlinked root a copy of its own, even one that
-    /// has each of its objects only once, they would have this many bytes more than the objects they use together.
-    /// Older commits, and what no ref holds, do not count on either side.
+    /// Bytes that sharing saves: the size of separate copies of each ref's newest commit and each hardlinked root, minus the size of the objects
+    /// that they use together. Each copy counts each of its objects once. Older commits, and objects that no ref holds, do not count.
     /// </summary>
     public long SavedBytes { get; private set; }
 
-    /// <summary>Measures a store. Throws <see cref="CorruptException"/> where a commit or tree that a ref needs cannot be read.</summary>
+    /// <summary>Measures a store. Throws <see cref="CorruptException"/> if a commit or tree that a ref needs cannot be read.</summary>
     public static Usage Measure(ObjectStore store)
     {
         var usage = new Usage();
@@ -109,7 +108,7 @@ public sealed class Usage
             sharing.Add(commit);
         }
 
-        // What refs share is settled before roots, which do not count there, are added.
+        // What refs share is counted before roots are added, because roots do not count there.
         Refs = refs.ConvertAll(r => Describe(store, sharing, r.Name, r.Commit, refs.Count(other => other.Commit == r.Commit) == 1));
         foreach (Digest commit in roots.Distinct())
         {
