@@ -62,7 +62,7 @@ public sealed class BootDisk : IDisposable
         return Qemu.Run(
             name,
             "-drive", $"file={Disk.Image},if=virtio,format=raw,cache=unsafe", "-kernel", BootRoot.Kernel, "-initrd", initrd,
-            "-append", $"console=ttyS0 root=/dev/vda panic=-1 {commandLine}");
+            "-append", $"console=ttyS0 root=/dev/vda panic=-1 no_timer_check {commandLine}");
     }
 
     public void Dispose()
