@@ -32,6 +32,9 @@ internal sealed class Session(ParseResult parse)
         }
     }
 
+    /// <summary>Says whom the command waits for.</summary>
+    private void NoteWait(LockWait wait) => Note(WaitText.Of(wait));
+
     /// <summary>Shows progress on a terminal until it is disposed of.</summary>
     internal ProgressLine? Show(string what, Progress progress) => ProgressLine.Start(what, progress, IsQuiet);
 
@@ -47,12 +50,12 @@ internal sealed class Session(ParseResult parse)
     }
 
     /// <summary>Opens the store that was named. If none was named, opens the first store in the usual places. Mounts nothing.</summary>
-    internal ObjectStore OpenStore() => ObjectStore.Open(GivenStore() ?? FindStore() ?? throw NoStore(), Note, Stop);
+    internal ObjectStore OpenStore() => ObjectStore.Open(GivenStore() ?? FindStore() ?? throw NoStore(), NoteWait, Stop);
 
     /// <summary>Opens the store to write to it. Mounts the physical root if the store is there and the running root does not show it.</summary>
     internal ObjectStore OpenStoreToWrite()
     {
-        ObjectStore store = ObjectStore.Open(GivenStore() ?? FindStore() ?? MountStore() ?? throw NoStore(), Note, Stop);
+        ObjectStore store = ObjectStore.Open(GivenStore() ?? FindStore() ?? MountStore() ?? throw NoStore(), NoteWait, Stop);
         try
         {
             store.RequireWritable();

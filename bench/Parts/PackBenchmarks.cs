@@ -23,16 +23,16 @@ public class PackBenchmarks : IDisposable
         string path = Path.Combine(place.Path, "objects");
         ObjectStore.Create(path, new StoreFormat { UserMode = true });
         store = ObjectStore.Open(path);
-        using PackWriter pack = store.Packs.NewPack();
+        using var additions = new Additions(store);
         var digests = new Digest[Objects];
         for (int i = 0; i < Objects; i++)
         {
             Tree tree = SmallTree(i);
             digests[i] = Tree.DigestOf(tree.Bytes);
-            _ = pack.Add(PackedKind.Tree, digests[i], tree.Bytes);
+            _ = additions.Pack.Add(PackedKind.Tree, digests[i], tree.Bytes);
         }
 
-        _ = store.Publish(pack);
+        _ = additions.Publish();
         var random = new Random(1);
         for (int i = 0; i < Asked; i++)
         {

@@ -33,20 +33,15 @@ public sealed record CommitRequest
 public static class Committer
 {
     /// <summary>
-    /// Completes the pack with the commit, makes everything durable with one sync, then names the pack, then sets the ref: at no
-    /// instant can a commit be read, or does a ref name one, of which a power cut could take a part away. Answers the commit's digest.
+    /// Publishes the tree with a commit, and lets the ref name the commit (<see cref="Additions"/> says in which steps). Answers the commit's digest.
     /// </summary>
-    public static Digest Run(ObjectStore store, PackWriter pack, ImportResult tree, CommitRequest request)
+    public static Digest Run(Additions additions, ImportResult tree, CommitRequest request)
     {
-        // Two commits to one ref take turns here, so that the second one becomes the child of the first.
-        using IDisposable turn = store.Refs.TakeTurn();
-        Digest parent = request.Parent.IsNone ? store.Refs.Find(request.Ref) : request.Parent;
         var commit = new Commit
         {
             Tree = tree.Tree,
             RootMetadata = tree.RootMetadata,
             RootXattrs = tree.RootXattrs,
-            Parents = parent.IsNone ? [] : [parent],
             Time = request.Time,
             Files = tree.Files,
             ContentBytes = tree.ContentBytes,
@@ -54,14 +49,12 @@ public static class Committer
             Body = request.Body,
             Annotations = request.Annotations,
         };
-        byte[] bytes = commit.Encode();
-        Digest digest = Commit.DigestOf(bytes);
-        pack.Add(PackedKind.Commit, digest, bytes);
-        store.Publish(pack);
+        PublishedCommit published = request.Parent.IsNone
+            ? additions.PublishChild(request.Ref, commit)
+            : additions.PublishCommit(request.Ref, commit.AsChildOf(request.Parent));
 
         // As late as can be: what is written to an object through its other name must not be what a ref names.
         request.Consumed?.RequireUnchanged(tree);
-        store.Refs.Set(request.Ref, digest, $"commit: {request.Subject}");
-        return digest;
+        return published.SetRef($"commit: {request.Subject}");
     }
 }

@@ -12,9 +12,6 @@ public sealed record ImportOptions
     /// <summary>The directory as one that is consumed: it is read where that has put it, and its files may become objects as they are.</summary>
     public TreeConsume? Consume { get; init; }
 
-    /// <summary>Whether content is stored; without it the tree is only described, as for a comparison.</summary>
-    public bool StoreContent { get; init; } = true;
-
     /// <summary>Counts files and bytes as they are done.</summary>
     public Progress? Progress { get; init; }
 }

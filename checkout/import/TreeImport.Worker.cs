@@ -124,7 +124,7 @@ public sealed partial class TreeImport
             known = default;
             return cache?.TryFind(status, out known) == true
                 && !known.HasXattrs
-                && (!import.options.StoreContent || IsThere(import.store.Blobs.NameOf(known.Blob, MetadataOf(status), []), status, []));
+                && (import.additions is null || IsThere(import.store.Blobs.NameOf(known.Blob, MetadataOf(status), []), status, []));
         }
 
         /// <summary>Whether a file is the very object that it was checked out from, with that object's metadata, so that it needs no reading.</summary>
@@ -180,15 +180,14 @@ public sealed partial class TreeImport
 
         private Digest Store(SafeFileHandle file, in FileStatus status, FileMetadata metadata, byte[] attributes)
         {
-            Blobs blobs = import.store.Blobs;
-            if (!import.options.StoreContent)
+            if (import.additions is not { } additions)
             {
                 return Blobs.HashFile(file, status, this, import.store.Stop);
             }
 
             return import.options.Consume?.Adoption is { } adoption
                 ? adoption.AddFile(file, status, metadata, attributes, buffer, this)
-                : blobs.AddFile(file, status, metadata, attributes, buffer, this);
+                : additions.AddFile(file, status, metadata, attributes, buffer, this);
         }
 
         private TreeEntry Special(

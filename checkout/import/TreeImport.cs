@@ -16,6 +16,7 @@ public sealed partial class TreeImport
 
     private readonly ObjectStore store;
     private readonly PackWriter pack;
+    private readonly Additions? additions;
     private readonly ImportOptions options;
     private readonly string source;
     private readonly (ulong Device, ulong Inode) storeIdentity;
@@ -27,11 +28,12 @@ public sealed partial class TreeImport
     private long sockets;
     private bool foundStore;
 
-    private TreeImport(ObjectStore store, PackWriter pack, string source, ImportOptions options, StatCache cache)
+    private TreeImport(ObjectStore store, PackWriter pack, Additions? additions, string source, ImportOptions options, StatCache cache)
     {
         this.cache = cache;
         this.store = store;
         this.pack = pack;
+        this.additions = additions;
         this.options = options;
         this.source = source;
         storeIdentity = store.Identity();
@@ -39,15 +41,22 @@ public sealed partial class TreeImport
     }
 
     /// <summary>
-    /// Imports the directory at <paramref name="path"/>; its trees go to <paramref name="pack"/>. Nothing is durable yet.
+    /// Imports the directory at <paramref name="path"/> with the content of its files. Nothing is durable yet.
     /// Throws <see cref="StoreException"/> where a file changes while it is read, and <see cref="LinuxException"/> where
     /// one cannot be read.
     /// </summary>
-    public static ImportResult Run(ObjectStore store, PackWriter pack, string path, ImportOptions options)
+    public static ImportResult Run(Additions additions, string path, ImportOptions options) =>
+        Run(additions.Store, additions.Pack, additions, path, options);
+
+    /// <summary>Imports the directory's trees alone, as for a comparison. Throws as <see cref="Run(Additions, string, ImportOptions)"/> does.</summary>
+    public static ImportResult Describe(ScratchPack scratch, string path, ImportOptions options) =>
+        Run(scratch.Store, scratch.Pack, null, path, options);
+
+    private static ImportResult Run(ObjectStore store, PackWriter pack, Additions? additions, string path, ImportOptions options)
     {
         using SafeFileHandle directory = options.Consume?.OpenTree() ?? OpenTree(Sys.WorkingDirectory, ByteText.FromArgument(path), path);
         using StatCache cache = store.OpenStatCache();
-        var import = new TreeImport(store, pack, path, options, cache);
+        var import = new TreeImport(store, pack, additions, path, options, cache);
         var root = new ImportDirectory(null, [], directory) { CheckedOut = import.CheckedOutTree(directory) };
         import.work.Push(root);
         import.work.RunReaders(() => new Worker(import).Process);

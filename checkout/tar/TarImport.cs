@@ -12,35 +12,35 @@ public sealed class TarImport
     // Two bytes of a path make a directory of some 300 bytes in memory. Without a limit, a hostile archive could fill the memory.
     private const int MostImpliedDirectories = 1_000_000;
 
-    private readonly ObjectStore store;
+    private readonly Additions additions;
     private readonly ImportOptions options;
     private readonly TarReader reader;
     private readonly TarNode root = new([]);
     private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(Blobs.BufferSize);
     private int impliedDirectories;
 
-    private TarImport(ObjectStore store, Stream input, ImportOptions options)
+    private TarImport(Additions additions, Stream input, ImportOptions options)
     {
-        this.store = store;
+        this.additions = additions;
         this.options = options;
         reader = new TarReader(input);
     }
 
     /// <summary>
-    /// Imports an archive; its trees go to <paramref name="pack"/>. Nothing is durable yet. A later entry replaces an earlier entry of the same
+    /// Imports an archive. Nothing is durable yet. A later entry replaces an earlier entry of the same
     /// name, as in an archive that was appended to. Throws an <see cref="IOException"/> that says what and where for an entry that no tree can
     /// hold.
     /// </summary>
-    public static ImportResult Run(ObjectStore store, PackWriter pack, Stream input, ImportOptions options)
+    public static ImportResult Run(Additions additions, Stream input, ImportOptions options)
     {
-        var import = new TarImport(store, input, options);
+        var import = new TarImport(additions, input, options);
         while (import.reader.Next())
         {
-            store.Stop.ThrowIfCancellationRequested();
+            additions.Store.Stop.ThrowIfCancellationRequested();
             import.Add();
         }
 
-        return TarNode.Build(import.root, store, pack);
+        return TarNode.Build(import.root, additions);
     }
 
     private void Add()
@@ -76,7 +76,7 @@ public sealed class TarImport
         node.Metadata = metadata with
         {
             Mode = reader.Kind == EntryKind.Symlink ? FileMetadata.SymlinkMode : metadata.Mode,
-            ModifyTime = store.Format.KeepTimes ? metadata.ModifyTime : 0,
+            ModifyTime = additions.Store.Format.KeepTimes ? metadata.ModifyTime : 0,
         };
         node.Kind = reader.Kind;
         node.Xattrs = reader.Xattrs;
@@ -96,12 +96,12 @@ public sealed class TarImport
     {
         if (node.Size > buffer.Length)
         {
-            return store.Blobs.AddStream(Fill, node.Size, node.Metadata, node.Xattrs);
+            return additions.AddStream(Fill, node.Size, node.Metadata, node.Xattrs);
         }
 
         Span<byte> content = buffer.AsSpan(0, (int)node.Size);
         Fill(content);
-        return store.Blobs.AddBytes(content, node.Metadata, node.Xattrs);
+        return additions.AddBytes(content, node.Metadata, node.Xattrs);
     }
 
     private void Fill(Span<byte> destination)

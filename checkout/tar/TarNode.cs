@@ -57,7 +57,7 @@ internal sealed class TarNode(byte[] name)
     }
 
     /// <summary>Builds the trees from the bottom up. It does not recurse, because an archive may nest directories to any depth.</summary>
-    internal static ImportResult Build(TarNode root, ObjectStore store, PackWriter pack)
+    internal static ImportResult Build(TarNode root, Additions additions)
     {
         var directories = new List<TarNode> { root };
         for (int i = 0; i < directories.Count; i++)
@@ -78,9 +78,9 @@ internal sealed class TarNode(byte[] name)
 
             Tree tree = builder.Build();
             directories[i].Digest = Tree.DigestOf(tree.Bytes);
-            if (!store.Packs.Contains(directories[i].Digest))
+            if (!additions.Store.Packs.Contains(directories[i].Digest))
             {
-                pack.Add(PackedKind.Tree, directories[i].Digest, tree.Bytes);
+                additions.Pack.Add(PackedKind.Tree, directories[i].Digest, tree.Bytes);
             }
         }
 

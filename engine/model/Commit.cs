@@ -59,6 +59,9 @@ public sealed record Commit
     public static ImmutableSortedDictionary<string, string> NoAnnotations { get; } =
         ImmutableSortedDictionary.Create<string, string>(StringComparer.Ordinal);
 
+    /// <summary>The same commit with one parent, or without any for none.</summary>
+    public Commit AsChildOf(Digest parent) => this with { Parents = parent.IsNone ? [] : [parent] };
+
     /// <summary>The digest of a commit's bytes.</summary>
     public static Digest DigestOf(ReadOnlySpan<byte> bytes) => Digest.Of(bytes);
 

@@ -13,20 +13,31 @@ public sealed class ObjectStore : IDisposable
     private readonly SafeFileHandle directory;
     private readonly SafeFileHandle temporary;
     private readonly Doubt doubt;
+    private readonly List<SafeFileHandle> rooms = [];
 
-    private ObjectStore(SafeFileHandle directory, string path, StoreFormat format, StoreLock storeLock, CancellationToken stop)
+    private ObjectStore(SafeFileHandle directory, string path, StoreFormat format, StoreLock storeLock, Action<LockWait>? onWait, CancellationToken stop)
     {
         this.directory = directory;
         Path = path;
         Format = format;
         Lock = storeLock;
+        OnWait = onWait;
         Stop = stop;
-        temporary = OpenRoom("tmp", OpenFlags.Path);
-        doubt = new Doubt(temporary, $"{path}/tmp");
-        Blobs = new Blobs(OpenRoom("files", OpenFlags.Path), temporary, doubt, format, $"{path}/files", stop);
-        Packs = new Packs(OpenRoom("packs"), temporary, $"{path}/packs");
-        Refs = new Refs(OpenRoom("refs"), OpenRoom("logs"), temporary, $"{path}/refs", stop);
-        Roots = new Roots(OpenRoom("roots"), temporary, $"{path}/roots", PhysicalRoot);
+        try
+        {
+            temporary = OpenRoom("tmp", OpenFlags.Path);
+            doubt = new Doubt(temporary, $"{path}/tmp");
+            Blobs = new Blobs(OpenRoom("files", OpenFlags.Path), temporary, doubt, format, $"{path}/files", stop);
+            Packs = new Packs(OpenRoom("packs"), temporary, $"{path}/packs");
+            Refs = new Refs(OpenRoom("refs"), OpenRoom("logs"), temporary, path);
+            Roots = new Roots(OpenRoom("roots"), temporary, $"{path}/roots", PhysicalRoot);
+        }
+        catch
+        {
+            rooms.ForEach(room => room.Dispose());
+            storeLock.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The store's absolute path.</summary>
@@ -70,6 +81,9 @@ public sealed class ObjectStore : IDisposable
 
     /// <summary>The lock, held shared.</summary>
     internal StoreLock Lock { get; }
+
+    /// <summary>Told before a lock of this store is waited for; null where nobody wants to know.</summary>
+    internal Action<LockWait>? OnWait { get; }
 
     /// <summary>tmp/, where files wait for their names.</summary>
     internal SafeFileHandle Temporary => temporary;
@@ -130,10 +144,11 @@ public sealed class ObjectStore : IDisposable
     }
 
     /// <summary>
-    /// Opens a store. <paramref name="onWait"/> is told if that must wait for a sweep; <paramref name="stop"/> is its <see cref="Stop"/>. Throws <see cref="StoreException"/>
-    /// where there is none, or one of a newer format.
+    /// Opens a store. Throws <see cref="StoreException"/> where there is none, or one of a newer format. <paramref name="onWait"/> is called before
+    /// this process waits for another one: here for a sweep of gc, and later for the refs' turn, and to have
+    /// the store alone. <paramref name="stop"/> is its <see cref="Stop"/>.
     /// </summary>
-    public static ObjectStore Open(string path, Action<string>? onWait = null, CancellationToken stop = default)
+    public static ObjectStore Open(string path, Action<LockWait>? onWait = null, CancellationToken stop = default)
     {
         path = System.IO.Path.GetFullPath(path);
         Errno errno = Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory);
@@ -150,7 +165,7 @@ public sealed class ObjectStore : IDisposable
         {
             // Where roots stand is told by the store's place: a link to it must not make it another one.
             path = RealPath.Of(directory, path);
-            return new ObjectStore(directory, path, StoreFormat.Decode(format, path), StoreLock.Take(directory, path, onWait, stop), stop);
+            return new ObjectStore(directory, path, StoreFormat.Decode(format, path), StoreLock.Take(directory, path, onWait, stop), onWait, stop);
         }
         catch
         {
@@ -170,20 +185,11 @@ public sealed class ObjectStore : IDisposable
         Format.RequireKnown(FeatureSet.ReadOnlyCompatible, Path);
     }
 
-    /// <summary>
-    /// Completes a pack, makes it durable with all that it needs by one <see cref="Sync"/>, and only then gives it its name, durably too: a
-    /// commit that can be read has all its objects, whatever a power cut leaves. Answers that name's digest, none for a pack without objects.
-    /// </summary>
-    public Digest Publish(PackWriter pack)
+    /// <summary>Makes a commit durable that another process may have published a moment ago, so that a ref can be set to it.</summary>
+    public DurableCommit MakeDurable(Digest commit)
     {
-        Digest name = pack.Count == 0 ? default : pack.Complete();
         Sync();
-        if (!name.IsNone)
-        {
-            Packs.Add(pack, name);
-        }
-
-        return name;
+        return new DurableCommit(commit);
     }
 
     /// <summary>
@@ -288,6 +294,7 @@ public sealed class ObjectStore : IDisposable
         }
 
         errno.ThrowIfFailed("openat", $"{Path}/{name}");
+        rooms.Add(room);
         return room;
     }
 }

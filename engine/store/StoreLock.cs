@@ -1,4 +1,3 @@
-using System.Globalization;
 using HackTree.Linux;
 using Microsoft.Win32.SafeHandles;
 
@@ -13,6 +12,7 @@ public sealed class StoreLock : IDisposable
     private readonly SafeFileHandle file;
     private readonly string subject;
     private readonly CancellationToken stop;
+    private LockKind? held;
 
     private StoreLock(SafeFileHandle file, string subject, CancellationToken stop)
     {
@@ -22,7 +22,7 @@ public sealed class StoreLock : IDisposable
     }
 
     /// <summary>Takes the lock shared; <paramref name="onWait"/> is called once if that must wait for a sweep.</summary>
-    internal static StoreLock Take(SafeFileHandle store, string storePath, Action<string>? onWait, CancellationToken stop)
+    internal static StoreLock Take(SafeFileHandle store, string storePath, Action<LockWait>? onWait, CancellationToken stop)
     {
         string subject = $"{storePath}/lock";
         Errno errno = Sys.Open(store, "lock"u8, OpenFlags.ReadOnly | OpenFlags.NoFollow, out SafeFileHandle file);
@@ -35,7 +35,7 @@ public sealed class StoreLock : IDisposable
         var result = new StoreLock(file, subject, stop);
         try
         {
-            result.Change(LockKind.Shared, onWait);
+            result.Change(null, LockKind.Shared, onWait);
             return result;
         }
         catch
@@ -49,57 +49,21 @@ public sealed class StoreLock : IDisposable
     /// Waits until no other process uses the store, and keeps others out until <see cref="Share"/>. flock(2) changes the
     /// kind in two steps, so what was read before may have been changed by another sweep in between.
     /// </summary>
-    internal void Exclude(Action<string>? onWait) => Change(LockKind.Exclusive, onWait);
+    internal void Exclude(Action<LockWait>? onWait) => Change(LockKind.Shared, LockKind.Exclusive, onWait);
 
     /// <summary>Goes back to holding it together with others.</summary>
-    internal void Share() => Change(LockKind.Shared, null);
+    internal void Share() => Change(LockKind.Exclusive, LockKind.Shared, null);
+
+    /// <summary>Throws unless this process has the store for itself, as whoever takes something away must.</summary>
+    internal void RequireExclusive() => Step.Require(held == LockKind.Exclusive, "only who holds the store alone takes anything out of it");
 
     /// <summary>Gives the lock up.</summary>
     public void Dispose() => file.Dispose();
 
-    private void Change(LockKind kind, Action<string>? onWait)
+    private void Change(LockKind? from, LockKind to, Action<LockWait>? onWait)
     {
-        Errno errno = Sys.Lock(file, kind, wait: false);
-        if (errno == Errno.EAGAIN)
-        {
-            onWait?.Invoke($"waiting for {Holders()} to finish with {subject}");
-            errno = Stop.Lock(file, kind, stop);
-        }
-
-        errno.ThrowIfFailed("flock", subject);
-    }
-
-    /// <summary>Who holds the lock, from /proc/locks (proc(5)): "1: FLOCK ADVISORY READ 1234 08:01:5678 0 EOF".</summary>
-    private string Holders()
-    {
-        if (Sys.Stat(file, out FileStatus status) != Errno.None || !File.Exists("/proc/locks"))
-        {
-            return "another process";
-        }
-
-        var holders = new SortedSet<int>();
-        foreach (string line in File.ReadLines("/proc/locks"))
-        {
-            string[] fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
-            bool isThisFile = fields.Length > 5 && fields[1] == "FLOCK" && fields[5].EndsWith($":{status.Inode}", StringComparison.Ordinal);
-            if (isThisFile && int.TryParse(fields[4], CultureInfo.InvariantCulture, out int pid) && pid != Environment.ProcessId)
-            {
-                holders.Add(pid);
-            }
-        }
-
-        return holders.Count == 0 ? "another process" : string.Join(", ", holders.Select(Describe));
-    }
-
-    private static string Describe(int pid)
-    {
-        try
-        {
-            return $"{File.ReadAllText($"/proc/{pid}/comm").Trim()} (process {pid})";
-        }
-        catch (IOException)
-        {
-            return $"process {pid}";
-        }
+        Step.Require(held == from, "the store's lock is taken shared, then exclusive for one sweep at a time");
+        Flock.Take(file, to, subject, onWait, stop);
+        held = to;
     }
 }

@@ -45,10 +45,10 @@ public sealed class RoundTripTests(LoopFilesystems filesystems)
         using var elsewhere = new StorePlace(filesystems["ext4"]);
         AwkwardTree.Make(elsewhere.At("source"));
         string source = elsewhere.At("source"), copy = elsewhere.At("copy");
-        using (PackWriter pack = place.Store.Packs.NewPack())
+        using (var additions = new Additions(place.Store))
         {
-            ImportResult imported = TreeImport.Run(place.Store, pack, source, new ImportOptions());
-            Digest commit = Committer.Run(place.Store, pack, imported, new CommitRequest { Ref = "across", Time = 0 });
+            ImportResult imported = TreeImport.Run(additions, source, new ImportOptions());
+            Digest commit = Committer.Run(additions, imported, new CommitRequest { Ref = "across", Time = 0 });
             RootBuilder.Run(place.Store, commit, "across", copy, new CheckoutOptions { Method = CheckoutMethod.Copy });
             var error = Assert.Throws<StoreException>(() => RootBuilder.Run(place.Store, commit, "across", copy + "2", new CheckoutOptions()));
             Assert.Contains("hardlinks need one filesystem", error.Message);

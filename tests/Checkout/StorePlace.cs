@@ -34,29 +34,35 @@ internal sealed class StorePlace : IDisposable
     /// <summary>Reads a tree into the store. Its trees stay in a pack without a name.</summary>
     public ImportResult Import(string name, ImportOptions? options = null)
     {
-        using PackWriter pack = Store.Packs.NewPack();
-        ImportResult result = TreeImport.Run(Store, pack, At(name), options ?? new ImportOptions());
-        Store.Packs.Attach(pack);
+        using var additions = new Additions(Store);
+        ImportResult result = TreeImport.Run(additions, At(name), options ?? new ImportOptions());
+        Store.Packs.Attach(additions.Pack);
         return result;
     }
 
     /// <summary>Reads a tree without storing it.</summary>
-    public ImportResult Describe(string name) => Import(name, new ImportOptions { StoreContent = false });
+    public ImportResult Describe(string name)
+    {
+        using var scratch = new ScratchPack(Store);
+        ImportResult result = TreeImport.Describe(scratch, At(name), new ImportOptions());
+        scratch.Attach();
+        return result;
+    }
 
     public Digest Commit(string name, ImportOptions? options = null) => Commit(name, out _, options);
 
     public Digest Commit(string name, out ImportResult result, ImportOptions? options = null)
     {
-        using PackWriter pack = Store.Packs.NewPack();
-        result = TreeImport.Run(Store, pack, At(name), options ?? new ImportOptions());
-        return Commit(pack, result);
+        using var additions = new Additions(Store);
+        result = TreeImport.Run(additions, At(name), options ?? new ImportOptions());
+        return Commit(additions, result);
     }
 
     /// <summary>Commits an archive.</summary>
     public Digest Commit(Stream archive)
     {
-        using PackWriter pack = Store.Packs.NewPack();
-        return Commit(pack, TarImport.Run(Store, pack, archive, new ImportOptions()));
+        using var additions = new Additions(Store);
+        return Commit(additions, TarImport.Run(additions, archive, new ImportOptions()));
     }
 
     public CheckoutResult Checkout(Digest commit, string name, CheckoutMethod method = CheckoutMethod.Hardlink) =>
@@ -102,6 +108,6 @@ internal sealed class StorePlace : IDisposable
         }
     }
 
-    private Digest Commit(PackWriter pack, ImportResult result) =>
-        Committer.Run(Store, pack, result, new CommitRequest { Ref = "test", Subject = Subject, Time = CommitTime });
+    private static Digest Commit(Additions additions, ImportResult result) =>
+        Committer.Run(additions, result, new CommitRequest { Ref = "test", Subject = Subject, Time = CommitTime });
 }

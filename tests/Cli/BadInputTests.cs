@@ -90,17 +90,16 @@ public sealed class BadInputTests : IDisposable
     {
         var ids = new List<string>();
         using (ObjectStore store = ObjectStore.Open(world.At("objects"), stop: TestContext.Current.CancellationToken))
-        using (PackWriter pack = store.Packs.NewPack())
+        using (var additions = new Additions(store))
         {
             // Of this many, two begin with the same four digits; which two never changes.
             for (int i = 0; i < 1000; i++)
             {
-                byte[] commit = new Commit { Tree = Tree.DigestOf(Tree.Empty.Bytes), RootMetadata = default, Time = i, Files = 0, ContentBytes = 0 }.Encode();
-                pack.Add(PackedKind.Commit, Commit.DigestOf(commit), commit);
-                ids.Add(Commit.DigestOf(commit).ToString());
+                var commit = new Commit { Tree = Tree.DigestOf(Tree.Empty.Bytes), RootMetadata = default, Time = i, Files = 0, ContentBytes = 0 };
+                ids.Add(additions.Pack.Add(commit).ToString());
             }
 
-            store.Publish(pack);
+            additions.Publish();
         }
 
         string prefix = ids.GroupBy(id => id[..4]).First(group => group.Count() > 1).Key;

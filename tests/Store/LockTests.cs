@@ -25,12 +25,12 @@ public sealed class LockTests : IDisposable
     {
         Tools.Require("flock");
         using Process reader = Hold("-s");
-        var told = new List<string>();
+        var told = new List<LockWait>();
         using var waiting = new ManualResetEventSlim();
         bool isDone = false;
         Action join = TestThreads.Start(() =>
         {
-            store.Collect(new CollectOptions { OnWait = text => Tell(told, text, waiting) });
+            store.Collect(onWait: wait => Tell(told, wait, waiting));
             Volatile.Write(ref isDone, true);
         });
         Assert.True(waiting.Wait(Patience, TestContext.Current.CancellationToken));
@@ -40,7 +40,9 @@ public sealed class LockTests : IDisposable
         join();
 
         // The kernel names who took the lock, or nobody where the holder is in another pid namespace.
-        Assert.Matches($"^waiting for (.*\\(process {reader.Id}\\)|another process) to finish with {store.Path}/lock$", Assert.Single(told));
+        LockWait wait = Assert.Single(told);
+        Assert.Equal($"{store.Path}/lock", wait.Path);
+        Assert.All(wait.Holders, holder => Assert.Equal(reader.Id, holder.Process));
     }
 
     [Fact]
@@ -94,11 +96,11 @@ public sealed class LockTests : IDisposable
         return process;
     }
 
-    private static void Tell(List<string> told, string text, ManualResetEventSlim waiting)
+    private static void Tell(List<LockWait> told, LockWait wait, ManualResetEventSlim waiting)
     {
-        told.Add(text);
+        told.Add(wait);
         waiting.Set();
     }
 
-    private static void Fail(string message) => Assert.Fail(message);
+    private static void Fail(LockWait wait) => Assert.Fail($"waits with {wait.Path}");
 }

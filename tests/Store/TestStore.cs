@@ -27,7 +27,7 @@ internal sealed class TestStore : IDisposable
     /// <summary>A path in the physical root, beside the store.</summary>
     public string At(string name) => directory.At(name);
 
-    public ObjectStore Open(Action<string>? onWait = null) => ObjectStore.Open(Path, onWait);
+    public ObjectStore Open(Action<LockWait>? onWait = null) => ObjectStore.Open(Path, onWait);
 
     /// <summary>Commits a tree to a ref with the ref's commit as parent, in a pack of its own.</summary>
     public Digest Commit(string refName, params string[] files)
@@ -39,24 +39,36 @@ internal sealed class TestStore : IDisposable
     public static Digest Commit(ObjectStore store, string? refName, params string[] files)
     {
         Digest parent = refName is null ? default : store.Refs.Find(refName);
-        using PackWriter pack = store.Packs.NewPack();
-        Digest commit = Add(store, pack, parent.IsNone ? [] : [parent], files);
-        store.Publish(pack);
+        using var additions = new Additions(store);
+        Digest commit = Add(additions, parent.IsNone ? [] : [parent], files);
+        additions.Publish();
         if (refName is not null)
         {
-            using IDisposable turn = store.Refs.TakeTurn();
-            store.Refs.Set(refName, commit, "commit");
+            SetRef(store, refName, commit, "commit");
         }
 
         return commit;
     }
 
-    /// <summary>Adds a commit to a pack.</summary>
-    public static Digest Add(ObjectStore store, PackWriter pack, Digest[] parents, params string[] files)
+    /// <summary>Sets a ref to a digest that need not be a commit's.</summary>
+    public static void SetRef(ObjectStore store, string name, Digest commit, string why = "")
+    {
+        using var turn = RefTurn.Take(store);
+        turn.Set(name, new DurableCommit(commit), why);
+    }
+
+    public static void DeleteRef(ObjectStore store, string name)
+    {
+        using var turn = RefTurn.Take(store);
+        turn.Delete(name);
+    }
+
+    /// <summary>Adds a commit and its objects.</summary>
+    public static Digest Add(Additions additions, Digest[] parents, params string[] files)
     {
         var commit = new Commit
         {
-            Tree = AddTree(store, pack, [.. files.Select(Split)]),
+            Tree = AddTree(additions, [.. files.Select(Split)]),
             RootMetadata = Metadata with { Mode = 0x1ED },
             Parents = [.. parents],
             Time = 1_700_000_000 + parents.Length,
@@ -64,21 +76,18 @@ internal sealed class TestStore : IDisposable
             ContentBytes = files.Sum(file => Split(file).Content.Length),
             Subject = files.Length == 0 ? "" : files[0],
         };
-        byte[] bytes = commit.Encode();
-        pack.Add(PackedKind.Commit, HackTree.Model.Commit.DigestOf(bytes), bytes);
-        return HackTree.Model.Commit.DigestOf(bytes);
+        return additions.Pack.Add(commit);
     }
 
     public void DeleteRef(string name)
     {
         using ObjectStore store = Open();
-        using IDisposable turn = store.Refs.TakeTurn();
-        store.Refs.Delete(name);
+        DeleteRef(store, name);
     }
 
-    public CollectResult Collect(CollectOptions? options = null)
+    public CollectResult Collect(CollectOptions? options = null, Action<LockWait>? onWait = null)
     {
-        using ObjectStore store = Open();
+        using ObjectStore store = Open(onWait);
         return HackTree.Store.Collect.Run(store, options ?? new CollectOptions());
     }
 
@@ -144,7 +153,7 @@ internal sealed class TestStore : IDisposable
 
     public void Dispose() => directory.Dispose();
 
-    private static Digest AddTree(ObjectStore store, PackWriter pack, IReadOnlyList<(string Path, string Content)> files)
+    private static Digest AddTree(Additions additions, IReadOnlyList<(string Path, string Content)> files)
     {
         var builder = new TreeBuilder();
         foreach (var group in files.GroupBy(file => file.Path.Split('/')[0]))
@@ -154,19 +163,19 @@ internal sealed class TestStore : IDisposable
             if (first.Path == group.Key)
             {
                 byte[] content = Encoding.UTF8.GetBytes(first.Content);
-                Digest digest = store.Blobs.AddBytes(content, Metadata, []);
+                Digest digest = additions.AddBytes(content, Metadata, []);
                 builder.Add(new TreeEntry { Kind = EntryKind.Regular, Name = name, Metadata = Metadata, Size = content.Length, Digest = digest });
             }
             else
             {
-                Digest below = AddTree(store, pack, [.. group.Select(file => (file.Path[(group.Key.Length + 1)..], file.Content))]);
+                Digest below = AddTree(additions, [.. group.Select(file => (file.Path[(group.Key.Length + 1)..], file.Content))]);
                 builder.Add(new TreeEntry { Kind = EntryKind.Directory, Name = name, Metadata = Metadata with { Mode = 0x1ED }, Digest = below });
             }
         }
 
         Tree tree = builder.Build();
         Digest treeDigest = Tree.DigestOf(tree.Bytes);
-        pack.Add(PackedKind.Tree, treeDigest, tree.Bytes);
+        additions.Pack.Add(PackedKind.Tree, treeDigest, tree.Bytes);
         return treeDigest;
     }
 

@@ -48,10 +48,10 @@ public sealed class ImageCreation : IDisposable
         string refName = RefFor(tree);
         Run(refName, store =>
         {
-            using PackWriter pack = store.Packs.NewPack();
-            ImportResult result = TreeImport.Run(store, pack, tree, new ImportOptions { Progress = Progress });
+            using var additions = new Additions(store);
+            ImportResult result = TreeImport.Run(additions, tree, new ImportOptions { Progress = Progress });
             var commit = new CommitRequest { Ref = refName, Subject = $"image of {Path.GetFileName(Path.GetFullPath(tree))}", Time = DateTimeOffset.UtcNow.ToUnixTimeSeconds() };
-            _ = Committer.Run(store, pack, result, commit);
+            _ = Committer.Run(additions, result, commit);
         });
     }
 

@@ -14,12 +14,12 @@ internal sealed class StoreTransfer(ObjectStore source, ObjectStore target, Prog
     internal void Run(Digest digest, string refName)
     {
         Commit commit = source.Packs.ReadCommit(digest);
-        using PackWriter pack = target.Packs.NewPack();
+        using var additions = new Additions(target);
         var rest = new Stack<Digest>();
         rest.Push(commit.Tree);
         while (rest.TryPop(out Digest next))
         {
-            if (pack.Contains(next))
+            if (additions.Pack.Contains(next))
             {
                 continue;
             }
@@ -33,25 +33,22 @@ internal sealed class StoreTransfer(ObjectStore source, ObjectStore target, Prog
                 }
                 else if (entry.Kind == EntryKind.Regular)
                 {
-                    Take(entry);
+                    Take(additions, entry);
                 }
             }
 
-            _ = pack.Add(PackedKind.Tree, next, tree.Bytes);
+            _ = additions.Pack.Add(PackedKind.Tree, next, tree.Bytes);
         }
 
-        _ = pack.Add(PackedKind.Commit, digest, commit.Encode());
-        _ = target.Publish(pack);
-        using IDisposable turn = target.Refs.TakeTurn();
-        target.Refs.Set(refName, digest, $"image: {commit.Subject}");
+        _ = additions.PublishCommit(refName, commit).SetRef($"image: {commit.Subject}");
     }
 
-    private void Take(in TreeEntry entry)
+    private void Take(Additions additions, in TreeEntry entry)
     {
         string subject = ByteText.Quote(entry.Name);
         using SafeFileHandle file = source.Blobs.Open(source.Blobs.NameOf(entry));
         Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", subject);
-        if (target.Blobs.AddFile(file, status, entry.Metadata, entry.Xattrs, buffer, subject) != entry.Digest)
+        if (additions.AddFile(file, status, entry.Metadata, entry.Xattrs, buffer, subject, expected: entry.Digest) != entry.Digest)
         {
             throw new CorruptException(subject, $"its object in {source.Path} is damaged", new Remedy.CheckStore());
         }

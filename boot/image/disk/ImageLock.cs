@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Globalization;
 using HackTree.Linux;
 using HackTree.Store;
 using Microsoft.Win32.SafeHandles;
@@ -94,21 +93,7 @@ internal sealed class ImageLock : IDisposable
         return null;
     }
 
-    /// <summary>
-    /// Whether QEMU has the image open. QEMU marks what it does to an image by locks on bytes 100 to 299. A line of /proc/locks is, for example:
-    /// 1: OFDLCK ADVISORY READ -1 fe:00:5407312 100 101.
-    /// </summary>
-    private static bool IsLockedByQemu(in FileStatus status)
-    {
-        if (!File.Exists("/proc/locks"))
-        {
-            return false;
-        }
-
-        string inode = string.Create(CultureInfo.InvariantCulture, $":{status.Inode}");
-        return File.ReadAllLines("/proc/locks")
-            .Select(line => line.Split(' ', StringSplitOptions.RemoveEmptyEntries))
-            .Any(fields => fields.Length > 6 && fields[1] == "OFDLCK" && fields[5].EndsWith(inode, StringComparison.Ordinal)
-                && int.TryParse(fields[6], NumberStyles.None, CultureInfo.InvariantCulture, out int first) && first is >= 100 and < 300);
-    }
+    /// <summary>Whether QEMU has the image open. QEMU marks what it does to an image by locks on bytes 100 to 299.</summary>
+    private static bool IsLockedByQemu(in FileStatus status) =>
+        FileLock.On(status).Exists(held => held.Kind == FileLockKind.OpenFile && held.Start is >= 100 and < 300);
 }

@@ -37,14 +37,10 @@ internal sealed class DiffCommand : Verb
     protected override int Run(Session session)
     {
         using ObjectStore store = session.OpenStore();
-        using PackWriter pack = store.Packs.NewScratchPack();
-        ImportResult before = Read(session, store, pack, session.Get(first));
-        ImportResult after = Read(session, store, pack, session.Get(second));
-        if (pack.Count > 0)
-        {
-            store.Packs.Attach(pack);
-        }
-
+        using var scratch = new ScratchPack(store);
+        ImportResult before = Read(session, scratch, session.Get(first));
+        ImportResult after = Read(session, scratch, session.Get(second));
+        scratch.Attach();
         var totals = new Totals();
         if (session.Get(json))
         {
@@ -115,14 +111,14 @@ internal sealed class DiffCommand : Verb
         writer.WriteEndObject();
     }
 
-    /// <summary>Reads a commit's tree, or a directory. A directory's trees go into a pack in memory, which no other process sees.</summary>
-    private static ImportResult Read(Session session, ObjectStore store, PackWriter pack, string text)
+    /// <summary>Reads a commit's tree, or a directory. A directory's trees go into a scratch pack, which no other process sees.</summary>
+    private static ImportResult Read(Session session, ScratchPack scratch, string text)
     {
         if (!IsPath(text))
         {
             try
             {
-                Commit commit = store.Packs.ReadCommit(Revision.Resolve(store, text));
+                Commit commit = scratch.Store.Packs.ReadCommit(Revision.Resolve(scratch.Store, text));
                 return new ImportResult(commit.Tree, commit.RootMetadata, commit.RootXattrs.ToArray(), commit.Files, commit.ContentBytes, []);
             }
             catch (StoreException e) when (e is not CorruptException && IsDirectory(text))
@@ -131,9 +127,9 @@ internal sealed class DiffCommand : Verb
             }
         }
 
-        var options = new ImportOptions { StoreContent = false, Progress = new Progress() };
+        var options = new ImportOptions { Progress = new Progress() };
         using ProgressLine? line = session.Show($"reading {text}", options.Progress);
-        ImportResult result = TreeImport.Run(store, pack, text, options);
+        ImportResult result = TreeImport.Describe(scratch, text, options);
         foreach (string note in result.Notes)
         {
             session.Note(note);

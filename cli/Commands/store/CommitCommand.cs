@@ -85,10 +85,10 @@ internal sealed class CommitCommand : Verb
 
         using TreeConsume? consumed = session.Get(consume) ? TreeConsume.Begin(store, session.Get(tree)!, Failure.Say) : null;
         options = options with { Consume = consumed };
-        using PackWriter pack = store.Packs.NewPack();
-        ImportResult result = Import(session, store, pack, options);
-        long newTrees = pack.Count;
-        Digest commit = Committer.Run(store, pack, result, request with { Consumed = consumed });
+        using var additions = new Additions(store);
+        ImportResult result = Import(session, additions, options);
+        long newTrees = additions.Pack.Count;
+        Digest commit = Committer.Run(additions, result, request with { Consumed = consumed });
         foreach (string note in result.Notes)
         {
             session.Note(note);
@@ -97,7 +97,7 @@ internal sealed class CommitCommand : Verb
         int code = consumed is null ? ExitCode.Done : Finish(session, consumed, result, commit);
         session.Note($"{HumanText.Count(result.Files, "file")}, {HumanText.Bytes(result.ContentBytes)}; "
             + $"new: {HumanText.Count(store.Blobs.Added, "object")}, {HumanText.Bytes(store.Blobs.AddedBytes)}, {HumanText.Count(newTrees, "tree")}, "
-            + $"a pack of {HumanText.Bytes(pack.Length)}; {HumanText.Duration(Stopwatch.GetElapsedTime(started))}");
+            + $"a pack of {HumanText.Bytes(additions.Pack.Length)}; {HumanText.Duration(Stopwatch.GetElapsedTime(started))}");
         Session.Output.WriteLine(commit.ToString());
         return code;
     }
@@ -122,24 +122,24 @@ internal sealed class CommitCommand : Verb
 
     protected override string Undone(Session session) => "nothing was committed";
 
-    private ImportResult Import(Session session, ObjectStore store, PackWriter pack, ImportOptions options)
+    private ImportResult Import(Session session, Additions additions, ImportOptions options)
     {
         using ProgressLine? line = session.Show("committing", options.Progress!);
         if (session.Get(tar) is not { } archive)
         {
-            string place = RunningRoot.Find(store, session.Get(tree)!);
+            string place = RunningRoot.Find(additions.Store, session.Get(tree)!);
             if (place != session.Get(tree))
             {
                 session.Note($"{session.Get(tree)} is {place}, and is committed as it is there: without what is mounted over it");
             }
 
-            return TreeImport.Run(store, pack, place, options);
+            return TreeImport.Run(additions, place, options);
         }
 
         try
         {
             using Stream input = Streams.OpenInput(archive);
-            return TarImport.Run(store, pack, input, options);
+            return TarImport.Run(additions, input, options);
         }
         catch (IOException e) when (e is not LinuxException)
         {

@@ -31,7 +31,6 @@ internal sealed class GcCommand : Verb
         {
             DryRun = session.Get(dryRun),
             Depth = session.Get(depth),
-            OnWait = session.Note,
             OnRemove = session.Get(verbose) && !session.Get(json) ? Session.Output.WriteLine : null,
             Progress = new Progress(),
         };

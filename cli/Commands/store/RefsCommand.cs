@@ -95,13 +95,10 @@ internal sealed class RefsCommand : Verb
             string text = session.Get(name);
             RefName.Require(text);
             using ObjectStore store = session.OpenStoreToWrite();
-            Digest commit = Revision.Resolve(store, session.Get(revision));
-
-            // Another process may have published the commit a moment ago, and a ref may name only durable commits.
-            store.Sync();
-            using IDisposable turn = store.Refs.TakeTurn();
+            DurableCommit commit = store.MakeDurable(Revision.Resolve(store, session.Get(revision)));
+            using var turn = RefTurn.Take(store);
             store.Refs.RequireFree(text);
-            store.Refs.Set(text, commit, $"set to {session.Get(revision)}");
+            turn.Set(text, commit, $"set to {session.Get(revision)}");
             return ExitCode.Done;
         }
 
@@ -122,8 +119,8 @@ internal sealed class RefsCommand : Verb
         protected override int Run(Session session)
         {
             using ObjectStore store = session.OpenStoreToWrite();
-            using IDisposable turn = store.Refs.TakeTurn();
-            store.Refs.Delete(session.Get(name));
+            using var turn = RefTurn.Take(store);
+            turn.Delete(session.Get(name));
             return ExitCode.Done;
         }
 

@@ -27,8 +27,8 @@ public sealed class Adoption : IDisposable
     public bool HasAdopted => mark.IsSet;
 
     /// <summary>
-    /// Makes a file an object as it is; copies it as <see cref="Blobs.AddFile"/> does if somebody has it open for writing, if it has another name, or if
-    /// it changed since it was read. Answers the blob's digest. The parameters are those of <see cref="Blobs.AddFile"/>.
+    /// Makes a file an object as it is; copies it as <see cref="Additions.AddFile"/> does if somebody has it open for writing, if it has another name, or if
+    /// it changed since it was read. Answers the blob's digest. The parameters are those of <see cref="Additions.AddFile"/>.
     /// </summary>
     public Digest AddFile(SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, byte[] buffer, object subject)
     {

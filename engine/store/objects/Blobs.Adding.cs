@@ -7,20 +7,13 @@ namespace HackTree.Store;
 /// <summary>This file: how files become objects.</summary>
 public sealed partial class Blobs
 {
-    /// <summary>
-    /// Stores a file unless the store has it: reads it once, and writes it only if it is new. Answers the blob's digest.
-    /// </summary>
-    /// <param name="source">The file, open for reading.</param>
-    /// <param name="status">What it was when it was opened; a file that differs after the reading is refused.</param>
-    /// <param name="metadata">What the tree records for it.</param>
-    /// <param name="xattrs">The attributes the tree records for it, canonical.</param>
-    /// <param name="buffer">Scratch space of <see cref="BufferSize"/> bytes.</param>
-    /// <param name="subject">The file's name in messages.</param>
-    public Digest AddFile(SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, byte[] buffer, object subject)
+    /// <summary><see cref="Additions.AddFile"/>.</summary>
+    internal Digest AddFile(
+        SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, byte[] buffer, object subject, Digest expected = default)
     {
         Digest digest = status.Size <= FileContent.SmallFile
-            ? AddSmall(source, status, metadata, xattrs, buffer, subject)
-            : AddLarge(source, status, metadata, xattrs, subject);
+            ? AddSmall(source, status, metadata, xattrs, buffer, subject, expected)
+            : AddLarge(source, status, metadata, xattrs, subject, expected);
         RequireUnchanged(source, status, subject);
         return digest;
     }
@@ -33,10 +26,15 @@ public sealed partial class Blobs
         return digest;
     }
 
-    /// <summary>Stores content that is in memory.</summary>
-    public Digest AddBytes(ReadOnlySpan<byte> content, FileMetadata metadata, ReadOnlySpan<byte> xattrs, bool leaveHoles = false)
+    /// <summary><see cref="Additions.AddBytes"/>.</summary>
+    internal Digest AddBytes(ReadOnlySpan<byte> content, FileMetadata metadata, ReadOnlySpan<byte> xattrs, bool leaveHoles = false, Digest expected = default)
     {
         Digest digest = Verity.Compute(content);
+        if (IsAnother(digest, expected))
+        {
+            return digest;
+        }
+
         ObjectName name = NameOf(digest, metadata, xattrs);
         if (Find(name, content.Length, xattrs) != ObjectState.There)
         {
@@ -53,11 +51,8 @@ public sealed partial class Blobs
         return digest;
     }
 
-    /// <summary>
-    /// Stores content of a known size that comes piece by piece, as from an archive. <paramref name="read"/> fills a span
-    /// from its start, whole but for the end of the content.
-    /// </summary>
-    public Digest AddStream(ContentReader read, long size, FileMetadata metadata, ReadOnlySpan<byte> xattrs)
+    /// <summary><see cref="Additions.AddStream"/>.</summary>
+    internal Digest AddStream(ContentReader read, long size, FileMetadata metadata, ReadOnlySpan<byte> xattrs, Digest expected = default)
     {
         using SafeFileHandle file = NewFile(metadata);
         byte[] buffer = GC.AllocateUninitializedArray<byte>((int)Math.Min(size, Verity.SegmentSize));
@@ -74,6 +69,11 @@ public sealed partial class Blobs
         }
 
         Digest digest = tree.Finish();
+        if (IsAnother(digest, expected))
+        {
+            return digest;
+        }
+
         ObjectName name = NameOf(digest, metadata, xattrs);
         if (Find(name, size, xattrs) != ObjectState.There)
         {
@@ -93,13 +93,16 @@ public sealed partial class Blobs
         }
     }
 
-    private Digest AddSmall(SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, byte[] buffer, object subject)
+    private static bool IsAnother(Digest digest, Digest expected) => !expected.IsNone && digest != expected;
+
+    private Digest AddSmall(
+        SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, byte[] buffer, object subject, Digest expected)
     {
         Sys.ReadAt(source, buffer.AsSpan(0, (int)status.Size), 0, out int count).ThrowIfFailed("pread", subject);
-        return AddBytes(buffer.AsSpan(0, count), metadata, xattrs, FileContent.IsSparse(status));
+        return AddBytes(buffer.AsSpan(0, count), metadata, xattrs, FileContent.IsSparse(status), expected);
     }
 
-    private Digest AddLarge(SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, object subject)
+    private Digest AddLarge(SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, object subject, Digest expected)
     {
         using SafeFileHandle file = NewFile(metadata);
 
@@ -113,6 +116,11 @@ public sealed partial class Blobs
         }
 
         Digest digest = isClone ? FileContent.Read(file, status, null, subject, Stop) : FileContent.Read(source, status, file, subject, Stop);
+        if (IsAnother(digest, expected))
+        {
+            return digest;
+        }
+
         ObjectName name = NameOf(digest, metadata, xattrs);
         if (Find(name, status.Size, xattrs) != ObjectState.There)
         {

@@ -15,7 +15,7 @@ namespace HackTree.Store;
 /// </remarks>
 public sealed partial class Blobs : IDisposable
 {
-    /// <summary>Bytes of scratch space that <see cref="AddFile"/> wants.</summary>
+    /// <summary>Bytes of scratch space that <see cref="Additions.AddFile"/> wants.</summary>
     public const int BufferSize = FileContent.SmallFile;
 
     private readonly SafeFileHandle files;

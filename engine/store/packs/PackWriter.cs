@@ -11,10 +11,21 @@ namespace HackTree.Store;
 
 /// <summary>
 /// Gathers trees and commits into one new pack. The file has no name until it is whole, so a killed process leaves
-/// nothing. Thread-safe; memory is one block and 48 bytes for each object.
+/// nothing. Thread-safe; memory is one block and some 110 bytes for each object.
 /// </summary>
+/// <remarks>
+/// A pack is gathered, then complete, then named: each step once, and none out of order. What may make one, and when its name is due, is for
+/// <see cref="Additions"/> and <see cref="ScratchPack"/> to know.
+/// </remarks>
 public sealed class PackWriter : IDisposable
 {
+    private enum Stage
+    {
+        Gathering,
+        Complete,
+        Named,
+    }
+
     private readonly Lock gate = new();
     private readonly SafeFileHandle file;
     private readonly SafeFileHandle temporary;
@@ -23,6 +34,7 @@ public sealed class PackWriter : IDisposable
     private readonly List<BlockRow> blocks = [];
     private readonly Dictionary<Digest, IndexRow> objects = [];
     private readonly IncrementalHash name = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+    private Stage stage;
     private long written;
 
     /// <summary>Starts a pack in a directory of the store's filesystem, which stays open until the pack has its name.</summary>
@@ -74,6 +86,7 @@ public sealed class PackWriter : IDisposable
     {
         lock (gate)
         {
+            Step.Require(stage == Stage.Gathering, "a complete pack takes no more objects");
             if (objects.ContainsKey(digest))
             {
                 return false;
@@ -90,24 +103,51 @@ public sealed class PackWriter : IDisposable
         }
     }
 
+    /// <summary>Adds a commit; answers its digest.</summary>
+    public Digest Add(Commit commit)
+    {
+        byte[] bytes = commit.Encode();
+        var digest = Commit.DigestOf(bytes);
+        Add(PackedKind.Commit, digest, bytes);
+        return digest;
+    }
+
     /// <summary>
-    /// Gives the completed pack its name in <paramref name="packs"/>. Its content must be durable already: a power cut must not
+    /// Gives the complete pack its name in <paramref name="packs"/>. Its content must be durable already: a power cut must not
     /// leave a name with half a pack, over which every look-up would stumble.
     /// </summary>
     internal void GiveName(SafeFileHandle packs, Digest digest)
     {
-        string packPath = $"{subject}/{digest}.pack";
+        Move(Stage.Complete, Stage.Named);
         Errno errno = Sys.LinkOpenFile(file, packs, FileName(digest));
-        if (errno != Errno.EEXIST)
+        if (errno == Errno.EEXIST)
         {
-            errno.ThrowIfFailed("linkat", packPath);
+            // What has the name may be damaged: gc writes such a pack anew, from copies that are right.
+            Replace(packs, digest, syncFirst: false);
             return;
         }
 
-        // What has the name may be damaged: gc writes such a pack anew, from copies that are right.
+        errno.ThrowIfFailed("linkat", PathOf(digest));
+    }
+
+    /// <summary>Makes the complete pack durable by fsync(2), and gives it its name in <paramref name="packs"/>.</summary>
+    internal void SyncAndGiveName(SafeFileHandle packs, Digest digest)
+    {
+        Move(Stage.Complete, Stage.Named);
+        Replace(packs, digest, syncFirst: true);
+    }
+
+    private void Replace(SafeFileHandle packs, Digest digest, bool syncFirst)
+    {
         byte[] temporaryName = TemporaryName.New();
-        Sys.LinkOpenFile(file, temporary, temporaryName).ThrowIfFailed("linkat", packPath);
-        Sys.Rename(temporary, temporaryName, packs, FileName(digest)).ThrowIfFailed("renameat2", packPath);
+        Sys.LinkOpenFile(file, temporary, temporaryName).ThrowIfFailed("linkat", PathOf(digest));
+        if (syncFirst)
+        {
+            // With a name: of a file that has none, btrfs syncs the content but not what tells where it is.
+            Sys.Sync(file).ThrowIfFailed("fsync", PathOf(digest));
+        }
+
+        Sys.Rename(temporary, temporaryName, packs, FileName(digest)).ThrowIfFailed("renameat2", PathOf(digest));
     }
 
     /// <summary>Completes the pack without a name and opens it for reading; it is gone when that is disposed. The writer has ended.</summary>
@@ -128,11 +168,12 @@ public sealed class PackWriter : IDisposable
 
     internal static byte[] FileName(Digest digest) => Encoding.ASCII.GetBytes($"{digest}.pack");
 
-    /// <summary>Writes all that is still to be written, once; answers the digest that is to be the name. Nothing can be added any more.</summary>
+    /// <summary>Writes all that is still to be written; answers the digest that is to be the name. Nothing can be added any more.</summary>
     internal Digest Complete()
     {
         lock (gate)
         {
+            Move(Stage.Gathering, Stage.Complete);
             if (block.WrittenCount > 0)
             {
                 FlushBlock();
@@ -165,6 +206,17 @@ public sealed class PackWriter : IDisposable
             return new Digest(digest);
         }
     }
+
+    private void Move(Stage from, Stage to)
+    {
+        lock (gate)
+        {
+            Step.Require(stage == from, "a pack is gathered, then complete, then named, each once");
+            stage = to;
+        }
+    }
+
+    private string PathOf(Digest digest) => $"{subject}/{digest}.pack";
 
     private void FlushBlock()
     {

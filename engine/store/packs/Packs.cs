@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using HackTree.Linux;
@@ -43,42 +44,34 @@ public sealed class Packs : IDisposable
         }
     }
 
-    /// <summary>Starts a new pack.</summary>
-    public PackWriter NewPack() => new(temporary, path);
-
-    /// <summary>
-    /// Starts a pack that will only be attached, never published: in the store, or where this user may not write there,
-    /// among temporary files.
-    /// </summary>
-    public PackWriter NewScratchPack()
-    {
-        try
-        {
-            return NewPack();
-        }
-        catch (LinuxException e) when (e.Errno is Errno.EACCES or Errno.EROFS)
-        {
-            string elsewhere = Path.GetTempPath();
-            Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(elsewhere), OpenFlags.Path | OpenFlags.Directory, out SafeFileHandle place).ThrowIfFailed("openat", elsewhere);
-            using (place)
-            {
-                return new PackWriter(place, elsewhere);
-            }
-        }
-    }
+    /// <summary>Starts a new pack, for <see cref="Additions"/>, or for a <see cref="ScratchPack"/>.</summary>
+    internal PackWriter NewPack() => new(temporary, path);
 
     /// <summary>
     /// Gives a completed pack its name, durably; from then on everybody can read what it holds. Its content, and all that its
-    /// trees need, must be durable already (<see cref="ObjectStore.Publish"/>).
+    /// trees need, must be durable already.
     /// </summary>
     internal void Add(PackWriter writer, Digest name)
     {
         writer.GiveName(directory, name);
+        SyncNames(name);
+    }
+
+    /// <summary>Completes a small pack, makes it durable by an fsync of its own, and gives it its name, durably. All that it needs must be durable already.</summary>
+    internal void AddAlone(PackWriter writer)
+    {
+        Digest name = writer.Complete();
+        writer.SyncAndGiveName(directory, name);
+        SyncNames(name);
+    }
+
+    private void SyncNames(Digest added)
+    {
         Sys.Sync(directory).ThrowIfFailed("fsync", path);
         lock (gate)
         {
             // One that had the name already is another file now.
-            if (opened.Remove(name, out PackFile? old))
+            if (opened.Remove(added, out PackFile? old))
             {
                 replaced.Add(old);
             }
@@ -87,8 +80,8 @@ public sealed class Packs : IDisposable
         }
     }
 
-    /// <summary>Completes a pack for this process only: its trees can be read until the store is closed, and are never stored.</summary>
-    public void Attach(PackWriter writer)
+    /// <summary>Completes a pack for this process only: its trees can be read until the store is closed.</summary>
+    internal void Attach(PackWriter writer)
     {
         PackFile file = writer.OpenUnnamed();
         lock (gate)
@@ -334,10 +327,23 @@ public sealed class Packs : IDisposable
             }
         }
 
-        Digest[] added = [.. names.Where(name => !opened.ContainsKey(name))];
-        foreach (PackFile file in ParallelMap.Run(added, name => PackFile.Open(directory, name, $"{path}/{name}.pack"), CancellationToken.None))
+        // What was opened before one fails stays, and is closed with the rest.
+        var added = new ConcurrentBag<PackFile>();
+        try
         {
-            opened.Add(file.Name, file);
+            _ = ParallelMap.Run(names.FindAll(name => !opened.ContainsKey(name)), name =>
+            {
+                var file = PackFile.Open(directory, name, $"{path}/{name}.pack");
+                added.Add(file);
+                return file;
+            }, CancellationToken.None);
+        }
+        finally
+        {
+            foreach (PackFile file in added)
+            {
+                opened.Add(file.Name, file);
+            }
         }
 
         return [.. names.Select(name => opened[name])];

@@ -9,7 +9,8 @@ namespace HackTree.Store;
 /// </summary>
 public static class RefName
 {
-    private const int MaxLength = 200;
+    /// <summary>The most characters a name has.</summary>
+    internal const int MaxLength = 200;
 
     /// <summary>Whether <paramref name="name"/> may name a ref.</summary>
     public static bool IsValid(string name) =>

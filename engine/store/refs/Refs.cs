@@ -7,48 +7,37 @@ namespace HackTree.Store;
 
 /// <summary>
 /// The refs of a store: one file each below refs/, "&lt;64 hex&gt;\n", replaced atomically, and a log beside it of where it
-/// has been. Writers take turns, so that nobody overwrites what he has not seen.
+/// has been. This class reads them; they are changed in a <see cref="RefTurn"/>.
 /// </summary>
 public sealed class Refs : IDisposable
 {
     // A line has some 150 bytes: a million moves of one ref.
     private const int MaxLogLength = 256 * 1024 * 1024;
 
-    private readonly SafeFileHandle refs;
     private readonly SafeFileHandle logs;
-    private readonly SafeFileHandle temporary;
-    private readonly string path;
-    private readonly CancellationToken stop;
+    private readonly string storePath;
 
-    internal Refs(SafeFileHandle refs, SafeFileHandle logs, SafeFileHandle temporary, string path, CancellationToken stop)
+    internal Refs(SafeFileHandle refs, SafeFileHandle logs, SafeFileHandle temporary, string storePath)
     {
-        this.refs = refs;
+        Directory = refs;
         this.logs = logs;
-        this.temporary = temporary;
-        this.path = path;
-        this.stop = stop;
+        Temporary = temporary;
+        this.storePath = storePath;
     }
 
-    /// <summary>Takes the writers' turn: hold it from reading a ref to writing it. Ends when disposed.</summary>
-    public IDisposable TakeTurn()
-    {
-        SafeFileHandle turn = DirectoryReader.Reopen(refs, path);
-        try
-        {
-            Stop.Lock(turn, LockKind.Exclusive, stop).ThrowIfFailed("flock", path);
-            return turn;
-        }
-        catch
-        {
-            turn.Dispose();
-            throw;
-        }
-    }
+    /// <summary>refs/, open.</summary>
+    internal SafeFileHandle Directory { get; }
+
+    /// <summary>tmp/, open.</summary>
+    internal SafeFileHandle Temporary { get; }
+
+    /// <summary>The path of refs/, for messages.</summary>
+    internal string Path => $"{storePath}/refs";
 
     /// <summary>The commit a ref names; none where there is no such ref. Throws <see cref="CorruptException"/> for a damaged one.</summary>
     public Digest Find(string name)
     {
-        if (!RefName.IsValid(name) || SmallFile.TryRead(refs, Encoding.ASCII.GetBytes(name), Subject(name)) is not { } bytes)
+        if (!RefName.IsValid(name) || SmallFile.TryRead(Directory, Encoding.ASCII.GetBytes(name), Subject(name)) is not { } bytes)
         {
             return default;
         }
@@ -85,14 +74,20 @@ public sealed class Refs : IDisposable
     internal List<string> List(List<string> strangers)
     {
         var names = new List<string>();
-        ListInto(names, strangers, "");
+        var others = new List<string>();
+        Walk("", [], others);
+        foreach (string other in others)
+        {
+            (RefName.IsValid(other) ? names : strangers).Add(other);
+        }
+
         names.Sort(StringComparer.Ordinal);
         return names;
     }
 
     /// <summary>
     /// Throws <see cref="StoreException"/> for a name that no ref can have, or none beside the refs there are: what
-    /// <see cref="Set"/> would refuse too, but before the work of a commit.
+    /// <see cref="RefTurn.Set"/> would refuse too, but before the work of a commit.
     /// </summary>
     public void RequireFree(string name)
     {
@@ -111,62 +106,6 @@ public sealed class Refs : IDisposable
         }
     }
 
-    /// <summary>
-    /// Sets a ref, durably, and notes in its log <paramref name="why"/>. Take the turn first. The commit and all it needs
-    /// must be durable already.
-    /// </summary>
-    public void Set(string name, Digest commit, string why)
-    {
-        RefName.Require(name);
-        Digest before = FindReadable(name);
-        using SafeFileHandle directory = MakeParents(refs, name, Subject(name));
-        if (IsDirectory(directory, LastComponent(name)) && !RemoveEmpty(directory, LastComponent(name), Subject(name)))
-        {
-            throw new StoreException($"there are refs below '{name}/', so '{name}' cannot be one itself");
-        }
-
-        // The log first: a full disk then stops us before the ref has moved, not after.
-        AppendLog(name, before, commit, why);
-        DurableFile.WriteStaged(temporary, directory, LastComponent(name), Encoding.ASCII.GetBytes($"{commit}\n"), Subject(name));
-    }
-
-    /// <summary>Deletes a ref; its log stays. Take the turn first.</summary>
-    public void Delete(string name)
-    {
-        Digest before = FindReadable(name);
-        if (before.IsNone && !Exists(name))
-        {
-            throw new StoreException($"there is no ref '{name}'", new Remedy.ListRefs());
-        }
-
-        try
-        {
-            AppendLog(name, before, default, "deleted");
-        }
-        catch (LinuxException e) when (e.Errno is Errno.ENOSPC or Errno.EDQUOT)
-        {
-            // To delete refs, then gc, is the way out of a full disk.
-        }
-
-        Unlink(name);
-    }
-
-    private void Unlink(string name)
-    {
-        byte[] bytes = Encoding.ASCII.GetBytes(name);
-        Sys.Unlink(refs, bytes).ThrowIfFailed("unlinkat", Subject(name));
-        for (int slash = name.LastIndexOf('/'); slash > 0; slash = name.LastIndexOf('/', slash - 1))
-        {
-            // An empty directory would stand in the way of a ref of its name; one in use stays.
-            if (Sys.RemoveDirectory(refs, bytes.AsSpan(0, slash)) != Errno.None)
-            {
-                break;
-            }
-        }
-
-        Sys.SyncFilesystem(refs).ThrowIfFailed("syncfs", Subject(name));
-    }
-
     /// <summary>The lines of a ref's log, oldest first, as <see cref="RefChange"/> reads them; of a ref that was deleted too.</summary>
     public IReadOnlyList<string> Log(string name) =>
         RefName.IsValid(name) && SmallFile.TryRead(logs, Encoding.ASCII.GetBytes(name + ".log"), LogSubject(name), MaxLogLength) is { } bytes
@@ -176,11 +115,12 @@ public sealed class Refs : IDisposable
     /// <summary>Closes the directories.</summary>
     public void Dispose()
     {
-        refs.Dispose();
+        Directory.Dispose();
         logs.Dispose();
     }
 
-    private void AppendLog(string name, Digest before, Digest after, string why)
+    /// <summary>Adds a line to a ref's log.</summary>
+    internal void AppendLog(string name, Digest before, Digest after, string why)
     {
         using SafeFileHandle directory = MakeParents(logs, name, LogSubject(name));
         byte[] fileName = [.. LastComponent(name), .. ".log"u8];
@@ -205,7 +145,8 @@ public sealed class Refs : IDisposable
         return last[0] == (byte)'\n';
     }
 
-    private static SafeFileHandle MakeParents(SafeFileHandle top, string name, string subject)
+    /// <summary>Opens the directory that has a ref's last component, and makes what is missing on the way from <paramref name="top"/>, durably.</summary>
+    internal static SafeFileHandle MakeParents(SafeFileHandle top, string name, string subject)
     {
         SafeFileHandle current = DirectoryReader.Reopen(top, subject);
         string[] components = name.Split('/');
@@ -235,59 +176,39 @@ public sealed class Refs : IDisposable
         return current;
     }
 
-    private static bool IsDirectory(SafeFileHandle above, ReadOnlySpan<byte> name) =>
-        Sys.Stat(above, name, out FileStatus status) == Errno.None && status.Type == FileType.Directory;
-
-    /// <summary>Removes a directory that holds nothing but empty ones, such as a killed command leaves; answers whether it could.</summary>
-    private static bool RemoveEmpty(SafeFileHandle above, ReadOnlySpan<byte> name, string subject)
+    /// <summary>
+    /// Finds all that is below a directory of refs/, without recursion: directories, each before those below it, and other names. A directory with a
+    /// path longer than a ref's name is one of the others, and what is in it is passed over: no ref can be there.
+    /// </summary>
+    internal void Walk(string top, List<string> directories, List<string> others)
     {
-        if (Sys.RemoveDirectory(above, name) == Errno.None)
+        var waiting = new Stack<string>([top]);
+        var reader = new DirectoryReader();
+        while (waiting.TryPop(out string? below))
         {
-            return true;
-        }
-
-        Sys.Open(above, name, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle directory).ThrowIfFailed("openat", subject);
-        using (directory)
-        {
-            var reader = new DirectoryReader();
-            reader.Start(directory, subject);
-            while (reader.Next())
+            Errno errno = Sys.OpenBeneath(Directory, PathOf(below), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory);
+            if (errno == Errno.ENOENT)
             {
-                if (!IsDirectory(directory, reader.Name) || !RemoveEmpty(directory, reader.Name, subject))
-                {
-                    return false;
-                }
+                continue;
             }
-        }
 
-        return Sys.RemoveDirectory(above, name) == Errno.None;
-    }
-
-    private void ListInto(List<string> names, List<string> strangers, string below)
-    {
-        byte[] bytes = Encoding.ASCII.GetBytes(below.Length == 0 ? "." : below);
-        Errno errno = Sys.OpenBeneath(refs, bytes, OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory);
-        if (errno == Errno.ENOENT)
-        {
-            return;
-        }
-
-        errno.ThrowIfFailed("openat2", Subject(below));
-        using (directory)
-        {
-            var reader = new DirectoryReader();
-            reader.Start(directory, Subject(below));
-            while (TryNext(reader))
+            errno.ThrowIfFailed("openat2", Subject(below));
+            using (directory)
             {
-                string name = (below.Length == 0 ? "" : below + "/") + Encoding.Latin1.GetString(reader.Name);
-                Errno found = Sys.Stat(directory, reader.Name, out FileStatus status);
-                if (found == Errno.None && status.Type == FileType.Directory)
+                reader.Start(directory, Subject(below));
+                while (TryNext(reader))
                 {
-                    ListInto(names, strangers, name);
-                }
-                else if (found != Errno.ENOENT)
-                {
-                    (RefName.IsValid(name) ? names : strangers).Add(name);
+                    string name = (below.Length == 0 ? "" : below + "/") + Encoding.Latin1.GetString(reader.Name);
+                    Errno found = Sys.Stat(directory, reader.Name, out FileStatus status);
+                    if (found == Errno.None && status.Type == FileType.Directory && name.Length <= RefName.MaxLength)
+                    {
+                        directories.Add(name);
+                        waiting.Push(name);
+                    }
+                    else if (found != Errno.ENOENT)
+                    {
+                        others.Add(name);
+                    }
                 }
             }
         }
@@ -306,27 +227,14 @@ public sealed class Refs : IDisposable
         }
     }
 
-    /// <summary>What a ref names; none where it is damaged: setting it, or deleting it, is how that is mended.</summary>
-    private Digest FindReadable(string name)
-    {
-        try
-        {
-            return Find(name);
-        }
-        catch (Exception e) when (e is CorruptException or LinuxException { Errno: Errno.ELOOP })
-        {
-            return default;
-        }
-    }
+    /// <summary>The path of a name below refs/, as bytes; of the empty name, refs/ itself.</summary>
+    internal static byte[] PathOf(string name) => name.Length == 0 ? [(byte)'.'] : Encoding.Latin1.GetBytes(name);
 
-    private bool Exists(string name) =>
-        RefName.IsValid(name)
-        && Sys.Stat(refs, Encoding.ASCII.GetBytes(name), out FileStatus status) == Errno.None
-        && status.Type != FileType.Directory;
+    /// <summary>The name of a ref's file in its directory.</summary>
+    internal static byte[] LastComponent(string name) => Encoding.ASCII.GetBytes(name[(name.LastIndexOf('/') + 1)..]);
 
-    private static ReadOnlySpan<byte> LastComponent(string name) => Encoding.ASCII.GetBytes(name[(name.LastIndexOf('/') + 1)..]);
+    /// <summary>A ref's name in messages.</summary>
+    internal string Subject(string name) => $"{storePath}/refs/{name}";
 
-    private string Subject(string name) => $"{path}/{name}";
-
-    private string LogSubject(string name) => $"{path[..^4]}logs/{name}.log";
+    private string LogSubject(string name) => $"{storePath}/logs/{name}.log";
 }

@@ -58,7 +58,7 @@ public sealed class Collect
             return result;
         }
 
-        store.Lock.Exclude(options.OnWait);
+        store.Lock.Exclude(store.OnWait);
         try
         {
             // Others may have written, and another gc swept, before the lock was ours: what is new is marked too.
@@ -102,6 +102,11 @@ public sealed class Collect
 
     private void Sweep(RepackPlan plan)
     {
+        if (!options.DryRun)
+        {
+            store.Lock.RequireExclusive();
+        }
+
         result.LiveTrees = live.TreeCount;
         result.LiveCommits = live.CommitCount;
         store.Blobs.ForgetListed();

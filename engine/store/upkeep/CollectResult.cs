@@ -16,9 +16,6 @@ public sealed record CollectOptions
     /// <summary>How many generations of ancestors each ref keeps; null for all. What a root holds has no ancestors.</summary>
     public int? Depth { get; init; }
 
-    /// <summary>Told once if the sweep must wait for other processes that use the store, and whom.</summary>
-    public Action<string>? OnWait { get; init; }
-
     /// <summary>
     /// Told each thing that goes, or would: a path below the store, or an absolute one for what stands outside. One call
     /// at a time, in no order.

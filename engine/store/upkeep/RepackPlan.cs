@@ -73,21 +73,21 @@ internal sealed class RepackPlan
 
     private Digest Write(ObjectStore store, LiveWalk live, ref long freed)
     {
-        using PackWriter writer = store.Packs.NewPack();
+        using var additions = new Additions(store);
         foreach (PackFile pack in Rewritten)
         {
             foreach (IndexRow row in pack.RowsInBlockOrder())
             {
-                if (live.IsLive(row.Kind, row.Digest) && !kept.Contains(row.Digest) && !writer.Contains(row.Digest))
+                if (live.IsLive(row.Kind, row.Digest) && !kept.Contains(row.Digest) && !additions.Pack.Contains(row.Digest))
                 {
                     // Compared with its digest: the last chance to notice damage before the original goes.
-                    writer.Add(row.Kind, row.Digest, store.Packs.ReadSound(pack, row).Span);
+                    additions.Pack.Add(row.Kind, row.Digest, store.Packs.ReadSound(pack, row).Span);
                 }
             }
         }
 
-        Digest name = store.Publish(writer);
-        freed -= name.IsNone ? 0 : writer.Length;
+        Digest name = additions.Publish();
+        freed -= name.IsNone ? 0 : additions.Pack.Length;
         return name;
     }
 

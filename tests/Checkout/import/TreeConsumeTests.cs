@@ -331,8 +331,8 @@ public sealed class TreeConsumeTests : IDisposable
         StoreException told = Assert.Throws<StoreException>(() => TreeConsume.Begin(store, directory.At(name), notes.Add));
         Assert.Contains("it is a symbolic link", told.Message, StringComparison.Ordinal);
         AssertTree(("file", "text"));
-        using PackWriter pack = store.Packs.NewPack();
-        TreeImport.Run(store, pack, directory.At(name), new ImportOptions());
+        using var additions = new Additions(store);
+        TreeImport.Run(additions, directory.At(name), new ImportOptions());
     }
 
     private static void RequireAdoption() => Assert.SkipUnless(Sys.IsRoot, "only root can have a store in which files become objects");
@@ -385,9 +385,9 @@ public sealed class TreeConsumeTests : IDisposable
 
     private ImportResult Import(TreeConsume consume, params string[] excludes)
     {
-        using PackWriter pack = store.Packs.NewPack();
-        ImportResult imported = TreeImport.Run(store, pack, Tree, new ImportOptions { Consume = consume, Excludes = [.. excludes.Select(glob => new PathGlob(glob))] });
-        store.Publish(pack);
+        using var additions = new Additions(store);
+        ImportResult imported = TreeImport.Run(additions, Tree, new ImportOptions { Consume = consume, Excludes = [.. excludes.Select(glob => new PathGlob(glob))] });
+        additions.Publish();
         return imported;
     }
 }

@@ -72,12 +72,9 @@ public sealed class TreeDiffTests : IDisposable
     {
         // A store opened again, from which only differing trees can be read. Reading another tree would throw.
         using var store = ObjectStore.Open(place.At("objects"));
-        using PackWriter pack = store.Packs.NewPack();
-        AddDifferent(pack, before, after);
-        if (pack.Count > 0)
-        {
-            store.Packs.Attach(pack);
-        }
+        using var scratch = new ScratchPack(store);
+        AddDifferent(scratch.Pack, before, after);
+        scratch.Attach();
 
         var changes = new List<Change>();
         TreeDiff.Run(store.Packs, before.AsEntry(default), after.AsEntry(default), (ChangeKind kind, PathBuffer path, in TreeEntry x, in TreeEntry y) =>

@@ -43,8 +43,8 @@ public sealed class TreePropertyTests : IDisposable
             Import(directory.At(source), out Digest commit);
             byte[] archive = Export(commit);
             Assert.Equal(archive, Export(commit));
-            using PackWriter pack = place.Store.Packs.NewPack();
-            RequireSame(tree, TarImport.Run(place.Store, pack, new MemoryStream(archive), new ImportOptions()));
+            using var additions = new Additions(place.Store);
+            RequireSame(tree, TarImport.Run(additions, new MemoryStream(archive), new ImportOptions()));
         },
         iter: 60);
 
@@ -53,9 +53,9 @@ public sealed class TreePropertyTests : IDisposable
 
     private ImportResult Import(string path, out Digest commit)
     {
-        using PackWriter pack = place.Store.Packs.NewPack();
-        ImportResult result = TreeImport.Run(place.Store, pack, path, new ImportOptions());
-        byte[] bytes = new Commit
+        using var additions = new Additions(place.Store);
+        ImportResult result = TreeImport.Run(additions, path, new ImportOptions());
+        commit = additions.Pack.Add(new Commit
         {
             Tree = result.Tree,
             RootMetadata = result.RootMetadata,
@@ -64,10 +64,8 @@ public sealed class TreePropertyTests : IDisposable
             Files = result.Files,
             ContentBytes = result.ContentBytes,
             Subject = "",
-        }.Encode();
-        commit = Commit.DigestOf(bytes);
-        pack.Add(PackedKind.Commit, commit, bytes);
-        place.Store.Packs.Attach(pack);
+        });
+        place.Store.Packs.Attach(additions.Pack);
         return result;
     }
 

@@ -18,9 +18,9 @@ public sealed class TarTreeTests
         string archive = place.Export(commit, "archive.tar");
         Assert.Equal(File.ReadAllBytes(archive), File.ReadAllBytes(place.Export(commit, "again.tar")));
 
-        using PackWriter pack = place.Store.Packs.NewPack();
+        using var additions = new Additions(place.Store);
         using FileStream stream = File.OpenRead(archive);
-        ImportResult again = TarImport.Run(place.Store, pack, stream, new ImportOptions());
+        ImportResult again = TarImport.Run(additions, stream, new ImportOptions());
         Assert.Equal(imported.Tree, again.Tree);
         Assert.Equal(imported.RootMetadata, again.RootMetadata);
         Assert.Equal(imported.RootXattrs, again.RootXattrs);

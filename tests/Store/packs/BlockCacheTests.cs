@@ -56,15 +56,15 @@ public sealed class BlockCacheTests
     private static HashSet<Digest> WriteWithDamage(TestStore store, Dictionary<Digest, byte[]> trees)
     {
         using ObjectStore opened = store.Open();
-        using PackWriter writer = opened.Packs.NewPack();
+        using var additions = new Additions(opened);
         for (int i = 0; i < Objects; i++)
         {
             byte[] tree = TestPack.TreeOf($"n{i}", Size);
             trees.Add(Tree.DigestOf(tree), tree);
-            Assert.True(writer.Add(PackedKind.Tree, Tree.DigestOf(tree), tree));
+            Assert.True(additions.Pack.Add(PackedKind.Tree, Tree.DigestOf(tree), tree));
         }
 
-        string path = store.At($"objects/packs/{opened.Publish(writer)}.pack");
+        string path = store.At($"objects/packs/{additions.Publish()}.pack");
         PackFile pack = Assert.Single(opened.Packs.Files);
         IndexRow[] rows = pack.RowsInBlockOrder();
         Assert.True(pack.BlockCount > 2 * DamagedBlock);

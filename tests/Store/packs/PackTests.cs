@@ -54,16 +54,16 @@ public sealed class PackTests
         using ObjectStore opened = store.Open();
         byte[] tree = TestPack.TreeOf("a");
         Digest digest = Tree.DigestOf(tree);
-        using (PackWriter abandoned = opened.Packs.NewPack())
+        using (var abandoned = new Additions(opened))
         {
-            Assert.True(abandoned.Add(PackedKind.Tree, digest, tree));
-            Assert.False(abandoned.Add(PackedKind.Tree, digest, tree));
-            Assert.Equal((1, true), (abandoned.Count, abandoned.Contains(digest)));
+            Assert.True(abandoned.Pack.Add(PackedKind.Tree, digest, tree));
+            Assert.False(abandoned.Pack.Add(PackedKind.Tree, digest, tree));
+            Assert.Equal((1, true), (abandoned.Pack.Count, abandoned.Pack.Contains(digest)));
         }
 
-        using (PackWriter empty = opened.Packs.NewPack())
+        using (var empty = new Additions(opened))
         {
-            Assert.True(opened.Publish(empty).IsNone);
+            Assert.True(empty.Publish().IsNone);
         }
 
         Assert.Empty(store.Files("packs"));
@@ -78,9 +78,9 @@ public sealed class PackTests
         using ObjectStore opened = store.Open();
         Digest[] names = [.. Enumerable.Range(0, 2).Select(_ =>
         {
-            using PackWriter writer = opened.Packs.NewPack();
-            writer.Add(PackedKind.Tree, Tree.DigestOf(TestPack.TreeOf("a")), TestPack.TreeOf("a"));
-            return opened.Publish(writer);
+            using var additions = new Additions(opened);
+            additions.Pack.Add(PackedKind.Tree, Tree.DigestOf(TestPack.TreeOf("a")), TestPack.TreeOf("a"));
+            return additions.Publish();
         })];
         Assert.Equal(names[0], names[1]);
         Assert.Equal([$"packs/{names[0]}.pack"], store.Files("packs"));
@@ -119,9 +119,9 @@ public sealed class PackTests
     {
         using var store = new TestStore();
         using ObjectStore opened = store.Open();
-        using PackWriter writer = opened.Packs.NewPack();
-        Digest commit = TestStore.Add(opened, writer, [], "a=one");
-        opened.Packs.Attach(writer);
+        using var scratch = new ScratchPack(opened);
+        Digest commit = scratch.Pack.Add(new Commit { Tree = default, RootMetadata = TestStore.Metadata, Time = 0, Files = 0, ContentBytes = 0 });
+        scratch.Attach();
         Assert.True(opened.Packs.TryReadCommit(commit, out _));
         Assert.False(opened.Packs.Contains(commit));
         Assert.Empty(store.Files("packs"));

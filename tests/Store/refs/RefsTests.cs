@@ -22,14 +22,14 @@ public sealed class RefsTests : IDisposable
     [Fact]
     public void Refs_are_set_found_listed_and_deleted_and_their_logs_stay()
     {
-        opened.Refs.Set("debian/bookworm/amd64", One, "commit: one");
-        opened.Refs.Set("debian/bookworm/amd64", Two, "commit: two\nlines");
-        opened.Refs.Set("main", One, "");
+        TestStore.SetRef(opened, "debian/bookworm/amd64", One, "commit: one");
+        TestStore.SetRef(opened, "debian/bookworm/amd64", Two, "commit: two\nlines");
+        TestStore.SetRef(opened, "main", One);
         Assert.Equal(Two, opened.Refs.Find("debian/bookworm/amd64"));
         Assert.Equal(["debian/bookworm/amd64", "main"], opened.Refs.List());
         Assert.Equal($"{Two}\n", File.ReadAllText($"{store.Path}/refs/debian/bookworm/amd64"));
 
-        opened.Refs.Delete("debian/bookworm/amd64");
+        TestStore.DeleteRef(opened, "debian/bookworm/amd64");
 
         Assert.True(opened.Refs.Find("debian/bookworm/amd64").IsNone);
         Assert.Equal(["main"], opened.Refs.List());
@@ -45,11 +45,11 @@ public sealed class RefsTests : IDisposable
     [Fact]
     public void A_line_that_a_full_disk_cut_short_does_not_join_the_next()
     {
-        opened.Refs.Set("main", One, "first");
+        TestStore.SetRef(opened, "main", One, "first");
         File.AppendAllText($"{store.Path}/logs/main.log", $"{One} {Two}");
 
-        opened.Refs.Set("main", Two, "second");
-        opened.Refs.Set("main", One, "third");
+        TestStore.SetRef(opened, "main", Two, "second");
+        TestStore.SetRef(opened, "main", One, "third");
 
         Assert.Collection(
             opened.Refs.Log("main"),
@@ -62,18 +62,18 @@ public sealed class RefsTests : IDisposable
     [Fact]
     public void A_ref_cannot_be_above_or_below_another()
     {
-        opened.Refs.Set("a/b", One, "");
-        Assert.Contains("below 'a/'", Assert.Throws<StoreException>(() => opened.Refs.Set("a", Two, "")).Message);
-        Assert.Contains("'b' in 'a/b/c'", Assert.Throws<StoreException>(() => opened.Refs.Set("a/b/c", Two, "")).Message);
+        TestStore.SetRef(opened, "a/b", One);
+        Assert.Contains("below 'a/'", Assert.Throws<StoreException>(() => TestStore.SetRef(opened, "a", Two)).Message);
+        Assert.Contains("'b' in 'a/b/c'", Assert.Throws<StoreException>(() => TestStore.SetRef(opened, "a/b/c", Two)).Message);
         Assert.True(opened.Refs.Find("a").IsNone);
         Assert.True(opened.Refs.Find("a/b/c").IsNone);
         Assert.Equal(One, opened.Refs.Find("a/b"));
 
         // Once it is gone, its name and the directory's are free.
-        opened.Refs.Delete("a/b");
-        opened.Refs.Set("a", Two, "");
-        opened.Refs.Delete("a");
-        opened.Refs.Set("a/b/c", One, "");
+        TestStore.DeleteRef(opened, "a/b");
+        TestStore.SetRef(opened, "a", Two);
+        TestStore.DeleteRef(opened, "a");
+        TestStore.SetRef(opened, "a/b/c", One);
         Assert.Equal(["a/b/c"], opened.Refs.List());
     }
 
@@ -99,9 +99,9 @@ public sealed class RefsTests : IDisposable
     [InlineData(".hidden")]
     public void Names_that_could_be_something_else_are_refused(string name)
     {
-        Assert.Contains("cannot name a ref", Assert.Throws<StoreException>(() => opened.Refs.Set(name, One, "")).Message);
+        Assert.Contains("cannot name a ref", Assert.Throws<StoreException>(() => TestStore.SetRef(opened, name, One)).Message);
         Assert.True(opened.Refs.Find(name).IsNone);
-        Assert.Throws<StoreException>(() => opened.Refs.Delete(name));
+        Assert.Throws<StoreException>(() => TestStore.DeleteRef(opened, name));
         Assert.Empty(opened.Refs.Log(name));
         Assert.Empty(store.Files("refs"));
     }
@@ -111,9 +111,9 @@ public sealed class RefsTests : IDisposable
     {
         string longest = string.Join('/', Enumerable.Repeat("0123456789", 18)) + "+@";
         Assert.Equal(199, longest.Length);
-        opened.Refs.Set(longest + "x", One, "");
+        TestStore.SetRef(opened, longest + "x", One);
         Assert.Equal(One, opened.Refs.Find(longest + "x"));
-        Assert.Throws<StoreException>(() => opened.Refs.Set(longest + "xx", One, ""));
+        Assert.Throws<StoreException>(() => TestStore.SetRef(opened, longest + "xx", One));
     }
 
     [Theory]
@@ -125,14 +125,14 @@ public sealed class RefsTests : IDisposable
     [InlineData("6b86b273ff34fce19d6b804eff5a3f5747ada4eaa22f1d49c01e52ddb7875b4b\n\n")]
     public void A_damaged_ref_is_told_and_can_be_set_or_deleted(string content)
     {
-        opened.Refs.Set("main", One, "");
+        TestStore.SetRef(opened, "main", One);
         Write(content);
         Assert.Contains("refs/main: damaged", Assert.Throws<CorruptException>(() => opened.Refs.Find("main")).Message);
 
-        opened.Refs.Set("main", Two, "mended");
+        TestStore.SetRef(opened, "main", Two, "mended");
         Assert.Equal(Two, opened.Refs.Find("main"));
         Write(content);
-        opened.Refs.Delete("main");
+        TestStore.DeleteRef(opened, "main");
         Assert.Empty(opened.Refs.List());
 
         void Write(string text) => File.WriteAllText($"{store.Path}/refs/main", text);
@@ -144,7 +144,7 @@ public sealed class RefsTests : IDisposable
         File.WriteAllText(store.At("elsewhere"), $"{One}\n");
         File.CreateSymbolicLink($"{store.Path}/refs/link", store.At("elsewhere"));
         Assert.ThrowsAny<IOException>(() => opened.Refs.Find("link"));
-        opened.Refs.Set("link", Two, "");
+        TestStore.SetRef(opened, "link", Two);
         Assert.Equal($"{One}\n", File.ReadAllText(store.At("elsewhere")));
         Assert.Equal(Two, opened.Refs.Find("link"));
     }
@@ -153,14 +153,14 @@ public sealed class RefsTests : IDisposable
     public void Writers_take_turns_so_that_none_is_lost()
     {
         const int writers = 4, turns = 10;
-        opened.Refs.Set("count", Number(0), "");
+        TestStore.SetRef(opened, "count", Number(0));
         TestThreads.Run(writers, _ =>
         {
             using ObjectStore mine = store.Open();
             for (int i = 0; i < turns; i++)
             {
-                using IDisposable turn = mine.Refs.TakeTurn();
-                mine.Refs.Set("count", Number(ValueOf(mine.Refs.Find("count")) + 1), "");
+                using var turn = RefTurn.Take(mine);
+                turn.Set("count", new DurableCommit(Number(ValueOf(turn.Find("count")) + 1)), "");
             }
         });
 
@@ -176,16 +176,8 @@ public sealed class RefsTests : IDisposable
             using ObjectStore mine = store.Open();
             for (int i = 0; i < 10; i++)
             {
-                using (mine.Refs.TakeTurn())
-                {
-                    mine.Refs.Set($"a/b/{number}", One, "");
-                }
-
-                using (mine.Refs.TakeTurn())
-                {
-                    mine.Refs.Delete($"a/b/{number}");
-                }
-
+                TestStore.SetRef(mine, $"a/b/{number}", One);
+                TestStore.DeleteRef(mine, $"a/b/{number}");
                 Assert.All(mine.Refs.All(), r => Assert.Equal(One, r.Commit));
             }
         });

@@ -74,24 +74,24 @@ public sealed class RevisionTests : IDisposable
     public void A_prefix_of_several_commits_names_them_and_a_ref_wins_over_a_prefix()
     {
         // Makes commits until two begin with the same four digits: some 300 are enough for 16 bits.
-        using PackWriter pack = opened.Packs.NewPack();
+        using var additions = new Additions(opened);
         var seen = new Dictionary<string, Digest>();
         for (int i = 0; ; i++)
         {
-            Digest commit = TestStore.Add(opened, pack, [commits[i % 5]], $"g={i % 3}", $"h{i}=1");
+            Digest commit = TestStore.Add(additions, [commits[i % 5]], $"g={i % 3}", $"h{i}=1");
             string prefix = commit.ToString()[..4];
             if (seen.TryAdd(prefix, commit))
             {
                 continue;
             }
 
-            opened.Publish(pack);
+            additions.Publish();
             StoreException e = Assert.Throws<StoreException>(() => Revision.Resolve(opened, prefix));
             Assert.Contains("several commits", e.Message);
             Assert.Contains(commit.ToString()[..16], e.Message);
             Assert.Contains(seen[prefix].ToString()[..16], e.Message);
             Assert.Equal(commit, Revision.Resolve(opened, commit.ToString()[..40]));
-            opened.Refs.Set(prefix, commits[2], "");
+            TestStore.SetRef(opened, prefix, commits[2]);
             Assert.Equal(commits[2], Revision.Resolve(opened, prefix));
             return;
         }
@@ -100,7 +100,7 @@ public sealed class RevisionTests : IDisposable
     [Fact]
     public void A_ref_to_a_missing_commit_is_told()
     {
-        opened.Refs.Set("lost", Digest.Of("x"u8), "");
+        TestStore.SetRef(opened, "lost", Digest.Of("x"u8));
         Assert.Contains("which is not in this store", Assert.ThrowsAny<StoreException>(() => Revision.Resolve(opened, "lost")).Message);
     }
 

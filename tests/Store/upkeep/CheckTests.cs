@@ -211,18 +211,18 @@ public sealed class CheckTests : IDisposable
         {
             Commit commit = opened.Packs.ReadCommit(opened.Refs.Find("debian/bookworm"));
             lost = opened.Packs.ReadTree(commit.Tree).Find("usr"u8).Digest;
-            using PackWriter writer = opened.Packs.NewPack();
+            using var additions = new Additions(opened);
             foreach (PackFile pack in opened.Packs.Files.ToList())
             {
                 foreach (IndexRow row in pack.RowsInBlockOrder().Where(row => row.Digest != lost))
                 {
-                    writer.Add(row.Kind, row.Digest, opened.Packs.Read(pack, row).Span);
+                    additions.Pack.Add(row.Kind, row.Digest, opened.Packs.Read(pack, row).Span);
                 }
 
                 opened.Packs.Remove(pack.Name);
             }
 
-            opened.Publish(writer);
+            additions.Publish();
         }
 
         var problem = Assert.IsType<Finding.LostTree>(Assert.Single(store.Check()));
@@ -276,12 +276,12 @@ public sealed class CheckTests : IDisposable
             var builder = new TreeBuilder();
             builder.Add(new TreeEntry { Kind = EntryKind.Regular, Name = "f"u8, Metadata = TestStore.Metadata, Size = 5, Digest = blob });
             Tree tree = builder.Build();
-            using PackWriter pack = opened.Packs.NewPack();
-            pack.Add(PackedKind.Tree, Tree.DigestOf(tree.Bytes), tree.Bytes);
+            using var additions = new Additions(opened);
+            additions.Pack.Add(PackedKind.Tree, Tree.DigestOf(tree.Bytes), tree.Bytes);
             var commit = new Commit { Tree = Tree.DigestOf(tree.Bytes), RootMetadata = TestStore.Metadata, Time = 0, Files = 1, ContentBytes = 5 };
-            pack.Add(PackedKind.Commit, Commit.DigestOf(commit.Encode()), commit.Encode());
-            opened.Publish(pack);
-            opened.Refs.Set("liar", Commit.DigestOf(commit.Encode()), "");
+            additions.Pack.Add(PackedKind.Commit, Commit.DigestOf(commit.Encode()), commit.Encode());
+            additions.Publish();
+            TestStore.SetRef(opened, "liar", Commit.DigestOf(commit.Encode()));
         }
 
         var damaged = Assert.IsType<Finding.DamagedObject>(Assert.Single(store.Check()));

@@ -52,11 +52,11 @@ public sealed class CollectCrashTests : IDisposable
         Digest kept, second;
         using (ObjectStore opened = store.Open())
         {
-            using PackWriter pack = opened.Packs.NewPack();
-            kept = TestStore.Add(opened, pack, [], "a/b=one");
-            second = TestStore.Add(opened, pack, [kept], "a/b=one", "c=two");
-            opened.Publish(pack);
-            opened.Refs.Set("main", second, "");
+            using var additions = new Additions(opened);
+            kept = TestStore.Add(additions, [], "a/b=one");
+            second = TestStore.Add(additions, [kept], "a/b=one", "c=two");
+            additions.Publish();
+            TestStore.SetRef(opened, "main", second);
         }
 
         string old = Assert.Single(store.Files("packs"));
@@ -86,7 +86,7 @@ public sealed class CollectCrashTests : IDisposable
         Action join;
         using (ObjectStore writer = store.Open())
         {
-            join = TestThreads.Start(() => result = store.Collect(new CollectOptions { OnWait = _ => waiting.Set() }));
+            join = TestThreads.Start(() => result = store.Collect(onWait: _ => waiting.Set()));
             Assert.True(waiting.Wait(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken));
 
             // Half of it was dead when gc first looked.

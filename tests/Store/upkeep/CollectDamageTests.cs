@@ -87,20 +87,19 @@ public sealed class CollectDamageTests : IDisposable
     private string Pack(string name, string? another = null, string? dead = null)
     {
         using ObjectStore opened = store.Open();
-        using PackWriter pack = opened.Packs.NewPack();
+        using var additions = new Additions(opened);
         foreach (string each in new[] { name, another }.OfType<string>())
         {
-            Digest commit = TestStore.Add(opened, pack, [], $"{each}/file={each}");
-            using IDisposable turn = opened.Refs.TakeTurn();
-            opened.Refs.Set(each, commit, "");
+            Digest commit = TestStore.Add(additions, [], $"{each}/file={each}");
+            TestStore.SetRef(opened, each, commit);
         }
 
         if (dead is not null)
         {
-            TestStore.Add(opened, pack, [], $"{dead}/file={dead}");
+            TestStore.Add(additions, [], $"{dead}/file={dead}");
         }
 
-        return $"packs/{opened.Publish(pack)}.pack";
+        return $"packs/{additions.Publish()}.pack";
     }
 
     private void Damage(string pack) => store.Change(pack, bytes => bytes[PackLayout.HeaderSize + 5] ^= 1);

@@ -39,9 +39,9 @@ public sealed class CollectRootsTests : IDisposable
         Digest second;
         using (ObjectStore opened = store.Open())
         {
-            using PackWriter pack = opened.Packs.NewPack();
-            second = TestStore.Add(opened, pack, [commit], "c=three");
-            opened.Publish(pack);
+            using var additions = new Additions(opened);
+            second = TestStore.Add(additions, [commit], "c=three");
+            additions.Publish();
         }
 
         Directory.CreateDirectory(store.At("r1"));

@@ -54,11 +54,11 @@ public sealed class CollectTests : IDisposable
         Digest kept, dropped;
         using (ObjectStore opened = store.Open())
         {
-            using PackWriter pack = opened.Packs.NewPack();
-            kept = TestStore.Add(opened, pack, [], "a/b=one");
-            dropped = TestStore.Add(opened, pack, [], "c/d=two");
-            opened.Publish(pack);
-            opened.Refs.Set("kept", kept, "");
+            using var additions = new Additions(opened);
+            kept = TestStore.Add(additions, [], "a/b=one");
+            dropped = TestStore.Add(additions, [], "c/d=two");
+            additions.Publish();
+            TestStore.SetRef(opened, "kept", kept);
         }
 
         CollectResult result = store.Collect();
@@ -99,7 +99,7 @@ public sealed class CollectTests : IDisposable
         Digest[] commits = [.. Enumerable.Range(0, 4).Select(i => store.Commit("main", $"f=version {i}"))];
         using (ObjectStore opened = store.Open())
         {
-            opened.Refs.Set("old", commits[1], "");
+            TestStore.SetRef(opened, "old", commits[1]);
         }
 
         CollectResult result = store.Collect(new CollectOptions { Depth = 1 });
@@ -222,17 +222,17 @@ public sealed class CollectTests : IDisposable
     private void Repack(Func<IndexRow, bool> isKept)
     {
         using ObjectStore opened = store.Open();
-        using PackWriter writer = opened.Packs.NewPack();
+        using var additions = new Additions(opened);
         foreach (PackFile pack in opened.Packs.Files.ToList())
         {
             foreach (IndexRow row in pack.RowsInBlockOrder().Where(isKept))
             {
-                writer.Add(row.Kind, row.Digest, opened.Packs.Read(pack, row).Span);
+                additions.Pack.Add(row.Kind, row.Digest, opened.Packs.Read(pack, row).Span);
             }
 
             opened.Packs.Remove(pack.Name);
         }
 
-        opened.Publish(writer);
+        additions.Publish();
     }
 }

@@ -44,7 +44,7 @@ public sealed class UsageTests : IDisposable
         Digest commit = store.Commit("a", "f=12345", "g=1");
         using (ObjectStore opened = store.Open())
         {
-            opened.Refs.Set("b", commit, "");
+            TestStore.SetRef(opened, "b", commit);
         }
 
         store.Commit("c", "f=12345");

@@ -1,0 +1,65 @@
+using HackTree.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Store;
+
+/// <summary>A process that holds a lock.</summary>
+/// <param name="Process">Its number.</param>
+/// <param name="Program">The name of its program; null where that cannot be read.</param>
+public sealed record LockHolder(int Process, string? Program);
+
+/// <summary>A lock that has to be waited for.</summary>
+/// <param name="Path">The file or directory that is locked.</param>
+/// <param name="Holders">The processes that hold the lock. Empty where the kernel names none.</param>
+public sealed record LockWait(string Path, IReadOnlyList<LockHolder> Holders);
+
+/// <summary>Takes locks by flock(2) and tells whom it waits for.</summary>
+internal static class Flock
+{
+    /// <summary>
+    /// Takes a lock. <paramref name="onWait"/> is called once, before the wait, where somebody else holds the lock. A request to stop ends the wait.
+    /// </summary>
+    internal static void Take(SafeFileHandle file, LockKind kind, string path, Action<LockWait>? onWait, CancellationToken stop)
+    {
+        Errno errno = Sys.Lock(file, kind, wait: false);
+        if (errno == Errno.EAGAIN)
+        {
+            onWait?.Invoke(new LockWait(path, FindHolders(file)));
+            errno = Stop.Lock(file, kind, stop);
+        }
+
+        errno.ThrowIfFailed("flock", path);
+    }
+
+    private static List<LockHolder> FindHolders(SafeFileHandle file)
+    {
+        var holders = new List<LockHolder>();
+        if (Sys.Stat(file, out FileStatus status) != Errno.None)
+        {
+            return holders;
+        }
+
+        foreach (int process in FileLock.On(status).Where(held => held.Kind == FileLockKind.Flock && held.Process > 0).Select(held => held.Process).Distinct().Order())
+        {
+            if (process != Environment.ProcessId)
+            {
+                holders.Add(new LockHolder(process, ProgramOf(process)));
+            }
+        }
+
+        return holders;
+    }
+
+    private static string? ProgramOf(int process)
+    {
+        try
+        {
+            return File.ReadAllText($"/proc/{process}/comm").TrimEnd('\n');
+        }
+        catch (IOException)
+        {
+            // It has ended since.
+            return null;
+        }
+    }
+}
