@@ -5,9 +5,29 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// An open store: its rooms and the shared lock that keeps gc's sweep away. Any number of processes may have it open.
-/// Thread-safe; dispose it last.
+/// An open store: its rooms, and the shared lock that keeps gc's sweep away. Any number of processes may have a store open. Thread-safe; dispose it
+/// after all that was opened from it.
 /// </summary>
+/// <remarks>
+/// <para>A store is one directory (engine/FORMAT.md has every byte):</para>
+/// <code>
+/// format   version and policies (StoreFormat); the last file that is made: where it is, the store is whole
+/// lock     whose sweep keeps everybody out (StoreLock, which has the order of all locks)
+/// files/   objects: for each content with its metadata one inode, which roots are hardlinks of (Blobs)
+/// packs/   trees and commits, many in one file (Packs)
+/// refs/    one file for each name of a commit (Refs); logs/ tells where each ref has been
+/// roots/   what was checked out, and where (Roots)
+/// tmp/     files that have no name yet, and marks of what is not finished (DoubtMark)
+/// cache/   what unchanged files held, so that they need not be read (StatCache); may go at any time
+/// </code>
+/// <para>
+/// Reading needs no order: objects, trees and commits never change, and are compared with their digests. Writing has one. Objects get their names, then one
+/// syncfs(2) makes them and the pack durable, then the pack gets its name, then a ref is set: <see cref="Additions"/> is the only way to do it, and
+/// <see cref="RefTurn"/> the only way to a ref. So what can be read is whole at every instant, whatever a power cut leaves. Removing goes the other way:
+/// only <see cref="Collect"/> removes, alone, first trees and then the objects that they needed.
+/// </para>
+/// <para>What a process adds, others see at once, and use before it is durable: each makes durable itself what it relies on.</para>
+/// </remarks>
 public sealed class ObjectStore : IDisposable
 {
     private readonly SafeFileHandle directory;

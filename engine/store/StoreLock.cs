@@ -7,6 +7,16 @@ namespace HackTree.Store;
 /// The store's lock file (flock(2)). Readers and writers hold it shared, together; only the sweep of gc holds it alone.
 /// The kernel lets go of it when the process ends, however it ends.
 /// </summary>
+/// <remarks>
+/// All locks are taken in one order, and none is waited for by a process that holds a later one:
+/// <list type="number">
+/// <item>the store's lock, by everybody, for as long as the store is open;</item>
+/// <item>the turn for a root (<see cref="RootTurn"/>), without waiting, by who makes, changes or removes the root;</item>
+/// <item>the refs' turn (<see cref="RefTurn"/>), for milliseconds: no syncfs(2) happens in it;</item>
+/// <item>the lock of the stat cache, without waiting.</item>
+/// </list>
+/// gc waits for the first one alone while it has it shared, and holds no other then.
+/// </remarks>
 public sealed class StoreLock : IDisposable
 {
     private readonly SafeFileHandle file;

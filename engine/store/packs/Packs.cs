@@ -1,7 +1,4 @@
-using System.Collections.Concurrent;
 using System.Diagnostics.CodeAnalysis;
-using System.Text;
-using HackTree.Linux;
 using HackTree.Model;
 using Microsoft.Win32.SafeHandles;
 
@@ -13,72 +10,37 @@ namespace HackTree.Store;
 /// </summary>
 public sealed class Packs : IDisposable
 {
-    private readonly SafeFileHandle directory;
+    private readonly PackDirectory directory;
     private readonly SafeFileHandle temporary;
     private readonly string path;
     private readonly Lock gate = new();
     private readonly BlockCache blocks = new();
-    private readonly Dictionary<Digest, PackFile> opened = [];
-    private readonly List<PackFile> replaced = [];
-    private PackSet? known;
     private PackFile[] unnamed = [];
 
     internal Packs(SafeFileHandle directory, SafeFileHandle temporary, string path)
     {
-        this.directory = directory;
+        this.directory = new PackDirectory(directory, path);
         this.temporary = temporary;
         this.path = path;
     }
 
     /// <summary>The packs there are, newest look.</summary>
-    internal IReadOnlyList<PackFile> Files => Known.Files;
-
-    private PackSet Known
-    {
-        get
-        {
-            lock (gate)
-            {
-                return known ??= new PackSet(List());
-            }
-        }
-    }
+    internal IReadOnlyList<PackFile> Files => directory.Known.Files;
 
     /// <summary>Starts a new pack, for <see cref="Additions"/>, or for a <see cref="ScratchPack"/>.</summary>
     internal PackWriter NewPack() => new(temporary, path);
 
-    /// <summary>
-    /// Gives a completed pack its name, durably; from then on everybody can read what it holds. Its content, and all that its
-    /// trees need, must be durable already.
-    /// </summary>
-    internal void Add(PackWriter writer, Digest name)
-    {
-        writer.GiveName(directory, name);
-        SyncNames(name);
-    }
+    /// <summary><see cref="PackDirectory.Add"/>.</summary>
+    internal void Add(PackWriter writer, Digest name) => directory.Add(writer, name);
 
-    /// <summary>Completes a small pack, makes it durable by an fsync of its own, and gives it its name, durably. All that it needs must be durable already.</summary>
-    internal void AddAlone(PackWriter writer)
-    {
-        Digest name = writer.Complete();
-        writer.SyncAndGiveName(directory, name);
-        SyncNames(name);
-    }
+    /// <summary><see cref="PackDirectory.AddAlone"/>.</summary>
+    internal void AddAlone(PackWriter writer) => directory.AddAlone(writer);
 
-    private void SyncNames(Digest added)
-    {
-        Sys.Sync(directory).ThrowIfFailed("fsync", path);
-        lock (gate)
-        {
-            // One that had the name already is another file now.
-            if (opened.Remove(added, out PackFile? old))
-            {
-                replaced.Add(old);
-            }
+    /// <summary><see cref="PackDirectory.Remove"/>.</summary>
+    internal void Remove(Digest name) => directory.Remove(name);
 
-            known = null;
-        }
-    }
+    /// <summary><see cref="PackDirectory.Forget"/>.</summary>
+    internal void Forget() => directory.Forget();
 
     /// <summary>Completes a pack for this process only: its trees can be read until the store is closed.</summary>
     internal void Attach(PackWriter writer)
@@ -93,7 +55,7 @@ public sealed class Packs : IDisposable
     /// <summary>Whether a pack that was there at the last look holds the object.</summary>
     public bool Contains(Digest digest)
     {
-        PackSet packs = Known;
+        PackSet packs = directory.Known;
         if (packs.FindSmall(digest) is not null)
         {
             return true;
@@ -196,39 +158,18 @@ public sealed class Packs : IDisposable
         return TryRead(file, row, null, ref damage, out ReadOnlyMemory<byte> bytes) || TryReadKnown(row.Kind, row.Digest, null, out bytes) ? bytes : throw damage!;
     }
 
-    /// <summary>Looks at the directory again at the next use. Packs in use by other threads stay open until the end.</summary>
-    internal void Forget()
-    {
-        lock (gate)
-        {
-            known = null;
-        }
-    }
-
-    /// <summary>Removes a pack, which nothing needs any more, from the store.</summary>
-    internal void Remove(Digest name)
-    {
-        Errno errno = Sys.Unlink(directory, PackWriter.FileName(name));
-        if (errno != Errno.ENOENT)
-        {
-            errno.ThrowIfFailed("unlinkat", $"{path}/{name}.pack");
-        }
-
-        Forget();
-    }
-
     /// <summary>Closes every pack.</summary>
     public void Dispose()
     {
         lock (gate)
         {
-            foreach (PackFile file in opened.Values.Concat(replaced).Concat(unnamed))
+            foreach (PackFile file in unnamed)
             {
                 file.Dispose();
             }
-
-            directory.Dispose();
         }
+
+        directory.Dispose();
     }
 
     private bool TryRead(PackedKind kind, Digest digest, TreeBuffer? reused, out ReadOnlyMemory<byte> bytes)
@@ -244,7 +185,7 @@ public sealed class Packs : IDisposable
 
     private bool TryReadKnown(PackedKind kind, Digest digest, TreeBuffer? reused, out ReadOnlyMemory<byte> bytes)
     {
-        PackSet packs = Known;
+        PackSet packs = directory.Known;
         CorruptException? damage = null;
         PackFile[] searched = packs.Others;
         if (packs.FindSmall(digest) is var (small, smallRow))
@@ -310,42 +251,5 @@ public sealed class Packs : IDisposable
             bytes = default;
             return false;
         }
-    }
-
-    private PackFile[] List()
-    {
-        using SafeFileHandle listing = DirectoryReader.Reopen(directory, path);
-        var names = new List<Digest>();
-        var reader = new DirectoryReader();
-        reader.Start(listing, path);
-        while (reader.Next())
-        {
-            string name = Encoding.ASCII.GetString(reader.Name);
-            if (name.EndsWith(".pack", StringComparison.Ordinal) && Digest.TryParse(name.AsSpan(0, name.Length - 5), out Digest digest))
-            {
-                names.Add(digest);
-            }
-        }
-
-        // What was opened before one fails stays, and is closed with the rest.
-        var added = new ConcurrentBag<PackFile>();
-        try
-        {
-            _ = ParallelMap.Run(names.FindAll(name => !opened.ContainsKey(name)), name =>
-            {
-                var file = PackFile.Open(directory, name, $"{path}/{name}.pack");
-                added.Add(file);
-                return file;
-            }, CancellationToken.None);
-        }
-        finally
-        {
-            foreach (PackFile file in added)
-            {
-                opened.Add(file.Name, file);
-            }
-        }
-
-        return [.. names.Select(name => opened[name])];
     }
 }

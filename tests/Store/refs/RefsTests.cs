@@ -1,5 +1,8 @@
+using System.Text;
+using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
+using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Tests.Store;
 
@@ -166,6 +169,46 @@ public sealed class RefsTests : IDisposable
 
         Assert.Equal(writers * turns, ValueOf(opened.Refs.Find("count")));
         Assert.Equal((writers * turns) + 1, opened.Refs.Log("count").Count);
+    }
+
+    [Fact]
+    public void Empty_directories_that_a_killed_command_left_are_no_refs_and_give_way()
+    {
+        Directory.CreateDirectory($"{store.Path}/refs/a/b/c");
+        Directory.CreateDirectory($"{store.Path}/refs/a/d");
+        Assert.Empty(opened.Refs.List());
+        TestStore.SetRef(opened, "a", One);
+        Assert.Equal(["a"], opened.Refs.List());
+
+        Directory.CreateDirectory($"{store.Path}/refs/b/c/d");
+        TestStore.SetRef(opened, "b/c/e", One);
+        Assert.Throws<StoreException>(() => TestStore.SetRef(opened, "b", Two));
+        TestStore.DeleteRef(opened, "b/c/e");
+        TestStore.SetRef(opened, "b", Two);
+        Assert.Equal(["a", "b"], opened.Refs.List());
+    }
+
+    [Fact]
+    public void Directories_nested_deeper_than_any_stack_are_told_as_no_ref()
+    {
+        TestStore.SetRef(opened, "main", One);
+        string top = string.Join('/', Enumerable.Repeat("deep", 50));
+        Directory.CreateDirectory($"{store.Path}/refs/{top}");
+        byte[] path = Encoding.ASCII.GetBytes($"{store.Path}/refs/{top}");
+        Sys.Open(Sys.WorkingDirectory, path, OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle below).ThrowIfFailed("openat", top);
+        for (int depth = 0; depth < 20_000; depth++)
+        {
+            using SafeFileHandle above = below;
+            Sys.MakeDirectory(above, "d"u8, 0x1C0).ThrowIfFailed("mkdirat", top);
+            Sys.Open(above, "d"u8, OpenFlags.ReadOnly | OpenFlags.Directory, out below).ThrowIfFailed("openat", top);
+        }
+
+        below.Dispose();
+        Assert.Contains("no ref can have that name", Assert.Throws<CorruptException>(() => opened.Refs.All()).Message);
+        Assert.Throws<StoreException>(() => TestStore.SetRef(opened, "deep", Two));
+        var strangers = new List<string>();
+        Assert.Equal(["main"], opened.Refs.List(strangers));
+        Assert.Equal([string.Join('/', Enumerable.Repeat("deep", 41))], strangers);
     }
 
     [Fact]
