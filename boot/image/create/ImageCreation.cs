@@ -9,6 +9,10 @@ namespace HackTree.Boot;
 /// Makes a disk that boots from a tree, without mounting anything: a directory is filled, mkfs makes the filesystem of it right
 /// in the disk file, and the boot loader is written beside it. The file has its name when it is whole.
 /// </summary>
+/// <remarks>
+/// The image has no name while it is made, so it goes with a killed process. The directory does not: .NAME.PID.partial, which only its maker can
+/// read, stays beside the image's place until somebody removes it.
+/// </remarks>
 public sealed class ImageCreation : IDisposable
 {
     private const string FallbackRef = "image";

@@ -9,7 +9,7 @@ namespace HackTree.Boot;
 /// The raw bytes of a disk image: the image itself, or a copy of it, from which <see cref="Complete"/> makes an image. (A FUSE
 /// export by qemu-storage-daemon would save the copy, but with the daemon killed under a mounted filesystem the kernel can hang.)
 /// </summary>
-/// <remarks>In a disk are passwords and keys: until it has the image's owner and mode, only its maker can read a copy.</remarks>
+/// <remarks>A copy has no name, and then the owner and mode of the image it was made from: in a disk are passwords and keys.</remarks>
 internal sealed class DiskExport : IDisposable
 {
     private readonly string image;
