@@ -3,7 +3,7 @@ using HackTree.Store;
 
 namespace HackTree.Boot;
 
-/// <summary>Writes initrds, and what stands beside them in /boot, in the place of what is there.</summary>
+/// <summary>Writes initrds, and the files beside them in /boot. Existing files are replaced.</summary>
 internal static class InitrdOutput
 {
     /// <summary>Writes a file with exactly that mode.</summary>
@@ -13,7 +13,7 @@ internal static class InitrdOutput
         content(file);
     });
 
-    /// <summary>Writes a file with the owner and mode of an open one.</summary>
+    /// <summary>Writes a file with the owner and mode of an open file.</summary>
     internal static void WriteLike(FileStream original, string originalPath, string path, Action<DurableFile> content)
     {
         Sys.Stat(original.SafeFileHandle, out FileStatus status).ThrowIfFailed("statx", originalPath);

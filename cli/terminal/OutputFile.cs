@@ -5,7 +5,9 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Cli;
 
-/// <summary>What a command writes to a path: a file, which is whole or not there, or a pipe or device, which is written to as it is.</summary>
+/// <summary>
+/// The output of a command at a path: a file that appears only when it is whole, or a pipe or device that is written directly.
+/// </summary>
 internal sealed class OutputFile : IDisposable
 {
     private readonly DurableFile? file;
@@ -14,7 +16,7 @@ internal sealed class OutputFile : IDisposable
 
     internal Stream Stream { get; }
 
-    /// <summary>Starts a file that will replace what is there.</summary>
+    /// <summary>Starts a file that will replace an existing one.</summary>
     internal static OutputFile Create(string path)
     {
         if (IsPipeOrDevice(path))

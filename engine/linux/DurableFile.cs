@@ -4,25 +4,25 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Linux;
 
-/// <summary>What becomes of a file that has the name already.</summary>
+/// <summary>What happens to an existing file of the same name.</summary>
 public enum ExistingFile
 {
-    /// <summary>The new file takes its place in one step.</summary>
+    /// <summary>The new file replaces it in one step.</summary>
     Replaced,
     /// <summary>It stays, and the new file is refused with EEXIST.</summary>
     Kept,
 }
 
 /// <summary>
-/// A file that takes its place whole. <see cref="Complete"/> makes the content durable, gives the file its name, and makes the name durable.
-/// Until then whatever has the name stays as it is, and <see cref="Dispose"/> leaves nothing behind.
+/// Writes a file that appears only when it is whole. <see cref="Complete"/> makes the content durable, gives the file its name, and makes
+/// the name durable. Until then an existing file of that name is unchanged, and <see cref="Dispose"/> leaves nothing behind.
 /// </summary>
 /// <remarks>
 /// A killed process leaves nothing either: the file has no name while it is written (O_TMPFILE), so the kernel removes it with the process.
-/// There are three exceptions, all of them names that end in ".partial" or stand in a staging directory.
-/// linkat(2) replaces nothing: a file that replaces another has a temporary name between linkat(2) and renameat2(2), when it is whole.
-/// Some filesystems have no O_TMPFILE (FAT, NFS): there a file has its temporary name from the start.
-/// A staged file has its temporary name from the start too: that saves a system call, and the owner of the staging directory tidies up.
+/// There are three exceptions. All of them have names that end in ".partial", or are in a staging directory. First, linkat(2) replaces
+/// nothing: a file that replaces another has a temporary name between linkat(2) and renameat2(2), when it is whole. Second, some
+/// filesystems have no O_TMPFILE (FAT, NFS): there a file has its temporary name from the start. Third, a staged file has its temporary
+/// name from the start: that saves a system call, and the owner of the staging directory tidies up.
 /// </remarks>
 public sealed class DurableFile : IDisposable
 {
@@ -48,14 +48,14 @@ public sealed class DurableFile : IDisposable
     /// <summary>The open file, for reading and writing. It belongs to this object.</summary>
     public SafeFileHandle Handle { get; }
 
-    /// <summary>A path by which another program can write the file, as long as this object lives.</summary>
+    /// <summary>A path at which another program can write the file while this object exists.</summary>
     public string Path => string.Create(CultureInfo.InvariantCulture, $"/proc/{Environment.ProcessId}/fd/{Handle.DangerousGetHandle()}");
 
     /// <summary>Starts a file.</summary>
-    /// <param name="directory">Where it will stand; opened for reading, because fsync(2) wants that.</param>
-    /// <param name="name">The name it will have there.</param>
-    /// <param name="mode">Its permissions, as far as the umask allows.</param>
-    /// <param name="subject">What errors call it.</param>
+    /// <param name="directory">The directory of the file, opened for reading, because fsync(2) needs that.</param>
+    /// <param name="name">The file's name in the directory.</param>
+    /// <param name="mode">The file's permissions, which the umask reduces.</param>
+    /// <param name="subject">The file's name in errors.</param>
     /// <param name="ownsDirectory">Whether the directory is closed with this object.</param>
     public static DurableFile Create(SafeFileHandle directory, ReadOnlySpan<byte> name, uint mode, string subject, bool ownsDirectory = false)
     {
@@ -71,7 +71,7 @@ public sealed class DurableFile : IDisposable
         return new DurableFile(directory, temporaryName, file, directory, ownsDirectory, name, subject);
     }
 
-    /// <summary>Writes a small file, in the place of what is there, with exactly that mode.</summary>
+    /// <summary>Writes a small file with exactly that mode. Replaces an existing file.</summary>
     public static void Write(SafeFileHandle directory, ReadOnlySpan<byte> name, ReadOnlySpan<byte> bytes, uint mode, string subject)
     {
         using DurableFile file = Create(directory, name, mode, subject);
@@ -80,13 +80,13 @@ public sealed class DurableFile : IDisposable
         file.Complete();
     }
 
-    /// <summary>Writes a small file that everybody may read, in the place of what is there.</summary>
-    /// <param name="staging">A directory of the same filesystem, where files wait for their names.</param>
-    /// <param name="directory">Where the file will stand.</param>
-    /// <param name="name">The name it will have there.</param>
-    /// <param name="bytes">All of its content.</param>
-    /// <param name="subject">What errors call it.</param>
-    /// <param name="isNameSynced">Whether the name is durable too in the end; else it is with the next fsync of the directory.</param>
+    /// <summary>Writes a small file that everybody may read. Replaces an existing file.</summary>
+    /// <param name="staging">A directory on the same filesystem, for files that do not have their names yet.</param>
+    /// <param name="directory">The directory of the file.</param>
+    /// <param name="name">The file's name in the directory.</param>
+    /// <param name="bytes">The file's whole content.</param>
+    /// <param name="subject">The file's name in errors.</param>
+    /// <param name="isNameSynced">Whether to make the name durable too. Otherwise the next fsync of the directory does so.</param>
     public static void WriteStaged(
         SafeFileHandle staging, SafeFileHandle directory, ReadOnlySpan<byte> name, ReadOnlySpan<byte> bytes, string subject, bool isNameSynced = true)
     {
@@ -102,7 +102,7 @@ public sealed class DurableFile : IDisposable
         }
     }
 
-    /// <summary>Adds bytes at the end of what was added so.</summary>
+    /// <summary>Appends bytes.</summary>
     public void Append(ReadOnlySpan<byte> bytes)
     {
         Sys.WriteAt(Handle, bytes, length).ThrowIfFailed("pwrite", subject);
@@ -112,7 +112,7 @@ public sealed class DurableFile : IDisposable
     /// <summary>Sets the permissions, whatever the umask is.</summary>
     public void SetMode(uint mode) => Sys.SetMode(Handle, mode).ThrowIfFailed("fchmod", subject);
 
-    /// <summary>Gives the file the mode of another one, and its owner as far as the process may.</summary>
+    /// <summary>Gives the file the mode of another file, and its owner if the process may.</summary>
     public void CopyOwnership(in FileStatus other)
     {
         Errno errno = Sys.SetOwner(Handle, other.Uid, other.Gid);
@@ -121,19 +121,19 @@ public sealed class DurableFile : IDisposable
             errno.ThrowIfFailed("fchownat", subject);
         }
 
-        // After the owner: a change of owner clears bits of the mode.
+        // The mode comes after the owner, because a change of owner clears bits of the mode.
         SetMode(other.Mode);
     }
 
     /// <summary>Makes the content durable, gives the file its name, and makes that durable too.</summary>
-    /// <exception cref="LinuxException">A call failed, with EEXIST where the name is taken and <paramref name="existing"/> is kept.</exception>
+    /// <exception cref="LinuxException">A call failed. EEXIST if the name exists and <paramref name="existing"/> says to keep it.</exception>
     public void Complete(ExistingFile existing = ExistingFile.Replaced)
     {
         Place(existing);
         SyncName();
     }
 
-    /// <summary>Closes the file. Without <see cref="Complete"/> nothing of it is left.</summary>
+    /// <summary>Closes the file. Without <see cref="Complete"/> nothing is left of it.</summary>
     public void Dispose()
     {
         Handle.Dispose();
@@ -160,7 +160,7 @@ public sealed class DurableFile : IDisposable
 
     private void SyncName() => Sys.Sync(directory).ThrowIfFailed("fsync", subject);
 
-    /// <summary>Gives an unnamed file its name; where a file to be replaced has that, a temporary one.</summary>
+    /// <summary>Gives an unnamed file its name, or a temporary one if it will replace a file.</summary>
     private bool TryLink(ExistingFile existing)
     {
         Errno errno = Sys.LinkOpenFile(Handle, directory, name);
@@ -183,7 +183,7 @@ public sealed class DurableFile : IDisposable
             : Sys.RenameNew(staging, temporaryName, directory, name);
         if (errno == Errno.EINVAL && existing == ExistingFile.Kept)
         {
-            // The filesystem has no RENAME_NOREPLACE (NFS); the temporary name goes with this object.
+            // The filesystem has no RENAME_NOREPLACE (NFS). The temporary name goes with this object.
             Sys.Link(staging, temporaryName, directory, name).ThrowIfFailed("linkat", subject);
             return;
         }

@@ -1,11 +1,11 @@
 namespace HackTree.Store;
 
-/// <summary>What a program that does not know a feature may still do with a store that uses it.</summary>
+/// <summary>What a program may do with a store that uses a feature the program does not know.</summary>
 public enum FeatureSet
 {
-    /// <summary>All.</summary>
+    /// <summary>Everything.</summary>
     Compatible,
-    /// <summary>Read.</summary>
+    /// <summary>Read it.</summary>
     ReadOnlyCompatible,
     /// <summary>Nothing.</summary>
     Incompatible,
@@ -13,7 +13,7 @@ public enum FeatureSet
 
 /// <summary>A feature of stores.</summary>
 /// <param name="Name">Its name in the store's format file.</param>
-/// <param name="Set">Which list of the format file has it.</param>
+/// <param name="Set">The list of the format file that has it.</param>
 internal sealed record KnownFeature(string Name, FeatureSet Set);
 
 /// <summary>The features that this program knows. A new one is a line here, and its meaning a paragraph in FORMAT.md, section 7.</summary>
@@ -21,7 +21,7 @@ internal static class KnownFeatures
 {
     internal static readonly KnownFeature[] All = [];
 
-    /// <summary>Those that a store uses and a program that knows <paramref name="known"/> does not.</summary>
+    /// <summary>The features that a store uses and that are not in <paramref name="known"/>.</summary>
     internal static string[] Unknown(IEnumerable<string> used, FeatureSet set, IReadOnlyList<KnownFeature> known) =>
         [.. used.Where(name => !known.Contains(new KnownFeature(name, set)))];
 }
@@ -29,7 +29,7 @@ internal static class KnownFeatures
 /// <summary>A store uses features that this program does not know.</summary>
 public sealed class UnknownFeatureException : StoreException
 {
-    /// <summary>Makes the exception for a store and what it uses of one set.</summary>
+    /// <summary>Makes the exception for a store and its unknown features of one list.</summary>
     public UnknownFeatureException(string store, FeatureSet set, IReadOnlyList<string> features)
         : base(Sentence(store, set, features), new Remedy.UseNewerProgram()) =>
         (Store, Set, Features) = (store, set, features);
@@ -37,7 +37,7 @@ public sealed class UnknownFeatureException : StoreException
     /// <summary>The store's path.</summary>
     public string Store { get; }
 
-    /// <summary>The list of the format file that the features are in.</summary>
+    /// <summary>The list of the format file that has the features.</summary>
     public FeatureSet Set { get; }
 
     /// <summary>The features' names.</summary>

@@ -5,36 +5,36 @@ using HackTree.Model;
 namespace HackTree.Store;
 
 /// <summary>
-/// The store's `format` file: its version, the features a program must know, and the two policies that were chosen when
-/// it was made and decide what an object's inode carries.
+/// The store's `format` file: its version, the features that a program must know, and two policies that decide what an object's inode
+/// holds. They are chosen when the store is made.
 /// </summary>
 public sealed record StoreFormat
 {
-    /// <summary>The version this program reads and writes.</summary>
+    /// <summary>The version that this program reads and writes.</summary>
     public const int CurrentVersion = 1;
 
-    /// <summary>The layout's version.</summary>
+    /// <summary>The version of the layout.</summary>
     public int Version { get; init; } = CurrentVersion;
 
-    /// <summary>Features a program may ignore.</summary>
+    /// <summary>Features that a program may ignore.</summary>
     public string[] Compatible { get; init; } = [];
 
-    /// <summary>Features that a program must know before it writes; others may read.</summary>
+    /// <summary>Features that a program must know to write. Other programs may read.</summary>
     public string[] ReadOnlyCompatible { get; init; } = [];
 
-    /// <summary>Features that a program must know before it does anything.</summary>
+    /// <summary>Features that a program must know to do anything.</summary>
     public string[] Incompatible { get; init; } = [];
 
-    /// <summary>Whether modification times are kept; if not, every one is zero, and more files share an inode.</summary>
+    /// <summary>Whether modification times are kept. If not, all are zero, and more files share an inode.</summary>
     public bool KeepTimes { get; init; } = true;
 
     /// <summary>
-    /// Whether an ordinary user owns the store: trees record owners, devices and all attributes, but the objects' inodes
-    /// belong to that user and carry only what an unprivileged process can set.
+    /// Whether an ordinary user owns the store. Then trees record owners, devices and all attributes, but the objects' inodes belong to
+    /// that user and have only what an unprivileged process can set.
     /// </summary>
     public bool UserMode { get; init; }
 
-    /// <summary>The metadata an object's inode and name carry for a file that a tree records with <paramref name="recorded"/>.</summary>
+    /// <summary>The metadata in an object's inode and name, for a file whose tree records <paramref name="recorded"/>.</summary>
     public FileMetadata ObjectMetadata(FileMetadata recorded)
     {
         if (!UserMode)
@@ -42,12 +42,14 @@ public sealed record StoreFormat
             return recorded;
         }
 
-        // The store's user must be able to read what is in it. Set-id bits would give this user's rights, not the
-        // recorded owner's, to whoever runs the file.
+        // The store's user must be able to read its files. A set-id bit would give anybody who runs the file this user's rights, not the
+        // recorded owner's.
         return recorded with { Mode = (ushort)((recorded.Mode & FileModes.Permissions) | FileModes.OwnerMayRead), Uid = 0, Gid = 0 };
     }
 
-    /// <summary>The extended attributes an object's inode carries, of those a tree records; canonical bytes both.</summary>
+    /// <summary>
+    /// The extended attributes of an object's inode, for a file whose tree records <paramref name="recorded"/>; canonical bytes both.
+    /// </summary>
     public ReadOnlySpan<byte> ObjectXattrs(ReadOnlySpan<byte> recorded)
     {
         if (!UserMode || recorded.IsEmpty)
@@ -67,7 +69,7 @@ public sealed record StoreFormat
         return XattrSet.Encode(kept);
     }
 
-    /// <summary>Whether an unprivileged owner may set an attribute of that name. ACLs name other users, but stay with the file.</summary>
+    /// <summary>Whether an unprivileged owner may set the attribute. ACLs name other users, but may be set too.</summary>
     public static bool IsSettableByUser(ReadOnlySpan<byte> attribute) =>
         attribute.StartsWith("user."u8) || attribute.StartsWith("system.posix_acl_"u8);
 
@@ -81,7 +83,7 @@ public sealed record StoreFormat
         json.WriteBoolean("userMode", UserMode);
     });
 
-    /// <summary>Reads a format file, and refuses a store this program must not touch.</summary>
+    /// <summary>Reads a format file. Throws for a store that this program must not touch.</summary>
     internal static StoreFormat Decode(ReadOnlySpan<byte> bytes, string storePath)
     {
         StoreFormat? format = CheckedJson.Decode(bytes, json => new StoreFormat
@@ -94,7 +96,7 @@ public sealed record StoreFormat
             UserMode = json.GetProperty("userMode").GetBoolean(),
         });
 
-        // A newer version may spell anything differently, its check too: look at the number alone first.
+        // A newer version may have another syntax, even for its check. So the version number is looked at first.
         if ((format?.Version ?? VersionOf(bytes)) > CurrentVersion)
         {
             throw new StoreException($"{storePath}: the store was made by a newer hacktree (format {VersionOf(bytes)}, this one knows {CurrentVersion}); use that one");

@@ -9,17 +9,17 @@ namespace HackTree.Boot;
 /// <summary>How far a conversion has come.</summary>
 internal enum ConversionState
 {
-    /// <summary>Begun. What is where tells how far it came.</summary>
+    /// <summary>It was begun. How far it came follows from where the files are.</summary>
     Converting,
-    /// <summary>Whole.</summary>
+    /// <summary>It is complete.</summary>
     Done,
-    /// <summary>Being taken back.</summary>
+    /// <summary>It is being undone.</summary>
     Undoing,
 }
 
 /// <summary>
-/// hacktree-convert.json at the top of a filesystem that was converted: written before anything else changes, and removed last by --undo.
-/// The boot script reads "root" from it too: the files of that root are its own, not the store's.
+/// hacktree-convert.json at the top of a converted filesystem. It is written before anything else changes, and --undo removes it last. The
+/// boot script reads "root" from it, because the files of that root belong to the root and not to the store.
 /// </summary>
 internal sealed record ConversionJournal
 {
@@ -29,21 +29,23 @@ internal sealed record ConversionJournal
 
     public int Version { get; init; } = CurrentVersion;
 
-    /// <summary>The name of the root that the system became.</summary>
+    /// <summary>The name of the root that the system was turned into.</summary>
     public required string Root { get; init; }
 
     public required ConversionState State { get; init; }
 
-    /// <summary>The file of GRUB's that got the menu, below /boot/grub.</summary>
+    /// <summary>The file of GRUB that got the menu, below /boot/grub.</summary>
     public required string MenuFile { get; init; }
 
-    /// <summary>Whether that file was made for it.</summary>
+    /// <summary>Whether the conversion made that file.</summary>
     public required bool IsMenuFileNew { get; init; }
 
-    /// <summary>Whether the root got a /sysroot that was not there before.</summary>
+    /// <summary>Whether the conversion made the root's /sysroot.</summary>
     public required bool IsPhysicalRootNew { get; init; }
 
-    /// <summary>Reads the one at <paramref name="top"/>; null where there is none. Throws <see cref="StoreException"/> for one that makes no sense.</summary>
+    /// <summary>
+    /// Reads the journal at <paramref name="top"/>; null if there is none. Throws <see cref="StoreException"/> for an invalid one.
+    /// </summary>
     internal static ConversionJournal? Read(string top, string image)
     {
         string path = Path.Combine(top, FileName);
@@ -62,13 +64,13 @@ internal sealed record ConversionJournal
         }
         catch (JsonException)
         {
-            // Said below.
+            // The error is reported below.
         }
 
         throw new StoreException($"{image}: /{FileName} in it is damaged, or of a newer hacktree; go by what is in / and in the root, and move back by hand with `hacktree image edit`");
     }
 
-    /// <summary>Writes it durably.</summary>
+    /// <summary>Writes the journal durably.</summary>
     internal void Write(SafeFileHandle top, string subject) =>
         DurableFile.Write(
             top,
@@ -78,7 +80,9 @@ internal sealed record ConversionJournal
             subject);
 }
 
-/// <summary>Encodes and decodes the journal, by code that is made at compile time. The journal is no checked JSON: it has no sum.</summary>
+/// <summary>
+/// Encodes and decodes the journal, by code that is made at compile time. The journal is not checked JSON: it has no checksum.
+/// </summary>
 [JsonSourceGenerationOptions(WriteIndented = true, NewLine = "\n", PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, UseStringEnumConverter = true)]
 [JsonSerializable(typeof(ConversionJournal))]
 internal sealed partial class ConversionJson : JsonSerializerContext;

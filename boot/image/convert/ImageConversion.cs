@@ -7,9 +7,9 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Boot;
 
 /// <summary>
-/// Turns an installed Debian, mounted somewhere, into the root /rN of its own filesystem, and back. Everything is moved by rename, nothing
-/// is copied. Each step looks at what is where and does what is left to do, so that a conversion that was interrupted anywhere goes on, or
-/// back, from there; ext4 makes renames durable in the order they were made.
+/// Turns an installed Debian, mounted somewhere, into the root /rN of its own filesystem, and back. Everything is renamed and nothing is
+/// copied. Each step looks where the files are and does what is left to do. So an interrupted conversion can be continued or undone from
+/// anywhere. ext4 makes renames durable in the order they were made.
 /// </summary>
 internal sealed class ImageConversion : IDisposable
 {
@@ -20,20 +20,20 @@ internal sealed class ImageConversion : IDisposable
     private readonly string uuid;
     private readonly SafeFileHandle topHandle;
 
-    /// <summary>Begins with what is at <paramref name="top"/>, the mounted filesystem of <paramref name="image"/>.</summary>
+    /// <summary>Prepares the conversion of <paramref name="image"/>, whose filesystem is mounted at <paramref name="top"/>.</summary>
     internal ImageConversion(string top, string uuid, string image)
     {
         (this.top, this.uuid, this.image) = (top, uuid, image);
         topHandle = Open(Sys.WorkingDirectory, ByteText.FromArgument(top), top);
     }
 
-    /// <summary>Called before each change, with what it is; one that throws stands for a power cut.</summary>
+    /// <summary>Called before each change, with its description. A test throws here to simulate a power cut.</summary>
     internal Action<string>? OnStep { get; init; }
 
-    /// <summary>A request to stop, which ends it between two steps.</summary>
+    /// <summary>A request to stop, which ends the conversion between two steps.</summary>
     internal CancellationToken Stop { get; init; }
 
-    /// <summary>Converts, or goes on with a conversion; answers whether there was anything to do.</summary>
+    /// <summary>Converts, or continues a conversion. Returns whether there was anything to do.</summary>
     internal bool Run(string root)
     {
         ConversionJournal? journal = ConversionJournal.Read(top, image);
@@ -79,7 +79,7 @@ internal sealed class ImageConversion : IDisposable
         return true;
     }
 
-    /// <summary>Takes a conversion back, from however far it came; answers whether there was one.</summary>
+    /// <summary>Undoes a conversion, however far it came. Returns whether there was one.</summary>
     internal bool Undo()
     {
         if (ConversionJournal.Read(top, image) is not { } journal)
@@ -121,7 +121,7 @@ internal sealed class ImageConversion : IDisposable
         };
     }
 
-    /// <summary>/var stays, and the package database goes from it into the root, with mount points where each is missing now.</summary>
+    /// <summary>Leaves /var in place and moves the package database from it into the root. Makes the missing mount points.</summary>
     private void ShareVar(SafeFileHandle root)
     {
         Step("make the mount point var", () => Make(root, ImageLayout.Var));
@@ -134,7 +134,7 @@ internal sealed class ImageConversion : IDisposable
         Step("make the mount point var/lib/dpkg", () => Make(topHandle, ImageLayout.PackageDatabase));
     }
 
-    /// <summary>Moves all that is in the root back to the top.</summary>
+    /// <summary>Moves everything in the root back to the top.</summary>
     private void Empty(SafeFileHandle root, ConversionJournal journal)
     {
         if (HasDatabase(root))
@@ -212,7 +212,9 @@ internal sealed class ImageConversion : IDisposable
 
     private SafeFileHandle OpenGrub() => OpenBelow(topHandle, InstalledGrub.Folder);
 
-    /// <summary>Opens a directory through no link: an image may come from anywhere, and its links lead out of it.</summary>
+    /// <summary>
+    /// Opens a directory without following symbolic links, because an image may come from anywhere, and its links may lead out of it.
+    /// </summary>
     private SafeFileHandle OpenBelow(SafeFileHandle directory, string path)
     {
         Errno errno = TryOpenBelow(directory, path, out SafeFileHandle handle);

@@ -6,8 +6,8 @@ namespace HackTree.Boot;
 public static class StockImage
 {
     /// <summary>
-    /// Converts it in place, or goes on with what was interrupted; answers whether there was anything to do. Throws
-    /// <see cref="StoreException"/> for what is no Debian, is in use, or has no ext4.
+    /// Converts an image in place, or continues an interrupted conversion. Returns whether there was anything to do. Throws
+    /// <see cref="StoreException"/> for an image that is no Debian, is in use, or has no ext4.
     /// </summary>
     public static bool Convert(string image, string root, CancellationToken stop)
     {
@@ -15,7 +15,7 @@ public static class StockImage
         return MountedImage.Run(image, mounted => Convert(mounted, image, root, stop));
     }
 
-    /// <summary>Converts a copy, which gets its name when it is converted.</summary>
+    /// <summary>Converts a copy of an image. The copy gets its name after it is converted.</summary>
     public static void ConvertCopy(string image, string output, DiskFormat format, string root, CancellationToken stop)
     {
         RequireName(root);
@@ -27,7 +27,7 @@ public static class StockImage
         _ = MountedImage.RunCopy(image, output, format, mounted => Convert(mounted, image, root, stop), stop);
     }
 
-    /// <summary>Takes a conversion back, from however far it came; answers whether there was one.</summary>
+    /// <summary>Undoes a conversion, however far it came. Returns whether there was one.</summary>
     public static bool Undo(string image, CancellationToken stop) => MountedImage.Run(image, mounted =>
     {
         using var conversion = new ImageConversion(mounted.Path, mounted.Uuid, image) { Stop = stop };

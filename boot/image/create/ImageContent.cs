@@ -6,13 +6,14 @@ using HackTree.Store;
 namespace HackTree.Boot;
 
 /// <summary>
-/// The physical root of a new disk, as a directory: a store with one commit, the roots checked out of it beside it, and what they share.
+/// The physical root of a new disk, as a directory: a store with one commit, roots checked out from the commit, and the directories that
+/// they share.
 /// </summary>
 internal sealed class ImageContent(string path)
 {
     private string StorePath => At(ImageLayout.Store);
 
-    /// <summary>Makes the directory and the store in it, and opens that.</summary>
+    /// <summary>Makes the directory and a store in it, and opens the store.</summary>
     internal ObjectStore CreateStore(CancellationToken stop)
     {
         Directory.CreateDirectory(path);
@@ -22,7 +23,7 @@ internal sealed class ImageContent(string path)
 
     internal string At(string name) => Path.Combine(path, name);
 
-    /// <summary>Makes what the roots share: copies of the tree's own /boot, /home and /var, because these are written to.</summary>
+    /// <summary>Makes the shared directories: copies of the tree's /boot, /home and /var, because they will be written to.</summary>
     internal void AddShared(ObjectStore store, Digest commit, string refName)
     {
         foreach (string name in ImageLayout.Shared)
@@ -37,13 +38,13 @@ internal sealed class ImageContent(string path)
             }
         }
 
-        // Each root binds its own over this one.
+        // Each root mounts its own database over this one.
         string database = At(ImageLayout.PackageDatabase);
         TreeRemoval.Remove(Sys.WorkingDirectory, ByteText.FromArgument(database), database);
         Directory.CreateDirectory(database);
     }
 
-    /// <summary>Checks a root out of the commit, as hardlinks but for /etc.</summary>
+    /// <summary>Checks a root out of the commit. Its files are hardlinks, except those in /etc.</summary>
     internal void AddRoot(ObjectStore store, Digest commit, string refName, string name, Progress? progress)
     {
         var options = new CheckoutOptions { Method = CheckoutMethod.Hardlink, Boot = true, Progress = progress };
@@ -51,11 +52,11 @@ internal sealed class ImageContent(string path)
     }
 
     /// <summary>
-    /// Corrects the records of the roots, which go by inodes, to what these are on the disk; answers the files that must be replaced there.
+    /// Corrects the roots' records, which have inode numbers, for the inodes on the disk. Returns the files that must be replaced there.
     /// </summary>
     internal List<(string Path, string Source)> CorrectRecords(IReadOnlyList<string> roots, Func<string, ulong> inodeOf)
     {
-        // All that mkfs made is older than this, so that what is touched from now on counts as touched.
+        // Everything that mkfs made has an earlier time, so whatever is touched from now on counts as touched.
         long made = (DateTimeOffset.UtcNow - DateTimeOffset.UnixEpoch).Ticks * 100;
         var files = new List<(string Path, string Source)>();
         using ObjectStore store = ObjectStore.Open(StorePath);

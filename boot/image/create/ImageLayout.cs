@@ -2,7 +2,7 @@ using HackTree.Checkout;
 
 namespace HackTree.Boot;
 
-/// <summary>Where things lie on a disk that boots, and what they are called.</summary>
+/// <summary>The places and names of files on a bootable disk.</summary>
 internal static class ImageLayout
 {
     internal const string Store = "objects";
@@ -10,26 +10,28 @@ internal static class ImageLayout
     internal const string Home = "home";
     internal const string Var = "var";
 
-    /// <summary>The package database belongs to a tree, not to the /var that roots share.</summary>
+    /// <summary>The package database. It belongs to a tree, not to the /var that roots share.</summary>
     internal const string PackageDatabase = "var/lib/dpkg";
 
-    /// <summary>Where a running system sees the physical root.</summary>
+    /// <summary>The path of the physical root in a running system.</summary>
     internal const string PhysicalRoot = "sysroot";
 
     internal const string FilesystemRoot = "lost+found";
 
-    /// <summary>The first MiB holds the table and GRUB, as on any disk that fdisk made.</summary>
+    /// <summary>The first MiB holds the partition table and GRUB, as on disks that fdisk makes.</summary>
     internal const long FirstPartition = MiB;
 
     internal const long MiB = 1024 * 1024;
 
-    /// <summary>What roots share: directories at the top of the physical root, bound into each.</summary>
+    /// <summary>Directories at the top of the physical root that roots share. They are mounted in each root.</summary>
     internal static readonly string[] Shared = [.. MountPoints.Showing(MountedPlace.Shared)];
 
     /// <summary>The disk of an image for BIOS: one Linux partition.</summary>
     internal static Partition Linux(long size) => new(1, FirstPartition, size - FirstPartition);
 
-    /// <summary>The disk of an image for UEFI: an EFI system partition and a Linux one, before the GPT's copy at the end.</summary>
+    /// <summary>
+    /// The disk of an image for UEFI: an EFI system partition and a Linux partition. The copy of the GPT comes after them.
+    /// </summary>
     internal static (Partition Efi, Partition Linux) WithEfi(long size, long efiLength)
     {
         long linux = FirstPartition + efiLength;
@@ -37,8 +39,8 @@ internal static class ImageLayout
     }
 
     /// <summary>
-    /// Whether the name can be a root's: one path component that the kernel's command line and boot menus take as it is. A name may not begin
-    /// with a digit, because GRUB would take the name for the number of an entry.
+    /// Whether a root can have the name: one path component that needs no quoting on the kernel's command line and in boot menus. The name
+    /// must not begin with a digit, because GRUB would take it for the number of an entry.
     /// </summary>
     internal static bool IsRootName(string name) =>
         name.Length is > 0 and <= 64

@@ -2,21 +2,21 @@ using HackTree.Store;
 
 namespace HackTree.Boot;
 
-/// <summary>How a disk lies in a file.</summary>
+/// <summary>The format of a disk file.</summary>
 public enum DiskFormat
 {
-    /// <summary>Byte for byte.</summary>
+    /// <summary>The disk's bytes, unchanged.</summary>
     Raw,
-    /// <summary>As QEMU keeps it, without room for what was never written.</summary>
+    /// <summary>QEMU's format, which needs no space for parts that were never written.</summary>
     Qcow2,
 }
 
-/// <summary>Tells the formats of disk files.</summary>
+/// <summary>Recognizes and converts the formats of disk files.</summary>
 public static class DiskFormats
 {
     private static ReadOnlySpan<byte> Qcow2Magic => [(byte)'Q', (byte)'F', (byte)'I', 0xFB];
 
-    /// <summary>The format that a file's name asks for: .qcow2, or .img and .raw; null for other names.</summary>
+    /// <summary>The format for a file's name: .qcow2, or .img and .raw; null for other names.</summary>
     public static DiskFormat? OfName(string path) => Path.GetExtension(path).ToLowerInvariant() switch
     {
         ".qcow2" or ".qcow" => DiskFormat.Qcow2,
@@ -24,17 +24,17 @@ public static class DiskFormats
         _ => null,
     };
 
-    /// <summary>Opens a disk. .NET's own way of opening locks a file, against the lock that this process may hold.</summary>
+    /// <summary>Opens a disk. .NET's own way of opening would lock the file, against the lock that this process may hold.</summary>
     internal static FileStream OpenToRead(string path) => new(OpenPath.File(path), FileAccess.Read);
 
-    /// <summary>Writes a disk in another format, into a file that is there and keeps its owner and mode.</summary>
+    /// <summary>Writes a disk in another format into an existing file, which keeps its owner and mode.</summary>
     internal static void Convert(string from, DiskFormat fromFormat, string to, DiskFormat toFormat, CancellationToken stop) =>
         Tool.DiskImage.Run(stop, "convert", "-f", NameOf(fromFormat), "-O", NameOf(toFormat), from, to);
 
-    /// <summary>What QEMU calls a format.</summary>
+    /// <summary>QEMU's name of a format.</summary>
     internal static string NameOf(DiskFormat format) => format == DiskFormat.Qcow2 ? "qcow2" : "raw";
 
-    /// <summary>The format that a file's content has. Throws <see cref="StoreException"/> where there is no such file.</summary>
+    /// <summary>The format of a file's content. Throws <see cref="StoreException"/> if there is no such file.</summary>
     internal static DiskFormat OfContent(string path)
     {
         if (!File.Exists(path))

@@ -2,7 +2,9 @@ using HackTree.Store;
 
 namespace HackTree.Boot;
 
-/// <summary>A program that this one needs, and the Debian package that has it. What it says in failing becomes a sentence.</summary>
+/// <summary>
+/// A program that HackTree runs, and the Debian package that has it. The program's last errors become part of a sentence.
+/// </summary>
 internal sealed record Tool(string Name, string Package)
 {
     internal static readonly Tool MakeExt4 = new("mkfs.ext4", "e2fsprogs");
@@ -15,19 +17,19 @@ internal sealed record Tool(string Name, string Package)
     internal static readonly Tool Unmount = new("umount", "mount");
     internal static readonly Tool ChangeRoot = new("chroot", "coreutils");
 
-    /// <summary>Where the program is. Throws <see cref="StoreException"/>, with the package to install, where it is not.</summary>
+    /// <summary>The path of the program. If there is none, throws <see cref="StoreException"/> that names the package to install.</summary>
     internal string Path => ProgramRun.Find(Name) ?? throw new StoreException($"{Name} is not installed; install the package {Package} (apt install {Package})");
 
-    /// <summary>Runs the program to its end and returns what it printed. Throws <see cref="StoreException"/> if it fails.</summary>
+    /// <summary>Runs the program to its end and returns its output. Throws <see cref="StoreException"/> if it fails.</summary>
     internal string Run(params IReadOnlyList<string> arguments) => Run(CancellationToken.None, arguments);
 
-    /// <summary>The same for what takes long: a request to stop ends the program.</summary>
+    /// <summary>Runs a program that takes long. A request to stop ends the program.</summary>
     internal string Run(CancellationToken stop, params IReadOnlyList<string> arguments)
     {
         ProgramRun run = ProgramRun.Of([Path, .. arguments], stop: stop);
         return run.Succeeded ? run.Output : throw new StoreException($"{Name} failed: {run.LastWords}");
     }
 
-    /// <summary>Runs the program to its end, and throws only where it cannot be started.</summary>
+    /// <summary>Runs the program to its end. Throws only if it cannot be started.</summary>
     internal ProgramRun TryRun(IReadOnlyList<string> arguments, string input = "") => ProgramRun.Of([Path, .. arguments], input);
 }

@@ -4,14 +4,14 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Store;
 
-/// <summary>Opens what a path of the command line names.</summary>
+/// <summary>Opens the files that a command line names.</summary>
 public static class OpenPath
 {
     private const int MostLinks = 40;
     private const int LongestLink = 4096;
 
     /// <summary>Opens a file.</summary>
-    /// <exception cref="LinuxException">It cannot be opened.</exception>
+    /// <exception cref="LinuxException">The file cannot be opened.</exception>
     public static SafeFileHandle File(string path, OpenFlags flags = OpenFlags.ReadOnly)
     {
         Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), flags, out SafeFileHandle file).ThrowIfFailed("openat", path);
@@ -19,20 +19,20 @@ public static class OpenPath
     }
 
     /// <summary>Opens a directory, for listing and fsync(2).</summary>
-    /// <exception cref="LinuxException">It cannot be opened, or is none.</exception>
+    /// <exception cref="LinuxException">The path cannot be opened, or is no directory.</exception>
     public static SafeFileHandle Directory(string path) => File(path, OpenFlags.Directory);
 
-    /// <summary>Starts a file that will stand at a path. A symbolic link there stays: what it leads to is replaced.</summary>
-    /// <param name="path">Where the file will stand.</param>
-    /// <param name="mode">Its permissions, as far as the umask allows.</param>
-    /// <exception cref="StoreException">Something that is no regular file has the place.</exception>
+    /// <summary>Starts a file that will have a path. If the path is a symbolic link, the link stays and its target is replaced.</summary>
+    /// <param name="path">The path of the file.</param>
+    /// <param name="mode">The file's permissions, which the umask reduces.</param>
+    /// <exception cref="StoreException">The path exists and is no regular file.</exception>
     /// <exception cref="LinuxException">The file cannot be made.</exception>
     public static DurableFile ToReplace(string path, uint mode)
     {
         (SafeFileHandle directory, byte[] name) = Place(path);
         try
         {
-            // To rename over a device would take it from everybody.
+            // Renaming a file over a device would take the device from every program.
             FileStatus status = default;
             if (name.Length == 0 || (Sys.Stat(directory, name, out status) == Errno.None && status.Type != FileType.Regular))
             {
@@ -48,7 +48,7 @@ public static class OpenPath
         }
     }
 
-    /// <summary>The directory of a path and the name in it, behind symbolic links, also those that lead to nothing yet.</summary>
+    /// <summary>The directory and the name that a path means, after symbolic links, including links to a missing file.</summary>
     private static (SafeFileHandle Directory, byte[] Name) Place(string path)
     {
         byte[] place = ByteText.FromArgument(path);

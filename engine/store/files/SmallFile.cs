@@ -8,7 +8,7 @@ internal static class SmallFile
 {
     private const int MaxLength = 1024 * 1024;
 
-    /// <summary>Reads a small file whole; null where there is none. Follows no symbolic link.</summary>
+    /// <summary>Reads a whole small file; null if there is none. Does not follow a symbolic link.</summary>
     internal static byte[]? TryRead(SafeFileHandle directory, ReadOnlySpan<byte> name, string subject, int maxLength = MaxLength)
     {
         Errno errno = Sys.OpenBeneath(directory, name, OpenFlags.ReadOnly | OpenFlags.NonBlocking, out SafeFileHandle file);
