@@ -53,9 +53,9 @@ internal sealed class BlockCache
 
             // If unpacking fails, the buffer belongs to no block.
             file = null;
-                Raw = Raw.Length < rawLength
-                    ? GC.AllocateUninitializedArray<byte>(Math.Max(rawLength, PackLayout.BlockTarget + (PackLayout.BlockTarget / 4)))
-                    : Raw;
+            Raw = Raw.Length < rawLength
+                ? GC.AllocateUninitializedArray<byte>(Math.Max(rawLength, PackLayout.BlockTarget + (PackLayout.BlockTarget / 4)))
+                : Raw;
             wanted.ReadBlock(wantedBlock, Raw.AsSpan(0, rawLength));
             (file, block) = (wanted, wantedBlock);
         }

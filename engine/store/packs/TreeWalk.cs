@@ -105,8 +105,8 @@ public static class TreeWalk
                 {
                     if (++links > MaxLinks)
                     {
-                    throw new StoreException(
-                        $"'{ByteText.Quote(path)}' leads through more than {MaxLinks} symbolic links: they may go round in a circle");
+                        throw new StoreException(
+                            $"'{ByteText.Quote(path)}' leads through more than {MaxLinks} symbolic links: they may go round in a circle");
                     }
 
                     bool isAbsolute = entry.Target.StartsWith((byte)'/');

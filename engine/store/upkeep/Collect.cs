@@ -31,8 +31,8 @@ public sealed class Collect
     }
 
     /// <summary>
-    /// Collects. Throws <see cref="CollectRefusedException"/>, with nothing removed, where a ref, a root's record, a pack, or a
-    /// commit or tree that is needed, is damaged or missing.
+    /// Collects. Throws <see cref="CollectRefusedException"/>, with nothing removed, if a ref, a root's record, a pack, or a needed commit
+    /// or tree is damaged or missing.
     /// </summary>
     public static CollectResult Run(ObjectStore store, CollectOptions options)
     {
@@ -61,10 +61,10 @@ public sealed class Collect
         store.Lock.Exclude(store.OnWait);
         try
         {
-            // Others may have written, and another gc swept, before the lock was ours: what is new is marked too.
+            // Before this process had the lock alone, others may have written, and another gc may have swept. What is new is marked too.
             RepackPlan plan = Mark();
 
-            // What was read must be what a power cut leaves: a ref that came back would name what is swept now.
+            // What was read must survive a power cut: a ref that came back would name something that is swept now.
             store.Sync();
             Sweep(plan);
         }
@@ -149,7 +149,7 @@ public sealed class Collect
         }
         catch (LinuxException e) when (e.Errno is not (Errno.EIO or Errno.ENOSPC or Errno.EROFS))
         {
-            // What one root left, say with something mounted in it, must not keep all else from being freed. Its record stays.
+            // What one root left (something may be mounted in it) must not prevent the rest from being freed. Its record stays.
             result.Obstacle ??= e;
         }
     }
@@ -247,7 +247,7 @@ public sealed class Collect
 
     private void SweepTemporary()
     {
-        // With the store held alone, nobody is going to name what waits there.
+        // No other process uses the store, so nobody will name the files that wait there.
         using SafeFileHandle directory = DirectoryReader.Reopen(store.Temporary, $"{store.Path}/tmp");
         var reader = new DirectoryReader();
         reader.Start(directory, $"{store.Path}/tmp");

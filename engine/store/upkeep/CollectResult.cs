@@ -2,81 +2,83 @@ using HackTree.Linux;
 
 namespace HackTree.Store;
 
-/// <summary>gc removed nothing: something is damaged that may have named what is needed.</summary>
+/// <summary>gc removed nothing, because something is damaged that may have named live objects.</summary>
 /// <param name="damage">What is damaged.</param>
 public sealed class CollectRefusedException(CorruptException damage)
     : StoreException($"nothing was removed, for gc cannot know what is needed: {damage.Message}", damage.Remedy);
 
-/// <summary>How gc shall run.</summary>
+/// <summary>The options of gc.</summary>
 public sealed record CollectOptions
 {
-    /// <summary>Find out and tell, but change nothing.</summary>
+    /// <summary>Whether to report what would be removed, and to change nothing.</summary>
     public bool DryRun { get; init; }
 
-    /// <summary>How many generations of ancestors each ref keeps; null for all. What a root holds has no ancestors.</summary>
+    /// <summary>The number of generations of ancestors that each ref keeps; null for all. A root keeps no ancestors.</summary>
     public int? Depth { get; init; }
 
     /// <summary>
-    /// Told each thing that goes, or would: a path below the store, or an absolute one for what stands outside. One call
-    /// at a time, in no order.
+    /// Called for each thing that is removed, or would be, with its path: below the store, or absolute for a path outside. One call at a
+    /// time, in no order.
     /// </summary>
     public Action<string>? OnRemove { get; init; }
 
-    /// <summary>Counts the objects looked at.</summary>
+    /// <summary>Counts the objects that were looked at.</summary>
     public Progress? Progress { get; init; }
 }
 
-/// <summary>What gc did, or would do.</summary>
+/// <summary>What gc did, or would do in a dry run.</summary>
 public sealed record CollectResult
 {
-    /// <summary>Objects that stay.</summary>
+    /// <summary>The number of objects that stay.</summary>
     public long LiveObjects { get; internal set; }
 
-    /// <summary>Trees that refs and roots need.</summary>
+    /// <summary>The number of trees that refs and roots need.</summary>
     public long LiveTrees { get; internal set; }
 
-    /// <summary>Commits that refs and roots need.</summary>
+    /// <summary>The number of commits that refs and roots need.</summary>
     public long LiveCommits { get; internal set; }
 
-    /// <summary>Objects removed.</summary>
+    /// <summary>The number of objects that were removed.</summary>
     public long ObjectsRemoved { get; internal set; }
 
     /// <summary>
-    /// Space on disk of the removed objects that no root had: st_blocks of inodes with one link. Where a reflinked copy
-    /// shares their extents, less than that comes free.
+    /// Space on disk of the removed objects that had no other name: st_blocks of inodes with one link. If a reflinked copy shares their
+    /// extents, less space is freed.
     /// </summary>
     public long BytesFreed { get; internal set; }
 
-    /// <summary>Of the removed objects, those whose inode lives on because a directory outside the store has it.</summary>
+    /// <summary>
+    /// The number of removed objects whose inodes still exist, because a directory outside the store has a name of theirs.
+    /// </summary>
     public long ObjectsHeldOutside { get; internal set; }
 
     /// <summary>Space on disk of <see cref="ObjectsHeldOutside"/>.</summary>
     public long BytesHeldOutside { get; internal set; }
 
-    /// <summary>Trees dropped from packs.</summary>
+    /// <summary>The number of trees that were dropped from packs.</summary>
     public long TreesDropped { get; internal set; }
 
-    /// <summary>Commits dropped from packs.</summary>
+    /// <summary>The number of commits that were dropped from packs.</summary>
     public long CommitsDropped { get; internal set; }
 
-    /// <summary>Packs of which a part went to a new pack, because the rest was dead or there were many small ones.</summary>
+    /// <summary>The number of packs of which a part went to a new pack, because the rest was dead or there were many small packs.</summary>
     public int PacksRewritten { get; internal set; }
 
-    /// <summary>Packs of which nothing was needed.</summary>
+    /// <summary>The number of packs that were removed because nothing in them was needed.</summary>
     public int PacksRemoved { get; internal set; }
 
-    /// <summary>Bytes by which the packs shrank; a dry run counts only those that would be removed.</summary>
+    /// <summary>Bytes by which the packs shrank. A dry run counts only packs that would be removed.</summary>
     public long PackBytesFreed { get; internal set; }
 
-    /// <summary>Temporary files and abandoned roots removed.</summary>
+    /// <summary>The number of temporary files and abandoned roots that were removed.</summary>
     public int LitterRemoved { get; internal set; }
 
-    /// <summary>Why the first of the leftovers that stay could not be removed; null where all were.</summary>
+    /// <summary>Why the first of the leftovers that stay could not be removed; null if all were removed.</summary>
     public LinuxException? Obstacle { get; internal set; }
 
-    /// <summary>Records dropped of roots that are gone or were never finished.</summary>
+    /// <summary>The number of records that were deleted because their roots are gone or were never finished.</summary>
     public int RootRecordsDropped { get; internal set; }
 
-    /// <summary>Records completed of roots that were finished by a process which then died.</summary>
+    /// <summary>The number of records that were written for roots whose maker finished them and then ended.</summary>
     public int RootRecordsCompleted { get; internal set; }
 }

@@ -3,13 +3,13 @@ using HackTree.Model;
 namespace HackTree.Store;
 
 /// <summary>
-/// Which packs gc keeps as they are, which it removes, and which it writes anew into one, because something in them is
-/// dead or because there are so many that look-ups are slow. Applied, every live object is in a pack at every instant:
-/// the new pack is durable before an old one goes, and where a copy in another pack makes one superfluous, that copy was read.
+/// Says which packs gc keeps, which it removes, and which it merges into a new one. Packs are merged because something in them is dead, or
+/// because there are so many that look-ups are slow. While the plan is applied, every live object is in a pack at every instant: the new
+/// pack is durable before an old one is removed. If a copy in another pack makes a copy superfluous, that other copy was read first.
 /// </summary>
 internal sealed class RepackPlan
 {
-    /// <summary>With more packs than this, all but the largest half of that number become one.</summary>
+    /// <summary>With more packs than this, all but the largest half of that number are merged.</summary>
     internal const int MostPacks = 50;
 
     private readonly HashSet<Digest> kept = [];
@@ -19,20 +19,20 @@ internal sealed class RepackPlan
     {
     }
 
-    /// <summary>Packs of which a part goes to the new one.</summary>
+    /// <summary>Packs of which a part goes to the new pack.</summary>
     internal List<PackFile> Rewritten { get; } = [];
 
-    /// <summary>Packs that hold nothing live that is not in another.</summary>
+    /// <summary>Packs in which nothing is live that is not in another pack too.</summary>
     internal List<PackFile> Removed { get; } = [];
 
     internal long DeadTrees { get; private set; }
 
     internal long DeadCommits { get; private set; }
 
-    /// <summary>Decides. Throws <see cref="CorruptException"/> for a pack whose index is damaged.</summary>
+    /// <summary>Makes the plan. Throws <see cref="CorruptException"/> for a pack whose index is damaged.</summary>
     internal static RepackPlan Make(Packs packs, LiveWalk live)
     {
-        // Damage is rare, and each round finds more of it: then what stays is decided again without the packs that have it.
+        // Damage is rare. If a round finds some, the plan is made again without the damaged packs.
         var damaged = new HashSet<PackFile>();
         RepackPlan plan;
         do
@@ -45,7 +45,7 @@ internal sealed class RepackPlan
         return plan;
     }
 
-    /// <summary>Writes the new pack and removes the old ones, durably; answers by how many bytes the packs shrank.</summary>
+    /// <summary>Writes the new pack and removes the old ones, durably. Returns the number of bytes by which the packs shrank.</summary>
     internal long Apply(ObjectStore store, LiveWalk live)
     {
         if (Rewritten.Count + Removed.Count == 0)
@@ -53,14 +53,14 @@ internal sealed class RepackPlan
             return 0;
         }
 
-        // Where nothing is to be kept nothing is written: a full disk must not stop gc from freeing it.
+        // If nothing is to be kept, nothing is written: a full disk must not keep gc from freeing it.
         long freed = 0;
         Digest name = Rewritten.Count == 0 ? default : Write(store, live, ref freed);
         foreach (PackFile pack in Rewritten.Concat(Removed))
         {
             freed += pack.Length;
 
-            // The new one may be what a damaged one was meant to be: then it has its name, and took its place.
+            // The new pack may have the bytes that a damaged pack should have. Then it has the same name and replaces it.
             if (pack.Name != name)
             {
                 store.Packs.Remove(pack.Name);
@@ -80,7 +80,7 @@ internal sealed class RepackPlan
             {
                 if (live.IsLive(row.Kind, row.Digest) && !kept.Contains(row.Digest) && !additions.Pack.Contains(row.Digest))
                 {
-                    // Compared with its digest: the last chance to notice damage before the original goes.
+                    // The copy is compared with its digest: this is the last chance to notice damage before the original is removed.
                     additions.Pack.Add(row.Kind, row.Digest, store.Packs.ReadSound(pack, row).Span);
                 }
             }
@@ -100,7 +100,7 @@ internal sealed class RepackPlan
         {
             bool isMixed = CountDead(pack, live, dead) || damaged.Contains(pack);
 
-            // Of packs that hold the same, as after a crash between writing a pack and removing its parts, one stays.
+            // Of packs with the same content, as after a crash between writing a pack and removing its parts, one stays.
             (isMixed ? mixed : Keep(pack) ? clean : Removed).Add(pack);
         }
 
@@ -112,8 +112,8 @@ internal sealed class RepackPlan
     }
 
     /// <summary>
-    /// Reads what is not copied from a pack that goes because one that stays has it; answers whether a copy there is damaged, and adds
-    /// its pack to <paramref name="damaged"/>. Reads nothing where nothing goes, and nothing of what only one pack has.
+    /// Reads the live objects that are not copied because a pack that stays has them. Returns whether a copy there is damaged, and adds its
+    /// pack to <paramref name="damaged"/>. Reads nothing if no pack is removed, and no object that only one pack has.
     /// </summary>
     private bool FindDamage(Packs packs, LiveWalk live, HashSet<PackFile> damaged)
     {
