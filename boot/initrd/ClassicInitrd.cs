@@ -17,14 +17,15 @@ public static class ClassicInitrd
     /// <param name="output">The patched initrd.</param>
     /// <param name="init">The init of initramfs-tools that knows subroot=.</param>
     /// <param name="switchRoot">A static switch_root that knows --subroot.</param>
+    /// <param name="stop">A request to stop, which leaves the output as it was.</param>
     /// <exception cref="InitrdException">The initrd, or one of the two programs, is not of the right kind.</exception>
     /// <exception cref="LinuxException">A file cannot be read or written.</exception>
-    public static void Patch(string input, string output, string init, string switchRoot)
+    public static void Patch(string input, string output, string init, string switchRoot, CancellationToken stop)
     {
         byte[] initContent = ReadInit(init), switchRootContent = ReadSwitchRoot(switchRoot);
-        long early = ClassicRepack.EarlyEnd(input);
+        long early = ClassicRepack.EarlyEnd(input, stop);
         var packed = new MemoryStream();
-        using (var reader = InitrdReader.Open(input))
+        using (var reader = InitrdReader.Open(input, stop))
         using (var gzip = new GZipStream(packed, CompressionLevel.Optimal, leaveOpen: true))
         {
             var repack = new ClassicRepack(reader, new CpioWriter(gzip), input);

@@ -29,9 +29,9 @@ internal sealed class ClassicRepack(InitrdReader reader, CpioWriter writer, stri
     /// The end of the first segments that hold only files for the kernel itself: microcode, ACPI tables. The kernel finds them only at the start
     /// of the initrd, and only unpacked (Documentation/x86/microcode.rst).
     /// </summary>
-    internal static long EarlyEnd(string path)
+    internal static long EarlyEnd(string path, CancellationToken stop)
     {
-        using var reader = InitrdReader.Open(path);
+        using var reader = InitrdReader.Open(path, stop);
         long end = 0;
         while (reader.NextSegment() && reader.Segment.Compression == Compression.None)
         {

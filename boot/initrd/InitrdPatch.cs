@@ -23,9 +23,9 @@ public static class InitrdPatch
 
     /// <summary>Appends HackTree's segment and removes an earlier one. Input and output may be the same file.</summary>
     /// <exception cref="InitrdException">The input is no initrd, cannot be read completely, or was made by dracut.</exception>
-    public static PatchResult Patch(string input, string output)
+    public static PatchResult Patch(string input, string output, CancellationToken stop)
     {
-        using Plan plan = Plan.Make(input);
+        using Plan plan = Plan.Make(input, stop);
         if (plan.LastOther == null)
         {
             throw new InitrdException($"{input}: it holds nothing but HackTree's segment; give the initrd to boot with");
@@ -40,17 +40,17 @@ public static class InitrdPatch
 
     /// <summary>Checks that an appended segment would have an effect. Changes nothing.</summary>
     /// <exception cref="InitrdException">The input is no initrd, cannot be read completely, or was made by dracut.</exception>
-    public static void Require(string input)
+    public static void Require(string input, CancellationToken stop)
     {
-        using Plan plan = Plan.Make(input);
+        using Plan plan = Plan.Make(input, stop);
         plan.RequireReader();
     }
 
     /// <summary>Removes HackTree's segment and the zeros that were added before it. Input and output may be the same file.</summary>
     /// <exception cref="InitrdException">The input is no initrd, or cannot be read completely.</exception>
-    public static PatchResult Unpatch(string input, string output)
+    public static PatchResult Unpatch(string input, string output, CancellationToken stop)
     {
-        using Plan plan = Plan.Make(input);
+        using Plan plan = Plan.Make(input, stop);
         if (plan.LastOther == null)
         {
             throw new InitrdException($"{input}: it holds nothing but HackTree's segment; without it there is no initrd");
@@ -98,13 +98,13 @@ public static class InitrdPatch
 
         internal ScannedSegment? LastOther { get; }
 
-        internal static Plan Make(string path)
+        internal static Plan Make(string path, CancellationToken stop)
         {
             FileStream file = InitrdReader.OpenFile(path);
             try
             {
                 // The scan is complete here, so its reader and stream are closed.
-                using var reader = new InitrdReader(InitrdReader.OpenFile(path), path);
+                using var reader = InitrdReader.Open(path, stop);
                 return new Plan(file, path, InitrdScan.Run(reader, path));
             }
             catch

@@ -26,16 +26,18 @@ public sealed class InitrdReader : IDisposable
 
     private readonly Stream file;
     private readonly string subject;
+    private readonly CancellationToken stop;
     private Decoder? decoder;
     private ByteInput? input;
     private CpioReader? archive;
     private InitrdSegment segment;
     private bool mustBeAligned;
 
-    internal InitrdReader(Stream file, string subject)
+    internal InitrdReader(Stream file, string subject, CancellationToken stop = default)
     {
         this.file = file;
         this.subject = subject;
+        this.stop = stop;
     }
 
     /// <summary>The current segment.</summary>
@@ -60,7 +62,7 @@ public sealed class InitrdReader : IDisposable
 
     /// <summary>Opens an initrd.</summary>
     /// <exception cref="LinuxException">The file cannot be opened.</exception>
-    public static InitrdReader Open(string path) => new(OpenFile(path), path);
+    public static InitrdReader Open(string path, CancellationToken stop = default) => new(OpenFile(path), path, stop);
 
     /// <summary>Moves to the next segment and skips entries that were not read; false at the end.</summary>
     public bool NextSegment()
@@ -167,7 +169,7 @@ public sealed class InitrdReader : IDisposable
         }
 
         decoder = new LateDecoder(() => Compressions.Open(compression, file));
-        input = new ByteInput(decoder, place);
+        input = new ByteInput(decoder, place, stop);
         ArchiveNumber = 0;
         mustBeAligned = compression == Compression.None;
     }

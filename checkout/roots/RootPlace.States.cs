@@ -34,6 +34,7 @@ internal sealed partial class RootPlace
             if (hasContent || !site.KeepsOrder)
             {
                 Sys.SyncFilesystem(site.Parent).ThrowIfFailed("syncfs", site.Path);
+                place.store.Stop.ThrowIfCancellationRequested();
             }
 
             Errno errno = Sys.RenameNew(site.Parent, site.PartialName, site.Parent, site.Name);

@@ -48,11 +48,13 @@ internal sealed class RootSite : IDisposable
     /// </summary>
     internal bool TryRemovePartial() => ParallelRemoval.TryRemove(Parent, PartialName, PartialPath, stop);
 
-    /// <summary>Removes what an interrupted attempt left under the partial name. Throws after a request to stop.</summary>
+    /// <summary>Removes what an interrupted attempt left under the partial name. Throws if a request to stop came and something is left.</summary>
     internal void RemoveLitter()
     {
-        _ = TryRemovePartial();
-        stop.ThrowIfCancellationRequested();
+        if (!TryRemovePartial())
+        {
+            stop.ThrowIfCancellationRequested();
+        }
     }
 
     /// <summary>

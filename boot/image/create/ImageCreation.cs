@@ -141,11 +141,11 @@ public sealed class ImageCreation : IDisposable
         string initrd = Path.Combine(boot, menu.Initrd);
         if (request.Uefi)
         {
-            _ = InitrdPatch.Patch(initrd, initrd);
+            _ = InitrdPatch.Patch(initrd, initrd, stop);
         }
         else
         {
-            InitrdPatch.Require(initrd);
+            InitrdPatch.Require(initrd, stop);
             File.WriteAllBytes(Path.Combine(boot, GrubMenu.Segment), InitrdPatch.Segment());
         }
     }

@@ -4,7 +4,7 @@ using HackTree.Linux;
 namespace HackTree.Boot;
 
 /// <summary>The unpacked bytes of one segment, buffered and counted. Turns a decoder's exceptions into sentences for the user.</summary>
-internal sealed class ByteInput(Decoder decoder, string subject)
+internal sealed class ByteInput(Decoder decoder, string subject, CancellationToken stop)
 {
     /// <summary>More than any machine unpacks at its start. A few packed megabytes could otherwise unpack for hours.</summary>
     private const long MaxLength = 8L * 1024 * 1024 * 1024;
@@ -84,6 +84,7 @@ internal sealed class ByteInput(Decoder decoder, string subject)
     [SuppressMessage("Design", "CA1031", Justification = "The packages' decoders throw any exception for damaged input.")]
     private int Decode()
     {
+        stop.ThrowIfCancellationRequested();
         try
         {
             return decoder.Read(buffer);

@@ -21,7 +21,7 @@ internal sealed class InitrdExtractCommand : Verb
 
     protected override int Run(Session session)
     {
-        using InitrdReader reader = InitrdReader.Open(session.Get(input));
+        using InitrdReader reader = InitrdReader.Open(session.Get(input), Session.Stop);
         InitrdExtract extract = InitrdExtract.Run(reader, session.Get(directory));
         if (extract.SkippedDevices > 0)
         {
@@ -32,4 +32,6 @@ internal sealed class InitrdExtractCommand : Verb
         session.Note($"{session.Get(directory)}: {entries} of {HumanText.Count(reader.Segment.Number, "segment")}");
         return ExitCode.Done;
     }
+
+    protected override string Undone(Session session) => $"{session.Get(directory)} holds a part of the initrd; remove it and try again";
 }

@@ -49,12 +49,12 @@ internal sealed class InitrdPatchCommand : Verb
         string place = session.Get(output);
         if (session.Get(classic))
         {
-            ClassicInitrd.Patch(session.Get(input), place, session.Get(init)!, session.Get(switchRoot)!);
+            ClassicInitrd.Patch(session.Get(input), place, session.Get(init)!, session.Get(switchRoot)!, Session.Stop);
             session.Note($"{place}: repacked, with the classic chain in it");
             return ExitCode.Done;
         }
 
-        session.Note(InitrdPatch.Patch(session.Get(input), place) switch
+        session.Note(InitrdPatch.Patch(session.Get(input), place, Session.Stop) switch
         {
             PatchResult.Unchanged => $"{place}: it was patched already",
             PatchResult.Replaced => $"{place}: patched; the segment of another version was replaced",
@@ -62,4 +62,6 @@ internal sealed class InitrdPatchCommand : Verb
         });
         return ExitCode.Done;
     }
+
+    protected override string Undone(Session session) => $"{session.Get(output)} is what it was";
 }

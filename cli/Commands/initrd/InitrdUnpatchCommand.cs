@@ -21,9 +21,11 @@ internal sealed class InitrdUnpatchCommand : Verb
     protected override int Run(Session session)
     {
         string place = session.Get(output);
-        session.Note(InitrdPatch.Unpatch(session.Get(input), place) == PatchResult.Unchanged
+        session.Note(InitrdPatch.Unpatch(session.Get(input), place, Session.Stop) == PatchResult.Unchanged
             ? $"{place}: it was not patched"
             : $"{place}: the original again");
         return ExitCode.Done;
     }
+
+    protected override string Undone(Session session) => $"{session.Get(output)} is what it was";
 }

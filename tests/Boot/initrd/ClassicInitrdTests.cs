@@ -47,7 +47,7 @@ public sealed class ClassicInitrdTests : IDisposable
     {
         string output = Patch(Gzip(Stock()));
         byte[] once = System.IO.File.ReadAllBytes(output);
-        ClassicInitrd.Patch(output, output, init, switchRoot);
+        ClassicInitrd.Patch(output, output, init, switchRoot, Stop);
         Assert.Equal(once, System.IO.File.ReadAllBytes(output));
     }
 
@@ -58,7 +58,7 @@ public sealed class ClassicInitrdTests : IDisposable
         byte[] first = Archive(("a", linked, ""), ("b", linked, "ab"));
         string output = Patch([.. first, .. Archive(("c", linked, ""), ("d", linked, "cd")), .. Gzip(Stock())]);
 
-        using var reader = InitrdReader.Open(output);
+        using var reader = InitrdReader.Open(output, Stop);
         Assert.True(reader.NextSegment());
         List<uint> inodes = [];
         while (reader.NextEntry() && inodes.Count < 4)
@@ -84,7 +84,7 @@ public sealed class ClassicInitrdTests : IDisposable
     public void Programs_that_know_nothing_of_subroot_are_refused()
     {
         string input = directory.Write("in", Stock());
-        string Message(string init, string switchRoot) => Assert.Throws<InitrdException>(() => ClassicInitrd.Patch(input, input, init, switchRoot)).Message;
+        string Message(string init, string switchRoot) => Assert.Throws<InitrdException>(() => ClassicInitrd.Patch(input, input, init, switchRoot, Stop)).Message;
         Assert.Contains("no init of initramfs-tools that knows subroot=", Message(directory.Write("old", "#!/bin/sh\n"u8), switchRoot), StringComparison.Ordinal);
         Assert.Contains("no switch_root that knows --subroot", Message(init, init), StringComparison.Ordinal);
 
@@ -96,6 +96,8 @@ public sealed class ClassicInitrdTests : IDisposable
         Assert.Contains("needs shared libraries", Message(init, directory.Write("dynamic", dynamic)), StringComparison.Ordinal);
         Assert.Equal(Stock(), System.IO.File.ReadAllBytes(input));
     }
+
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
 
     public void Dispose() => directory.Dispose();
 
@@ -134,7 +136,7 @@ public sealed class ClassicInitrdTests : IDisposable
 
     private static List<string> Entries(string path)
     {
-        using var reader = InitrdReader.Open(path);
+        using var reader = InitrdReader.Open(path, Stop);
         List<string> entries = [];
         while (reader.NextSegment())
         {
@@ -152,7 +154,7 @@ public sealed class ClassicInitrdTests : IDisposable
     private string Patch(byte[] initrd)
     {
         string output = directory.At("out");
-        ClassicInitrd.Patch(directory.Write("in", initrd), output, init, switchRoot);
+        ClassicInitrd.Patch(directory.Write("in", initrd), output, init, switchRoot, Stop);
         return output;
     }
 

@@ -13,13 +13,15 @@ public sealed class InitrdExtractTests : IDisposable
 
     private readonly TempDirectory directory = new();
 
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
     public void Dispose() => directory.Dispose();
 
     [Fact]
     public void It_is_what_cpio_makes_of_it()
     {
         string path = directory.Write("initrd", [.. InitrdSamples.Get("microcode"), .. InitrdSamples.Get("xz")]);
-        using (InitrdReader reader = InitrdReader.Open(path))
+        using (InitrdReader reader = InitrdReader.Open(path, Stop))
         {
             InitrdExtract extract = InitrdExtract.Run(reader, directory.At("ours"));
             Assert.Equal((0, InitrdSamples.Read(File.ReadAllBytes(path)).Count), (extract.SkippedDevices, extract.Entries));
@@ -120,7 +122,7 @@ public sealed class InitrdExtractTests : IDisposable
     public void A_directory_that_is_not_empty_is_left_alone()
     {
         directory.Write("initrd", InitrdSamples.Get("none"));
-        using InitrdReader reader = InitrdReader.Open(directory.At("initrd"));
+        using InitrdReader reader = InitrdReader.Open(directory.At("initrd"), Stop);
         Assert.Contains("the directory is not empty", Assert.Throws<StoreException>(() => InitrdExtract.Run(reader, directory.Path)).Message);
         Assert.Single(Directory.GetFileSystemEntries(directory.Path));
     }
@@ -144,7 +146,7 @@ public sealed class InitrdExtractTests : IDisposable
     private void Extract(byte[] initrd)
     {
         directory.Write("initrd", initrd);
-        using InitrdReader reader = InitrdReader.Open(directory.At("initrd"));
+        using InitrdReader reader = InitrdReader.Open(directory.At("initrd"), Stop);
         InitrdExtract.Run(reader, At(""));
     }
 

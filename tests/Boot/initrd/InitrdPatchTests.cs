@@ -11,6 +11,8 @@ public sealed class InitrdPatchTests : IDisposable
 
     public static TheoryData<string> EachWay => InitrdSamples.EachWay;
 
+    private static CancellationToken Stop => TestContext.Current.CancellationToken;
+
     public void Dispose() => directory.Dispose();
 
     [Theory]
@@ -25,7 +27,7 @@ public sealed class InitrdPatchTests : IDisposable
             byte[] original = [.. microcode, .. sample, .. new byte[zeros]];
             string input = directory.Write("in", original);
             string output = directory.At("out");
-            Assert.Equal(PatchResult.Changed, InitrdPatch.Patch(input, output));
+            Assert.Equal(PatchResult.Changed, InitrdPatch.Patch(input, output, Stop));
             byte[] patched = File.ReadAllBytes(output);
             Assert.Equal(original, patched[..original.Length]);
             Assert.InRange(patched.Length - original.Length - BootSegment.Make(0).Length, 0, BootSegment.MaxPadding);
@@ -36,9 +38,9 @@ public sealed class InitrdPatchTests : IDisposable
             // Without zeros lz4 would read the segment as a block.
             Assert.True(way != "lz4" || patched.AsSpan(original.Length - zeros).StartsWith((ReadOnlySpan<byte>)[0, 0, 0, 0]));
 
-            Assert.Equal(PatchResult.Unchanged, InitrdPatch.Patch(output, directory.At("again")));
+            Assert.Equal(PatchResult.Unchanged, InitrdPatch.Patch(output, directory.At("again"), Stop));
             Assert.Equal(patched, File.ReadAllBytes(directory.At("again")));
-            Assert.Equal(PatchResult.Changed, InitrdPatch.Unpatch(output, directory.At("back")));
+            Assert.Equal(PatchResult.Changed, InitrdPatch.Unpatch(output, directory.At("back"), Stop));
             Assert.Equal(original, File.ReadAllBytes(directory.At("back")));
             Assert.Equal(original, File.ReadAllBytes(input));
         }
@@ -53,7 +55,7 @@ public sealed class InitrdPatchTests : IDisposable
             writer.Write("usr/lib/dracut/hooks/pre-pivot"u8, new CpioHeader { Mode = 0x41ED, LinkCount = 2 }, []);
         });
         string input = directory.Write("in", dracut);
-        Assert.Contains("dracut made it", Assert.Throws<InitrdException>(() => InitrdPatch.Patch(input, directory.At("out"))).Message, StringComparison.Ordinal);
+        Assert.Contains("dracut made it", Assert.Throws<InitrdException>(() => InitrdPatch.Patch(input, directory.At("out"), Stop)).Message, StringComparison.Ordinal);
         Assert.False(File.Exists(directory.At("out")));
         string patched = directory.Write("patched", [.. dracut, .. BootSegment.Make(0)]);
         Assert.Contains(InitrdVerify.Run(patched).Problems, problem => problem.Contains("dracut made it", StringComparison.Ordinal));
@@ -66,15 +68,15 @@ public sealed class InitrdPatchTests : IDisposable
         string path = directory.Write("initrd.img", original);
         Tools.Run("chmod", "600", path).Succeeded();
         File.CreateSymbolicLink(directory.At("link"), "initrd.img");
-        Assert.Equal(PatchResult.Changed, InitrdPatch.Patch(path, directory.At("link")));
+        Assert.Equal(PatchResult.Changed, InitrdPatch.Patch(path, directory.At("link"), Stop));
         Assert.NotNull(new FileInfo(directory.At("link")).LinkTarget);
         Assert.Equal("600\n", Tools.Run("stat", "-c", "%a", path).Succeeded());
         DateTime time = File.GetLastWriteTimeUtc(path);
-        Assert.Equal(PatchResult.Unchanged, InitrdPatch.Patch(path, path));
+        Assert.Equal(PatchResult.Unchanged, InitrdPatch.Patch(path, path, Stop));
         Assert.Equal(time, File.GetLastWriteTimeUtc(path));
-        Assert.Equal(PatchResult.Changed, InitrdPatch.Unpatch(path, path));
+        Assert.Equal(PatchResult.Changed, InitrdPatch.Unpatch(path, path, Stop));
         Assert.Equal(original, File.ReadAllBytes(path));
-        Assert.Equal(PatchResult.Unchanged, InitrdPatch.Unpatch(path, path));
+        Assert.Equal(PatchResult.Unchanged, InitrdPatch.Unpatch(path, path, Stop));
         Assert.Equal(2, Directory.GetFileSystemEntries(directory.Path).Length);
     }
 
@@ -92,7 +94,7 @@ public sealed class InitrdPatchTests : IDisposable
         string path = directory.Write("old", [.. original, .. new byte[padding], .. older]);
         IReadOnlyList<string> problems = InitrdVerify.Run(path).Problems;
         Assert.Contains($"{path}: hacktree/bind-ro is not the one of this program; run `hacktree initrd patch` on it again", problems);
-        Assert.Equal(PatchResult.Replaced, InitrdPatch.Patch(path, path));
+        Assert.Equal(PatchResult.Replaced, InitrdPatch.Patch(path, path, Stop));
         Assert.Equal([.. original, .. new byte[padding], .. BootSegment.Make(padding)], File.ReadAllBytes(path));
         Assert.Empty(InitrdVerify.Run(path).Problems);
     }
@@ -103,13 +105,13 @@ public sealed class InitrdPatchTests : IDisposable
         byte[] original = InitrdSamples.Get("xz");
         string path = directory.Write("cat", [.. original, .. BootSegment.MakePacked()]);
         Assert.Empty(InitrdVerify.Run(path).Problems);
-        InitrdPatch.Unpatch(path, path);
+        InitrdPatch.Unpatch(path, path, Stop);
         Assert.Equal(original, File.ReadAllBytes(path));
-        InitrdPatch.Patch(path, path);
+        InitrdPatch.Patch(path, path, Stop);
         byte[] more = [.. File.ReadAllBytes(path), .. InitrdSamples.Get("none")];
         File.WriteAllBytes(path, more);
         Assert.Empty(InitrdVerify.Run(path).Problems);
-        InitrdPatch.Unpatch(path, path);
+        InitrdPatch.Unpatch(path, path, Stop);
         Assert.Equal([.. InitrdSamples.Aligned(original), .. InitrdSamples.Get("none")], File.ReadAllBytes(path));
     }
 
@@ -129,7 +131,7 @@ public sealed class InitrdPatchTests : IDisposable
         byte[] original = CpioTests.Write(writer => writer.Write("a"u8, new CpioHeader { Mode = 0x41ED, LinkCount = 2 }, []));
         byte[] packed = Pack(original);
         string path = directory.Write("forged", [.. packed, .. Pack(forged)]);
-        Assert.Contains("does not say how many zeros", Assert.Throws<InitrdException>(() => InitrdPatch.Unpatch(path, path)).Message);
+        Assert.Contains("does not say how many zeros", Assert.Throws<InitrdException>(() => InitrdPatch.Unpatch(path, path, Stop)).Message);
         Assert.Contains("does not say how many zeros", Assert.Single(InitrdVerify.Run(path).Problems));
     }
 
@@ -137,8 +139,8 @@ public sealed class InitrdPatchTests : IDisposable
     public void The_segment_alone_is_no_initrd()
     {
         string path = directory.Write("alone", BootSegment.MakePacked());
-        Assert.Contains("nothing but HackTree's segment", Assert.Throws<InitrdException>(() => InitrdPatch.Patch(path, path)).Message);
-        Assert.Contains("nothing but HackTree's segment", Assert.Throws<InitrdException>(() => InitrdPatch.Unpatch(path, path)).Message);
+        Assert.Contains("nothing but HackTree's segment", Assert.Throws<InitrdException>(() => InitrdPatch.Patch(path, path, Stop)).Message);
+        Assert.Contains("nothing but HackTree's segment", Assert.Throws<InitrdException>(() => InitrdPatch.Unpatch(path, path, Stop)).Message);
         Assert.Empty(InitrdVerify.Run(path).Problems);
     }
 
@@ -168,7 +170,7 @@ public sealed class InitrdPatchTests : IDisposable
         byte[] original = [.. InitrdSamples.Get("none"), .. new byte[4 * 1024 * 1024]];
         File.WriteAllBytes(disk.At("initrd"), original);
         Tools.Run("sync", "-f", disk.Path).Succeeded();
-        string sentence = Assert.Throws<StoreException>(() => InitrdPatch.Patch(disk.At("initrd"), disk.At("initrd"))).Message;
+        string sentence = Assert.Throws<StoreException>(() => InitrdPatch.Patch(disk.At("initrd"), disk.At("initrd"), Stop)).Message;
         Assert.Equal($"{disk.At("initrd")}: no space left on the filesystem; nothing was changed: make room, where it is /boot by removing an old kernel, and try again", sentence);
         Assert.Equal(original, File.ReadAllBytes(disk.At("initrd")));
         Assert.Equal(["initrd", "lost+found"], Directory.GetFileSystemEntries(disk.Path).Select(Path.GetFileName).Order());
