@@ -91,7 +91,7 @@ public sealed class ImageCreation : IDisposable
 
         Step("making the filesystem");
         Partition linux = request.Uefi ? AddEfi(disk, menu) : AddGrub(disk, menu);
-        Ext4.Make(disk, linux, content.At(""), filesystem);
+        Ext4.Make(disk, linux, content.At(""), filesystem, stop);
         stop.ThrowIfCancellationRequested();
         Ext4.Replace(disk, linux, content.CorrectRecords(request.Roots, path => Ext4.InodeOf(disk, linux, path)), scratch);
         stop.ThrowIfCancellationRequested();

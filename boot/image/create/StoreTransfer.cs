@@ -19,6 +19,7 @@ internal sealed class StoreTransfer(ObjectStore source, ObjectStore target, Prog
         rest.Push(commit.Tree);
         while (rest.TryPop(out Digest next))
         {
+            target.Stop.ThrowIfCancellationRequested();
             if (additions.Pack.Contains(next))
             {
                 continue;

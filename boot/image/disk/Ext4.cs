@@ -20,12 +20,12 @@ internal static partial class Ext4
     /// <summary>
     /// Makes a filesystem from a directory. mkfs keeps hardlinks, owners, modes, attributes, devices, and times in whole seconds.
     /// </summary>
-    internal static void Make(string disk, Partition partition, string directory, Guid uuid)
+    internal static void Make(string disk, Partition partition, string directory, Guid uuid, CancellationToken stop = default)
     {
         const int kibibyte = 1024;
         string[] size = ["-E", $"offset={partition.Offset},root_owner=0:0", disk, $"{partition.Length / kibibyte}k"];
         string[] options = ["-q", "-F", "-O", Features, "-L", "hacktree", "-U", uuid.ToString(), "-d", directory];
-        ProgramRun run = Tool.MakeExt4.TryRun([.. options, .. size]);
+        ProgramRun run = Tool.MakeExt4.TryRun([.. options, .. size], stop: stop);
         if (!run.Succeeded)
         {
             bool isFull = run.Error.Contains("Could not allocate", StringComparison.Ordinal)

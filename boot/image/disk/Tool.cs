@@ -31,5 +31,6 @@ internal sealed record Tool(string Name, string Package)
     }
 
     /// <summary>Runs the program to its end. Throws only if it cannot be started.</summary>
-    internal ProgramRun TryRun(IReadOnlyList<string> arguments, string input = "") => ProgramRun.Of([Path, .. arguments], input);
+    internal ProgramRun TryRun(IReadOnlyList<string> arguments, string input = "", CancellationToken stop = default) =>
+        ProgramRun.Of([Path, .. arguments], input, stop);
 }
