@@ -186,7 +186,7 @@ public sealed partial class TreeImport
             }
 
             return import.options.Consume?.Adoption is { } adoption
-                ? adoption.AddFile(file, status, metadata, attributes, buffer, this)
+                ? additions.AdoptFile(adoption, file, status, metadata, attributes, buffer, this)
                 : additions.AddFile(file, status, metadata, attributes, buffer, this);
         }
 

@@ -56,6 +56,18 @@ public sealed class Additions : IDisposable
         return Store.Blobs.AddFile(source, status, metadata, xattrs, buffer, subject, expected);
     }
 
+    /// <summary>
+    /// Makes a file an object as it is. Copies the file, as <see cref="AddFile"/> does, if a process has it open for writing, if it has another name,
+    /// or if it changed since it was read. Answers the blob's digest. The parameters after <paramref name="adoption"/>,
+    /// the right to adopt files of the tree, are those of <see cref="AddFile"/>.
+    /// </summary>
+    public Digest AdoptFile(
+        Adoption adoption, SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, byte[] buffer, object subject)
+    {
+        RequireAdding();
+        return adoption.AddFile(source, status, metadata, xattrs, buffer, subject);
+    }
+
     /// <summary>Stores content that is in memory, unless the store has it. Answers the blob's digest.</summary>
     public Digest AddBytes(ReadOnlySpan<byte> content, FileMetadata metadata, ReadOnlySpan<byte> xattrs)
     {

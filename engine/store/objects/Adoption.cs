@@ -27,10 +27,9 @@ public sealed class Adoption : IDisposable
     public bool HasAdopted => mark.IsSet;
 
     /// <summary>
-    /// Makes a file an object as it is; copies it as <see cref="Additions.AddFile"/> does if somebody has it open for writing, if it has another name, or if
-    /// it changed since it was read. Answers the blob's digest. The parameters are those of <see cref="Additions.AddFile"/>.
+    /// Makes a file an object as it is, or copies it (<see cref="Additions.AdoptFile"/>). Answers the blob's digest.
     /// </summary>
-    public Digest AddFile(SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, byte[] buffer, object subject)
+    internal Digest AddFile(SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, byte[] buffer, object subject)
     {
         // What has to be copied anyway is read only once that way.
         if (status.LinkCount != 1 || status.Device != device)
