@@ -41,12 +41,16 @@ internal sealed class PaxValues
 
     internal uint? DeviceMinor { get; private set; }
 
-    internal bool IsSparse { get; private set; }
+    /// <summary>What the header says of a sparse file; null for an entry that is stored whole.</summary>
+    internal PaxSparse? Sparse { get; private set; }
 
     internal bool IsMultiVolume { get; private set; }
 
+    /// <summary>Takes over what a global header says, in place of everything that was said before.</summary>
     internal void CopyFrom(PaxValues other)
     {
+        // The holes of one file are no matter of a global header.
+        Sparse = null;
         Path = other.Path;
         LinkTarget = other.LinkTarget;
         Size = other.Size;
@@ -55,7 +59,6 @@ internal sealed class PaxValues
         ModifyTime = other.ModifyTime;
         DeviceMajor = other.DeviceMajor;
         DeviceMinor = other.DeviceMinor;
-        IsSparse = other.IsSparse;
         IsMultiVolume = other.IsMultiVolume;
         xattrNameBytes = other.xattrNameBytes;
         xattrBytes = other.xattrBytes;
@@ -145,7 +148,12 @@ internal sealed class PaxValues
             return ApplyAcl(value, isDefault: key.EndsWith("default"u8));
         }
 
-        IsSparse |= key.StartsWith("GNU.sparse."u8);
+        if (key.StartsWith("GNU.sparse."u8))
+        {
+            Sparse ??= new PaxSparse();
+            return Sparse.Apply(key, value) ? null : "the map of its holes is damaged, or of a newer format";
+        }
+
         IsMultiVolume |= key.StartsWith("GNU.volume."u8) && !key.SequenceEqual("GNU.volume.label"u8);
         return null;
     }

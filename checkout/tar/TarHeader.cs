@@ -75,8 +75,11 @@ internal static class TarHeader
     internal const byte GnuSparseType = (byte)'S';
     internal const byte GnuVolumeLabelType = (byte)'V';
 
-    /// <summary>The bytes at <see cref="MagicOffset"/> of a header with a prefix: magic and version.</summary>
+    /// <summary>The bytes at <see cref="MagicOffset"/> as POSIX has them: magic and version. Every header of this magic has a prefix.</summary>
     internal static ReadOnlySpan<byte> PosixMagic => "ustar\000"u8;
+
+    /// <summary>Length of the magic alone.</summary>
+    internal const int MagicSize = 6;
 
     private const byte Blank = (byte)' ';
     private const byte BinaryMark = 0x80;

@@ -40,7 +40,10 @@ public sealed class TarImport
             import.Add();
         }
 
-        return TarNode.Build(import.root, additions);
+        string[] notes = import.reader.RestOffset is { } rest
+            ? [$"what follows the end of the archive, at byte {rest}, is no archive and was not read"]
+            : [];
+        return TarNode.Build(import.root, additions) with { Notes = notes };
     }
 
     private void Add()
@@ -84,8 +87,8 @@ public sealed class TarImport
         node.DeviceMajor = reader.DeviceMajor;
         node.DeviceMinor = reader.DeviceMinor;
         node.Size = reader.Kind == EntryKind.Regular ? reader.Size : 0;
-        node.Digest = reader.Kind == EntryKind.Regular ? AddContent(node) : default;
         RequireValid(node);
+        node.Digest = reader.Kind == EntryKind.Regular ? AddContent(node) : default;
         if (node.Kind != EntryKind.Directory)
         {
             options.Progress?.Add(node.Size);

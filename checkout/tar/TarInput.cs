@@ -47,6 +47,19 @@ internal sealed class TarInput(Stream stream)
         return done;
     }
 
+    /// <summary>The next bytes, which stay in the input. Fewer than <paramref name="count"/> only if the input ends. At most 64 KiB.</summary>
+    internal ReadOnlySpan<byte> Peek(int count)
+    {
+        buffer.AsSpan(start, end - start).CopyTo(buffer);
+        (start, end) = (0, end - start);
+        while (end < count && stream.Read(buffer, end, buffer.Length - end) is > 0 and var more)
+        {
+            end += more;
+        }
+
+        return buffer.AsSpan(0, Math.Min(count, end));
+    }
+
     /// <summary>Skips bytes; false if the input ends before.</summary>
     internal bool Skip(long count)
     {

@@ -11,14 +11,14 @@ namespace HackTree.Checkout;
 /// System.Formats.Tar is not used because it decodes names and SCHILY.xattr values as UTF-8: bytes that are not UTF-8 (a Latin-1 name, a
 /// file capability) become U+FFFD. Here names and values are bytes throughout.
 /// </remarks>
-internal sealed class TarReader(Stream stream)
+internal sealed partial class TarReader(Stream stream)
 {
     /// <summary>The longest accepted pax header or GNU long name: twice the largest set of extended attributes.</summary>
     private const int MaxExtension = 2 * XattrSet.MaxLength;
 
     private const int MaxTarget = 4095;
-    private const int DrainLimit = 1024 * 1024;
-    private const string Sparse = "this is a GNU sparse entry; make the archive without --sparse";
+
+    private const int MostZeroBlocks = 64 * 1024 * 1024 / TarHeader.BlockSize;
     private const string MultiVolume = "this is a part of a multi-volume archive; make it in one piece";
 
     private readonly TarInput input = new(stream);
@@ -31,6 +31,7 @@ internal sealed class TarReader(Stream stream)
     private ReadOnlyMemory<byte> linkTarget;
     private byte[]? gnuName;
     private byte[]? gnuTarget;
+    private TarSparse? sparse;
     private long headerOffset;
     private long remaining;
     private long padding;
@@ -59,6 +60,12 @@ internal sealed class TarReader(Stream stream)
     /// <summary>Regular file: the length of the content, as the archive claims.</summary>
     internal long Size { get; private set; }
 
+    /// <summary>Whether the file has holes in the archive: bytes that read as zeros and are not stored.</summary>
+    internal bool IsSparse => sparse is not null;
+
+    /// <summary>Where bytes stand behind the end of the archive that are no archive; null where there are none, or the end was not reached.</summary>
+    internal long? RestOffset { get; private set; }
+
     /// <summary>Device: major number.</summary>
     internal uint DeviceMajor { get; private set; }
 
@@ -84,6 +91,8 @@ internal sealed class TarReader(Stream stream)
             switch (type)
             {
                 case TarHeader.PaxType or TarHeader.SolarisPaxType:
+                    // Of several headers the last one counts, as for other programs.
+                    values.CopyFrom(globals);
                     Check(values.Apply(ReadExtension()));
                     break;
                 case TarHeader.PaxGlobalType when !isExtended:
@@ -110,14 +119,6 @@ internal sealed class TarReader(Stream stream)
 
         hasEnded = true;
         return !isExtended ? false : throw Fault("the archive ends between the name or attributes of an entry and the entry");
-    }
-
-    /// <summary>Reads content of the entry: at least one byte, or 0 at its end.</summary>
-    internal int ReadContent(Span<byte> buffer)
-    {
-        int count = input.Read(buffer[..(int)Math.Min(buffer.Length, remaining)]);
-        remaining -= count;
-        return count > 0 || remaining == 0 || buffer.IsEmpty ? count : throw CutShort();
     }
 
     /// <summary>An exception about the entry. Its message has the entry's name and place.</summary>
@@ -148,10 +149,9 @@ internal sealed class TarReader(Stream stream)
             throw CutShort();
         }
 
-        if (block.AsSpan().IndexOfAnyExcept((byte)0) < 0)
+        if (IsZero(block))
         {
-            ReadEnd();
-            return false;
+            return TryReadNextArchive();
         }
 
         return TarHeader.HasRightChecksum(block)
@@ -162,28 +162,48 @@ internal sealed class TarReader(Stream stream)
     }
 
     /// <summary>
-    /// Checks the second of the two blocks of zeros that end an archive. What follows is ignored, as all tar programs do, but up to 1 MiB is
-    /// read, so that the program at the other end of a pipe can finish.
+    /// Reads past the end of an archive: two blocks of zeros, and more zeros that fill the last record. Answers whether another archive follows,
+    /// as `cat a.tar b.tar` makes it; its first header is in <see cref="block"/>. Other bytes are read to the end of the input, so that the
+    /// program at the other end of a pipe can finish.
     /// </summary>
-    private void ReadEnd()
+    private bool TryReadNextArchive()
     {
-        int length = input.ReadFully(block);
-        if (length == block.Length && block.AsSpan().IndexOfAnyExcept((byte)0) >= 0)
+        for (int zeros = 1; zeros < MostZeroBlocks; zeros++)
         {
-            throw Fault("a block of zeros in the middle; the archive is damaged");
+            headerOffset = input.Position;
+            int length = input.ReadFully(block);
+            if (length > 0 && !IsZero(block.AsSpan(0, length)))
+            {
+                Check(zeros == 1 ? "a block of zeros in the middle; the archive is damaged" : null);
+                return length == block.Length && TarHeader.HasRightChecksum(block) || LeaveRest();
+            }
+
+            if (length < block.Length)
+            {
+                break;
+            }
         }
 
-        input.Skip(DrainLimit);
+        return false;
     }
+
+    private bool LeaveRest()
+    {
+        RestOffset = headerOffset;
+        input.Skip(long.MaxValue);
+        return false;
+    }
+
+    private static bool IsZero(ReadOnlySpan<byte> bytes) => bytes.IndexOfAnyExcept((byte)0) < 0;
 
     private void ReadEntry(byte type)
     {
         // The name comes first, because messages about the other fields show it.
-        path = values.Path ?? gnuName ?? UstarPath();
+        path = values.Sparse?.Path ?? values.Path ?? gnuName ?? UstarPath();
         Check(Path.IsEmpty ? "an entry without a name" : null);
         IsHardLink = type == TarHeader.HardLinkType;
         Kind = KindOf(type);
-        Check(values.IsSparse ? Sparse : values.IsMultiVolume ? MultiVolume : null);
+        Check(values.IsMultiVolume ? MultiVolume : null);
         ReadLinkTarget();
         Metadata = ReadMetadata();
         Check(values.ListFault);
@@ -192,15 +212,14 @@ internal sealed class TarReader(Stream stream)
         DeviceMajor = isDevice ? values.DeviceMajor ?? DeviceNumber(TarHeader.MajorOffset) : 0;
         DeviceMinor = isDevice ? values.DeviceMinor ?? DeviceNumber(TarHeader.MinorOffset) : 0;
 
-        // Only files and GNU's lists of names have content. For other entries the field may hold anything (POSIX).
-        bool hasContent = IsFile(type) || type == TarHeader.GnuDirectoryType;
-        SetContent(hasContent ? values.Size ?? Number(TarHeader.SizeOffset, TarHeader.LongNumberSize, "size", long.MaxValue) : 0);
+        SetContent(ContentSize(type));
+        sparse = ReadMap(type);
         if (Kind != EntryKind.Regular)
         {
             SkipContent();
         }
 
-        Size = remaining;
+        Size = sparse?.FileSize ?? remaining;
     }
 
     private EntryKind KindOf(byte type) => type switch
@@ -213,7 +232,7 @@ internal sealed class TarReader(Stream stream)
         TarHeader.BlockDeviceType => EntryKind.BlockDevice,
         TarHeader.DirectoryType or TarHeader.GnuDirectoryType => EntryKind.Directory,
         TarHeader.FifoType => EntryKind.Fifo,
-        TarHeader.GnuSparseType => throw Fault(Sparse),
+        TarHeader.GnuSparseType => EntryKind.Regular,
         TarHeader.GnuMultiVolumeType => throw Fault(MultiVolume),
         _ => throw Fault($"an entry of unknown type {TarException.Show([type])}"),
     };
@@ -248,7 +267,7 @@ internal sealed class TarReader(Stream stream)
     {
         ReadOnlySpan<byte> header = block;
         ReadOnlySpan<byte> name = TarHeader.Text(header.Slice(TarHeader.NameOffset, TarHeader.NameSize));
-        ReadOnlySpan<byte> prefix = header[TarHeader.MagicOffset..].StartsWith(TarHeader.PosixMagic)
+        ReadOnlySpan<byte> prefix = header[TarHeader.MagicOffset..].StartsWith(TarHeader.PosixMagic[..TarHeader.MagicSize])
             ? TarHeader.Text(header.Slice(TarHeader.PrefixOffset, TarHeader.PrefixSize))
             : default;
         int start = prefix.IsEmpty ? 0 : prefix.Length + 1;
@@ -269,23 +288,6 @@ internal sealed class TarReader(Stream stream)
         remaining -= input.ReadFully(bytes);
         SkipContent();
         return bytes;
-    }
-
-    private void SetContent(long size)
-    {
-        Check(size > long.MaxValue - TarHeader.BlockSize - input.Position ? $"its size of {size} bytes is impossible" : null);
-        remaining = size;
-        padding = -size & (TarHeader.BlockSize - 1);
-    }
-
-    private void SkipContent()
-    {
-        if (!input.Skip(remaining + padding))
-        {
-            throw CutShort();
-        }
-
-        remaining = padding = 0;
     }
 
     private void RequireTar(ReadOnlySpan<byte> start)

@@ -103,7 +103,8 @@ public sealed class TarFuzzTests
             Assert.True(reader.Size >= 0 && XattrSet.IsCanonical(reader.Xattrs) && reader.Metadata.Mode <= FileMetadata.ModeMask);
             Assert.True(reader.Kind != EntryKind.Symlink || reader.LinkTarget.Length is > 0 and <= 4095);
             CheckPath(reader.Path);
-            while (entries % 2 == 0 && reader.ReadContent(buffer) > 0)
+            // A file may claim to be all hole and as large as a disk: then its beginning will do.
+            for (int reads = 0; entries % 2 == 0 && reads < 10_000 && reader.ReadContent(buffer) > 0; reads++)
             {
             }
         }
@@ -134,6 +135,10 @@ public sealed class TarFuzzTests
         Add('V', "label", default);
         Add('D', "dumped", "Yname\0\0"u8);
         Add('\0', "old/", default);
+        Add('x', "pax", "22 GNU.sparse.major=1\n22 GNU.sparse.minor=0\n25 GNU.sparse.realsize=9\n"u8);
+        Add('0', "holes", [.. "1\n2\n3\n"u8, .. new byte[506], .. "abc"u8]);
+        Add('x', "pax", "21 GNU.sparse.size=9\n26 GNU.sparse.map=0,1,7,2\n"u8);
+        Add('0', "holes too", "abc"u8);
         return [.. bytes, .. new byte[1024]];
 
         void Add(char type, string name, ReadOnlySpan<byte> content)
