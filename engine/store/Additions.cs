@@ -5,27 +5,27 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// What one writing command adds to a store: objects, trees, and a commit that a ref will name. Nothing else gets a pack writer, gives an object
-/// its name, or publishes a commit. Adding is thread-safe; publishing is one call, when every thread has finished adding.
+/// Adds to a store what one writing command brings: objects, trees, and a commit that a ref will name. Every command that writes trees or
+/// commits goes through this class. Adding is thread-safe. Publishing is one call, after every thread has finished adding.
 /// </summary>
 /// <remarks>
-/// <para>The steps, and what a power cut after each of them leaves:</para>
+/// <para>The steps, and what a power cut after each step leaves:</para>
 /// <list type="number">
 /// <item>Objects get their names in files/, and trees go to a pack without a name. Left: objects in doubt (<see cref="DoubtMark"/>), no pack.</item>
 /// <item>The pack is completed, and one syncfs(2) makes the pack's content and all objects durable. Left: objects that gc removes.</item>
 /// <item>The pack gets its name, and packs/ is synced. Left: a whole commit without a ref, which gc removes.</item>
-/// <item><see cref="PublishedCommit.SetRef"/> takes the refs' turn and sets the ref. Left: what was asked for.</item>
+/// <item><see cref="PublishedCommit.SetRef"/> takes the refs' turn and sets the ref. Left: the finished commit with its ref.</item>
 /// </list>
 /// <para>
-/// So every commit that can be read is whole, and every ref names such a commit. Steps 2 and 3 are <see cref="Publish"/>, and step 4 is a method of
-/// what step 3 answers: the order cannot be another one.
+/// So every commit that can be read is whole, and every ref names a whole commit. <see cref="Publish"/> does steps 2 and 3. Step 4 is a
+/// method of the <see cref="PublishedCommit"/> that step 3 returns, so no other order is possible.
 /// </para>
 /// </remarks>
 public sealed class Additions : IDisposable
 {
     private bool isPublished;
 
-    /// <summary>Begins to add. Throws <see cref="StoreException"/> where this process may not write to the store.</summary>
+    /// <summary>Begins to add. Throws <see cref="StoreException"/> if this process may not write to the store.</summary>
     public Additions(ObjectStore store)
     {
         store.RequireWritable();
@@ -40,15 +40,16 @@ public sealed class Additions : IDisposable
     public PackWriter Pack { get; }
 
     /// <summary>
-    /// Stores a file unless the store has it: reads it once, and writes it only if it is new. Answers the blob's digest.
+    /// Stores a file unless the store has it, and returns the blob's digest. The file is read once. It is written only if it is new.
     /// </summary>
     /// <param name="source">The file, open for reading.</param>
-    /// <param name="status">What it was when it was opened; a file that differs after the reading is refused.</param>
-    /// <param name="metadata">What the tree records for it.</param>
-    /// <param name="xattrs">The attributes the tree records for it, canonical.</param>
+    /// <param name="status">The file's status when it was opened. The call throws if size or time are different after the reading.</param>
+    /// <param name="metadata">The metadata that the tree records for the file.</param>
+    /// <param name="xattrs">The attributes that the tree records for the file, canonical.</param>
     /// <param name="buffer">Scratch space of <see cref="Blobs.BufferSize"/> bytes.</param>
     /// <param name="subject">The file's name in messages.</param>
-    /// <param name="expected">The blob that it must be, where that is known: a file with other content is not stored, as the answer tells.</param>
+    /// <param name="expected">The digest that the content must have, if it is known. Other content is not stored; the result is its
+    /// digest.</param>
     public Digest AddFile(
         SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, byte[] buffer, object subject, Digest expected = default)
     {
@@ -57,9 +58,9 @@ public sealed class Additions : IDisposable
     }
 
     /// <summary>
-    /// Makes a file an object as it is. Copies the file, as <see cref="AddFile"/> does, if a process has it open for writing, if it has another name,
-    /// or if it changed since it was read. Answers the blob's digest. The parameters after <paramref name="adoption"/>,
-    /// the right to adopt files of the tree, are those of <see cref="AddFile"/>.
+    /// Makes a file an object as it is, and returns the blob's digest. The file is copied instead, as <see cref="AddFile"/> does, if a process
+    /// has it open for writing, if it has a second name, or if it changed since it was read. <paramref name="adoption"/> is the right to adopt
+    /// files of the tree. <see cref="AddFile"/> says what the other parameters mean.
     /// </summary>
     public Digest AdoptFile(
         Adoption adoption, SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, byte[] buffer, object subject)
@@ -68,7 +69,7 @@ public sealed class Additions : IDisposable
         return adoption.AddFile(source, status, metadata, xattrs, buffer, subject);
     }
 
-    /// <summary>Stores content that is in memory, unless the store has it. Answers the blob's digest.</summary>
+    /// <summary>Stores content that is in memory, unless the store has it. Returns the blob's digest.</summary>
     public Digest AddBytes(ReadOnlySpan<byte> content, FileMetadata metadata, ReadOnlySpan<byte> xattrs)
     {
         RequireAdding();
@@ -76,8 +77,9 @@ public sealed class Additions : IDisposable
     }
 
     /// <summary>
-    /// Stores content of a known size that comes piece by piece, as from an archive. <paramref name="read"/> fills a span
-    /// from its start, whole but for the end of the content. Answers the blob's digest; where that is not <paramref name="expected"/>, nothing was stored.
+    /// Stores content of a known size that comes in pieces, such as a file of an archive. <paramref name="read"/> fills each span that it
+    /// gets with the next bytes. Returns the blob's digest. If <paramref name="expected"/> is given and is another digest, nothing was
+    /// stored.
     /// </summary>
     public Digest AddStream(ContentReader read, long size, FileMetadata metadata, ReadOnlySpan<byte> xattrs, Digest expected = default)
     {
@@ -86,8 +88,8 @@ public sealed class Additions : IDisposable
     }
 
     /// <summary>
-    /// Makes durable all that was added, by one syncfs(2), and then gives the pack its name, durably too. Answers that name's digest; none for a
-    /// pack that nothing was added to. Nothing can be added any more.
+    /// Makes everything that was added durable by one syncfs(2), and then gives the pack its name, also durably. Returns the name's digest,
+    /// or none if the pack is empty. After this call nothing can be added.
     /// </summary>
     public Digest Publish()
     {
@@ -103,13 +105,16 @@ public sealed class Additions : IDisposable
         return name;
     }
 
-    /// <summary>Publishes with a commit that stays as it is. The ref is still to be set.</summary>
+    /// <summary>Publishes a commit whose parents do not change. The caller then sets the ref.</summary>
     public PublishedCommit PublishCommit(string refName, Commit commit) => PublishCommit(refName, commit, isChild: false);
 
-    /// <summary>Publishes with a commit whose parent is the commit that the ref names when it is set; at first, the one that it names now.</summary>
+    /// <summary>
+    /// Publishes a commit as the child of the commit that the ref names. If the ref names another commit by the time it is set, the parent
+    /// is changed to that commit.
+    /// </summary>
     public PublishedCommit PublishChild(string refName, Commit commit) => PublishCommit(refName, commit.AsChildOf(Store.Refs.Find(refName)), isChild: true);
 
-    /// <summary>Closes the pack; one that was not published is gone. Objects stay, for gc.</summary>
+    /// <summary>Closes the pack. A pack that was not published is gone. Its objects stay until gc.</summary>
     public void Dispose() => Pack.Dispose();
 
     private PublishedCommit PublishCommit(string refName, Commit commit, bool isChild)

@@ -5,28 +5,32 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// An open store: its rooms, and the shared lock that keeps gc's sweep away. Any number of processes may have a store open. Thread-safe; dispose it
-/// after all that was opened from it.
+/// An open store: its rooms, and the shared lock that keeps gc's sweep away. Any number of processes may have a store open. Thread-safe.
+/// Dispose of it after everything that was opened from it.
 /// </summary>
 /// <remarks>
 /// <para>A store is one directory (engine/FORMAT.md has every byte):</para>
 /// <code>
-/// format   version and policies (StoreFormat); the last file that is made: where it is, the store is whole
-/// lock     whose sweep keeps everybody out (StoreLock, which has the order of all locks)
-/// files/   objects: for each content with its metadata one inode, which roots are hardlinks of (Blobs)
+/// format   version and policies (StoreFormat). It is made last, so a store that has it is whole
+/// lock     shared by all processes; gc's sweep holds it alone (StoreLock, which has the order of all locks)
+/// files/   objects: one inode for each content with its metadata. Files of roots are hardlinks of them (Blobs)
 /// packs/   trees and commits, many in one file (Packs)
-/// refs/    one file for each name of a commit (Refs); logs/ tells where each ref has been
-/// roots/   what was checked out, and where (Roots)
-/// tmp/     files that have no name yet, and marks of what is not finished (DoubtMark)
-/// cache/   what unchanged files held, so that they need not be read (StatCache); may go at any time
+/// refs/    one file for each ref, a name of a commit (Refs). logs/ has the history of each ref
+/// roots/   which commits were checked out, and where (Roots)
+/// tmp/     files that have no name yet, and marks of unfinished commands (DoubtMark)
+/// cache/   the digests of unchanged files, so that they need not be read (StatCache). May be deleted at any time
 /// </code>
 /// <para>
-/// Reading needs no order: objects, trees and commits never change, and are compared with their digests. Writing has one. Objects get their names, then one
-/// syncfs(2) makes them and the pack durable, then the pack gets its name, then a ref is set: <see cref="Additions"/> is the only way to do it, and
-/// <see cref="RefTurn"/> the only way to a ref. So what can be read is whole at every instant, whatever a power cut leaves. Removing goes the other way:
-/// only <see cref="Collect"/> removes, alone, first trees and then the objects that they needed.
+/// Reading needs no order. Objects, trees and commits never change, and trees and commits are compared with their digests when they are
+/// read. Writing has an order: objects get their names, then one syncfs(2) makes the objects and the pack durable, then the pack gets its
+/// name, then a ref is set. Commands write only through <see cref="Additions"/>, and change refs only through <see cref="RefTurn"/>. So
+/// every commit that can be read is whole, whatever a power cut leaves. Removing has the opposite order. Only <see cref="Collect"/>
+/// removes, while it has the store alone: first trees, then the objects that only those trees needed.
 /// </para>
-/// <para>What a process adds, others see at once, and use before it is durable: each makes durable itself what it relies on.</para>
+/// <para>
+/// Other processes see an object as soon as it has its name, and may use it before it is durable. So each process syncs everything that its
+/// commit relies on.
+/// </para>
 /// </remarks>
 public sealed class ObjectStore : IDisposable
 {
@@ -82,40 +86,44 @@ public sealed class ObjectStore : IDisposable
     public Roots Roots { get; }
 
     /// <summary>
-    /// The caller's request to stop. Whatever changes this store or a root of it, and whatever waits for another process, looks at it, and ends by an
-    /// <see cref="OperationCanceledException"/>. What was begun is taken back as after a failure; a step that is not to be taken back is finished.
+    /// The caller's request to stop. Every method that changes this store or a root of it checks the token, and so does every wait for
+    /// another process. It ends by an <see cref="OperationCanceledException"/>. An unfinished change is undone as after a failure. A step
+    /// that must not be undone is finished.
     /// </summary>
     public CancellationToken Stop { get; }
 
     /// <summary>
-    /// Called once, by any thread, before this process reads objects again because an earlier one was cut short. That can be all objects that a commit
-    /// relies on, until gc ends the doubt.
+    /// Called once, by any thread, before this process first reads an object because an earlier process was interrupted. Until gc ends the
+    /// doubt, a commit may have to read all objects that it relies on.
     /// </summary>
     public Action? OnDoubt
     {
         set => doubt.OnDoubt = value;
     }
 
-    /// <summary>Which objects are believed.</summary>
+    /// <summary>Decides which objects a commit may rely on.</summary>
     internal Doubt Doubt => doubt;
 
     /// <summary>The lock, held shared.</summary>
     internal StoreLock Lock { get; }
 
-    /// <summary>Told before a lock of this store is waited for; null where nobody wants to know.</summary>
+    /// <summary>Called before this process waits for a lock of this store; null if the opener gave no callback.</summary>
     internal Action<LockWait>? OnWait { get; }
 
-    /// <summary>tmp/, where files wait for their names.</summary>
+    /// <summary>The directory tmp/, which has files that get their names later.</summary>
     internal SafeFileHandle Temporary => temporary;
 
     /// <summary>Whether there is a store at <paramref name="path"/>.</summary>
     public static bool IsStore(string path) => File.Exists(System.IO.Path.Combine(path, "format"));
 
-    /// <summary>The same where nobody said so: a file called "format" may lie in any directory.</summary>
+    /// <summary>
+    /// Whether there is a store at <paramref name="path"/>, by a stricter test, for directories that the user did not name as a store. Any
+    /// directory may happen to hold a file called "format".
+    /// </summary>
     public static bool IsCertainlyStore(string path) => IsStore(path) && Directory.Exists(System.IO.Path.Combine(path, "packs"));
 
     /// <summary>
-    /// Makes a store in a new or empty directory. The format file comes last: where it is, the store is whole.
+    /// Makes a store in a new or empty directory. The format file is made last, so a store that has it is whole.
     /// </summary>
     public static void Create(string path, StoreFormat format)
     {
@@ -139,7 +147,7 @@ public sealed class ObjectStore : IDisposable
             throw new StoreException($"{path}: the directory is not empty; give a new one");
         }
 
-        // Old versions of set-uid programs stay in files/ after an upgrade: nobody but the owner may run them there.
+        // Old versions of set-uid programs stay in files/ after an upgrade. Nobody but the owner may run them there.
         using (SafeFileHandle files = MakeDirectory(directory, "files"u8, FileModes.OwnerOnly, path, mayExist: false))
         {
             Span<byte> fan = stackalloc byte[2];
@@ -164,9 +172,9 @@ public sealed class ObjectStore : IDisposable
     }
 
     /// <summary>
-    /// Opens a store. Throws <see cref="StoreException"/> where there is none, or one of a newer format. <paramref name="onWait"/> is called before
-    /// this process waits for another one: here for a sweep of gc, and later for the refs' turn, and to have
-    /// the store alone. <paramref name="stop"/> is its <see cref="Stop"/>.
+    /// Opens a store. Throws <see cref="StoreException"/> if there is no store, or if its format is newer than this program.
+    /// <paramref name="onWait"/> is called before this process waits for another process: in this call for a sweep of gc, later for the
+    /// refs' turn, and for gc until no other process uses the store. <paramref name="stop"/> becomes <see cref="Stop"/>.
     /// </summary>
     public static ObjectStore Open(string path, Action<LockWait>? onWait = null, CancellationToken stop = default)
     {
@@ -183,7 +191,7 @@ public sealed class ObjectStore : IDisposable
 
         try
         {
-            // Where roots stand is told by the store's place: a link to it must not make it another one.
+            // Roots stand beside the store. So the path must be the store's real place, not that of a link to it.
             path = RealPath.Of(directory, path);
             return new ObjectStore(directory, path, StoreFormat.Decode(format, path), StoreLock.Take(directory, path, onWait, stop), onWait, stop);
         }
@@ -194,7 +202,10 @@ public sealed class ObjectStore : IDisposable
         }
     }
 
-    /// <summary>Throws <see cref="StoreException"/> unless this process may write to this store and knows how.</summary>
+    /// <summary>
+    /// Throws <see cref="StoreException"/> if this process may not write to this store, or if this program does not know a feature that
+    /// writers must know.
+    /// </summary>
     public void RequireWritable()
     {
         if (!Format.UserMode && !Sys.IsRoot)
@@ -205,7 +216,9 @@ public sealed class ObjectStore : IDisposable
         Format.RequireKnown(FeatureSet.ReadOnlyCompatible, Path);
     }
 
-    /// <summary>Makes a commit durable that another process may have published a moment ago, so that a ref can be set to it.</summary>
+    /// <summary>
+    /// Makes a commit durable, so that a ref can be set to it. Another process may have published the commit a moment ago.
+    /// </summary>
     public DurableCommit MakeDurable(Digest commit)
     {
         Sync();
@@ -213,8 +226,8 @@ public sealed class ObjectStore : IDisposable
     }
 
     /// <summary>
-    /// Throws <see cref="StoreException"/> unless this process may read the objects, which the store's owner and root alone can:
-    /// trees and commits are for everybody.
+    /// Throws <see cref="StoreException"/> if this process may not read the objects. Only the store's owner and root can read objects.
+    /// Everybody can read trees and commits.
     /// </summary>
     public void RequireReadable()
     {
@@ -227,14 +240,15 @@ public sealed class ObjectStore : IDisposable
     }
 
     /// <summary>
-    /// Makes all that was written durable, once for a whole commit (syncfs(2)). Not while other threads of this process
-    /// add objects.
+    /// Makes everything durable that was written to the store's filesystem (syncfs(2)). A whole commit needs one call. Do not call it while
+    /// other threads of this process add objects.
     /// </summary>
     public void Sync() => TrySync().ThrowIfFailed("syncfs", Path);
 
     /// <summary>
-    /// Gives the right to make files of a tree objects as they are. Null if that cannot be: in a user store, whose objects do not carry all that a file
-    /// has; for a tree on another filesystem; and on a filesystem that is not known to tell who has a file open for writing.
+    /// Gives the right to make files of a tree objects as they are. Null in three cases: in a user store, because its objects do not carry
+    /// all of a file's metadata; if the tree is on another filesystem; and if the filesystem is not known to tell whether a process has a
+    /// file open for writing.
     /// </summary>
     public Adoption? TryAdopt(SafeFileHandle tree)
     {
@@ -246,20 +260,20 @@ public sealed class ObjectStore : IDisposable
         return isPossible ? new Adoption(Blobs, doubt.Adopting, status.Device) : null;
     }
 
-    /// <summary>Opens the stat cache for one command. It helps where it can: what is wrong with it never stops anything.</summary>
+    /// <summary>Opens the stat cache for one command. A cache that cannot be used makes the command slower, but does not stop it.</summary>
     public StatCache OpenStatCache() => StatCache.Open(directory, Path, expectedEntries: 0);
 
-    /// <summary>Device and inode of the store's directory: a tree that holds the store does not commit it.</summary>
+    /// <summary>The device and inode of the store's directory. A commit of a tree that contains the store leaves the store out.</summary>
     public (ulong Device, ulong Inode) Identity()
     {
         Sys.Stat(directory, out FileStatus status).ThrowIfFailed("statx", Path);
         return (status.Device, status.Inode);
     }
 
-    /// <summary>Closes everything and lets go of the lock.</summary>
+    /// <summary>Closes everything and gives up the lock.</summary>
     public void Dispose()
     {
-        // A command that failed leaves objects: better durable now than in doubt for the next one.
+        // A command that failed leaves objects. If they are synced now, they are not in doubt for the next command.
         if (doubt.Unsynced.IsSet)
         {
             TrySync();
@@ -292,13 +306,15 @@ public sealed class ObjectStore : IDisposable
 
         Sys.Open(parent, name, OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle made).ThrowIfFailed("openat", subject);
 
-        // Nothing of what the surroundings hand down may reach the objects: default ACLs, the set-gid bit.
+        // The objects must not inherit anything from the directory above the store, such as default ACLs or the set-gid bit.
         Xattrs.RemoveInheritedAcls(made, subject);
         Sys.SetMode(made, mode).ThrowIfFailed("fchmod", subject);
         return made;
     }
 
-    /// <summary>Opens a directory of the store; with O_PATH one that other users may know of but not look into.</summary>
+    /// <summary>
+    /// Opens a directory of the store. With O_PATH this works for other users too, who may not list or read the directory.
+    /// </summary>
     private SafeFileHandle OpenRoom(string name, OpenFlags access = OpenFlags.ReadOnly)
     {
         Errno errno = Sys.Open(directory, ByteText.FromArgument(name), access | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle room);

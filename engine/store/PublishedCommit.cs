@@ -2,17 +2,19 @@ using HackTree.Model;
 
 namespace HackTree.Store;
 
-/// <summary>A commit that is durable and can be read, and that its ref does not name yet.</summary>
+/// <summary>A commit that is durable and can be read. Its ref does not name it yet.</summary>
 /// <remarks>
 /// <para>
-/// Sync first, then the turn. A syncfs(2) writes back what every process wrote to the filesystem, which takes half a minute on a slow disk; with the
-/// refs' turn held, all other commits to any ref would wait for it. But the parent of a commit is a part of its bytes, so these are settled only in
-/// the turn. Therefore the commit is published as the child of what the ref named before the sync, and only then the turn is taken:
+/// The sync comes before the turn. A syncfs(2) writes back everything that any process wrote to the filesystem, and can take half a minute
+/// on a slow disk. If the refs' turn were held meanwhile, commits to every ref would wait. But a commit's bytes contain its parent, so they
+/// are final only in the turn. Therefore the commit is published as the child of the commit that the ref names before the sync. Then the
+/// turn is taken.
 /// </para>
 /// <para>
-/// The ref still names that parent, as nearly always: it is set. Or another commit was faster: the same tree becomes a commit once more, as the child
-/// of that one. All that it needs is durable, but for its own bytes. They go into a second pack, for which an fsync(2) of one small file
-/// and one of packs/ do. So both commits are in the ref's history, the later one above the earlier; what was published first is left for gc.
+/// Nearly always the ref still names that parent, and is set. If another process has set the ref meanwhile, the same tree becomes a second
+/// commit, a child of the other process's commit. Everything that the second commit needs is durable already, except its own bytes. They go
+/// into a second pack, which needs only an fsync(2) of one small file and one of packs/. So the ref's history has the commits of both
+/// processes. Nothing needs the commit that was published before the sync, and gc removes it.
 /// </para>
 /// </remarks>
 public sealed class PublishedCommit
@@ -33,7 +35,7 @@ public sealed class PublishedCommit
         this.isChild = isChild;
     }
 
-    /// <summary>Takes the refs' turn and lets the ref name the commit. Answers the digest of the commit that the ref names now.</summary>
+    /// <summary>Takes the refs' turn and sets the ref to the commit. Returns the digest of the commit that the ref names now.</summary>
     public Digest SetRef(string why)
     {
         Step.Require(!isSet, "a published commit sets its ref once");

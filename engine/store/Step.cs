@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace HackTree.Store;
 
 /// <summary>
-/// Checks that the program itself takes its steps in order. The checks are in release builds too: a step out of order can lose data, and one check
-/// costs less than a system call by far.
+/// Checks that the program takes its steps in order. The checks are in release builds too, because a step out of order can lose data, and a
+/// check costs far less than a system call.
 /// </summary>
 internal static class Step
 {

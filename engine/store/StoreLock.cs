@@ -4,18 +4,18 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// The store's lock file (flock(2)). Readers and writers hold it shared, together; only the sweep of gc holds it alone.
-/// The kernel lets go of it when the process ends, however it ends.
+/// The lock on the store's lock file (flock(2)). Readers and writers hold it shared. Only the sweep of gc holds it exclusively. The kernel
+/// releases the lock when the process ends, however it ends.
 /// </summary>
 /// <remarks>
-/// All locks are taken in one order, and none is waited for by a process that holds a later one:
+/// All locks are taken in one order. A process never waits for a lock while it holds a later one:
 /// <list type="number">
-/// <item>the store's lock, by everybody, for as long as the store is open;</item>
-/// <item>the turn for a root (<see cref="RootTurn"/>), without waiting, by who makes, changes or removes the root;</item>
-/// <item>the refs' turn (<see cref="RefTurn"/>), for milliseconds: no syncfs(2) happens in it;</item>
-/// <item>the lock of the stat cache, without waiting.</item>
+/// <item>the store's lock: every process holds it as long as it has the store open;</item>
+/// <item>the turn for a root (<see cref="RootTurn"/>): a process that makes, changes or removes the root takes it, without waiting;</item>
+/// <item>the refs' turn (<see cref="RefTurn"/>): held for milliseconds, because no syncfs(2) happens in it;</item>
+/// <item>the lock of the stat cache: taken without waiting.</item>
 /// </list>
-/// gc waits for the first one alone while it has it shared, and holds no other then.
+/// gc holds the first lock shared when it waits for it exclusively. It holds no other lock then.
 /// </remarks>
 public sealed class StoreLock : IDisposable
 {
@@ -31,7 +31,7 @@ public sealed class StoreLock : IDisposable
         this.stop = stop;
     }
 
-    /// <summary>Takes the lock shared; <paramref name="onWait"/> is called once if that must wait for a sweep.</summary>
+    /// <summary>Takes the lock shared. <paramref name="onWait"/> is called once if the call must wait for a sweep.</summary>
     internal static StoreLock Take(SafeFileHandle store, string storePath, Action<LockWait>? onWait, CancellationToken stop)
     {
         string subject = $"{storePath}/lock";
@@ -56,18 +56,18 @@ public sealed class StoreLock : IDisposable
     }
 
     /// <summary>
-    /// Waits until no other process uses the store, and keeps others out until <see cref="Share"/>. flock(2) changes the
-    /// kind in two steps, so what was read before may have been changed by another sweep in between.
+    /// Waits until no other process uses the store, and keeps others out until <see cref="Share"/>. flock(2) changes the kind of the lock
+    /// in two steps. Another sweep may happen between them, so anything that was read before may be out of date.
     /// </summary>
     internal void Exclude(Action<LockWait>? onWait) => Change(LockKind.Shared, LockKind.Exclusive, onWait);
 
-    /// <summary>Goes back to holding it together with others.</summary>
+    /// <summary>Makes the lock shared again.</summary>
     internal void Share() => Change(LockKind.Exclusive, LockKind.Shared, null);
 
-    /// <summary>Throws unless this process has the store for itself, as whoever takes something away must.</summary>
+    /// <summary>Throws unless this process holds the lock exclusively. The sweep of gc calls this before it removes anything.</summary>
     internal void RequireExclusive() => Step.Require(held == LockKind.Exclusive, "only who holds the store alone takes anything out of it");
 
-    /// <summary>Gives the lock up.</summary>
+    /// <summary>Gives up the lock.</summary>
     public void Dispose() => file.Dispose();
 
     private void Change(LockKind? from, LockKind to, Action<LockWait>? onWait)

@@ -5,10 +5,11 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// The right to make files of a tree objects as they are: the inode gets the object's name beside its own, and no content is copied. Until the file's own
-/// name is gone, who writes to the file writes into the object; so only a tree that is about to go is adopted, out of a place that nobody reaches by path
-/// (checkout's TreeConsume). An adopting mark stands from the first file until <see cref="End"/>; disposed without that, the mark stays, and the
-/// store is in doubt (<see cref="Doubt"/>). Thread-safe.
+/// The right to make files of a tree objects as they are. The inode gets the object's name beside its own name, and no content is copied.
+/// Until the file's own name is gone, a process that writes to the file writes into the object. So only a tree that is to be removed is
+/// adopted, in a place that other processes cannot reach by path (TreeConsume in checkout). An adopting mark stands from the first file
+/// until <see cref="End"/>. If the adoption is disposed of without <see cref="End"/>, the mark stays, and the store is in doubt
+/// (<see cref="Doubt"/>). Thread-safe.
 /// </summary>
 public sealed class Adoption : IDisposable
 {
@@ -23,15 +24,15 @@ public sealed class Adoption : IDisposable
         this.device = device;
     }
 
-    /// <summary>Whether a file became an object, and may have a name outside the store.</summary>
+    /// <summary>Whether a file became an object that may have a name outside the store.</summary>
     public bool HasAdopted => mark.IsSet;
 
     /// <summary>
-    /// Makes a file an object as it is, or copies it (<see cref="Additions.AdoptFile"/>). Answers the blob's digest.
+    /// Makes a file an object as it is, or copies it (<see cref="Additions.AdoptFile"/>). Returns the blob's digest.
     /// </summary>
     internal Digest AddFile(SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, byte[] buffer, object subject)
     {
-        // What has to be copied anyway is read only once that way.
+        // A file that must be copied is read only once this way.
         if (status.LinkCount != 1 || status.Device != device)
         {
             return objects.AddFile(source, status, metadata, xattrs, buffer, subject);
@@ -49,28 +50,29 @@ public sealed class Adoption : IDisposable
         return TryAdopt(source, ref known, name, subject) ? digest : objects.AddFile(source, known, metadata, xattrs, buffer, subject);
     }
 
-    /// <summary>Whether a file of that status is the inode of an entry's object.</summary>
+    /// <summary>Whether the file with this status is the inode of an entry's object.</summary>
     public bool IsObject(in TreeEntry entry, in FileStatus status) => objects.SharesInode(objects.NameOf(entry), status);
 
-    /// <summary>Whether the object of an entry has a name beside its own, in a root or elsewhere.</summary>
+    /// <summary>Whether the object of an entry has another name than the store's, in a root or elsewhere.</summary>
     public bool HasOtherName(in TreeEntry entry) => objects.TryStat(objects.NameOf(entry), out FileStatus status) && status.LinkCount > 1;
 
     /// <summary>
-    /// Makes sure that an object does not share its inode with a file that will keep a name or a writer: an inode of its own takes the object's name.
-    /// Answers false if the content is not the object's any more.
+    /// Makes sure that an object does not share its inode with a file that keeps a name or a writer: a new inode takes the object's name.
+    /// False if the content is no longer what the object's name says.
     /// </summary>
     public bool TrySeparate(in TreeEntry entry, in FileStatus status) => objects.TrySeparate(objects.NameOf(entry), status, entry.Xattrs);
 
-    /// <summary>Says that no adopted file has a name outside the store, or a writer, any more: the mark goes.</summary>
+    /// <summary>Removes the mark. Call this when no adopted file has a name outside the store or a writer any more.</summary>
     public void End() => mark.End(mark.Take(), isSafe: true);
 
-    /// <summary>Leaves the mark where there is one: adopted files may have names outside the store.</summary>
+    /// <summary>Leaves the mark, if there is one, because adopted files may have names outside the store.</summary>
     public void Dispose() => mark.End(mark.Take(), isSafe: false);
 
     private bool TryAdopt(SafeFileHandle source, ref FileStatus status, in ObjectName name, object subject)
     {
-        // First the writers, then the look: what a writer did that is gone by now shows in the times. A file that changed is copied instead, or
-        // refused: to set its time would hide that it was written to, and to set its owner would clear set-id bits and capabilities.
+        // Writers are looked for first, then the times: a writer that has just closed the file has changed its times. A file that changed
+        // is copied or refused. To set its time here would hide that it was written to, and to set its owner would clear set-id bits and
+        // capabilities.
         bool isWritable = Sys.ProbeForWriters(source) != Errno.None;
         Sys.Stat(source, out FileStatus now).ThrowIfFailed("statx", subject);
         if (isWritable || (now.Size, now.ModifyTime, now.ChangeTime) != (status.Size, status.ModifyTime, status.ChangeTime))
@@ -81,20 +83,21 @@ public sealed class Adoption : IDisposable
         mark.Set();
         if (now.BirthTime >= mark.MadeAt)
         {
-            // An inode younger than the mark is known for one of the store's own.
+            // Doubt takes an inode that is younger than the mark for one that the store made. So such a file is not adopted.
             return false;
         }
 
         try
         {
-            // The inode has the object's metadata already, but for parts of a second.
+            // The inode has the object's metadata already, except that its time may have fractions of a second.
             Sys.SetTime(source, name.Metadata.ModifyTime).ThrowIfFailed("futimens", subject);
             objects.GiveName(source, name, status.Size);
             return true;
         }
         catch (LinuxException e) when (e.Errno == Errno.EXDEV)
         {
-            // The same filesystem through another mount: links do not cross it. The time that was set is not somebody else's change.
+            // The tree is on the same filesystem through another mount, and link(2) does not cross mounts. The new status has the time that
+            // was set here, so that the copy does not take it for a change by another process.
             Sys.Stat(source, out status).ThrowIfFailed("statx", subject);
             return false;
         }

@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Store;
 
-/// <summary>This file: how files become objects.</summary>
+/// <summary>This file has the methods by which files become objects.</summary>
 public sealed partial class Blobs
 {
     /// <summary><see cref="Additions.AddFile"/>.</summary>
@@ -18,7 +18,7 @@ public sealed partial class Blobs
         return digest;
     }
 
-    /// <summary>Reads a file and answers its blob's digest, without storing anything.</summary>
+    /// <summary>Reads a file and returns its blob's digest. Nothing is stored.</summary>
     public static Digest HashFile(SafeFileHandle source, in FileStatus status, object subject, CancellationToken stop = default)
     {
         Digest digest = FileContent.Read(source, status, null, subject, stop);
@@ -83,7 +83,7 @@ public sealed partial class Blobs
         return digest;
     }
 
-    /// <summary>Throws <see cref="StoreException"/> if a file is not what it was when it was opened.</summary>
+    /// <summary>Throws <see cref="StoreException"/> if a file's size or modification time changed since it was opened.</summary>
     internal static void RequireUnchanged(SafeFileHandle source, in FileStatus before, object subject)
     {
         Sys.Stat(source, out FileStatus after).ThrowIfFailed("statx", subject);
@@ -106,12 +106,13 @@ public sealed partial class Blobs
     {
         using SafeFileHandle file = NewFile(metadata);
 
-        // A clone cannot change under our hands: it is the clone that is hashed.
+        // The clone is hashed, not the source: no other process can change the clone.
         bool isClone = !cannotClone && Sys.Clone(source, file) == Errno.None;
         cannotClone = !isClone;
         if (isClone)
         {
-            // It may have grown since; that is refused later, but no object may be longer than what its name says.
+            // The source may have grown since it was opened. AddFile refuses that later, but the object must not be longer than its name
+            // says.
             file.Resize(status.Size, subject);
         }
 
@@ -130,7 +131,7 @@ public sealed partial class Blobs
         return digest;
     }
 
-    /// <summary>A file without a name, with the permissions it will have as far as the umask lets it.</summary>
+    /// <summary>Makes a file without a name. It has the permissions of the object, except those that the umask forbids.</summary>
     private SafeFileHandle NewFile(FileMetadata recorded)
     {
         uint mode = (uint)(format.ObjectMetadata(recorded).Mode & FileModes.Permissions);
@@ -151,7 +152,7 @@ public sealed partial class Blobs
         GiveName(file, name, size);
     }
 
-    /// <summary>Gives a whole object its name, in place of a suspect inode if one has it.</summary>
+    /// <summary>Gives a whole object its name. If a suspect inode has the name, the object replaces it.</summary>
     internal void GiveName(SafeFileHandle file, in ObjectName name, long size)
     {
         doubt.Unsynced.Set();
@@ -177,7 +178,7 @@ public sealed partial class Blobs
         Interlocked.Add(ref addedBytes, size);
     }
 
-    /// <summary>Puts an open file in an object's place in one step.</summary>
+    /// <summary>Replaces an object by an open file, atomically.</summary>
     private void Replace(SafeFileHandle file, in ObjectName name, ReadOnlySpan<byte> objectPath)
     {
         byte[] temporaryName = TemporaryName.New();

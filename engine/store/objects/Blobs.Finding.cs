@@ -3,17 +3,17 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Store;
 
-/// <summary>This file: whether an object is there. <see cref="Doubt"/> says when one is believed.</summary>
+/// <summary>This file answers whether an object is there. <see cref="Doubt"/> says when an object is believed.</summary>
 public sealed partial class Blobs
 {
-    // One for each thread: it has 128 KiB of buffers.
+    // Each thread has its own, because it has buffers (128 KiB).
     [ThreadStatic]
     private static Xattrs? xattrsOfObject;
 
     /// <summary>
-    /// Says whether a commit may rely on an object. If many objects are asked for and none is in doubt, that costs no system call. Throws
-    /// <see cref="CorruptException"/> if the object has other attributes than <paramref name="recordedXattrs"/>: its name holds 64 bits of their
-    /// digest, few enough that somebody could make two sets that agree in them.
+    /// Says whether a commit may rely on an object. A caller that asks for many objects, while nothing is in doubt, pays no system call for
+    /// most of them. Throws <see cref="CorruptException"/> if the object has other attributes than <paramref name="recordedXattrs"/>. The
+    /// name has only 64 bits of their digest, and an attacker could make two sets of attributes with the same 64 bits.
     /// </summary>
     public ObjectState Find(in ObjectName name, long size, ReadOnlySpan<byte> recordedXattrs)
     {
@@ -27,13 +27,14 @@ public sealed partial class Blobs
     }
 
     /// <summary>
-    /// Whether a file of that status is an object's inode and has its metadata. While nothing is in doubt, the inode that the object had when it was
-    /// listed counts too: an object that got another one since has the same content. If many are asked for, that costs no system call.
+    /// Whether the file with this status is an object's inode and has the object's metadata. While nothing is in doubt, the inode that the
+    /// object had when it was listed counts too: if the object has another inode now, that has the same content. A caller that asks for
+    /// many files pays no system call for most of them.
     /// </summary>
     public bool IsInode(in ObjectName name, in FileStatus status) =>
         HasMetadata(name, status) && ((!doubt.IsAny && WasInode(name, status)) || SharesInode(name, status));
 
-    /// <summary>What statx(2) tells of an object; false if there is none.</summary>
+    /// <summary>Reads the status of an object by statx(2); false if there is no such object.</summary>
     internal bool TryStat(in ObjectName name, out FileStatus status)
     {
         Errno errno = Sys.Stat(files, PathOf(name, stackalloc byte[ObjectName.MaxLength]), out status);
@@ -45,13 +46,13 @@ public sealed partial class Blobs
         return errno == Errno.None;
     }
 
-    /// <summary>Whether an inode has the metadata that an object's name says.</summary>
+    /// <summary>Whether an inode has the metadata in an object's name.</summary>
     internal bool HasMetadata(in ObjectName name, in FileStatus status) =>
         status.Mode == name.Metadata.Mode
         && (format.UserMode || (status.Uid, status.Gid) == (name.Metadata.Uid, name.Metadata.Gid))
         && status.ModifyTime == new FileTime(name.Metadata.ModifyTime, 0);
 
-    /// <summary>The same as <see cref="Find"/> by a look at the object itself, without its attributes.</summary>
+    /// <summary>Answers as <see cref="Find"/> does, always from the object itself. Attributes are not compared.</summary>
     private ObjectState Look(in ObjectName name, long size)
     {
         if (!TryStat(name, out FileStatus status))
@@ -62,7 +63,7 @@ public sealed partial class Blobs
         return status.Type == FileType.Regular && status.Size == size ? doubt.Judge(this, name, status) : ObjectState.SuspectSize;
     }
 
-    /// <summary>Whether a file of that status is an object's inode, whatever its metadata.</summary>
+    /// <summary>Whether the file with this status is an object's inode, whatever its metadata.</summary>
     internal bool SharesInode(in ObjectName name, in FileStatus status) =>
         TryStat(name, out FileStatus stored) && (stored.Inode, stored.Device) == (status.Inode, status.Device);
 

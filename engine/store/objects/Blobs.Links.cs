@@ -3,7 +3,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Store;
 
-/// <summary>This file: how objects become files of roots.</summary>
+/// <summary>This file has the methods by which objects become files of roots.</summary>
 public sealed partial class Blobs
 {
     private const int MostRenewals = 8;
@@ -11,8 +11,9 @@ public sealed partial class Blobs
     private readonly Lock renewal = new();
 
     /// <summary>
-    /// Gives an object another name, as every file of a root is made. Answers EEXIST and EXDEV. Where the filesystem
-    /// allows no more links, the object gets a new inode: the old one lives on in the roots that have it.
+    /// Gives an object another name. Files of roots are made so. Returns the errno, such as EEXIST or EXDEV; throws if the object is
+    /// missing. If the filesystem allows no more links to the inode, the object gets a new inode. The old inode stays in the roots that
+    /// have it.
     /// </summary>
     public Errno Link(in ObjectName name, SafeFileHandle directory, ReadOnlySpan<byte> newName)
     {
@@ -36,8 +37,8 @@ public sealed partial class Blobs
     }
 
     /// <summary>
-    /// link(2), which says ENOENT too where the inode it had found lost its last name meanwhile: two processes may renew an object one
-    /// right after the other. Then its name stands for the newer inode.
+    /// Calls link(2), and repeats it after ENOENT. link(2) answers ENOENT also if the inode lost its last name during the call. That
+    /// happens if two processes renew an object shortly after each other. A repeated call finds the newer inode.
     /// </summary>
     private Errno LinkNow(ReadOnlySpan<byte> objectPath, SafeFileHandle directory, ReadOnlySpan<byte> newName)
     {
@@ -53,8 +54,8 @@ public sealed partial class Blobs
     }
 
     /// <summary>
-    /// Makes sure that an object does not share its inode with a file of that status: if it does, an inode of its own takes its name. Answers false if
-    /// the content is not the object's any more; then nothing is changed.
+    /// Makes sure that an object does not share its inode with the file that has this status. If it does, a new inode takes the object's
+    /// name. False if the content is no longer what the object's name says; then nothing is changed.
     /// </summary>
     internal bool TrySeparate(in ObjectName name, in FileStatus status, ReadOnlySpan<byte> recordedXattrs) =>
         !SharesInode(name, status) || TryRenew(name, PathOf(name, stackalloc byte[ObjectName.MaxLength]), format.ObjectXattrs(recordedXattrs));
@@ -68,7 +69,7 @@ public sealed partial class Blobs
         }
     }
 
-    /// <summary>Gives an object a new inode with a copy of its content; false if that is not what the name says.</summary>
+    /// <summary>Gives an object a new inode with a copy of its content. False if the content is not what the object's name says.</summary>
     private bool TryRenew(in ObjectName name, ReadOnlySpan<byte> objectPath, ReadOnlySpan<byte> xattrs)
     {
         using SafeFileHandle old = Open(name);

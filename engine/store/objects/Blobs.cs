@@ -5,17 +5,18 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// The objects under files/. An object gets its name only when its content and metadata are whole, and never changes
+/// Adds, finds and links the objects in files/. An object gets its name only when its content and metadata are whole, and never changes
 /// afterwards. Thread-safe.
 /// </summary>
 /// <remarks>
-/// Objects are reached by path from files/, and its 256 directories stay closed. Open ones would spare each call a look-up of
-/// two letters, a hundredth of what a link costs; but whenever a process of several threads has more than 64, 128, 256 files open for the first time,
-/// the kernel waits for all processors before it uses the longer table (expand_fdtable in fs/file.c): some 5 ms each time.
+/// Objects are reached by path from files/. None of its 256 directories stays open. An open directory would spare each call the look-up of
+/// two letters, which takes a hundredth of the time of a link. But open files have a cost: whenever a process of several threads has more
+/// than 64, 128 or 256 files open for the first time, the kernel waits for all processors before it uses a longer table (expand_fdtable in
+/// fs/file.c). Each such wait takes about 5 ms.
 /// </remarks>
 public sealed partial class Blobs : IDisposable
 {
-    /// <summary>Bytes of scratch space that <see cref="Additions.AddFile"/> wants.</summary>
+    /// <summary>The size of the scratch space that <see cref="Additions.AddFile"/> needs, in bytes.</summary>
     public const int BufferSize = FileContent.SmallFile;
 
     private readonly SafeFileHandle files;
@@ -43,13 +44,13 @@ public sealed partial class Blobs : IDisposable
     /// <summary>The caller's request to stop.</summary>
     internal CancellationToken Stop { get; }
 
-    /// <summary>Objects that were new and got their names from this process.</summary>
+    /// <summary>The number of new objects that this process gave their names.</summary>
     public long Added => Interlocked.Read(ref added);
 
-    /// <summary>Bytes of their content.</summary>
+    /// <summary>Bytes of content of the objects counted by <see cref="Added"/>.</summary>
     public long AddedBytes => Interlocked.Read(ref addedBytes);
 
-    /// <summary>Opens an object for reading. Throws <see cref="CorruptException"/> where it is missing.</summary>
+    /// <summary>Opens an object for reading. Throws <see cref="CorruptException"/> if it is missing.</summary>
     public SafeFileHandle Open(in ObjectName name)
     {
         ReadOnlySpan<byte> objectPath = PathOf(name, stackalloc byte[ObjectName.MaxLength]);
@@ -59,14 +60,17 @@ public sealed partial class Blobs : IDisposable
         return file;
     }
 
-    /// <summary>The object that a tree's record of a regular file means in this store.</summary>
+    /// <summary>The object for a regular file in this store, by what a tree records for the file.</summary>
     public ObjectName NameOf(Digest blob, FileMetadata recorded, ReadOnlySpan<byte> recordedXattrs) =>
         ObjectName.Of(blob, format.ObjectMetadata(recorded), format.ObjectXattrs(recordedXattrs));
 
     /// <summary>The object of a regular file's tree entry.</summary>
     public ObjectName NameOf(in TreeEntry entry) => NameOf(entry.Digest, entry.Metadata, entry.Xattrs);
 
-    /// <summary>An object's path below files/, written to <paramref name="buffer"/>. The directory on it is one, and no link to another place.</summary>
+    /// <summary>
+    /// Writes an object's path below files/ to <paramref name="buffer"/>. Throws <see cref="CorruptException"/> if the fan-out directory is
+    /// something else, such as a link to another place.
+    /// </summary>
     private ReadOnlySpan<byte> PathOf(in ObjectName name, Span<byte> buffer)
     {
         byte fan = name.Fanout;
@@ -85,10 +89,10 @@ public sealed partial class Blobs : IDisposable
         return objectPath;
     }
 
-    /// <summary>Forgets which objects there are: some are about to go.</summary>
+    /// <summary>Forgets which objects there are, because some will be removed.</summary>
     internal void ForgetListed() => listed.Forget();
 
-    /// <summary>Opens one of the 256 directories, to be listed.</summary>
+    /// <summary>Opens one of the 256 fan-out directories for listing.</summary>
     internal SafeFileHandle OpenFan(byte fan)
     {
         Span<byte> name = stackalloc byte[2];
@@ -113,5 +117,5 @@ public sealed partial class Blobs : IDisposable
     internal string Subject(in ObjectName name) => $"{path}/{name}";
 }
 
-/// <summary>Fills a span with the next bytes of some content, or throws.</summary>
+/// <summary>Fills the whole span with the next bytes of some content, or throws.</summary>
 public delegate void ContentReader(Span<byte> destination);

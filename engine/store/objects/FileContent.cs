@@ -5,24 +5,24 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// Hashes a file's content, and copies it in the same reading. A large file is cut into the segments of its Merkle tree,
-/// which are read and hashed on every core; holes are neither read nor written.
+/// Hashes a file's content, and copies it while it is read. A large file is divided into the segments of its Merkle tree, and all cores
+/// read and hash segments. Holes are neither read nor written.
 /// </summary>
 internal static class FileContent
 {
-    /// <summary>Files up to this size are read whole into a worker's buffer.</summary>
+    /// <summary>The size in bytes up to which a file is read whole into a worker's buffer.</summary>
     internal const int SmallFile = 1024 * 1024;
 
-    // Segments between two steps of the Merkle tree: 64 MiB of content, 4 KiB of hashes.
+    // The number of segments that are hashed before their hashes go to the Merkle tree: 64 MiB of content, 4 KiB of hashes.
     private const int Window = 128;
     private const long ParallelFrom = 8L * 1024 * 1024;
 
     private static readonly byte[] HoleHash = HashOfHole();
 
     /// <summary>
-    /// The digest of the <paramref name="status"/>.Size bytes of <paramref name="source"/>, which are written to
-    /// <paramref name="copy"/> too where one is given. Throws <see cref="StoreException"/> where the file turns out shorter, and looks at
-    /// <paramref name="stop"/> before each segment.
+    /// Returns the digest of the first <paramref name="status"/>.Size bytes of <paramref name="source"/>. If <paramref name="copy"/> is
+    /// given, they are written to it too. Throws <see cref="StoreException"/> if the file is shorter. Checks <paramref name="stop"/> before
+    /// each segment.
     /// </summary>
     internal static Digest Read(SafeFileHandle source, in FileStatus status, SafeFileHandle? copy, object subject, CancellationToken stop)
     {
@@ -44,10 +44,12 @@ internal static class FileContent
         return tree.Finish();
     }
 
-    /// <summary>Whether a file has fewer bytes on disk than its size says, so that looking for holes is worth a call.</summary>
+    /// <summary>Whether a file has fewer bytes on disk than its size. Only then is it worth a system call to look for holes.</summary>
     internal static bool IsSparse(in FileStatus status) => status.AllocatedBytes < status.Size;
 
-    /// <summary>Writes bytes, leaving out whole blocks of zeros where <paramref name="leaveHoles"/>; the file must have its size already.</summary>
+    /// <summary>
+    /// Writes bytes. With <paramref name="leaveHoles"/>, whole blocks of zeros are left out; then the file must have its size already.
+    /// </summary>
     internal static void Write(SafeFileHandle target, ReadOnlySpan<byte> data, long offset, bool leaveHoles, object subject)
     {
         if (!leaveHoles)
@@ -74,7 +76,7 @@ internal static class FileContent
         }
     }
 
-    /// <summary>Gives a new file its size before anything is written to it, so that holes at its end count.</summary>
+    /// <summary>Gives a file its size. A file with holes needs this before it is written, because its end may be a hole.</summary>
     internal static void Resize(this SafeFileHandle file, long size, object subject) =>
         Sys.Truncate(file, size).ThrowIfFailed("ftruncate", subject);
 
@@ -120,7 +122,7 @@ internal static class FileContent
         return hash;
     }
 
-    /// <summary>One file being read, by any number of threads.</summary>
+    /// <summary>A file that is being read, by one or more threads.</summary>
     private sealed record Job(SafeFileHandle Source, SafeFileHandle? Copy, long Size, bool IsSparse, object Subject, CancellationToken Stop)
     {
         public void HashSegment(long number, byte[] buffer, Span<byte> hash)

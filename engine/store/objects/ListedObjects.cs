@@ -5,20 +5,20 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// Knows which objects are there, once it pays to know: a fan-out directory in which many names are looked up is listed, and
-/// from then on a name costs no system call. Each name is kept as a hash of 64 bits, with a seed that is new in each process, so that
-/// nobody can make two names that agree in it. While the store's lock is held, only gc removes names, and it calls <see cref="Forget"/>.
-/// Names that other processes make after the listing are not known. Thread-safe.
+/// Knows which objects are there, without a system call for each name. A fan-out directory is listed once many names in it were looked up.
+/// From then on a name in it costs no system call. Each name is kept as a hash of 64 bits. The hash has a seed that is new in each process,
+/// so that nobody can make two names with the same hash. While the store's lock is held, only gc removes names, and gc calls
+/// <see cref="Forget"/>. Names that other processes make after the listing are not known. Thread-safe.
 /// </summary>
 internal sealed class ListedObjects
 {
-    // About what a name takes in a directory, and how many names are listed in the time that looking up one takes.
+    // About the bytes that a name takes in a directory, and the number of names that are listed in the time of one look-up.
     private const int BytesPerName = 128;
     private const int NamesPerLookUp = 16;
 
     private static readonly long Seed = Random.Shared.NextInt64();
 
-    // One for each thread: 256 of them would be 16 MB of new memory.
+    // Each thread has one. One for each directory would be 16 MB of new memory.
     [ThreadStatic]
     private static DirectoryReader? reader;
 
@@ -27,7 +27,7 @@ internal sealed class ListedObjects
     private readonly Fan[] fans = [.. Enumerable.Range(0, 256).Select(_ => new Fan())];
 
     /// <param name="openFan">Opens a fan-out directory to be listed.</param>
-    /// <param name="path">Where they are, for messages.</param>
+    /// <param name="path">The path of files/, for messages.</param>
     internal ListedObjects(Func<byte, SafeFileHandle> openFan, string path)
     {
         this.openFan = openFan;
@@ -36,17 +36,19 @@ internal sealed class ListedObjects
 
     private enum FanState
     {
-        /// <summary>No name was looked up yet.</summary>
+        /// <summary>No name in the directory was looked up yet.</summary>
         Unasked,
 
-        /// <summary>Names are looked up; enough look-ups, and the directory is listed.</summary>
+        /// <summary>Look-ups are counted. After enough look-ups the directory is listed.</summary>
         Counting,
 
         /// <summary>The directory's names are known.</summary>
         Listed,
     }
 
-    /// <summary>Whether the name is there; null if that is not known. A "no" may be out of date: another process may just have made it.</summary>
+    /// <summary>
+    /// Whether the name is there; null if that is not known. False may be out of date: another process may just have made the name.
+    /// </summary>
     internal bool? Contains(byte number, ReadOnlySpan<byte> name)
     {
         Fan fan = fans[number];
@@ -63,7 +65,7 @@ internal sealed class ListedObjects
     }
 
     /// <summary>
-    /// Whether the listing showed that inode under the name. The object may have got another inode since, with the same content. A "no" may mean that
+    /// True if the listing showed this inode under the name. The object may have another inode since, with the same content. False also if
     /// this is not known.
     /// </summary>
     internal bool WasInode(byte number, ReadOnlySpan<byte> name, ulong device, ulong inode)
@@ -78,7 +80,7 @@ internal sealed class ListedObjects
         }
     }
 
-    /// <summary>Notes a name that this process has made.</summary>
+    /// <summary>Adds a name that this process has made.</summary>
     internal void Add(byte number, ReadOnlySpan<byte> name)
     {
         Fan fan = fans[number];
@@ -91,7 +93,7 @@ internal sealed class ListedObjects
         }
     }
 
-    /// <summary>Forgets everything, and gives the memory back.</summary>
+    /// <summary>Forgets everything and frees the memory.</summary>
     internal void Forget()
     {
         foreach (Fan fan in fans)
@@ -105,13 +107,13 @@ internal sealed class ListedObjects
 
     private static ulong Hash(ReadOnlySpan<byte> name) => XxHash3.HashToUInt64(name, Seed);
 
-    /// <summary>Counts a look-up, and lists the directory if that pays by now; answers whether its names are known.</summary>
+    /// <summary>Counts a look-up, and lists the directory if there were enough look-ups. Returns whether its names are known.</summary>
     private bool IsListed(byte number, Fan fan)
     {
         switch (fan.State)
         {
             case FanState.Unasked:
-                // The directory's size tells how many look-ups cost as much as a listing.
+                // From the directory's size follows the number of look-ups that cost as much as a listing.
                 using (SafeFileHandle directory = openFan(number))
                 {
                     fan.Count(StatusOf(directory).Size / BytesPerName / NamesPerLookUp);
@@ -146,13 +148,14 @@ internal sealed class ListedObjects
         return status;
     }
 
-    /// <summary>What is known of one directory.</summary>
+    /// <summary>What is known about one directory.</summary>
     private sealed class Fan
     {
-        // Look-ups until the directory is listed, while they are counted.
+        // The number of look-ups until the directory is listed. Used in the state Counting.
         private long lookUpsLeft;
 
-        // Hashes of names that this process made since the listing. Apart from it, for to put a name among sorted ones moves half of them.
+        // Hashes of names that this process made since the listing. They are kept apart, because to insert a name into the sorted listing
+        // moves half of the names.
         private HashSet<ulong>? added;
 
         internal FanState State { get; private set; }
@@ -160,12 +163,12 @@ internal sealed class ListedObjects
         /// <summary>The listing, sorted.</summary>
         internal Name[] Names { get; private set; } = [];
 
-        /// <summary>The directory's device, and so that of its objects.</summary>
+        /// <summary>The device of the directory. Its objects are on the same device.</summary>
         internal ulong Device { get; private set; }
 
         internal void Count(long lookUps) => (State, lookUpsLeft) = (FanState.Counting, lookUps);
 
-        /// <summary>Counts a look-up; answers whether it was the last before a listing.</summary>
+        /// <summary>Counts a look-up. True if it was the last before a listing.</summary>
         internal bool CountDown() => lookUpsLeft-- <= 0;
 
         internal void List(List<Name> names, ulong device)
@@ -184,7 +187,7 @@ internal sealed class ListedObjects
         internal void Forget() => (State, Names, added) = (FanState.Unasked, [], null);
     }
 
-    /// <summary>A name, found by its hash alone, and its inode as the directory had it.</summary>
+    /// <summary>A listed name and its inode. Names are compared by their hashes alone.</summary>
     private readonly record struct Name(ulong Hash, ulong Inode) : IComparable<Name>
     {
         public int CompareTo(Name other) => Hash.CompareTo(other.Hash);

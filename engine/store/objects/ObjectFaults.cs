@@ -3,34 +3,34 @@ using HackTree.Model;
 
 namespace HackTree.Store;
 
-/// <summary>In which ways an object's inode is not what the object's name says.</summary>
+/// <summary>The ways in which an object's inode differs from the object's name.</summary>
 [Flags]
 public enum ObjectFaults
 {
-    /// <summary>None: the object is right.</summary>
+    /// <summary>No fault: the object is right.</summary>
     None = 0,
-    /// <summary>It is not a regular file. Then nothing else was looked at.</summary>
+    /// <summary>The inode is not a regular file. Then nothing else was compared.</summary>
     Type = 1,
-    /// <summary>Its permission bits.</summary>
+    /// <summary>The permission bits differ.</summary>
     Mode = 2,
-    /// <summary>Its owner or group.</summary>
+    /// <summary>The owner or the group differs.</summary>
     Owner = 4,
-    /// <summary>Its modification time.</summary>
+    /// <summary>The modification time differs.</summary>
     Time = 8,
-    /// <summary>Its extended attributes.</summary>
+    /// <summary>The extended attributes differ.</summary>
     Attributes = 16,
-    /// <summary>Its size: a tree gives another one.</summary>
+    /// <summary>The size differs from the size in a tree.</summary>
     Size = 32,
-    /// <summary>Its content.</summary>
+    /// <summary>The content differs.</summary>
     Content = 64,
 }
 
-/// <summary>What an object's inode is, as far as its name tells what it should be.</summary>
+/// <summary>The facts about an object's inode that can be compared with the object's name, and its size.</summary>
 /// <param name="Type">The type of file.</param>
 /// <param name="Mode">The permission bits.</param>
 /// <param name="Uid">The owner.</param>
 /// <param name="Gid">The group.</param>
 /// <param name="ModifyTime">The modification time.</param>
 /// <param name="Size">Bytes of content.</param>
-/// <param name="Content">The digest of the content; none where it is not a regular file.</param>
+/// <param name="Content">The digest of the content; none if the inode is not a regular file.</param>
 public readonly record struct ObjectFacts(FileType Type, ushort Mode, uint Uid, uint Gid, FileTime ModifyTime, long Size, Digest Content);

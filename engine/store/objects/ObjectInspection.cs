@@ -4,23 +4,26 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Store;
 
-/// <summary>Compares an object's inode with its name: content, metadata, attributes. Keeps buffers: one for each thread.</summary>
+/// <summary>
+/// Compares an object's inode with its name: content, metadata, attributes. It has buffers, so each thread needs its own.
+/// </summary>
 internal sealed class ObjectInspection(StoreFormat format)
 {
     private const long EarliestTime = int.MinValue;
 
-    // What filesystems keep instead of a later time: ext4 with small inodes, with large ones, XFS with bigtime.
+    // The latest times that filesystems can keep. They replace a later time: ext4 with small inodes, ext4 with large inodes, XFS with
+    // bigtime.
     private static readonly long[] LatestTimes = [int.MaxValue, 0x37FFFFFFF, 16299260424];
 
     private readonly Xattrs xattrs = new();
     private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(FileContent.SmallFile);
 
-    /// <summary>What the inode is that was inspected last.</summary>
+    /// <summary>The facts about the inode that was inspected last.</summary>
     internal ObjectFacts Facts { get; private set; }
 
     /// <summary>
-    /// Says in which ways an object is not what its name says; <see cref="Facts"/> then says what it is. Throws <see cref="LinuxException"/>
-    /// where the object cannot be read.
+    /// Finds the ways in which an object differs from its name. Afterwards <see cref="Facts"/> has the facts about its inode. Throws
+    /// <see cref="LinuxException"/> if the object cannot be read.
     /// </summary>
     internal ObjectFaults FindFaults(SafeFileHandle directory, ReadOnlySpan<byte> entry, in ObjectName name, ExpectedObject? expected)
     {
@@ -45,7 +48,7 @@ internal sealed class ObjectInspection(StoreFormat format)
         }
     }
 
-    /// <summary>Whether an object is what its name says; it is not where it cannot be read, or changes meanwhile.</summary>
+    /// <summary>Whether an object is what its name says. False also if it cannot be read, or changes while it is read.</summary>
     internal bool IsRight(SafeFileHandle directory, ReadOnlySpan<byte> entry, in ObjectName name)
     {
         try
@@ -60,7 +63,7 @@ internal sealed class ObjectInspection(StoreFormat format)
 
     private ObjectFaults CompareMetadata(FileMetadata named, in FileStatus status)
     {
-        // The inodes of a user store belong to whoever that user is now.
+        // In a user store, inodes belong to the user, not to the owner in the name. So the owner is not compared.
         bool hasOwner = format.UserMode || (status.Uid == named.Uid && status.Gid == named.Gid);
         bool hasTime = status.ModifyTime == new FileTime(named.ModifyTime, 0) || IsClamped(named.ModifyTime, status.ModifyTime.Seconds);
         return (status.Mode == named.Mode ? ObjectFaults.None : ObjectFaults.Mode)
@@ -70,7 +73,8 @@ internal sealed class ObjectInspection(StoreFormat format)
 
     private bool HasXattrs(SafeFileHandle file, in ObjectName name, ExpectedObject? expected)
     {
-        // A user store's inodes may carry what the system put there (security.selinux); their names are without it.
+        // In a user store, the system may have put attributes on an inode (security.selinux). They are not in the name, so they are left
+        // out.
         ReadOnlySpan<byte> set = format.ObjectXattrs(xattrs.Read(file, "object"));
         return ObjectName.TagOf(set) == name.XattrTag && (expected is not { } needed || NeededObjects.MoreOf(name, set) == needed.MoreOfXattrs);
     }

@@ -1,6 +1,6 @@
 namespace HackTree.Store;
 
-/// <summary>What the store answers when it is asked for an object. <see cref="Doubt"/> says how it comes to the answer.</summary>
+/// <summary>Whether the store has an object, and whether a commit may rely on it. <see cref="Doubt"/> decides that.</summary>
 public enum ObjectState
 {
     /// <summary>No file has the object's name.</summary>
@@ -9,10 +9,12 @@ public enum ObjectState
     /// <summary>The object is there, and a commit may rely on it.</summary>
     There,
 
-    /// <summary>Suspect: the file has another size than the object, or is no regular file. A power cut can leave an object short.</summary>
+    /// <summary>
+    /// Suspect: the file has another size than the object, or is not a regular file. A power cut can leave an object too short.
+    /// </summary>
     SuspectSize,
 
-    /// <summary>Suspect: the file may have a name outside the store, so somebody could still write to it.</summary>
+    /// <summary>Suspect: the file may have a name outside the store, so a process may still write to it.</summary>
     SuspectName,
 
     /// <summary>Suspect: the content was read, and it is not what the object's name says.</summary>

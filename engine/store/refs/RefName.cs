@@ -3,20 +3,20 @@ using HackTree.Model;
 namespace HackTree.Store;
 
 /// <summary>
-/// What a ref may be called: components of letters, digits and . _ + @ - joined by '/', none of them beginning with '.'
-/// or '-' or ending in ".log", 200 characters at most; no new one is 64 hexadecimal digits. So a ref is a path below refs/, never an
-/// option or a revision, and hides no commit's id.
+/// Says which names a ref may have. A name has components of letters, digits and . _ + @ - that are joined by '/'. No component begins with
+/// '.' or '-' or ends in ".log". A name has 200 characters at most. A new name is not 64 hexadecimal digits, because it would hide a
+/// commit's id. So every name is a path below refs/ and never an option, and has no ^ or ~ of a revision.
 /// </summary>
 public static class RefName
 {
-    /// <summary>The most characters a name has.</summary>
+    /// <summary>The largest number of characters in a name.</summary>
     internal const int MaxLength = 200;
 
     /// <summary>Whether <paramref name="name"/> may name a ref.</summary>
     public static bool IsValid(string name) =>
         name.Length is > 0 and <= MaxLength && name.Split('/').All(IsComponent);
 
-    /// <summary>Throws <see cref="StoreException"/> for a name that is not valid.</summary>
+    /// <summary>Throws <see cref="StoreException"/> if no new ref may have the name.</summary>
     public static void Require(string name)
     {
         if (name.Length > MaxLength)
@@ -24,7 +24,7 @@ public static class RefName
             throw new StoreException($"a ref's name has {MaxLength} characters at most, and this one {name.Length}: '{name[..40]}...'");
         }
 
-        // One that there is can still be read and deleted.
+        // Existing refs with such a name can still be read and deleted.
         if (Digest.TryParse(name, out _))
         {
             throw new StoreException($"'{name}' cannot name a ref: it looks like a commit's id, which it would hide");

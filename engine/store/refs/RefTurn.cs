@@ -5,7 +5,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Store;
 
-/// <summary>A commit that is durable with all that it needs. A ref can be set to nothing else.</summary>
+/// <summary>A commit that is durable with everything that it needs. A ref can be set only to such a commit.</summary>
 public sealed class DurableCommit
 {
     internal DurableCommit(Digest digest) => Digest = digest;
@@ -15,12 +15,13 @@ public sealed class DurableCommit
 }
 
 /// <summary>
-/// The writers' turn for all refs of a store: flock(2), exclusive, on the directory refs/. One writer has it at a time, from reading a ref to writing it,
-/// so that nobody overwrites what it has not seen. Setting and deleting refs is possible in the turn only.
+/// The turn to change refs of a store: an exclusive flock(2) on the directory refs/. One process at a time has it, from reading a ref to
+/// writing the ref. So no process overwrites a change that it has not seen. Refs can be set and deleted only in the turn.
 /// </summary>
 /// <remarks>
-/// The turn is for milliseconds. Nothing in it calls syncfs(2), which waits until all that anybody wrote to the filesystem is on the disk: what a ref is
-/// set to is durable before (<see cref="DurableCommit"/>), and the ref itself needs only fsync(2) of a small file and of directories.
+/// A process holds the turn for milliseconds. Nothing in the turn calls syncfs(2), which waits until everything that any process wrote to
+/// the filesystem is on the disk. The commit is durable before the turn is taken (<see cref="DurableCommit"/>). The ref itself needs only
+/// fsync(2) of a small file and of directories.
 /// </remarks>
 public sealed class RefTurn : IDisposable
 {
@@ -34,8 +35,8 @@ public sealed class RefTurn : IDisposable
     }
 
     /// <summary>
-    /// Takes the turn, and where another process has it waits for that process, as the store's opener is told. Throws <see cref="StoreException"/>
-    /// where this process may not write to the store.
+    /// Takes the turn. If another process has it, calls <see cref="ObjectStore.OnWait"/> and waits for that process. Throws
+    /// <see cref="StoreException"/> if this process may not write to the store.
     /// </summary>
     public static RefTurn Take(ObjectStore store)
     {
@@ -53,14 +54,17 @@ public sealed class RefTurn : IDisposable
         }
     }
 
-    /// <summary>The commit a ref names, which stays so in this turn; none where there is no such ref. Throws <see cref="CorruptException"/> for a damaged one.</summary>
+    /// <summary>
+    /// The commit that a ref names; none if there is no such ref. No other process can change the ref during this turn. Throws
+    /// <see cref="CorruptException"/> if the ref is damaged.
+    /// </summary>
     public Digest Find(string name)
     {
         RequireTurn();
         return refs.Find(name);
     }
 
-    /// <summary>Sets a ref, durably, and notes in its log <paramref name="why"/>.</summary>
+    /// <summary>Sets a ref, durably. <paramref name="why"/> is written to its log.</summary>
     public void Set(string name, DurableCommit commit, string why)
     {
         RequireTurn();
@@ -72,12 +76,12 @@ public sealed class RefTurn : IDisposable
             throw new StoreException($"there are refs below '{name}/', so '{name}' cannot be one itself");
         }
 
-        // The log first: a full disk then stops us before the ref has moved, not after.
+        // The log is written first. So a full disk stops this call before the ref has changed, not after.
         refs.AppendLog(name, before, commit.Digest, why);
         DurableFile.WriteStaged(refs.Temporary, directory, Refs.LastComponent(name), Encoding.ASCII.GetBytes($"{commit.Digest}\n"), refs.Subject(name));
     }
 
-    /// <summary>Deletes a ref, durably; its log stays.</summary>
+    /// <summary>Deletes a ref, durably. Its log stays.</summary>
     public void Delete(string name)
     {
         RequireTurn();
@@ -93,7 +97,7 @@ public sealed class RefTurn : IDisposable
         }
         catch (LinuxException e) when (e.Errno is Errno.ENOSPC or Errno.EDQUOT)
         {
-            // To delete refs, then gc, is the way out of a full disk.
+            // A user frees a full disk by deleting refs and then running gc. So the ref is deleted without a line in its log.
         }
 
         Unlink(name);
@@ -102,14 +106,17 @@ public sealed class RefTurn : IDisposable
     /// <summary>Ends the turn.</summary>
     public void Dispose() => turn.Dispose();
 
-    /// <summary>Removes a ref's file and the directories that are empty without it, and syncs the one above: what is gone there is gone with all below.</summary>
+    /// <summary>
+    /// Removes a ref's file and each directory that is empty without it. Then syncs only the directory above: if the removed name there is
+    /// durably gone, everything below it is gone too.
+    /// </summary>
     private void Unlink(string name)
     {
         byte[] bytes = Encoding.ASCII.GetBytes(name);
         Sys.Unlink(refs.Directory, bytes).ThrowIfFailed("unlinkat", refs.Subject(name));
         int above = name.LastIndexOf('/');
 
-        // An empty directory would stand in the way of a ref of its name; one in use stays.
+        // An empty directory would stand in the way of a ref with its name. A directory that is not empty stays.
         while (above > 0 && Sys.RemoveDirectory(refs.Directory, bytes.AsSpan(0, above)) == Errno.None)
         {
             above = name.LastIndexOf('/', above - 1);
@@ -123,7 +130,10 @@ public sealed class RefTurn : IDisposable
         }
     }
 
-    /// <summary>Removes a directory that holds nothing but empty ones, such as a killed command leaves; answers whether it could.</summary>
+    /// <summary>
+    /// Removes a directory if there are only empty directories below it. A killed command may leave such directories. False if the
+    /// directory stays.
+    /// </summary>
     private bool RemoveEmpty(string name)
     {
         var directories = new List<string> { name };
@@ -134,12 +144,12 @@ public sealed class RefTurn : IDisposable
             return false;
         }
 
-        // What is below comes later in the list.
+        // The list has a directory before the directories below it.
         directories.Reverse();
         return directories.TrueForAll(directory => Sys.RemoveDirectory(refs.Directory, Refs.PathOf(directory)) == Errno.None);
     }
 
-    /// <summary>What a ref names; none where it is damaged: setting it, or deleting it, is how that is mended.</summary>
+    /// <summary>The commit that a ref names; none if the ref is damaged. A damaged ref is repaired by setting or deleting it.</summary>
     private Digest FindReadable(string name)
     {
         try

@@ -6,12 +6,12 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// The refs of a store: one file each below refs/, "&lt;64 hex&gt;\n", replaced atomically, and a log beside it of where it
-/// has been. This class reads them; they are changed in a <see cref="RefTurn"/>.
+/// Reads the refs of a store. Each ref is a file below refs/ with the content "&lt;64 hex&gt;\n", which is replaced atomically. A log below
+/// logs/ has the commits that the ref named before. Refs are changed in a <see cref="RefTurn"/>.
 /// </summary>
 public sealed class Refs : IDisposable
 {
-    // A line has some 150 bytes: a million moves of one ref.
+    // A line has about 150 bytes, so this is enough for more than a million changes of one ref.
     private const int MaxLogLength = 256 * 1024 * 1024;
 
     private readonly SafeFileHandle logs;
@@ -25,16 +25,18 @@ public sealed class Refs : IDisposable
         this.storePath = storePath;
     }
 
-    /// <summary>refs/, open.</summary>
+    /// <summary>The directory refs/, open.</summary>
     internal SafeFileHandle Directory { get; }
 
-    /// <summary>tmp/, open.</summary>
+    /// <summary>The directory tmp/, open.</summary>
     internal SafeFileHandle Temporary { get; }
 
     /// <summary>The path of refs/, for messages.</summary>
     internal string Path => $"{storePath}/refs";
 
-    /// <summary>The commit a ref names; none where there is no such ref. Throws <see cref="CorruptException"/> for a damaged one.</summary>
+    /// <summary>
+    /// The commit that a ref names; none if there is no such ref. Throws <see cref="CorruptException"/> if the ref is damaged.
+    /// </summary>
     public Digest Find(string name)
     {
         if (!RefName.IsValid(name) || SmallFile.TryRead(Directory, Encoding.ASCII.GetBytes(name), Subject(name)) is not { } bytes)
@@ -48,12 +50,12 @@ public sealed class Refs : IDisposable
             : throw new CorruptException(Subject(name), "damaged", new Remedy.SetRef(LogSubject(name)));
     }
 
-    /// <summary>All refs' names, sorted.</summary>
+    /// <summary>The names of all refs, sorted.</summary>
     public List<string> List() => List([]);
 
     /// <summary>
-    /// All refs with their commits. Throws <see cref="CorruptException"/> for a damaged one, and for a file that is no
-    /// ref and may have been one.
+    /// All refs with their commits. Throws <see cref="CorruptException"/> if a ref is damaged, or if there is a file with a name that no
+    /// ref can have: it may have been a ref.
     /// </summary>
     internal List<(string Name, Digest Commit)> All()
     {
@@ -64,13 +66,13 @@ public sealed class Refs : IDisposable
             throw new CorruptException(Subject(strangers[0]), "no ref can have that name", new Remedy.CheckStore());
         }
 
-        // One that was deleted since it was listed is none.
+        // A ref that was deleted after the listing is left out.
         List<(string Name, Digest Commit)> found = names.ConvertAll(name => (name, Find(name)));
         found.RemoveAll(r => r.Commit.IsNone);
         return found;
     }
 
-    /// <summary>All refs' names, sorted; what else is there goes to <paramref name="strangers"/>.</summary>
+    /// <summary>The names of all refs, sorted. Names that no ref can have are added to <paramref name="strangers"/>.</summary>
     internal List<string> List(List<string> strangers)
     {
         var names = new List<string>();
@@ -86,8 +88,8 @@ public sealed class Refs : IDisposable
     }
 
     /// <summary>
-    /// Throws <see cref="StoreException"/> for a name that no ref can have, or none beside the refs there are: what
-    /// <see cref="RefTurn.Set"/> would refuse too, but before the work of a commit.
+    /// Throws <see cref="StoreException"/> if no ref can have the name, or if an existing ref is above or below it.
+    /// <see cref="RefTurn.Set"/> refuses the same names. A command that calls this first learns it before the work of a commit.
     /// </summary>
     public void RequireFree(string name)
     {
@@ -106,7 +108,7 @@ public sealed class Refs : IDisposable
         }
     }
 
-    /// <summary>The lines of a ref's log, oldest first, as <see cref="RefChange"/> reads them; of a ref that was deleted too.</summary>
+    /// <summary>The lines of a ref's log, oldest first. <see cref="RefChange"/> reads a line. A deleted ref still has its log.</summary>
     public IReadOnlyList<string> Log(string name) =>
         RefName.IsValid(name) && SmallFile.TryRead(logs, Encoding.ASCII.GetBytes(name + ".log"), LogSubject(name), MaxLogLength) is { } bytes
             ? Encoding.UTF8.GetString(bytes).Split('\n', StringSplitOptions.RemoveEmptyEntries)
@@ -128,11 +130,11 @@ public sealed class Refs : IDisposable
             .ThrowIfFailed("openat", LogSubject(name));
         using (file)
         {
-            // A full disk may have cut the last line short: that one stays as it is, on a line of its own.
+            // A full disk may have cut the last line short. It stays as it is, and the new line begins after it.
             string start = EndsInLine(file, LogSubject(name)) ? "" : "\n";
             var change = new RefChange(before, after, DateTimeOffset.UtcNow.ToUnixTimeSeconds(), why.ReplaceLineEndings(" "));
 
-            // Not synced: nothing is decided by a log, so the last lines before a power cut are not worth a flush in each commit.
+            // The log is not synced. No decision depends on it, so its last lines before a power cut are not worth a flush in each commit.
             Sys.Write(file, Encoding.UTF8.GetBytes($"{start}{change}\n")).ThrowIfFailed("write", LogSubject(name));
         }
     }
@@ -145,7 +147,7 @@ public sealed class Refs : IDisposable
         return last[0] == (byte)'\n';
     }
 
-    /// <summary>Opens the directory that has a ref's last component, and makes what is missing on the way from <paramref name="top"/>, durably.</summary>
+    /// <summary>Opens the directory of a ref's file below <paramref name="top"/>. Directories that are missing are made, durably.</summary>
     internal static SafeFileHandle MakeParents(SafeFileHandle top, string name, string subject)
     {
         SafeFileHandle current = DirectoryReader.Reopen(top, subject);
@@ -177,8 +179,9 @@ public sealed class Refs : IDisposable
     }
 
     /// <summary>
-    /// Finds all that is below a directory of refs/, without recursion: directories, each before those below it, and other names. A directory with a
-    /// path longer than a ref's name is one of the others, and what is in it is passed over: no ref can be there.
+    /// Finds everything below a directory of refs/, without recursion. Adds the directories to <paramref name="directories"/>, each before
+    /// the directories below it, and all other names to <paramref name="others"/>. A directory whose path is longer than a ref's name is
+    /// one of the others. It is not entered, because no ref can be in it.
     /// </summary>
     internal void Walk(string top, List<string> directories, List<string> others)
     {
@@ -214,7 +217,10 @@ public sealed class Refs : IDisposable
         }
     }
 
-    /// <summary>Moves on; a directory that was removed with its last ref while it was open has no more entries, and says ENOENT.</summary>
+    /// <summary>
+    /// Reads the next entry; false at the end. If the directory was removed with its last ref while it was open, the kernel answers ENOENT,
+    /// which is the end too.
+    /// </summary>
     private static bool TryNext(DirectoryReader reader)
     {
         try
@@ -227,13 +233,13 @@ public sealed class Refs : IDisposable
         }
     }
 
-    /// <summary>The path of a name below refs/, as bytes; of the empty name, refs/ itself.</summary>
+    /// <summary>The path of a name below refs/, as bytes. The empty name means refs/ itself.</summary>
     internal static byte[] PathOf(string name) => name.Length == 0 ? [(byte)'.'] : Encoding.Latin1.GetBytes(name);
 
     /// <summary>The name of a ref's file in its directory.</summary>
     internal static byte[] LastComponent(string name) => Encoding.ASCII.GetBytes(name[(name.LastIndexOf('/') + 1)..]);
 
-    /// <summary>A ref's name in messages.</summary>
+    /// <summary>The path of a ref, for messages.</summary>
     internal string Subject(string name) => $"{storePath}/refs/{name}";
 
     private string LogSubject(string name) => $"{storePath}/logs/{name}.log";

@@ -5,25 +5,39 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// Decides which objects a commit may rely on. All rules about that are here. Thread-safe.
+/// Decides which objects a commit may rely on. All rules for that are in this class. Thread-safe.
 /// </summary>
 /// <remarks>
-/// An object is believed by its name, because it gets the name only when it is whole. Two things can make a name untrue. Before a process names the
-/// first object that one of them could make untrue, it leaves a mark in tmp/ (<see cref="DoubtMark"/>) and holds it.
+/// <para>
+/// An object is believed by its name, because it gets the name only when it is whole. There are two ways in which a name can be untrue. A
+/// process that is about to name such an object first leaves a mark in tmp/ (<see cref="DoubtMark"/>) and holds the mark.
+/// </para>
 /// <list type="bullet">
-/// <item>Unsynced: a filesystem may make an object's name and size durable before its content. After a power cut the object is zeros of the right
-/// length. The process ends the mark when it has synced.</item>
-/// <item>Adopting: a file of a tree became an object as it is (<see cref="Adoption"/>). Until its name in the tree is gone, who writes to the file writes
-/// into the object. The process ends the mark when no adopted file has a name outside the store.</item>
+/// <item>Unsynced: a filesystem may make an object's name and size durable before its content. After a power cut the object has zeros of
+/// the right length. The process removes the mark after its sync.</item>
+/// <item>Adopting: a file of a tree became an object as it is (<see cref="Adoption"/>). Until the file's name in the tree is gone, a
+/// process that writes to the file writes into the object. The process removes the mark when no adopted file has a name outside the
+/// store.</item>
 /// </list>
-/// A mark that its maker holds raises no doubt: the maker is alive, its objects are right in memory, and the sync of a later commit covers them too.
-/// A mark that nobody holds puts the store in doubt, from the time the mark was made. Then an object may have been adopted if its inode changed
-/// since that time and was made before: if it has several links or other metadata than its name says, the object is suspect, however right its content
-/// is now. Every other object is read, from the disk, and is suspect if the content is another. A suspect object is not relied on; an inode with the
-/// right content takes its name. Doubt ends with gc: it removes all objects that nothing needs, then the marks. It keeps an adopting mark while an
-/// object that is needed may have been adopted and is not what its name says.
-/// A listing of the store's directories (<see cref="ListedObjects"/>) may answer in place of all this only while nothing is in doubt. Its "yes" is then
-/// final, because only gc removes names. After its "no" the object is written, and giving the name tells whether another process was faster.
+/// <para>
+/// A mark that its maker holds raises no doubt. The maker is alive, its objects are right in memory, and the sync of a later commit covers
+/// them too. A mark that nobody holds puts the store in doubt. The doubt begins at the time at which the mark was made.
+/// </para>
+/// <para>
+/// While an adopting mark raises doubt, an object may have been adopted if its inode was made before that time and changed after it. Such
+/// an object is suspect if it has several links, or other metadata than its name says, even if its content is right now. Every other object
+/// is read from the disk, and is suspect if its content is not what its name says. A commit does not rely on a suspect object: a new inode
+/// with the right content takes the name.
+/// </para>
+/// <para>
+/// gc ends the doubt. It removes all objects that nothing needs, and then the marks. It keeps the adopting marks if an object that is
+/// needed may have been adopted and is not what its name says.
+/// </para>
+/// <para>
+/// A listing of the store's directories (<see cref="ListedObjects"/>) may answer only while nothing is in doubt. Its "yes" is final,
+/// because only gc removes names. After its "no" the object is written, and linkat(2) tells whether another process has made the name
+/// first.
+/// </para>
 /// </remarks>
 internal sealed class Doubt
 {
@@ -35,10 +49,10 @@ internal sealed class Doubt
         Adopting = new DoubtMark(temporary, DoubtMark.Adopting, subject);
     }
 
-    /// <summary>The mark of objects that were named and not synced yet.</summary>
+    /// <summary>The mark for objects that have names and are not synced yet.</summary>
     internal DoubtMark Unsynced { get; }
 
-    /// <summary>The mark of objects that may have a name outside the store.</summary>
+    /// <summary>The mark for objects that may have a name outside the store.</summary>
     internal DoubtMark Adopting { get; }
 
     /// <summary>Called once, by any thread, before the first object is read because the store is in doubt.</summary>
@@ -50,11 +64,14 @@ internal sealed class Doubt
     /// <summary>Whether the store has a mark that nobody holds.</summary>
     internal bool IsAny => Unsynced.IsInDoubt || Adopting.IsInDoubt;
 
-    /// <summary>Whether an object with that status may be a file that a process adopted and then failed to remove from its tree.</summary>
+    /// <summary>Whether the object with this status may be a file that a process adopted and then did not remove from its tree.</summary>
     internal bool MayBeAdopted(in FileStatus status) =>
         Adopting.DoubtedSince is { } since && status.ChangeTime >= since && !(status.BirthTime >= since);
 
-    /// <summary>Whether a commit may rely on an object that has its size: <see cref="ObjectState.There"/>, or a reason why not.</summary>
+    /// <summary>
+    /// Whether a commit may rely on an object. Returns <see cref="ObjectState.There"/>, or the reason why not. The caller has compared the
+    /// size.
+    /// </summary>
     internal ObjectState Judge(Blobs objects, in ObjectName name, in FileStatus status)
     {
         if (!IsAny)
@@ -70,11 +87,11 @@ internal sealed class Doubt
         Interlocked.Exchange(ref onDoubt, null)?.Invoke();
         using SafeFileHandle file = objects.Open(name);
 
-        // After a failed sync the page cache has what should have been written, and calls it clean.
+        // After a failed sync the page cache has the right content and counts it as written, but the disk may have other content.
         Sys.DropCached(file);
         return FileContent.Read(file, status, null, objects.Subject(name), objects.Stop) == name.Blob ? ObjectState.There : ObjectState.SuspectContent;
     }
 
-    /// <summary>Whether a name in tmp/ is that of an adopting mark.</summary>
+    /// <summary>Whether a name in tmp/ is the name of an adopting mark.</summary>
     internal static bool IsAdoptingMark(ReadOnlySpan<byte> name) => name.StartsWith(Encoding.ASCII.GetBytes(DoubtMark.Adopting));
 }

@@ -5,9 +5,9 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// One kind of mark in tmp/: a file that says that objects may not be what their names say. A process makes it durable before it names such an
-/// object, holds it by flock(2), and removes it when the objects are safe. A mark that nobody holds was abandoned: its process died or failed.
-/// <see cref="Doubt"/> says what follows from that. Thread-safe.
+/// Makes and finds marks of one kind. A mark is a file in tmp/. It says that objects may not be what their names say. A process makes the
+/// mark durable before it names such an object, holds the mark by flock(2), and removes it when the objects are safe. A mark that nobody
+/// holds is abandoned: its process died or failed. <see cref="Doubt"/> says what follows from a mark. Thread-safe.
 /// </summary>
 internal sealed class DoubtMark
 {
@@ -30,8 +30,10 @@ internal sealed class DoubtMark
     }
 
     /// <summary>
-    /// When the earliest abandoned mark was made; null if there is none. Objects with an earlier change time are not covered by the mark. Looked up
-    /// once, at any time: a mark that this process holds is not abandoned, and other processes' power cannot fail while this one lives.
+    /// The time at which the earliest abandoned mark was made; null if there is no abandoned mark. Objects with an earlier change time are not
+    /// covered by the mark. The marks are read once, at the first call, which may be at any time. A mark that this process holds is not
+    /// abandoned. If another process abandons an unsynced mark later, that does no harm: a power cut that damages its objects ends this
+    /// process too.
     /// </summary>
     internal FileTime? DoubtedSince => doubtedSince.Value;
 
@@ -41,10 +43,10 @@ internal sealed class DoubtMark
     /// <summary>Whether this process holds a mark.</summary>
     internal bool IsSet => Volatile.Read(ref held) is not null;
 
-    /// <summary>When this process made its mark; null if it has none.</summary>
+    /// <summary>The time at which this process made its mark; null if it has no mark.</summary>
     internal FileTime? MadeAt => Volatile.Read(ref held)?.MadeAt;
 
-    /// <summary>Makes the mark durable unless this process has one. Call it before an object gets its name.</summary>
+    /// <summary>Makes a mark, durably, unless this process has one. Call this before an object gets its name.</summary>
     internal void Set()
     {
         if (IsSet)
@@ -61,7 +63,10 @@ internal sealed class DoubtMark
         }
     }
 
-    /// <summary>Takes the mark out, for <see cref="End"/> after a sync that begins now. Objects named from now on need another mark.</summary>
+    /// <summary>
+    /// Takes the mark from this object. The caller begins a sync now, and calls <see cref="End"/> with the mark after it. Objects that are
+    /// named from now on need another mark.
+    /// </summary>
     internal Held? Take()
     {
         lock (gate)
@@ -72,12 +77,12 @@ internal sealed class DoubtMark
         }
     }
 
-    /// <summary>Ends a mark that was taken out: removes it if the objects are safe, else abandons it.</summary>
+    /// <summary>Ends a mark that <see cref="Take"/> returned: removes it if the objects are safe, otherwise abandons it.</summary>
     internal void End(Held? taken, bool isSafe)
     {
         if (taken is not null)
         {
-            // A mark that cannot be removed costs the next commit time, and nothing else.
+            // A mark that cannot be removed makes the next commit slower, and does no other harm.
             _ = isSafe ? Sys.Unlink(temporary, taken.Name) : Errno.None;
             taken.File.Dispose();
         }
@@ -89,7 +94,7 @@ internal sealed class DoubtMark
         Sys.Open(temporary, "."u8, OpenFlags.Temporary | OpenFlags.ReadWrite, out SafeFileHandle file, FileModes.PrivateFile).ThrowIfFailed("openat", subject);
         try
         {
-            // Locked before it has a name: nobody may find it abandoned while its maker lives.
+            // The file is locked before it has a name, so that no process finds the mark abandoned while its maker lives.
             Sys.Lock(file, LockKind.Exclusive, wait: true).ThrowIfFailed("flock", subject);
             Sys.LinkOpenFile(file, temporary, name).ThrowIfFailed("linkat", subject);
             Sys.Sync(file).ThrowIfFailed("fsync", subject);
@@ -137,7 +142,7 @@ internal sealed class DoubtMark
 
             errno.ThrowIfFailed("openat", subject);
 
-            // Its holder may have finished since the listing: then it has no name any more.
+            // The holder may have ended the mark since the listing. Then the file has no name any more.
             if (Sys.Lock(file, LockKind.Shared, wait: false) != Errno.None || Sys.Stat(file, out FileStatus status) != Errno.None)
             {
                 return false;
