@@ -4,28 +4,28 @@ using HackTree.Store;
 
 namespace HackTree.Checkout;
 
-/// <summary>What a commit says beside its tree.</summary>
+/// <summary>Describes a commit to make, except its tree.</summary>
 public sealed record CommitRequest
 {
     /// <summary>The ref that will name the commit.</summary>
     public required string Ref { get; init; }
 
-    /// <summary>The parent; none for the commit that the ref names now.</summary>
+    /// <summary>The parent. If none is given, the commit that the ref names becomes the parent.</summary>
     public Digest Parent { get; init; }
 
-    /// <summary>One line.</summary>
+    /// <summary>The subject, one line of text.</summary>
     public string Subject { get; init; } = "";
 
-    /// <summary>More text.</summary>
+    /// <summary>Further text.</summary>
     public string Body { get; init; } = "";
 
-    /// <summary>Annotations.</summary>
+    /// <summary>The annotations, by key.</summary>
     public ImmutableSortedDictionary<string, string> Annotations { get; init; } = Commit.NoAnnotations;
 
-    /// <summary>The directory that the tree was read from, if it is consumed; else null.</summary>
+    /// <summary>The directory that the tree was read from, if the directory is consumed; otherwise null.</summary>
     public TreeConsume? Consumed { get; init; }
 
-    /// <summary>Seconds since 1970.</summary>
+    /// <summary>The commit's time, in seconds since 1970.</summary>
     public required long Time { get; init; }
 }
 
@@ -33,7 +33,8 @@ public sealed record CommitRequest
 public static class Committer
 {
     /// <summary>
-    /// Publishes the tree with a commit, and lets the ref name the commit (<see cref="Additions"/> says in which steps). Answers the commit's digest.
+    /// Publishes the tree with a commit, sets the ref to the commit, and returns the commit's digest. <see cref="Additions"/> has the
+    /// steps.
     /// </summary>
     public static Digest Run(Additions additions, ImportResult tree, CommitRequest request)
     {
@@ -53,7 +54,7 @@ public static class Committer
             ? additions.PublishChild(request.Ref, commit)
             : additions.PublishCommit(request.Ref, commit.AsChildOf(request.Parent));
 
-        // As late as can be: what is written to an object through its other name must not be what a ref names.
+        // This check comes as late as possible, so that no ref names a commit with an object that was written to through its other name.
         request.Consumed?.RequireUnchanged(tree);
         return published.SetRef($"commit: {request.Subject}");
     }

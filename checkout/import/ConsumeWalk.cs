@@ -6,8 +6,9 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Checkout;
 
 /// <summary>
-/// Goes through a consumed directory beside the tree that was committed of it: to see that nothing changed, or to remove exactly what the commit holds.
-/// What is not in the commit, or has changed since, stays, and with it the directories above.
+/// Walks through a consumed directory and through the tree that was committed of it, side by side. It either checks that no file changed,
+/// or removes exactly the files and directories that the commit has. Names that are not in the commit stay, and so do changed files. The
+/// directories above them stay too.
 /// </summary>
 internal sealed class ConsumeWalk
 {
@@ -22,9 +23,9 @@ internal sealed class ConsumeWalk
 
     /// <param name="store">The store.</param>
     /// <param name="tree">The commit's tree.</param>
-    /// <param name="started">When the reading of the directory began, by the clock that dates files.</param>
-    /// <param name="adoption">How files of it became objects; null if they were copied.</param>
-    /// <param name="path">The directory in messages.</param>
+    /// <param name="started">The time at which the reading of the directory began, by the clock that sets files' times.</param>
+    /// <param name="adoption">The adoption by which files became objects; null if they were copied.</param>
+    /// <param name="path">The directory's path in messages.</param>
     internal ConsumeWalk(ObjectStore store, Digest tree, FileTime started, Adoption? adoption, string path)
     {
         this.store = store;
@@ -36,17 +37,17 @@ internal sealed class ConsumeWalk
 
     private delegate void EntryAction(Level level, in TreeEntry entry);
 
-    /// <summary>Whether an object may share its inode with a file that stayed, or that somebody took away.</summary>
+    /// <summary>Whether an object may share its inode with a file that stayed, or that another process moved away.</summary>
     internal bool IsShared { get; private set; }
 
-    /// <summary>Whether an object may have got an inode of its own because its file stayed.</summary>
+    /// <summary>Whether an object may have been given a new inode because its file stayed.</summary>
     internal bool HasSeparated { get; private set; }
 
-    /// <summary>Throws <see cref="StoreException"/> if a file that is an object was changed since it was read.</summary>
+    /// <summary>Throws <see cref="StoreException"/> if a file that is an object changed since it was read.</summary>
     internal void RequireUnchanged(SafeFileHandle top) =>
         Walk(DirectoryReader.Reopen(top, path), RequireUnchangedEntry, _ => { });
 
-    /// <summary>Removes what the commit holds of a directory, and the directory if it is empty then.</summary>
+    /// <summary>Removes the unchanged names of a directory that the commit has. Removes the directory if it is empty afterwards.</summary>
     internal ConsumeResult Remove(SafeFileHandle above, byte[] name)
     {
         Walk(TreeImport.OpenTree(above, name, path, OpenFlags.NoFollow), RemoveEntry, level => RemoveDirectory(level, above, name));
@@ -94,7 +95,7 @@ internal sealed class ConsumeWalk
             return;
         }
 
-        // Somebody may have moved it away, with files in it that are objects.
+        // Another process may have moved the directory away, with files in it that are objects.
         IsShared = true;
         if (errno is Errno.ENOTDIR or Errno.ELOOP)
         {
@@ -147,7 +148,7 @@ internal sealed class ConsumeWalk
         }
     }
 
-    /// <summary>Removes a file unless somebody has it open for writing: what that process writes would be lost.</summary>
+    /// <summary>Removes a file, unless a process has it open for writing: the data that the process writes would be lost.</summary>
     private void RemoveFile(Level level, in TreeEntry entry, in FileStatus status)
     {
         Errno errno = Sys.Open(level.Directory, entry.Name, OpenFlags.ReadOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking, out SafeFileHandle file);
@@ -173,7 +174,10 @@ internal sealed class ConsumeWalk
         }
     }
 
-    /// <summary>Removes a file that may be an object; it is looked at when nobody can open it by its name any more.</summary>
+    /// <summary>
+    /// Removes a file that may be an object. The file is checked after its name is removed, when no process can open it by that name. If it
+    /// has changed or is in use, it gets its name again.
+    /// </summary>
     private void RemoveAdopted(Level level, in TreeEntry entry, SafeFileHandle file, in FileStatus status)
     {
         if (!Unlink(level, entry.Name))
@@ -182,13 +186,13 @@ internal sealed class ConsumeWalk
             return;
         }
 
-        // First the writers, then the look: what a writer did that is gone by now shows in the times.
+        // Writers are looked for first, then the times: a writer that has just closed the file has changed its times.
         bool isInUse = Sys.ProbeForWriters(file) != Errno.None;
         Sys.Stat(file, out FileStatus after).ThrowIfFailed("statx", path);
         bool isUnchanged = IsUnchanged(after, entry);
         if (isInUse || !isUnchanged)
         {
-            // The object's name has kept the inode.
+            // The inode still exists, because it has the object's name.
             Sys.LinkOpenFile(file, level.Directory, entry.Name).ThrowIfFailed("linkat", path);
             if (isUnchanged)
             {
@@ -206,7 +210,7 @@ internal sealed class ConsumeWalk
         }
     }
 
-    /// <summary>Parts a file that stays from the object whose inode it is.</summary>
+    /// <summary>If a file that stays shares its inode with an object, gives the object a new inode.</summary>
     private void Separate(in TreeEntry entry, in FileStatus status)
     {
         if (adoption is null || entry.Kind != EntryKind.Regular || !adoption.IsObject(entry, status))
@@ -234,7 +238,9 @@ internal sealed class ConsumeWalk
         return false;
     }
 
-    /// <summary>Removes a directory that the walk has left; counts what keeps it.</summary>
+    /// <summary>
+    /// Removes a directory that the walk has left. If it is not empty, counts the names in it that stay and were not counted yet.
+    /// </summary>
     private void RemoveDirectory(Level level, SafeFileHandle above, byte[] name)
     {
         levels.TryPeek(out Level? parent);
@@ -257,8 +263,8 @@ internal sealed class ConsumeWalk
     }
 
     /// <summary>
-    /// A file rewritten while or after it was read has a later time than the reading's start; one dated into the
-    /// future can only be compared with its record, to the second.
+    /// Whether a name is what the commit has. A file that was written to during or after the reading has a time that is later than the
+    /// start of the reading. If the file's recorded time is in the future, its time can only be compared with the record, to the second.
     /// </summary>
     private bool IsUnchanged(in FileStatus status, in TreeEntry entry)
     {
@@ -302,7 +308,7 @@ internal sealed class ConsumeWalk
     private string PathOf(ReadOnlySpan<byte> name) =>
         string.Join('/', levels.Reverse().Skip(1).Select(level => ByteText.Quote(level.Name)).Prepend(path).Append(ByteText.Quote(name)));
 
-    /// <summary>A directory that the walk is in.</summary>
+    /// <summary>A directory that the walk has entered and not left yet.</summary>
     private sealed class Level(SafeFileHandle directory, byte[] name, TreeCursor start)
     {
         private TreeCursor cursor = start;
@@ -311,7 +317,7 @@ internal sealed class ConsumeWalk
 
         public byte[] Name => name;
 
-        /// <summary>Names in it that stay for a reason that was counted.</summary>
+        /// <summary>The number of names in the directory that stay and that were counted with their reason.</summary>
         public long Kept { get; set; }
 
         public bool Next(out TreeEntry entry) => cursor.Next(out entry);

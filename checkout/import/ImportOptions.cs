@@ -3,25 +3,28 @@ using HackTree.Store;
 
 namespace HackTree.Checkout;
 
-/// <summary>How a directory becomes a tree.</summary>
+/// <summary>The options of an import.</summary>
 public sealed record ImportOptions
 {
-    /// <summary>What to leave out.</summary>
+    /// <summary>The patterns of names and paths to leave out.</summary>
     public IReadOnlyList<PathGlob> Excludes { get; init; } = [];
 
-    /// <summary>The directory as one that is consumed: it is read where that has put it, and its files may become objects as they are.</summary>
+    /// <summary>
+    /// The consumption of the directory, if it is consumed; otherwise null. Then the directory is read at the place where the consumption
+    /// has put it, and its files may become objects as they are.
+    /// </summary>
     public TreeConsume? Consume { get; init; }
 
     /// <summary>Counts files and bytes as they are done.</summary>
     public Progress? Progress { get; init; }
 }
 
-/// <summary>A tree that was read into the store: what a commit says of it.</summary>
+/// <summary>The result of an import: a tree, and the facts that a commit records about it.</summary>
 /// <param name="Tree">Digest of the root directory's tree.</param>
 /// <param name="RootMetadata">Mode, owner and time of the root directory.</param>
-/// <param name="RootXattrs">Its extended attributes, canonical.</param>
-/// <param name="Files">Entries that are not directories.</param>
-/// <param name="ContentBytes">Sum of the regular files' sizes.</param>
+/// <param name="RootXattrs">The extended attributes of the root directory, canonical.</param>
+/// <param name="Files">The number of entries that are not directories.</param>
+/// <param name="ContentBytes">The sum of the regular files' sizes, in bytes.</param>
 /// <param name="Notes">One sentence for each kind of thing that was left out.</param>
 public sealed record ImportResult(
     Digest Tree,

@@ -7,17 +7,17 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Checkout;
 
-/// <summary>A commit that was made of a consumed tree, and when the reading of the tree began.</summary>
+/// <summary>A commit that was made of a consumed tree, and the time at which the reading of the tree began.</summary>
 internal readonly record struct ConsumedCommit(Digest Commit, FileTime Started);
 
 /// <summary>
-/// Where a tree is while it is consumed: a directory beside it that only its owner can enter. FORMAT.md section 7 says what a killed process
-/// leaves of it.
+/// The directory in which a tree is while it is consumed. It stands beside the tree's own place, and only its owner can enter it. FORMAT.md
+/// section 7 says what a killed process leaves.
 /// <code>
-/// .NAME.consumed/          0700; whoever works in it holds flock(2) on it
+/// .NAME.consumed/          mode 0700; the process that works in it holds flock(2) on it
 ///   tree                   was NAME
-///   commit                 a symbolic link that leads nowhere: the commit's id, and when the reading began. There from when a ref needs
-///                          the commit until all that it holds is removed
+///   commit                 a symbolic link that leads nowhere; its text is the commit's id and the time at which the reading began. It
+///                          exists from the time at which the ref is set until the removal of the tree is finished
 /// </code>
 /// </summary>
 internal sealed class PrivatePlace : IDisposable
@@ -38,7 +38,7 @@ internal sealed class PrivatePlace : IDisposable
         Path = System.IO.Path.Combine(System.IO.Path.GetDirectoryName(treePath)!, ByteText.Quote(name));
     }
 
-    /// <summary>What the tree is called in the place.</summary>
+    /// <summary>The tree's name in the place.</summary>
     internal static byte[] TreeName { get; } = "tree"u8.ToArray();
 
     /// <summary>The place's absolute path, for messages.</summary>
@@ -51,7 +51,8 @@ internal sealed class PrivatePlace : IDisposable
     internal bool HasTree => Sys.Stat(Handle, TreeName, out _) == Errno.None;
 
     /// <summary>
-    /// Moves a directory into a new place beside it. Null if that cannot be, as for a mount point: then the directory is where it was.
+    /// Moves a directory into a new place beside it. Null if the directory cannot be moved, for example if it is a mount point. Then it
+    /// stays where it was.
     /// </summary>
     internal static PrivatePlace? TryTake(SafeFileHandle parent, byte[] tree, string treePath)
     {
@@ -76,8 +77,9 @@ internal sealed class PrivatePlace : IDisposable
     }
 
     /// <summary>
-    /// The place that a killed process left beside a directory, locked; null if there is none. Throws <see cref="StoreException"/> if a process is at
-    /// work in it, or if it is somebody else's.
+    /// Finds the place that a killed process left beside a directory, and locks it; null if there is none. Throws
+    /// <see cref="StoreException"/> if a process works in the place, or if --consume did not make it: it is not a directory, or has
+    /// another owner or mode.
     /// </summary>
     internal static PrivatePlace? FindLeft(SafeFileHandle parent, byte[] tree, string treePath)
     {
@@ -109,7 +111,10 @@ internal sealed class PrivatePlace : IDisposable
         }
     }
 
-    /// <summary>Notes, durably where the removal of the tree could be durable before it, that the tree is a commit now.</summary>
+    /// <summary>
+    /// Writes down that the tree was committed. If the filesystem could make the removal of the tree durable before this note, the note is
+    /// synced.
+    /// </summary>
     internal void NoteCommit(ConsumedCommit made)
     {
         string text = string.Create(CultureInfo.InvariantCulture, $"{made.Commit} {made.Started.Seconds}.{made.Started.Nanoseconds:d9}");
@@ -120,7 +125,7 @@ internal sealed class PrivatePlace : IDisposable
         }
     }
 
-    /// <summary>The commit that the tree was made; null if none was noted.</summary>
+    /// <summary>The commit that was made of the tree; null if <see cref="NoteCommit"/> was not called.</summary>
     internal ConsumedCommit? FindCommit()
     {
         Span<byte> text = stackalloc byte[256];
@@ -139,7 +144,8 @@ internal sealed class PrivatePlace : IDisposable
     }
 
     /// <summary>
-    /// Puts the tree back, if there is one, and removes the place. EEXIST if something else is in the tree's place; then nothing is changed.
+    /// Puts the tree back, if it is there, and removes the place. EEXIST if something else is in the tree's own place; then nothing is
+    /// changed.
     /// </summary>
     internal Errno TryPutBack()
     {
@@ -154,14 +160,14 @@ internal sealed class PrivatePlace : IDisposable
             return errno;
         }
 
-        // After the tree: killed in between, nothing is left but an empty place.
+        // The note is removed after the tree was put back. A process that is killed in between leaves a place without a tree.
         _ = Sys.Unlink(Handle, CommitName);
         _ = Sys.RemoveDirectory(parent, name);
         isGone = true;
         return Errno.None;
     }
 
-    /// <summary>Lets go of the place.</summary>
+    /// <summary>Closes the place, and so unlocks it.</summary>
     public void Dispose() => Handle.Dispose();
 
     private static bool IsOurs(SafeFileHandle handle) =>

@@ -6,23 +6,34 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Checkout;
 
 /// <summary>
-/// commit --consume: a directory goes into the store, and what the commit holds of it is removed. Steps:
-/// <see cref="Begin"/> takes the tree out of everybody's reach; the import reads it, and its files may become objects as they are;
-/// <see cref="RequireUnchanged"/> looks at all of it before the ref is set; <see cref="Finish"/> removes it. <see cref="Dispose"/> without a finish puts
-/// the tree back in its place, as it was.
+/// Consumes a directory (commit --consume): moves it into the store, and removes the files and directories that the commit has.
 /// </summary>
 /// <remarks>
-/// A file that became an object has two names, and who writes to it by the one in the tree writes into the object. What keeps that from happening:
+/// <para>
+/// The steps: <see cref="Begin"/> moves the tree to where other processes cannot reach it by path. The import reads the tree, and its files
+/// may become objects as they are. <see cref="RequireUnchanged"/> checks all files before the ref is set. <see cref="Finish"/> removes the
+/// tree. If <see cref="Dispose"/> is called without <see cref="Finish"/>, the tree goes back to its place, as it was.
+/// </para>
+/// <para>
+/// A file that became an object has two names. A process that writes to the file by its name in the tree writes into the object. These
+/// rules prevent it:
+/// </para>
 /// <list type="bullet">
-/// <item>The tree is moved into a <see cref="PrivatePlace"/> first. From then on it is reached only through what was opened before: a descriptor of a
-/// file, or a working directory or descriptor of a directory. If it cannot be moved, its files are copied, and it is removed where it is.</item>
-/// <item>A file that somebody has open for writing, or mapped, is copied.</item>
-/// <item>A file that was changed through a directory that somebody is still in is found before the ref is set. Nothing is committed then.</item>
-/// <item>A file that is opened so later and never closed is found when it is removed. It stays, and the object gets an inode of its own.</item>
-/// <item>No object is removed here, whatever is found: other processes may rely on it. The mark of the <see cref="Adoption"/> stays, and gc decides.</item>
+/// <item>The tree is first moved into a <see cref="PrivatePlace"/>. From then on a process can reach it only if it opened a file or a
+/// directory of the tree before, or has a working directory there. If the tree cannot be moved, its files are copied, and the tree is
+/// removed where it is.</item>
+/// <item>A file that a process has open for writing, or mapped for writing, is copied.</item>
+/// <item>A process may still be in a directory of the tree and change a file from there. The change is found before the ref is set. Then
+/// nothing is committed.</item>
+/// <item>Such a process may open a file later and never close it. This is found when the file is removed. The file stays, and the object
+/// gets a new inode.</item>
+/// <item>No object is removed here, because other processes may rely on it. The mark of the <see cref="Adoption"/> stays, and gc
+/// decides.</item>
 /// </list>
-/// Not prevented: somebody who was in the tree before changes a file between the last look and its removal. That is found and said; the commit's object is
-/// damaged, and a later commit that has the content repairs it.
+/// <para>
+/// One case is not prevented: a process that was in the tree before changes a file between the last check and the removal of the file. The
+/// change is found and reported. The commit's object is damaged. A later commit that has the content repairs it.
+/// </para>
 /// </remarks>
 public sealed class TreeConsume : IDisposable
 {
@@ -52,24 +63,25 @@ public sealed class TreeConsume : IDisposable
         place = adoption is null ? null : PrivatePlace.TryTake(parent, name, real);
         adoption = place is null ? null : adoption;
 
-        // What has changed since, by the clock that dates files, may not be what is committed.
+        // A file that has a later time than this may have changed after it was read. The clock is the one that sets files' times.
         started = Sys.EarliestFileTime();
     }
 
-    /// <summary>How the files of the tree become objects without being copied; null if they are copied.</summary>
+    /// <summary>The adoption by which files of the tree become objects without being copied; null if they are copied.</summary>
     internal Adoption? Adoption => adoption;
 
     /// <summary>
-    /// Begins to consume the directory at <paramref name="path"/>. Throws <see cref="StoreException"/> if it must stay (<see cref="RootUse"/>) or is a
-    /// symbolic link. If an earlier process was killed while it consumed the same directory, what that left is settled first: a tree that was not
-    /// committed is put back; of one that was committed the removal is finished, and a <see cref="StoreException"/> says so.
+    /// Begins to consume the directory at <paramref name="path"/>. Throws <see cref="StoreException"/> if the directory must stay
+    /// (<see cref="RootUse"/>) or is a symbolic link. An earlier process may have been killed while it consumed the same directory. Then
+    /// its work is settled first: a tree that was not committed is put back. If the tree was committed, its removal is finished, and a
+    /// <see cref="StoreException"/> says so.
     /// </summary>
     /// <param name="store">The store.</param>
     /// <param name="path">The directory.</param>
-    /// <param name="onNote">Told, in a sentence, where the tree is when that is not where the user left it, or that it was put back.</param>
+    /// <param name="onNote">Called with a sentence if the tree was put back, or if it cannot be put back and is in another place.</param>
     public static TreeConsume Begin(ObjectStore store, string path, Action<string> onNote)
     {
-        // With a '/' behind it, a link would be followed.
+        // If a '/' followed the name, a symbolic link would be followed.
         path = path.Length > 1 ? path.TrimEnd('/') : path;
         string real = RealPath.OfName(path);
         if (Path.GetDirectoryName(real) is not { } above)
@@ -93,7 +105,7 @@ public sealed class TreeConsume : IDisposable
         }
     }
 
-    /// <summary>Opens the tree where it is now.</summary>
+    /// <summary>Opens the tree at its current place.</summary>
     internal SafeFileHandle OpenTree()
     {
         SafeFileHandle directory = place?.Handle ?? parent;
@@ -104,8 +116,8 @@ public sealed class TreeConsume : IDisposable
     }
 
     /// <summary>
-    /// Throws <see cref="StoreException"/> if a file that became an object was changed since it was read. Called when all is durable and before a ref
-    /// needs it: what is written to an object through its other name must not be what a ref names.
+    /// Throws <see cref="StoreException"/> if a file that became an object changed since it was read. Call this after everything is durable
+    /// and before the ref is set, so that no ref names a commit with an object that was written to through its other name.
     /// </summary>
     internal void RequireUnchanged(ImportResult tree)
     {
@@ -116,7 +128,9 @@ public sealed class TreeConsume : IDisposable
         }
     }
 
-    /// <summary>Removes what the commit holds; what stays goes back to its place. Called when a ref needs the commit.</summary>
+    /// <summary>
+    /// Removes the files and directories that the commit has. The rest goes back to its place. Call this after the ref is set.
+    /// </summary>
     public ConsumeResult Finish(ImportResult tree, Digest commit)
     {
         place?.NoteCommit(new ConsumedCommit(commit, started));
@@ -125,7 +139,7 @@ public sealed class TreeConsume : IDisposable
         return result;
     }
 
-    /// <summary>Puts the tree back if it was not removed, and lets go of it.</summary>
+    /// <summary>Puts the tree back if it was not removed, and closes everything.</summary>
     public void Dispose()
     {
         if (place is not null)
@@ -142,7 +156,7 @@ public sealed class TreeConsume : IDisposable
         parent.Dispose();
     }
 
-    /// <summary>Settles what a process left that was killed while it consumed the same directory.</summary>
+    /// <summary>Settles the work of a process that was killed while it consumed the same directory.</summary>
     private static void SettleLeft(ObjectStore store, string path, string real, SafeFileHandle parent, byte[] name, Action<string> onNote)
     {
         using PrivatePlace? left = PrivatePlace.FindLeft(parent, name, real);
@@ -155,7 +169,8 @@ public sealed class TreeConsume : IDisposable
         ConsumedCommit? made = left.HasTree ? left.FindCommit() : null;
         if (made is { } consumed && store.Packs.TryReadCommit(consumed.Commit, out Commit? commit))
         {
-            // To put the tree back as it is would let it be committed again, without what is gone.
+            // The removal is finished first. If the tree were only put back, it could be committed again, without the files that were
+            // removed.
             using SafeFileHandle tree = TreeImport.OpenTree(left.Handle, PrivatePlace.TreeName, path);
             using Adoption? adoption = store.TryAdopt(tree);
             failure = new ConsumeWalk(store, commit.Tree, consumed.Started, adoption, path).Remove(left.Handle, PrivatePlace.TreeName).FirstFailure;
@@ -191,7 +206,7 @@ public sealed class TreeConsume : IDisposable
         {
             if (walk.HasSeparated || !NameOrder.IsKept(parent))
             {
-                // No name may come back with a power cut after what tells of it is gone.
+                // After a power cut, no removed name of an adopted file may come back without the mark.
                 store.Sync();
             }
 
@@ -204,39 +219,43 @@ public sealed class TreeConsume : IDisposable
     private Errno PutBack() => place?.TryPutBack() ?? Errno.None;
 }
 
-/// <summary>What --consume did not remove, and why.</summary>
+/// <summary>Counts the names that --consume did not remove, by reason.</summary>
 public sealed record ConsumeResult
 {
-    /// <summary>Names that are not in the commit: left out, or made since.</summary>
+    /// <summary>The number of names that are not in the commit: they were left out, or were made since.</summary>
     public long LeftOut { get; init; }
 
-    /// <summary>Files that changed since they were read. What they hold now is not in the commit.</summary>
+    /// <summary>The number of names that changed since they were read. Their current state is not in the commit.</summary>
     public long Changed { get; init; }
 
-    /// <summary>The path of the first of them.</summary>
+    /// <summary>The path of the first changed name.</summary>
     public string? FirstChanged { get; init; }
 
-    /// <summary>Files that somebody has open for writing. What is written from now on is not in the commit.</summary>
+    /// <summary>
+    /// The number of files that a process has open for writing. What the process writes from now on is not in the commit.
+    /// </summary>
     public long InUse { get; init; }
 
-    /// <summary>The path of the first of them.</summary>
+    /// <summary>The path of the first file in use.</summary>
     public string? FirstInUse { get; init; }
 
-    /// <summary>Names that the commit holds and that could not be removed.</summary>
+    /// <summary>The number of names that are in the commit and could not be removed.</summary>
     public long Failed { get; init; }
 
-    /// <summary>Why the first of them could not.</summary>
+    /// <summary>The error for the first name that could not be removed.</summary>
     public LinuxException? FirstFailure { get; init; }
 
-    /// <summary>Of the changed files, those that were objects when they were written to: the commit's own objects are damaged.</summary>
+    /// <summary>
+    /// The number of changed files that were objects when they were written to. The commit's objects for them are damaged.
+    /// </summary>
     public long Damaged { get; init; }
 
-    /// <summary>The path of the first of them.</summary>
+    /// <summary>The path of the first such file.</summary>
     public string? FirstDamaged { get; init; }
 
-    /// <summary>Where all that stayed is, if its place was taken meanwhile; else null.</summary>
+    /// <summary>The place of everything that stayed, if something else has taken the tree's own place; otherwise null.</summary>
     public string? Stranded { get; init; }
 
-    /// <summary>Whether nothing went wrong: all that stayed is not in the commit, or not as it is now.</summary>
+    /// <summary>Whether nothing went wrong. Then each name that stayed is not in the commit, has changed since, or is in use.</summary>
     public bool IsDone => Failed == 0 && Damaged == 0 && Stranded is null;
 }

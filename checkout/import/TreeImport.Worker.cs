@@ -5,10 +5,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Checkout;
 
-/// <summary>This file: one directory after another, on each thread.</summary>
+/// <summary>This file has the work of each thread: one directory after another.</summary>
 public sealed partial class TreeImport
 {
-    /// <summary>What one thread needs for itself.</summary>
+    /// <summary>The state of one thread.</summary>
     private sealed class Worker(TreeImport import)
     {
         private const OpenFlags ReadFlags = OpenFlags.ReadOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking;
@@ -19,12 +19,13 @@ public sealed partial class TreeImport
         private readonly byte[] target = new byte[4096];
         private readonly TreeBuffer checkedOutBuffer = new();
 
-        // A file that becomes an object gets another change time: nothing that is known of it would be found again.
+        // A consumed tree does not use the cache. A file that becomes an object gets a new change time, so its entry would never be found
+        // again.
         private readonly StatCache.Reader? cache = import.options.Consume is null ? import.cache.NewSession() : null;
         private TreeIndex? checkedOut;
         private ImportDirectory? current;
 
-        /// <summary>What it is at, an entry or the directory itself, as the subject of a failure: put together only where there is one.</summary>
+        /// <summary>The path of the current entry or directory, for errors. The text is made only if there is an error.</summary>
         public override string ToString() => Subject(current!, reader.Name);
 
         public void Process(ImportDirectory directory)
@@ -110,7 +111,7 @@ public sealed partial class TreeImport
                 import.mountPoints.Add(child.Path);
             }
 
-            // What is mounted there belongs to another filesystem: an empty directory of its looks keeps its place.
+            // The mounted directory belongs to another filesystem. The commit has an empty directory with its metadata instead.
             child.Metadata = MetadataOf(status);
             directory.Expect();
             child.FinishOne();
@@ -118,7 +119,10 @@ public sealed partial class TreeImport
             directory.FinishOne();
         }
 
-        /// <summary>Whether a file that has not changed needs no reading. One that has attributes is read: they are not in the cache.</summary>
+        /// <summary>
+        /// Whether a file need not be read, because the stat cache has its digest and the store its object. A file with attributes is read,
+        /// because the cache does not have them.
+        /// </summary>
         private bool TryFindStored(in FileStatus status, out CachedFile known)
         {
             known = default;
@@ -127,7 +131,10 @@ public sealed partial class TreeImport
                 && (import.additions is null || IsThere(import.store.Blobs.NameOf(known.Blob, MetadataOf(status), []), status, []));
         }
 
-        /// <summary>Whether a file is the very object that it was checked out from, with that object's metadata, so that it needs no reading.</summary>
+        /// <summary>
+        /// Whether a file need not be read, because it is still the inode of the object that it was checked out from, with the object's
+        /// metadata.
+        /// </summary>
         private bool TryFindCheckedOut(ImportDirectory directory, ReadOnlySpan<byte> name, in FileStatus status, out TreeEntry before)
         {
             before = checkedOut is null ? default : checkedOut.Find(name);
@@ -216,7 +223,7 @@ public sealed partial class TreeImport
             }
         }
 
-        /// <summary>Builds the tree of a directory that has all its entries, and enters it in the one above.</summary>
+        /// <summary>Builds the tree of a directory that has all its entries, and adds the directory to the directory above.</summary>
         private void Complete(ImportDirectory directory)
         {
             Tree tree = Build(directory);
@@ -237,7 +244,7 @@ public sealed partial class TreeImport
             }
             catch (ArgumentException)
             {
-                // A name that goes and comes again while a directory is listed may be listed twice.
+                // A name that is removed and made again while the directory is listed may be listed twice.
                 throw Changed(directory, default);
             }
         }

@@ -6,9 +6,9 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Checkout;
 
 /// <summary>
-/// Reads a directory into a store: every file that is new there is stored, and each directory becomes a tree in a pack.
-/// Directories are work for every core; a tree is built when the last directory below it is done. Walks by descriptors,
-/// crosses no symbolic link and no mount point. This file: the import as a whole; TreeImport.Worker.cs: directory by directory.
+/// Reads a directory into a store. Every file that is new in the store is stored, and each directory becomes a tree in a pack. All cores
+/// read directories. A tree is built when the last directory below it is done. The walk goes by descriptors, follows no symbolic link below
+/// the top, and enters no mount point. This file has the import as a whole. TreeImport.Worker.cs has the work on one directory.
 /// </summary>
 public sealed partial class TreeImport
 {
@@ -41,14 +41,16 @@ public sealed partial class TreeImport
     }
 
     /// <summary>
-    /// Imports the directory at <paramref name="path"/> with the content of its files. Nothing is durable yet.
-    /// Throws <see cref="StoreException"/> where a file changes while it is read, and <see cref="LinuxException"/> where
-    /// one cannot be read.
+    /// Imports the directory at <paramref name="path"/> with the content of its files. Nothing is durable yet. Throws
+    /// <see cref="StoreException"/> if a file changes while it is read, and <see cref="LinuxException"/> if a file cannot be read.
     /// </summary>
     public static ImportResult Run(Additions additions, string path, ImportOptions options) =>
         Run(additions.Store, additions.Pack, additions, path, options);
 
-    /// <summary>Imports the directory's trees alone, as for a comparison. Throws as <see cref="Run(Additions, string, ImportOptions)"/> does.</summary>
+    /// <summary>
+    /// Makes the trees of a directory, for a comparison. No file is stored. Throws as <see cref="Run(Additions, string, ImportOptions)"/>
+    /// does.
+    /// </summary>
     public static ImportResult Describe(ScratchPack scratch, string path, ImportOptions options) =>
         Run(scratch.Store, scratch.Pack, null, path, options);
 
@@ -64,7 +66,7 @@ public sealed partial class TreeImport
         return new ImportResult(root.Digest, root.Metadata, root.Xattrs, import.files, import.contentBytes, import.Notes());
     }
 
-    /// <summary>Opens a directory that is to be a tree.</summary>
+    /// <summary>Opens a directory that will become a tree. Throws <see cref="StoreException"/> if it is something else.</summary>
     internal static SafeFileHandle OpenTree(SafeFileHandle above, ReadOnlySpan<byte> name, string path, OpenFlags flags = default)
     {
         Errno errno = Sys.Open(above, name, OpenFlags.ReadOnly | OpenFlags.Directory | flags, out SafeFileHandle tree);
@@ -78,8 +80,8 @@ public sealed partial class TreeImport
     }
 
     /// <summary>
-    /// The tree of the commit that a root of hardlinks was made from, however the path leads to the root: what in it is
-    /// still the inode of its object need not be read. None for any other directory.
+    /// If the directory is a root of hardlinks, the tree of the commit that it was made from; otherwise none. Any path of the root will do.
+    /// A file of the root that is still the inode of its object need not be read.
     /// </summary>
     private Digest CheckedOutTree(SafeFileHandle directory)
     {

@@ -3,12 +3,15 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Cli;
 
-/// <summary>Bytes from a file, pipe or device, front to back. A request to stop ends the wait for a pipe that nobody writes to.</summary>
-/// <param name="file">Read from where it stands; closed with the stream.</param>
-/// <param name="subject">What errors call it.</param>
+/// <summary>
+/// Reads a file, pipe or device from front to back. A request to stop ends the wait for a pipe that no process writes to.
+/// </summary>
+/// <param name="file">The file, read from its position. It is closed with the stream.</param>
+/// <param name="subject">The file's name in errors.</param>
 internal sealed class InputStream(SafeFileHandle file, string subject) : Stream
 {
-    // After a signal the runtime has the kernel go on waiting in read(2) (SA_RESTART): so the wait is cut into pieces.
+    // In milliseconds. A signal does not end read(2), because the runtime lets the kernel continue the call (SA_RESTART). So the wait is
+    // cut into pieces.
     private const int Patience = 100;
 
     public override bool CanRead => true;

@@ -6,7 +6,7 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Cli;
 
 /// <summary>
-/// The output of a command at a path: a file that appears only when it is whole, or a pipe or device that is written directly.
+/// Writes a command's output to a path. A file appears only when it is whole. A pipe or device is written directly.
 /// </summary>
 internal sealed class OutputFile : IDisposable
 {
@@ -16,7 +16,7 @@ internal sealed class OutputFile : IDisposable
 
     internal Stream Stream { get; }
 
-    /// <summary>Starts a file that will replace an existing one.</summary>
+    /// <summary>Starts the output. A file will replace an existing file. A pipe or device is opened.</summary>
     internal static OutputFile Create(string path)
     {
         if (IsPipeOrDevice(path))
@@ -28,7 +28,7 @@ internal sealed class OutputFile : IDisposable
         return new OutputFile(file, new OutputStream(file.Handle, path));
     }
 
-    /// <summary>Gives the file its name, durably.</summary>
+    /// <summary>Writes the rest of the output, and gives a file its name, durably.</summary>
     internal void Complete()
     {
         Stream.Flush();

@@ -4,10 +4,10 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Cli;
 
-/// <summary>Archives come from a file or a pipe.</summary>
+/// <summary>Opens an archive, which comes from a file or from standard input.</summary>
 internal static class Streams
 {
-    /// <summary>Opens a file for reading from front to back; - is standard input.</summary>
+    /// <summary>Opens a file for reading from front to back. The path - means standard input.</summary>
     internal static Stream OpenInput(string path)
     {
         if (path != "-")
@@ -23,7 +23,7 @@ internal static class Streams
             return new InputStream(file, path);
         }
 
-        // A closed one was replaced by a directory when the program started.
+        // If standard input was closed when the program started, it is a directory now.
         var input = new SafeFileHandle(0, ownsHandle: false);
         if (IsDirectory(input))
         {

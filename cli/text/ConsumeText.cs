@@ -2,10 +2,10 @@ using HackTree.Checkout;
 
 namespace HackTree.Cli;
 
-/// <summary>Says what --consume did not remove, and why.</summary>
+/// <summary>Makes sentences about the names that --consume did not remove.</summary>
 internal static class ConsumeText
 {
-    /// <summary>What is as it should be: names that stay because the commit does not hold them.</summary>
+    /// <summary>Sentences about names that stay as they should: they are not in the commit, have changed, or are in use.</summary>
     internal static IEnumerable<string> Notes(ConsumeResult result, string path)
     {
         if (result.LeftOut > 0)
@@ -24,7 +24,7 @@ internal static class ConsumeText
         }
     }
 
-    /// <summary>What went wrong.</summary>
+    /// <summary>Sentences about failures.</summary>
     internal static IEnumerable<string> Failures(ConsumeResult result, string path)
     {
         if (result.FirstFailure is { } failure)

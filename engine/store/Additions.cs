@@ -5,8 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// Adds to a store what one writing command brings: objects, trees, and a commit that a ref will name. Every command that writes trees or
-/// commits goes through this class. Adding is thread-safe. Publishing is one call, after every thread has finished adding.
+/// Adds to a store what one writing command brings: objects, trees, and a commit that a ref will name. Every command that adds objects,
+/// trees or commits does so through this class. Adding is thread-safe. Publishing is one call, after every thread has finished adding.
 /// </summary>
 /// <remarks>
 /// <para>The steps, and what a power cut after each step leaves:</para>
@@ -58,9 +58,9 @@ public sealed class Additions : IDisposable
     }
 
     /// <summary>
-    /// Makes a file an object as it is, and returns the blob's digest. The file is copied instead, as <see cref="AddFile"/> does, if a process
-    /// has it open for writing, if it has a second name, or if it changed since it was read. <paramref name="adoption"/> is the right to adopt
-    /// files of the tree. <see cref="AddFile"/> says what the other parameters mean.
+    /// Makes a file an object as it is, and returns the blob's digest. The file is copied instead, as <see cref="AddFile"/> does, if a
+    /// process has it open for writing, if it has a second name, or if it changed since it was read. <paramref name="adoption"/> is the
+    /// right to adopt files of the tree. <see cref="AddFile"/> says what the other parameters mean.
     /// </summary>
     public Digest AdoptFile(
         Adoption adoption, SafeFileHandle source, in FileStatus status, FileMetadata metadata, ReadOnlySpan<byte> xattrs, byte[] buffer, object subject)

@@ -6,12 +6,12 @@ using HackTree.Store;
 namespace HackTree.Boot;
 
 /// <summary>
-/// Makes a disk that boots from a tree, without mounting anything: a directory is filled, mkfs makes the filesystem of it right
-/// in the disk file, and the boot loader is written beside it. The file has its name when it is whole.
+/// Makes a disk image that boots a tree. Nothing is mounted: a directory is filled, mkfs makes a filesystem from it inside the disk file,
+/// and the boot loader is written to the same file. The file gets its name when it is whole.
 /// </summary>
 /// <remarks>
-/// The image has no name while it is made, so it goes with a killed process. The directory does not: .NAME.PID.partial, which only its maker can
-/// read, stays beside the image's place until somebody removes it.
+/// The image has no name while it is made, so a killed process leaves no image. It does leave the directory .NAME.PID.partial beside the
+/// image's place. Only its maker can read the directory, and it stays until a user removes it.
 /// </remarks>
 public sealed class ImageCreation : IDisposable
 {
@@ -23,7 +23,7 @@ public sealed class ImageCreation : IDisposable
     private readonly CancellationToken stop;
     private bool isScratchMade;
 
-    /// <summary>Checks what was asked for, before anything is made. Throws <see cref="StoreException"/> where it cannot be.</summary>
+    /// <summary>Checks the request before anything is made. Throws <see cref="StoreException"/> if the image cannot be made.</summary>
     public ImageCreation(ImageRequest request, CancellationToken stop)
     {
         this.request = request;
@@ -35,13 +35,13 @@ public sealed class ImageCreation : IDisposable
         Require(output, folder);
     }
 
-    /// <summary>Called with what is done next, in words; may be null.</summary>
+    /// <summary>Called before each step, with a phrase that says what the step does; may be null.</summary>
     public Action<string>? OnStep { get; init; }
 
-    /// <summary>Counts files as they are taken into the image's store and checked out.</summary>
+    /// <summary>Counts files that were added to the image's store, and files that were checked out.</summary>
     public Progress? Progress { get; init; }
 
-    /// <summary>Makes it from a directory.</summary>
+    /// <summary>Makes the image from a directory.</summary>
     public void RunTree(string tree)
     {
         if (!Directory.Exists(tree))
@@ -59,14 +59,17 @@ public sealed class ImageCreation : IDisposable
         });
     }
 
-    /// <summary>Makes it from a commit of a store. <paramref name="revision"/> is the commit as the user named it: a ref keeps its name.</summary>
+    /// <summary>
+    /// Makes the image from a commit of a store. <paramref name="revision"/> is the commit as the user named it. If it is a ref, the ref in
+    /// the image has the same name.
+    /// </summary>
     public void RunCommit(ObjectStore source, Digest commit, string revision)
     {
         string refName = RefName.IsValid(revision) && source.Refs.Find(revision) == commit ? revision : FallbackRef;
         Run(refName, store => new StoreTransfer(source, store, Progress).Run(commit, refName));
     }
 
-    /// <summary>Removes what was not finished.</summary>
+    /// <summary>Removes the directory that the image was made from.</summary>
     public void Dispose()
     {
         if (isScratchMade)
@@ -77,7 +80,7 @@ public sealed class ImageCreation : IDisposable
 
     private void Run(string refName, Action<ObjectStore> fill)
     {
-        // In a disk are passwords and keys.
+        // Only root may read the directory, because it contains passwords and keys.
         Sys.MakeDirectory(Sys.WorkingDirectory, ByteText.FromArgument(scratch), FileModes.OwnerOnly).ThrowIfFailed("mkdirat", scratch);
         isScratchMade = true;
         var filesystem = Guid.NewGuid();
@@ -105,7 +108,10 @@ public sealed class ImageCreation : IDisposable
         output.Complete(ExistingFile.Kept);
     }
 
-    /// <summary>Fills the directory that becomes the filesystem. Its store is closed in the end: nothing may be at work in what is copied.</summary>
+    /// <summary>
+    /// Fills the directory that becomes the filesystem. The store in it is closed at the end, because nothing may change the directory
+    /// while it is copied.
+    /// </summary>
     private BootMenu Fill(string refName, Guid filesystem, Action<ObjectStore> fill)
     {
         Step("taking the tree into the image's store");
@@ -134,7 +140,10 @@ public sealed class ImageCreation : IDisposable
         return new BootMenu(version, request.Roots, request.DefaultRoot ?? request.Roots[0], $"root=UUID={filesystem} ro console=tty0 console=ttyS0,115200{more}", request.MenuSeconds);
     }
 
-    /// <summary>GRUB loads two files as one initrd; the EFI system partition gets one that holds both. Either is done while little time is spent.</summary>
+    /// <summary>
+    /// Adds the segment that boots a root by name. GRUB loads two files as one initrd, so the segment is a file of its own. The EFI system
+    /// partition has one file with both. This comes before the checkouts, so that an unfit initrd is found early.
+    /// </summary>
     private void AddSegment(BootMenu menu)
     {
         string boot = content.At(ImageLayout.Boot);
@@ -215,7 +224,7 @@ public sealed class ImageCreation : IDisposable
 
         RequireRoots();
 
-        // Before minutes are spent.
+        // A missing program is reported before minutes of work.
         Tool[] loader = request.Uefi ? [Tool.MakeFat, Tool.CopyToFat] : [Tool.GrubImage];
         Tool[] format = request.Format == DiskFormat.Qcow2 ? [Tool.DiskImage] : [];
         Tool[] needed = [Tool.MakeExt4, Tool.DebugExt4, .. loader, .. format];
@@ -245,7 +254,9 @@ public sealed class ImageCreation : IDisposable
 
     private void Step(string what) => OnStep?.Invoke(what);
 
-    /// <summary>The ref of a tree that is committed for the image: what its system calls itself.</summary>
+    /// <summary>
+    /// The ref for a tree that is committed for the image: the ID and VERSION_CODENAME of its os-release file, if it has them.
+    /// </summary>
     private static string RefFor(string tree)
     {
         string file = Path.Combine(tree, "usr/lib/os-release");
@@ -265,6 +276,6 @@ public sealed class ImageCreation : IDisposable
 
     private const long Smallest = 64 * ImageLayout.MiB;
 
-    // Sectors have 32 bits there.
+    // In an MBR, the number of a sector has 32 bits.
     private const long LargestMbr = uint.MaxValue * (long)PartitionTable.SectorSize;
 }

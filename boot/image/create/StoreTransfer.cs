@@ -5,12 +5,14 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Boot;
 
-/// <summary>Takes one commit, with its trees and objects but without its history, from a store into another, where it has the same id.</summary>
+/// <summary>
+/// Copies one commit from a store to another, with its trees and objects but without its history. The commit keeps its id.
+/// </summary>
 internal sealed class StoreTransfer(ObjectStore source, ObjectStore target, Progress? progress)
 {
     private readonly byte[] buffer = new byte[Blobs.BufferSize];
 
-    /// <summary>Does it, durably, and lets a ref name it.</summary>
+    /// <summary>Copies a commit, durably, and sets a ref to it in the other store.</summary>
     internal void Run(Digest digest, string refName)
     {
         Commit commit = source.Packs.ReadCommit(digest);

@@ -102,7 +102,7 @@ internal sealed class CommitCommand : Verb
         return code;
     }
 
-    /// <summary>Removes the tree that was committed; says what stayed, and why.</summary>
+    /// <summary>Removes the tree that was committed. Says which names stayed, and why.</summary>
     private int Finish(Session session, TreeConsume consumed, ImportResult result, Digest commit)
     {
         string path = session.Get(tree)!;
@@ -143,7 +143,7 @@ internal sealed class CommitCommand : Verb
         }
         catch (IOException e) when (e is not LinuxException)
         {
-            // The error has the place in the archive, but neither it nor a failed read has the archive's name.
+            // A TarException has the place in the archive, but not the archive's name. Another read error does not have the name either.
             throw new StoreException($"{(archive == "-" ? "standard input" : archive)}: {e.Message}", (e as TarException)?.Remedy);
         }
     }

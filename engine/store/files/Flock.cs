@@ -4,20 +4,21 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>A process that holds a lock.</summary>
-/// <param name="Process">Its number.</param>
-/// <param name="Program">The name of its program; null where that cannot be read.</param>
+/// <param name="Process">The process number.</param>
+/// <param name="Program">The name of the process's program; null if it cannot be read.</param>
 public sealed record LockHolder(int Process, string? Program);
 
-/// <summary>A lock that has to be waited for.</summary>
+/// <summary>A lock that this process must wait for.</summary>
 /// <param name="Path">The file or directory that is locked.</param>
-/// <param name="Holders">The processes that hold the lock. Empty where the kernel names none.</param>
+/// <param name="Holders">The processes that hold the lock. Empty if the kernel names none.</param>
 public sealed record LockWait(string Path, IReadOnlyList<LockHolder> Holders);
 
-/// <summary>Takes locks by flock(2) and tells whom it waits for.</summary>
+/// <summary>Takes locks by flock(2), and tells the caller for which processes it waits.</summary>
 internal static class Flock
 {
     /// <summary>
-    /// Takes a lock. <paramref name="onWait"/> is called once, before the wait, where somebody else holds the lock. A request to stop ends the wait.
+    /// Takes a lock. If another process holds it, <paramref name="onWait"/> is called once, before the wait. A request to stop ends the
+    /// wait.
     /// </summary>
     internal static void Take(SafeFileHandle file, LockKind kind, string path, Action<LockWait>? onWait, CancellationToken stop)
     {
@@ -58,7 +59,7 @@ internal static class Flock
         }
         catch (IOException)
         {
-            // It has ended since.
+            // The process has ended since.
             return null;
         }
     }

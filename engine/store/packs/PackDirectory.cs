@@ -6,7 +6,7 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Store;
 
-/// <summary>The directory packs/: which packs are there, and how they come and go. Thread-safe.</summary>
+/// <summary>Lists the packs in the directory packs/, adds packs and removes them. Thread-safe.</summary>
 internal sealed class PackDirectory(SafeFileHandle directory, string path) : IDisposable
 {
     private readonly Lock gate = new();
@@ -14,7 +14,7 @@ internal sealed class PackDirectory(SafeFileHandle directory, string path) : IDi
     private readonly List<PackFile> replaced = [];
     private PackSet? known;
 
-    /// <summary>The packs that were there at the last look.</summary>
+    /// <summary>The packs that the last listing found.</summary>
     internal PackSet Known
     {
         get
@@ -27,8 +27,8 @@ internal sealed class PackDirectory(SafeFileHandle directory, string path) : IDi
     }
 
     /// <summary>
-    /// Gives a complete pack its name, durably; from then on everybody can read what it holds. Its content, and all that its
-    /// trees need, must be durable already.
+    /// Gives a complete pack its name, durably. From then on every process can read its trees and commits. The pack's content must be
+    /// durable already, and so must everything that its trees need.
     /// </summary>
     internal void Add(PackWriter writer, Digest name)
     {
@@ -37,8 +37,8 @@ internal sealed class PackDirectory(SafeFileHandle directory, string path) : IDi
     }
 
     /// <summary>
-    /// Completes a small pack, makes it durable by an fsync of its own, and gives it its name, durably. All that its objects need must be durable
-    /// already.
+    /// Completes a small pack, makes it durable by an fsync(2) of its file, and gives it its name, durably. Everything that its trees and
+    /// commits need must be durable already.
     /// </summary>
     internal void AddAlone(PackWriter writer)
     {
@@ -47,7 +47,7 @@ internal sealed class PackDirectory(SafeFileHandle directory, string path) : IDi
         SyncName(name);
     }
 
-    /// <summary>Removes a pack, which nothing needs any more, from the store.</summary>
+    /// <summary>Removes a pack from the store. Nothing may need the pack any more.</summary>
     internal void Remove(Digest name)
     {
         Errno errno = Sys.Unlink(directory, PackWriter.FileName(name));
@@ -59,7 +59,9 @@ internal sealed class PackDirectory(SafeFileHandle directory, string path) : IDi
         Forget();
     }
 
-    /// <summary>Looks at the directory again at the next use. Packs in use by other threads stay open until the end.</summary>
+    /// <summary>
+    /// Forgets the listing, so that the next use lists the directory again. Open packs stay open, because other threads may use them.
+    /// </summary>
     internal void Forget()
     {
         lock (gate)
@@ -87,7 +89,7 @@ internal sealed class PackDirectory(SafeFileHandle directory, string path) : IDi
         Sys.Sync(directory).ThrowIfFailed("fsync", path);
         lock (gate)
         {
-            // One that had the name already is another file now.
+            // A pack that had the name already was replaced: the name means another file now.
             if (opened.Remove(added, out PackFile? old))
             {
                 replaced.Add(old);
@@ -112,7 +114,7 @@ internal sealed class PackDirectory(SafeFileHandle directory, string path) : IDi
             }
         }
 
-        // What was opened before one fails stays, and is closed with the rest.
+        // If opening a pack fails, the packs that were opened before it are kept, and are closed by Dispose.
         var added = new ConcurrentBag<PackFile>();
         try
         {

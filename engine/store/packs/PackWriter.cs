@@ -10,12 +10,12 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// Gathers trees and commits into one new pack. The file has no name until it is whole, so a killed process leaves
-/// nothing. Thread-safe; memory is one block and some 110 bytes for each object.
+/// Writes trees and commits to one new pack. The file has no name until it is whole, so a killed process leaves nothing. Thread-safe. It
+/// uses the memory of one block and about 110 bytes for each object.
 /// </summary>
 /// <remarks>
-/// A pack is gathered, then complete, then named: each step once, and none out of order. What may make one, and when its name is due, is for
-/// <see cref="Additions"/> and <see cref="ScratchPack"/> to know.
+/// A pack is gathered, then completed, then named. Each step is done once, in this order. <see cref="Additions"/> and
+/// <see cref="ScratchPack"/> say when a pack is made. <see cref="Additions"/> says when it gets its name.
 /// </remarks>
 public sealed class PackWriter : IDisposable
 {
@@ -37,7 +37,7 @@ public sealed class PackWriter : IDisposable
     private Stage stage;
     private long written;
 
-    /// <summary>Starts a pack in a directory of the store's filesystem, which stays open until the pack has its name.</summary>
+    /// <summary>Starts a pack in a directory. The caller keeps the directory open until the pack has its name.</summary>
     internal PackWriter(SafeFileHandle temporary, string subject)
     {
         this.temporary = temporary;
@@ -57,7 +57,7 @@ public sealed class PackWriter : IDisposable
         }
     }
 
-    /// <summary>The number of objects added.</summary>
+    /// <summary>The number of trees and commits that were added.</summary>
     public int Count
     {
         get
@@ -69,10 +69,10 @@ public sealed class PackWriter : IDisposable
         }
     }
 
-    /// <summary>Bytes in the file so far.</summary>
+    /// <summary>The number of bytes that were written to the file so far.</summary>
     public long Length => Interlocked.Read(ref written);
 
-    /// <summary>Whether an object was added.</summary>
+    /// <summary>Whether a tree or commit was added.</summary>
     public bool Contains(Digest digest)
     {
         lock (gate)
@@ -81,7 +81,9 @@ public sealed class PackWriter : IDisposable
         }
     }
 
-    /// <summary>Adds an object unless it is there; answers whether it was new. The digest must be the bytes'.</summary>
+    /// <summary>
+    /// Adds a tree or commit unless it was added before. Returns whether it was new. The digest must be the digest of the bytes.
+    /// </summary>
     public bool Add(PackedKind kind, Digest digest, ReadOnlySpan<byte> bytes)
     {
         lock (gate)
@@ -103,7 +105,7 @@ public sealed class PackWriter : IDisposable
         }
     }
 
-    /// <summary>Adds a commit; answers its digest.</summary>
+    /// <summary>Adds a commit and returns its digest.</summary>
     public Digest Add(Commit commit)
     {
         byte[] bytes = commit.Encode();
@@ -113,8 +115,8 @@ public sealed class PackWriter : IDisposable
     }
 
     /// <summary>
-    /// Gives the complete pack its name in <paramref name="packs"/>. Its content must be durable already: a power cut must not
-    /// leave a name with half a pack, over which every look-up would stumble.
+    /// Gives the complete pack its name in <paramref name="packs"/>. Its content must be durable already. Otherwise a power cut could leave
+    /// a name with half a pack, and every look-up that reads it would fail.
     /// </summary>
     internal void GiveName(SafeFileHandle packs, Digest digest)
     {
@@ -122,7 +124,7 @@ public sealed class PackWriter : IDisposable
         Errno errno = Sys.LinkOpenFile(file, packs, FileName(digest));
         if (errno == Errno.EEXIST)
         {
-            // What has the name may be damaged: gc writes such a pack anew, from copies that are right.
+            // The file that has the name may be damaged: gc writes a damaged pack anew, from good copies of its trees and commits.
             Replace(packs, digest, syncFirst: false);
             return;
         }
@@ -143,14 +145,18 @@ public sealed class PackWriter : IDisposable
         Sys.LinkOpenFile(file, temporary, temporaryName).ThrowIfFailed("linkat", PathOf(digest));
         if (syncFirst)
         {
-            // With a name: of a file that has none, btrfs syncs the content but not what tells where it is.
+            // The file has a name before the sync. If a file has no name, btrfs syncs its content, but not the metadata that finds the
+            // content.
             Sys.Sync(file).ThrowIfFailed("fsync", PathOf(digest));
         }
 
         Sys.Rename(temporary, temporaryName, packs, FileName(digest)).ThrowIfFailed("renameat2", PathOf(digest));
     }
 
-    /// <summary>Completes the pack without a name and opens it for reading; it is gone when that is disposed. The writer has ended.</summary>
+    /// <summary>
+    /// Completes the pack and opens it for reading, without a name. The pack is gone when the result is disposed of. Nothing can be added
+    /// any more.
+    /// </summary>
     internal PackFile OpenUnnamed()
     {
         Digest digest = Complete();
@@ -159,7 +165,7 @@ public sealed class PackWriter : IDisposable
         return new PackFile(again, digest, $"{subject}/(unnamed)");
     }
 
-    /// <summary>Closes the file; an unpublished pack is gone.</summary>
+    /// <summary>Closes the file. A pack without a name is gone.</summary>
     public void Dispose()
     {
         file.Dispose();
@@ -168,7 +174,7 @@ public sealed class PackWriter : IDisposable
 
     internal static byte[] FileName(Digest digest) => Encoding.ASCII.GetBytes($"{digest}.pack");
 
-    /// <summary>Writes all that is still to be written; answers the digest that is to be the name. Nothing can be added any more.</summary>
+    /// <summary>Writes the rest of the pack, and returns the digest that will be its name. Nothing can be added any more.</summary>
     internal Digest Complete()
     {
         lock (gate)

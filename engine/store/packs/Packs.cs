@@ -5,8 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// All packs of a store: finds trees and commits in them. Packs never change, so what was read stays true; packs that
-/// other processes add are noticed when something is not found. Thread-safe.
+/// Finds trees and commits in the packs of a store. Packs never change, so a tree or commit that was read stays true. If a tree or commit
+/// is not found, the packs are listed again, because another process may have added a pack. Thread-safe.
 /// </summary>
 public sealed class Packs : IDisposable
 {
@@ -24,10 +24,10 @@ public sealed class Packs : IDisposable
         this.path = path;
     }
 
-    /// <summary>The packs there are, newest look.</summary>
+    /// <summary>The packs that the last listing found.</summary>
     internal IReadOnlyList<PackFile> Files => directory.Known.Files;
 
-    /// <summary>Starts a new pack, for <see cref="Additions"/>, or for a <see cref="ScratchPack"/>.</summary>
+    /// <summary>Starts a new pack. For <see cref="Additions"/>, <see cref="PublishedCommit"/> and <see cref="ScratchPack"/> only.</summary>
     internal PackWriter NewPack() => new(temporary, path);
 
     /// <summary><see cref="PackDirectory.Add"/>.</summary>
@@ -42,7 +42,7 @@ public sealed class Packs : IDisposable
     /// <summary><see cref="PackDirectory.Forget"/>.</summary>
     internal void Forget() => directory.Forget();
 
-    /// <summary>Completes a pack for this process only: its trees can be read until the store is closed.</summary>
+    /// <summary>Completes a pack for this process only. Its trees can be read until the store is closed.</summary>
     internal void Attach(PackWriter writer)
     {
         PackFile file = writer.OpenUnnamed();
@@ -52,7 +52,7 @@ public sealed class Packs : IDisposable
         }
     }
 
-    /// <summary>Whether a pack that was there at the last look holds the object.</summary>
+    /// <summary>Whether a pack that the last listing found has the tree or commit.</summary>
     public bool Contains(Digest digest)
     {
         PackSet packs = directory.Known;
@@ -74,8 +74,8 @@ public sealed class Packs : IDisposable
     }
 
     /// <summary>
-    /// Reads a tree, into <paramref name="reused"/> where that is given. Throws <see cref="CorruptException"/> where it is missing
-    /// or damaged.
+    /// Reads a tree. If <paramref name="reused"/> is given, the bytes are put into it. Throws <see cref="CorruptException"/> if the tree is
+    /// missing or damaged.
     /// </summary>
     public Tree ReadTree(Digest digest, TreeBuffer? reused = null)
     {
@@ -87,7 +87,7 @@ public sealed class Packs : IDisposable
             : throw new CorruptException(path, $"tree {digest} is damaged ({error})", new Remedy.CheckStore());
     }
 
-    /// <summary>Reads a commit; false where there is none of that digest.</summary>
+    /// <summary>Reads a commit; false if no pack has it. Throws <see cref="CorruptException"/> if it is damaged.</summary>
     public bool TryReadCommit(Digest digest, [NotNullWhen(true)] out Commit? commit)
     {
         commit = null;
@@ -101,11 +101,11 @@ public sealed class Packs : IDisposable
             : throw new CorruptException(path, $"commit {digest} is damaged ({error})", new Remedy.CheckStore());
     }
 
-    /// <summary>Reads a commit. Throws <see cref="CorruptException"/> where it is missing or damaged.</summary>
+    /// <summary>Reads a commit. Throws <see cref="CorruptException"/> if it is missing or damaged.</summary>
     public Commit ReadCommit(Digest digest) =>
         TryReadCommit(digest, out Commit? commit) ? commit : throw new CorruptException(path, $"commit {digest} is missing", new Remedy.CheckStore()) { IsMissing = true };
 
-    /// <summary>The commits whose digests begin with the given hexadecimal digits, at most <paramref name="most"/> of them.</summary>
+    /// <summary>Finds at most <paramref name="most"/> commits whose digests begin with the given hexadecimal digits.</summary>
     internal List<Digest> CommitsWithPrefix(string prefix, int most)
     {
         if (!Digest.TryParse(prefix.PadRight(Digest.HexLength, '0'), out Digest first)
@@ -136,7 +136,7 @@ public sealed class Packs : IDisposable
         return [.. found];
     }
 
-    /// <summary>Reads an object's bytes, whatever they are.</summary>
+    /// <summary>Reads the bytes of a tree or commit from a pack. They are not compared with the digest.</summary>
     internal ReadOnlyMemory<byte> Read(PackFile file, IndexRow row, TreeBuffer? reused = null)
     {
         Memory<byte> bytes = reused?.Take(row.Length) ?? GC.AllocateUninitializedArray<byte>(row.Length);
@@ -144,14 +144,17 @@ public sealed class Packs : IDisposable
         return bytes;
     }
 
-    /// <summary>Whether a pack's copy of an object is what its digest says.</summary>
+    /// <summary>Whether a pack's copy of a tree or commit has the right digest.</summary>
     internal bool IsSound(PackFile file, IndexRow row)
     {
         CorruptException? damage = null;
         return TryRead(file, row, null, ref damage, out _);
     }
 
-    /// <summary>Reads an object from a pack or, where that copy is damaged, from another that has it. Compares it with its digest.</summary>
+    /// <summary>
+    /// Reads a tree or commit from a pack. If that copy is damaged, it is read from another pack that has it. Throws
+    /// <see cref="CorruptException"/> if no copy has the right digest.
+    /// </summary>
     internal ReadOnlyMemory<byte> ReadSound(PackFile file, IndexRow row)
     {
         CorruptException? damage = null;
@@ -195,7 +198,7 @@ public sealed class Packs : IDisposable
                 return true;
             }
 
-            // Another one may have it whole.
+            // Another pack may have a good copy.
             searched = packs.Files;
         }
 
@@ -204,7 +207,7 @@ public sealed class Packs : IDisposable
             return true;
         }
 
-        // A damaged pack is no obstacle to what another holds; but what is found nowhere may have been in it.
+        // A damaged pack does not matter if another pack has the tree or commit. If no pack has it, the damaged pack may have had it.
         return damage is null ? false : throw damage;
     }
 
@@ -242,7 +245,8 @@ public sealed class Packs : IDisposable
         {
             bytes = Read(file, row, reused);
 
-            // A pack may come from elsewhere. That a digest is the bytes' own is also what makes trees and histories end.
+            // The pack may have been made by another program. The comparison also proves that trees and histories end: nothing contains its
+            // own digest.
             return PackedObject.DigestOf(row.Kind, bytes.Span) == row.Digest ? true : throw file.Damaged($"what it holds as {row.Digest} is something else");
         }
         catch (CorruptException e)

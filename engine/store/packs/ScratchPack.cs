@@ -5,25 +5,25 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// Trees that only this process can read, and only until the store is closed, such as those of a directory that is compared with a commit. There is
-/// no way to publish them.
+/// Has trees that only this process can read, and only until the store is closed, such as the trees of a directory that is compared with a
+/// commit. They cannot be published.
 /// </summary>
 public sealed class ScratchPack : IDisposable
 {
-    /// <summary>Starts a pack in the store or, where this user may not write there, among temporary files.</summary>
+    /// <summary>Starts a pack in the store, or in the directory for temporary files if this user may not write to the store.</summary>
     public ScratchPack(ObjectStore store)
     {
         Store = store;
         Pack = NewPack(store.Packs);
     }
 
-    /// <summary>The store beside whose trees these can be read.</summary>
+    /// <summary>The store through which the trees can be read, together with its own trees.</summary>
     public ObjectStore Store { get; }
 
     /// <summary>The trees.</summary>
     public PackWriter Pack { get; }
 
-    /// <summary>Ends the writing: from now on the trees can be read. Done once.</summary>
+    /// <summary>Ends the writing. From now on the trees can be read. Called once.</summary>
     public void Attach()
     {
         if (Pack.Count > 0)
@@ -32,7 +32,7 @@ public sealed class ScratchPack : IDisposable
         }
     }
 
-    /// <summary>Closes the file. Trees that were attached can be read on.</summary>
+    /// <summary>Closes the file. After <see cref="Attach"/> the trees can still be read.</summary>
     public void Dispose() => Pack.Dispose();
 
     private static PackWriter NewPack(Packs packs)

@@ -6,11 +6,18 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// gc: removes what no ref and no root needs. Invariants: marking runs beside readers and writers; only the sweep excludes them, and marks
-/// again what came in meanwhile; whatever cannot be read, where it could hold something, ends it before anything was removed; a tree leaves
-/// the packs, durably, before the objects below it go, so that a tree in a pack has its objects at every instant, and a crash or a stop
-/// anywhere leaves litter for the next gc and nothing else.
+/// gc: removes everything that no ref and no root needs.
 /// </summary>
+/// <remarks>
+/// Invariants:
+/// <list type="bullet">
+/// <item>Marking runs beside readers and writers. Only the sweep excludes them, and it first marks what was added meanwhile.</item>
+/// <item>If a ref, record, pack, commit or tree cannot be read, and something may be needed only through it, gc ends before anything is
+/// removed.</item>
+/// <item>A tree is removed from the packs, durably, before the objects that it needs. So a tree in a pack has its objects at every instant.
+/// A crash or a stop at any point leaves only litter for the next gc.</item>
+/// </list>
+/// </remarks>
 public sealed class Collect
 {
     private readonly ObjectStore store;
@@ -64,7 +71,8 @@ public sealed class Collect
             // Before this process had the lock alone, others may have written, and another gc may have swept. What is new is marked too.
             RepackPlan plan = Mark();
 
-            // What was read must survive a power cut: a ref that came back would name something that is swept now.
+            // The refs as they were read must survive a power cut. If an older ref came back, its commit could be among those that are
+            // swept now.
             store.Sync();
             Sweep(plan);
         }

@@ -30,8 +30,8 @@ internal sealed class DoubtMark
     }
 
     /// <summary>
-    /// The time at which the earliest abandoned mark was made; null if there is no abandoned mark. Objects with an earlier change time are not
-    /// covered by the mark. The marks are read once, at the first call, which may be at any time. A mark that this process holds is not
+    /// The time at which the earliest abandoned mark was made; null if there is no abandoned mark. Objects with an earlier change time are
+    /// not covered by the mark. The marks are read once, at the first call, which may be at any time. A mark that this process holds is not
     /// abandoned. If another process abandons an unsynced mark later, that does no harm: a power cut that damages its objects ends this
     /// process too.
     /// </summary>
