@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using HackTree.Linux;
 using HackTree.Tests.Crash;
 using HackTree.Tests.Support;
@@ -78,6 +80,30 @@ public sealed class ImageCreateTests : IDisposable
         Directory.Delete(Path.Combine(tree, "boot"), recursive: true);
         Assert.Contains("no kernel", Refusal("--tree", tree, "-o", disk), StringComparison.Ordinal);
         Assert.Equal(["small", "store"], Directory.EnumerateFileSystemEntries(world.At("")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void A_creation_that_is_stopped_while_another_program_works_ends_that_program_and_leaves_nothing()
+    {
+        Require();
+        Assert.SkipUnless(Sys.IsRoot, "only root can come so far; others are refused before");
+        string tree = world.MakeSmallTree(), tools = world.At("tools"), begun = world.At("begun");
+        Directory.CreateDirectory(tools);
+        Tools.Run("mkfifo", begun).Succeeded();
+        File.WriteAllText(Path.Combine(tools, "mkfs.ext4"), $"#!/bin/sh\necho $$ > '{begun}'\nexec sleep 1000\n");
+        Tools.Run("chmod", "755", Path.Combine(tools, "mkfs.ext4")).Succeeded();
+
+        // A shell would start the program with SIGINT ignored.
+        string[] command = ["--default-signal", Hacktree.Path, "image", "create", "-q", "--tree", tree, "-o", world.At("disk.img"), "--size", "64M"];
+        var start = new ProcessStartInfo("env", command) { RedirectStandardError = true };
+        start.Environment["PATH"] = $"{tools}:{Environment.GetEnvironmentVariable("PATH")}";
+        using Process process = Process.Start(start)!;
+        string child = File.ReadAllText(begun).Trim();
+        Tools.Run("kill", "-INT", process.Id.ToString(CultureInfo.InvariantCulture)).Succeeded();
+        Assert.True(process.WaitForExit(TimeSpan.FromMinutes(1)), "it does not end");
+        Assert.Equal((130, $"hacktree: stopped; {world.At("disk.img")} was not made\n"), (process.ExitCode, process.StandardError.ReadToEnd()));
+        Assert.NotEqual(0, Tools.Run("kill", "-0", child).ExitCode);
+        Assert.Equal(["begun", "small", "tools"], Directory.EnumerateFileSystemEntries(world.At("")).Select(Path.GetFileName).Order(StringComparer.Ordinal));
     }
 
     [Fact]
