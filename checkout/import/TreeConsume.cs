@@ -6,7 +6,7 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Checkout;
 
 /// <summary>
-/// Consumes a directory (commit --consume): moves it into the store, and removes the files and directories that the commit has.
+/// Consumes a directory (commit --consume): its files go into the store, and the files and directories that the commit has are removed.
 /// </summary>
 /// <remarks>
 /// <para>
@@ -16,15 +16,15 @@ namespace HackTree.Checkout;
 /// </para>
 /// <para>
 /// A file that became an object has two names. A process that writes to the file by its name in the tree writes into the object. These
-/// rules prevent it:
+/// rules prevent it, or find it:
 /// </para>
 /// <list type="bullet">
 /// <item>The tree is first moved into a <see cref="PrivatePlace"/>. From then on a process can reach it only if it opened a file or a
 /// directory of the tree before, or has a working directory there. If the tree cannot be moved, its files are copied, and the tree is
 /// removed where it is.</item>
 /// <item>A file that a process has open for writing, or mapped for writing, is copied.</item>
-/// <item>A process may still be in a directory of the tree and change a file from there. The change is found before the ref is set. Then
-/// nothing is committed.</item>
+/// <item>A process may still be in a directory of the tree, and change a file that became an object. The change is found before the ref is
+/// set. Then nothing is committed.</item>
 /// <item>Such a process may open a file later and never close it. This is found when the file is removed. The file stays, and the object
 /// gets a new inode.</item>
 /// <item>No object is removed here, because other processes may rely on it. The mark of the <see cref="Adoption"/> stays, and gc

@@ -5,8 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// Adds to a store what one writing command brings: objects, trees, and a commit that a ref will name. Every command that adds objects,
-/// trees or commits does so through this class. Adding is thread-safe. Publishing is one call, after every thread has finished adding.
+/// Adds the objects and trees of one writing command to a store, and publishes its commit. Every command that adds objects, trees or commits
+/// does so through this class. Adding is thread-safe. Publishing is one call, after every thread has finished adding.
 /// </summary>
 /// <remarks>
 /// <para>The steps, and what a power cut after each step leaves:</para>

@@ -191,7 +191,7 @@ public sealed class ObjectStore : IDisposable
 
         try
         {
-            // Roots stand beside the store. So the path must be the store's real place, not that of a link to it.
+            // Roots stand beside the store. So the path must be the store's real path, not the path of a link to it.
             path = RealPath.Of(directory, path);
             return new ObjectStore(directory, path, StoreFormat.Decode(format, path), StoreLock.Take(directory, path, onWait, stop), onWait, stop);
         }
@@ -235,7 +235,7 @@ public sealed class ObjectStore : IDisposable
         objects.Dispose();
         if (errno == Errno.EACCES)
         {
-            throw new StoreException($"{Path}: only {(Format.UserMode ? "its owner" : "root")} can read the files in this store; run as {(Format.UserMode ? "the user whose it is" : "root")}");
+            throw new StoreException($"{Path}: only {(Format.UserMode ? "its owner" : "root")} can read the files in this store; run as {(Format.UserMode ? "its owner" : "root")}");
         }
     }
 

@@ -11,10 +11,10 @@ namespace HackTree.Store;
 /// turn is taken.
 /// </para>
 /// <para>
-/// Nearly always the ref still names that parent, and is set. If another process has set the ref meanwhile, the same tree becomes a second
-/// commit, a child of the other process's commit. Everything that the second commit needs is durable already, except its own bytes. They go
-/// into a second pack, which needs only an fsync(2) of one small file and one of packs/. So the ref's history has the commits of both
-/// processes. Nothing needs the commit that was published before the sync, and gc removes it.
+/// Nearly always the ref still names that parent. Then it is set. If another process has set the ref meanwhile, the same tree becomes a
+/// second commit, a child of the other process's commit. Everything that the second commit needs is durable already, except its own bytes.
+/// They go into a second pack, which needs only an fsync(2) of one small file and one of packs/. So the ref's history has the commits of
+/// both processes. Nothing needs the commit that was published before the sync, and gc removes it.
 /// </para>
 /// </remarks>
 public sealed class PublishedCommit

@@ -65,7 +65,7 @@ public sealed class StoreLock : IDisposable
     internal void Share() => Change(LockKind.Exclusive, LockKind.Shared, null);
 
     /// <summary>Throws unless this process holds the lock exclusively. The sweep of gc calls this before it removes anything.</summary>
-    internal void RequireExclusive() => Step.Require(held == LockKind.Exclusive, "only who holds the store alone takes anything out of it");
+    internal void RequireExclusive() => Step.Require(held == LockKind.Exclusive, "only a process that holds the store alone removes anything from it");
 
     /// <summary>Gives up the lock.</summary>
     public void Dispose() => file.Dispose();

@@ -83,7 +83,7 @@ public sealed class Adoption : IDisposable
         mark.Set();
         if (now.BirthTime >= mark.MadeAt)
         {
-            // Doubt takes an inode that is younger than the mark for one that the store made. So such a file is not adopted.
+            // Doubt counts an inode that is younger than the mark as made by the store. So such a file is not adopted.
             return false;
         }
 

@@ -28,8 +28,8 @@ public sealed partial class Blobs
 
     /// <summary>
     /// Whether the file with this status is an object's inode and has the object's metadata. While nothing is in doubt, the inode that the
-    /// object had when it was listed counts too: if the object has another inode now, that has the same content. A caller that asks for
-    /// many files pays no system call for most of them.
+    /// object had when it was listed counts too: if the object has another inode now, the other inode has the same content. A caller that
+    /// asks for many files pays no system call for most of them.
     /// </summary>
     public bool IsInode(in ObjectName name, in FileStatus status) =>
         HasMetadata(name, status) && ((!doubt.IsAny && WasInode(name, status)) || SharesInode(name, status));

@@ -89,7 +89,7 @@ public sealed class Refs : IDisposable
 
     /// <summary>
     /// Throws <see cref="StoreException"/> if no ref can have the name, or if an existing ref is above or below it.
-    /// <see cref="RefTurn.Set"/> refuses the same names. A command that calls this first learns it before the work of a commit.
+    /// <see cref="RefTurn.Set"/> refuses the same names. A command that calls this first is refused before the work of a commit.
     /// </summary>
     public void RequireFree(string name)
     {
