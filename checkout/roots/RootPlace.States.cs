@@ -14,7 +14,7 @@ internal sealed partial class RootPlace
         /// <param name="modifyTime">The modification time of the tree's top, in seconds since 1970.</param>
         internal Whole Finish(RootFinish finish, long modifyTime)
         {
-            place.Pass(Step.Unfinished, Step.Whole);
+            place.Pass(State.Unfinished, State.Whole);
             finish.Run(place.site.Parent, place.site.PartialName, modifyTime, place.Path);
             return new Whole(place, hasContent: place.plan.Method != CheckoutMethod.Hardlink || place.plan.OwnsEtc || finish.HasSteps);
         }
@@ -28,7 +28,7 @@ internal sealed partial class RootPlace
         /// <summary>Gives the tree the root's own name. With --force, the replaced directory gets the partial name.</summary>
         internal Named PutInPlace()
         {
-            place.Require(Step.Whole);
+            place.Require(State.Whole);
             place.store.Stop.ThrowIfCancellationRequested();
             RootSite site = place.site;
             if (hasContent || !site.KeepsOrder)
@@ -51,7 +51,7 @@ internal sealed partial class RootPlace
             }
 
             errno.ThrowIfFailed("renameat2", site.Path);
-            place.Pass(Step.Whole, Step.Named);
+            place.Pass(State.Whole, State.Named);
             return new Named(place);
         }
     }
@@ -62,7 +62,7 @@ internal sealed partial class RootPlace
         /// <summary>Writes the root's record, and removes the replaced directory.</summary>
         internal void Seal()
         {
-            place.Pass(Step.Named, Step.Sealed);
+            place.Pass(State.Named, State.Sealed);
             RootSite site = place.site;
             if (!place.becomesRoot || !site.KeepsOrder)
             {

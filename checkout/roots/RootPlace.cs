@@ -48,7 +48,7 @@ internal sealed partial class RootPlace : IDisposable
 
     // The directory in the build record.
     private DirectoryIdentity? made;
-    private Step step;
+    private State state;
 
     private RootPlace(ObjectStore store, RootPlan plan, string path, SafeFileHandle parent)
     {
@@ -69,7 +69,7 @@ internal sealed partial class RootPlace : IDisposable
         turn = TakeTurn(store, path, becomesRoot);
     }
 
-    private enum Step
+    private enum State
     {
         Reserved,
         Begun,
@@ -117,13 +117,13 @@ internal sealed partial class RootPlace : IDisposable
     /// </summary>
     internal Unfinished Begin(TreeMaker maker, in TreeEntry top)
     {
-        Pass(Step.Reserved, Step.Begun);
+        Pass(State.Reserved, State.Begun);
         Record(directory: null);
         site.RemoveLitter();
         maker.Begin(site.Parent, site.PartialName, top);
         Sys.Stat(site.Parent, site.PartialName, out FileStatus status).ThrowIfFailed("statx", Path);
         Record(DirectoryIdentity.Of(status));
-        Pass(Step.Begun, Step.Unfinished);
+        Pass(State.Begun, State.Unfinished);
         return new Unfinished(this);
     }
 
@@ -132,7 +132,7 @@ internal sealed partial class RootPlace : IDisposable
     /// </summary>
     internal Unfinished MoveIn(OldRoot old)
     {
-        Pass(Step.Reserved, Step.Begun);
+        Pass(State.Reserved, State.Begun);
         bool isSamePlace = old.Path == Path;
         Record(isSamePlace ? null : old.Directory);
         site.RemoveLitter();
@@ -145,7 +145,7 @@ internal sealed partial class RootPlace : IDisposable
                 : new LinuxException(errno, "renameat2", old.Path);
         }
 
-        Pass(Step.Begun, Step.Unfinished);
+        Pass(State.Begun, State.Unfinished);
         try
         {
             if (!site.KeepsOrder)
@@ -186,7 +186,7 @@ internal sealed partial class RootPlace : IDisposable
             // gc deletes the record.
         }
 
-        step = Step.Ended;
+        state = State.Ended;
         return true;
     }
 
@@ -207,7 +207,7 @@ internal sealed partial class RootPlace : IDisposable
     internal bool RemoveUnfinished()
     {
         RequireUnnamed();
-        step = Step.Ended;
+        state = State.Ended;
         try
         {
             if (!site.TryRemovePartial())
@@ -322,22 +322,22 @@ internal sealed partial class RootPlace : IDisposable
     };
 
     /// <summary>Throws if a step is out of order.</summary>
-    private void Require(params ReadOnlySpan<Step> allowed)
+    private void Require(params ReadOnlySpan<State> allowed)
     {
-        if (!allowed.Contains(step))
+        if (!allowed.Contains(state))
         {
-            throw new InvalidOperationException($"{Path}: a step out of order, the root is {step}");
+            throw new InvalidOperationException($"{Path}: a step out of order, the root is {state}");
         }
     }
 
-    private void Pass(Step from, Step to)
+    private void Pass(State from, State to)
     {
         Require(from);
-        step = to;
+        state = to;
     }
 
     /// <summary>
     /// Throws once the new root has its own name. From then on the directory with the partial name may be the root that was replaced.
     /// </summary>
-    private void RequireUnnamed() => Require(Step.Reserved, Step.Begun, Step.Unfinished, Step.Whole);
+    private void RequireUnnamed() => Require(State.Reserved, State.Begun, State.Unfinished, State.Whole);
 }
