@@ -45,7 +45,7 @@ public sealed partial class Blobs
             }
 
             FileContent.Write(file, content, 0, leaveHoles, path);
-            Publish(file, name, xattrs, content.Length);
+            MakeObject(file, name, xattrs, content.Length);
         }
 
         return digest;
@@ -68,19 +68,7 @@ public sealed partial class Blobs
             FileContent.Write(file, segment, offset, leaveHoles: false, path);
         }
 
-        Digest digest = tree.Finish();
-        if (IsAnother(digest, expected))
-        {
-            return digest;
-        }
-
-        ObjectName name = NameOf(digest, metadata, xattrs);
-        if (Find(name, size, xattrs) != ObjectState.There)
-        {
-            Publish(file, name, xattrs, size);
-        }
-
-        return digest;
+        return Keep(file, tree.Finish(), size, metadata, xattrs, expected);
     }
 
     /// <summary>Throws <see cref="StoreException"/> if a file's size or modification time changed since it was opened.</summary>
@@ -117,15 +105,23 @@ public sealed partial class Blobs
         }
 
         Digest digest = isClone ? FileContent.Read(file, status, null, subject, Stop) : FileContent.Read(source, status, file, subject, Stop);
+        return Keep(file, digest, status.Size, metadata, xattrs, expected);
+    }
+
+    /// <summary>
+    /// Makes a written file an object, unless the store has the object or the caller expected another digest. Returns the digest.
+    /// </summary>
+    private Digest Keep(SafeFileHandle file, Digest digest, long size, FileMetadata metadata, ReadOnlySpan<byte> xattrs, Digest expected)
+    {
         if (IsAnother(digest, expected))
         {
             return digest;
         }
 
         ObjectName name = NameOf(digest, metadata, xattrs);
-        if (Find(name, status.Size, xattrs) != ObjectState.There)
+        if (Find(name, size, xattrs) != ObjectState.There)
         {
-            Publish(file, name, xattrs, status.Size);
+            MakeObject(file, name, xattrs, size);
         }
 
         return digest;
@@ -146,7 +142,7 @@ public sealed partial class Blobs
     }
 
     /// <summary>Sets an object's metadata and gives it its name.</summary>
-    private void Publish(SafeFileHandle file, in ObjectName name, ReadOnlySpan<byte> recordedXattrs, long size)
+    private void MakeObject(SafeFileHandle file, in ObjectName name, ReadOnlySpan<byte> recordedXattrs, long size)
     {
         ObjectInode.SetMetadata(format, file, name.Metadata, format.ObjectXattrs(recordedXattrs), path);
         GiveName(file, name, size);
