@@ -138,7 +138,7 @@ internal sealed class OldRoot : IDisposable
         Errno errno = Sys.Open(parent, RootPath.NameOf(path), OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle top);
         if (errno == Errno.ENOENT)
         {
-            throw new StoreException($"{path}: it is recorded, but not there", new Remedy.ForgetRoot());
+            throw new StoreException($"{path}: it is recorded, but not there", new Remedy.DropRecord());
         }
 
         if (errno is not (Errno.ENOTDIR or Errno.ELOOP))

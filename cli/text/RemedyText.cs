@@ -32,7 +32,7 @@ internal static class RemedyText
         Remedy.ListRoots => "`hacktree roots` lists those there are",
         Remedy.RemoveRoot => "`hacktree roots rm` removes one",
         Remedy.UnpinRoot root => $"`hacktree roots unpin {root.Path}` lets it be replaced",
-        Remedy.ForgetRoot => "`hacktree roots rm` forgets it",
+        Remedy.DropRecord => "`hacktree roots rm` forgets it",
         Remedy.RemoveByHand => "remove it by hand, and `hacktree roots rm` then forgets the record",
         Remedy.ReplaceRecord => "remove it, and if the root is still there check it out again",
         Remedy.CheckOutAgain root => $"`hacktree checkout {root.Revision} {root.Path}` makes it again",

@@ -73,7 +73,7 @@ public abstract record Remedy
     public sealed record UnpinRoot(string Path) : Remedy;
 
     /// <summary>Drop the record of a root that is not there.</summary>
-    public sealed record ForgetRoot : Remedy;
+    public sealed record DropRecord : Remedy;
 
     /// <summary>Remove by hand the directory that stands in a root's place, then drop the record.</summary>
     public sealed record RemoveByHand : Remedy;
