@@ -44,7 +44,6 @@ public sealed class TreeConsume : IDisposable
     private readonly SafeFileHandle parent;
     private readonly byte[] name;
     private readonly PrivatePlace? place;
-    private readonly Adoption? adoption;
     private bool isFinished;
 
     private TreeConsume(ObjectStore store, string path, string real, SafeFileHandle parent, byte[] name, Action<string> onNote)
@@ -57,18 +56,18 @@ public sealed class TreeConsume : IDisposable
         using (SafeFileHandle tree = OpenTree())
         {
             RootUse.RequireNoRoot(store, path);
-            adoption = store.TryAdopt(tree);
+            Adoption = store.TryAdopt(tree);
         }
 
-        place = adoption is null ? null : PrivatePlace.TryTake(parent, name, real);
-        adoption = place is null ? null : adoption;
+        place = Adoption is null ? null : PrivatePlace.TryTake(parent, name, real);
+        Adoption = place is null ? null : Adoption;
 
         // A file that has a later time than this may have changed after it was read. The clock is the one that sets files' times.
         started = Sys.EarliestFileTime();
     }
 
     /// <summary>The adoption by which files of the tree become objects without being copied; null if they are copied.</summary>
-    internal Adoption? Adoption => adoption;
+    internal Adoption? Adoption { get; }
 
     /// <summary>
     /// Begins to consume the directory at <paramref name="path"/>. Throws <see cref="StoreException"/> if the directory must stay
@@ -121,7 +120,7 @@ public sealed class TreeConsume : IDisposable
     /// </summary>
     internal void RequireUnchanged(ImportResult tree)
     {
-        if (adoption?.HasAdopted == true)
+        if (Adoption?.HasAdopted == true)
         {
             using SafeFileHandle top = OpenTree();
             Walk(tree.Tree).RequireUnchanged(top);
@@ -152,7 +151,7 @@ public sealed class TreeConsume : IDisposable
             place.Dispose();
         }
 
-        adoption?.Dispose();
+        Adoption?.Dispose();
         parent.Dispose();
     }
 
@@ -197,12 +196,12 @@ public sealed class TreeConsume : IDisposable
         }
     }
 
-    private ConsumeWalk Walk(Digest tree) => new(store, tree, started, adoption, path);
+    private ConsumeWalk Walk(Digest tree) => new(store, tree, started, Adoption, path);
 
     private ConsumeResult Remove(ConsumeWalk walk)
     {
         ConsumeResult result = place is null ? walk.Remove(parent, name) : walk.Remove(place.Handle, PrivatePlace.TreeName);
-        if (adoption is { HasAdopted: true } && !walk.IsShared)
+        if (Adoption is { HasAdopted: true } && !walk.IsShared)
         {
             if (walk.HasSeparated || !NameOrder.IsKept(parent))
             {
@@ -210,7 +209,7 @@ public sealed class TreeConsume : IDisposable
                 store.Sync();
             }
 
-            adoption.End();
+            Adoption.End();
         }
 
         return PutBack() == Errno.None ? result : result with { Stranded = place!.Path };

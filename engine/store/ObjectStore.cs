@@ -35,8 +35,6 @@ namespace HackTree.Store;
 public sealed class ObjectStore : IDisposable
 {
     private readonly SafeFileHandle directory;
-    private readonly SafeFileHandle temporary;
-    private readonly Doubt doubt;
     private readonly List<SafeFileHandle> rooms = [];
 
     private ObjectStore(SafeFileHandle directory, string path, StoreFormat format, StoreLock storeLock, Action<LockWait>? onWait, CancellationToken stop)
@@ -49,12 +47,12 @@ public sealed class ObjectStore : IDisposable
         Stop = stop;
         try
         {
-            temporary = OpenRoom("tmp", OpenFlags.Path);
-            doubt = new Doubt(temporary, $"{path}/tmp");
-            Blobs = new Blobs(OpenRoom("files", OpenFlags.Path), temporary, doubt, format, $"{path}/files", stop);
-            Packs = new Packs(OpenRoom("packs"), temporary, $"{path}/packs");
-            Refs = new Refs(OpenRoom("refs"), OpenRoom("logs"), temporary, path);
-            Roots = new Roots(OpenRoom("roots"), temporary, $"{path}/roots", PhysicalRoot);
+            Temporary = OpenRoom("tmp", OpenFlags.Path);
+            Doubt = new Doubt(Temporary, $"{path}/tmp");
+            Blobs = new Blobs(OpenRoom("files", OpenFlags.Path), Temporary, Doubt, format, $"{path}/files", stop);
+            Packs = new Packs(OpenRoom("packs"), Temporary, $"{path}/packs");
+            Refs = new Refs(OpenRoom("refs"), OpenRoom("logs"), Temporary, path);
+            Roots = new Roots(OpenRoom("roots"), Temporary, $"{path}/roots", PhysicalRoot);
         }
         catch
         {
@@ -98,11 +96,11 @@ public sealed class ObjectStore : IDisposable
     /// </summary>
     public Action? OnDoubt
     {
-        set => doubt.OnDoubt = value;
+        set => Doubt.OnDoubt = value;
     }
 
     /// <summary>Decides which objects a commit may rely on.</summary>
-    internal Doubt Doubt => doubt;
+    internal Doubt Doubt { get; }
 
     /// <summary>The lock, held shared.</summary>
     internal StoreLock Lock { get; }
@@ -111,7 +109,7 @@ public sealed class ObjectStore : IDisposable
     internal Action<LockWait>? OnWait { get; }
 
     /// <summary>The directory tmp/, which has files that get their names later.</summary>
-    internal SafeFileHandle Temporary => temporary;
+    internal SafeFileHandle Temporary { get; }
 
     /// <summary>Whether there is a store at <paramref name="path"/>.</summary>
     public static bool IsStore(string path) => File.Exists(System.IO.Path.Combine(path, "format"));
@@ -257,7 +255,7 @@ public sealed class ObjectStore : IDisposable
             && status.Device == Identity().Device
             && Sys.FilesystemOf(tree, out FilesystemType type) == Errno.None
             && type is FilesystemType.Ext4 or FilesystemType.Xfs or FilesystemType.Btrfs or FilesystemType.Tmpfs;
-        return isPossible ? new Adoption(Blobs, doubt.Adopting, status.Device) : null;
+        return isPossible ? new Adoption(Blobs, Doubt.Adopting, status.Device) : null;
     }
 
     /// <summary>Opens the stat cache for one command. A cache that cannot be used makes the command slower, but does not stop it.</summary>
@@ -274,7 +272,7 @@ public sealed class ObjectStore : IDisposable
     public void Dispose()
     {
         // A command that failed leaves objects. If they are synced now, they are not in doubt for the next command.
-        if (doubt.Unsynced.IsSet)
+        if (Doubt.Unsynced.IsSet)
         {
             TrySync();
         }
@@ -283,16 +281,16 @@ public sealed class ObjectStore : IDisposable
         Packs.Dispose();
         Refs.Dispose();
         Roots.Dispose();
-        temporary.Dispose();
+        Temporary.Dispose();
         directory.Dispose();
         Lock.Dispose();
     }
 
     private Errno TrySync()
     {
-        DoubtMark.Held? taken = doubt.Unsynced.Take();
+        DoubtMark.Held? taken = Doubt.Unsynced.Take();
         Errno errno = Sys.SyncFilesystem(directory);
-        doubt.Unsynced.End(taken, isSafe: errno == Errno.None);
+        Doubt.Unsynced.End(taken, isSafe: errno == Errno.None);
         return errno;
     }
 

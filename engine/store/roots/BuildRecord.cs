@@ -49,7 +49,6 @@ public sealed record BuildRecord : RootEntry
     public static BuildRecord OfRemoval(RootRecord root, DirectoryIdentity directory, ulong above) =>
         new(root) { Directory = directory, Above = above, BecomesRoot = false };
 
-
     internal override byte[] Encode() => Encode(State, sealedAt: null, BecomesRoot);
 
     /// <summary>Reads a record; null if it is damaged.</summary>
