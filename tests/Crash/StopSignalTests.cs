@@ -112,6 +112,7 @@ public sealed class StopSignalTests : IDisposable
     public void A_commit_that_waits_for_its_archive_stops(string signal)
     {
         using Process process = Start(root.Arguments("commit", "-b", "main", "--tar", "-"));
+        WaitUntilHandled(process);
         Thread.Sleep(200);
         ToolResult result = Stop(process, signal);
         Assert.True(IsStopped(result, signal), result.Error);
@@ -163,6 +164,7 @@ public sealed class StopSignalTests : IDisposable
         // Until somebody writes to it, a fifo does not open: there is no looking at a first signal.
         Tools.Run("mkfifo", root.At("fifo")).Succeeded();
         using Process process = Start(root.Arguments("commit", "-b", "main", "--tar", root.At("fifo")));
+        WaitUntilHandled(process);
         Thread.Sleep(200);
         Signal(process, "INT");
         Assert.False(process.WaitForExit(400), "it looked");
@@ -176,6 +178,7 @@ public sealed class StopSignalTests : IDisposable
     {
         string[] command = [Hacktree.Path, .. root.Arguments("commit", "-b", "main", "--tar", "-")];
         using Process process = StartProgram("sh", ["-c", "trap '' HUP; exec \"$@\"", "sh", .. command]);
+        WaitUntilHandled(process);
         Thread.Sleep(200);
         Signal(process, "HUP");
         Assert.False(process.WaitForExit(400), "it stopped");
@@ -221,6 +224,16 @@ public sealed class StopSignalTests : IDisposable
         RedirectStandardOutput = true,
         RedirectStandardError = true,
     })!;
+
+    /// <summary>Waits until the program handles SIGTERM. On a busy machine a signal would otherwise come before the program handles any.</summary>
+    private static void WaitUntilHandled(Process process) => Assert.True(SpinWait.SpinUntil(
+        () =>
+        {
+            Thread.Sleep(5);
+            string caught = File.ReadLines($"/proc/{process.Id}/status").First(line => line.StartsWith("SigCgt:", StringComparison.Ordinal));
+            return (Convert.ToUInt64(caught["SigCgt:".Length..].Trim(), 16) & (1UL << (15 - 1))) != 0;
+        },
+        Patience));
 
     private static void Signal(Process process, string signal) => Tools.Run("sh", "-c", $"kill -{signal} {process.Id} || true").Succeeded();
 
