@@ -40,6 +40,7 @@ public sealed partial class FailingReadTests
         Tools.Require("strace");
         using var world = new TwoCommits();
         byte[] archive = Export(world);
+        int failed = 0;
         foreach ((string call, string error, string said) in Failures)
         {
             Prepare(world, command);
@@ -51,6 +52,7 @@ public sealed partial class FailingReadTests
                 string[] options = ["-e", $"trace={call}", "-e", $"inject={call}:error={error}:when={number}", .. Paths(world)];
                 ToolResult result = world.RunTraced(command, options, out trace);
                 string[] injected = [.. trace.Split('\n').Where(line => line.Contains("(INJECTED)", StringComparison.Ordinal))];
+                failed += injected.Length;
                 try
                 {
                     AssertAnswer(world, command, result, injected.Length > 0 ? said : null, archive);
@@ -70,6 +72,8 @@ public sealed partial class FailingReadTests
 
             world.ResetRoots();
         }
+
+        Assert.True(failed > 0, "no call failed: strace saw none of the command's files");
     }
 
     /// <summary>What the program answered is true: it did its work in spite of the failure, or it says what it could not read.</summary>
