@@ -73,7 +73,8 @@ public sealed class TreeConsume : IDisposable
     /// Begins to consume the directory at <paramref name="path"/>. Throws <see cref="StoreException"/> if the directory must stay
     /// (<see cref="RootUse"/>) or is a symbolic link. An earlier process may have been killed while it consumed the same directory. Then
     /// its work is settled first: a tree that was not committed is put back. If the tree was committed, its removal is finished, and a
-    /// <see cref="StoreException"/> says so.
+    /// <see cref="StoreException"/> says so. If the store does not have that commit, a <see cref="StoreException"/> says that, and nothing
+    /// is changed.
     /// </summary>
     /// <param name="store">The store.</param>
     /// <param name="path">The directory.</param>
@@ -166,8 +167,16 @@ public sealed class TreeConsume : IDisposable
 
         LinuxException? failure = null;
         ConsumedCommit? made = left.HasTree ? left.FindCommit() : null;
-        if (made is { } consumed && store.Packs.TryReadCommit(consumed.Commit, out Commit? commit))
+        if (made is { } consumed)
         {
+            if (!store.Packs.TryReadCommit(consumed.Commit, out Commit? commit))
+            {
+                // Files of the tree may still be objects of the store that has the commit: nobody may reach them to write to them.
+                throw new StoreException(
+                    $"{left.Path}: it holds what is left of {path}, which was made the commit {consumed.Commit}, and this store does not have that; "
+                    + "consume it with the store that has the commit, or move what you need out of there");
+            }
+
             // The removal is finished first. If the tree were only put back, it could be committed again, without the files that were
             // removed.
             using SafeFileHandle tree = TreeImport.OpenTree(left.Handle, PrivatePlace.TreeName, path);

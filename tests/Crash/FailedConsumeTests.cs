@@ -102,6 +102,26 @@ public sealed partial class FailedConsumeTests : IDisposable
         root.AssertCleanAfterGc();
     }
 
+    /// <summary>What is left has inodes of the first store's objects: in its place, whoever writes to it would write into a commit.</summary>
+    [Fact]
+    public void Killed_while_it_removed_the_tree_it_is_settled_by_no_store_but_the_one_that_has_the_commit()
+    {
+        SortedDictionary<string, string> tree = SourceTree.Make(Source, 4);
+        Consume("unlinkat:signal=KILL:when=100");
+        string[] left = Left();
+        string other = root.At("other");
+        Hacktree.Run(["init", other]).Succeeded();
+
+        ToolResult result = Hacktree.Run(["--store", other, "commit", "-b", "main", "--consume", Source]);
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains("this store does not have that", result.Error, StringComparison.Ordinal);
+        Assert.Equal(left, Left());
+
+        Assert.Contains("the removal is finished now", root.Run("commit", "-b", "main", "--consume", Source).Error, StringComparison.Ordinal);
+        Assert.Empty(Left());
+        root.AssertHolds("main", tree);
+    }
+
     [Fact]
     public void What_cannot_be_removed_goes_back_and_it_is_said_why()
     {

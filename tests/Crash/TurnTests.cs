@@ -36,6 +36,24 @@ public sealed class TurnTests
         root.AssertSound();
     }
 
+    /// <summary>The first openat2(2) lists the refs, and the second one looks for what was just deleted.</summary>
+    [Fact]
+    public void A_ref_that_is_deleted_while_the_refs_are_listed_is_none_and_no_damage()
+    {
+        Tools.Require("strace");
+        using var root = new PhysicalRoot();
+        SourceTree.Make(root.At("source"), 1);
+        root.Ok("commit", "-b", "gone", root.At("source"));
+
+        ToolResult listed = Tools.Run(
+            "strace",
+            ["-f", "-o", root.At("trace"), "-P", $"{root.Store}/refs", "-e", "trace=openat2", "-e", "inject=openat2:error=ENOENT:when=2",
+                Hacktree.Path, .. root.Arguments(["refs"])]);
+
+        Assert.Contains("INJECTED", File.ReadAllText(root.At("trace")), StringComparison.Ordinal);
+        Assert.Equal((0, "", ""), (listed.ExitCode, listed.Output, listed.Error));
+    }
+
     [Fact]
     public void A_commit_that_another_one_overtook_in_its_sync_becomes_the_child_of_that_one()
     {

@@ -22,7 +22,7 @@ internal sealed class RefsCommand : Verb
     protected override int Run(Session session)
     {
         using ObjectStore store = session.OpenStore();
-        NamedCommit[] refs = ParallelMap.Run(store.Refs.List(), name => Read(store, name), store.Stop);
+        NamedCommit[] refs = [.. ParallelMap.Run(store.Refs.List(), name => Read(store, name), store.Stop).Where(named => !named.IsGone)];
         foreach (NamedCommit damaged in refs.Where(named => named.Damage is not null))
         {
             session.Note(damaged.Damage!);
@@ -62,13 +62,13 @@ internal sealed class RefsCommand : Verb
         return refs.Any(named => named.Damage is not null) ? ExitCode.Failed : ExitCode.Done;
     }
 
-    /// <summary>Reads one ref. A damaged ref must not hide the others.</summary>
+    /// <summary>Reads one ref. A damaged ref must not hide the others, and one that was deleted since it was listed is none.</summary>
     private static NamedCommit Read(ObjectStore store, string name)
     {
         try
         {
             Digest commit = store.Refs.Find(name);
-            return new NamedCommit(name, commit, store.Packs.ReadCommit(commit), Damage: null);
+            return new NamedCommit(name, commit, commit.IsNone ? null : store.Packs.ReadCommit(commit), Damage: null);
         }
         catch (CorruptException e)
         {
@@ -76,7 +76,10 @@ internal sealed class RefsCommand : Verb
         }
     }
 
-    private sealed record NamedCommit(string Name, Digest Commit, Commit? Read, string? Damage);
+    private sealed record NamedCommit(string Name, Digest Commit, Commit? Read, string? Damage)
+    {
+        public bool IsGone => Read is null && Damage is null;
+    }
 
     private sealed class SetRef : Verb
     {
