@@ -59,11 +59,12 @@ public sealed class TreeConsume : IDisposable
             Adoption = store.TryAdopt(tree);
         }
 
-        place = Adoption is null ? null : PrivatePlace.TryTake(parent, name, real);
-        Adoption = place is null ? null : Adoption;
-
         // A file that has a later time than this may have changed after it was read. The clock is the one that sets files' times.
         started = Sys.EarliestFileTime();
+
+        // The move comes last: whatever throws before it leaves the tree in its place.
+        place = Adoption is null ? null : PrivatePlace.TryTake(parent, name, real);
+        Adoption = place is null ? null : Adoption;
     }
 
     /// <summary>The adoption by which files of the tree become objects without being copied; null if they are copied.</summary>
@@ -144,9 +145,9 @@ public sealed class TreeConsume : IDisposable
     {
         if (place is not null)
         {
-            if (!isFinished && PutBack() != Errno.None)
+            if (!isFinished && PutBack() is not Errno.None and var errno)
             {
-                onNote($"{path}: it could not be put back in its place, where something else is now; all of it is in {place.Path}");
+                onNote($"{path}: it could not be put back in its place ({WhyNot(errno)}); all of it is in {place.Path}");
             }
 
             place.Dispose();
@@ -185,10 +186,10 @@ public sealed class TreeConsume : IDisposable
         }
 
         bool hasTree = left.HasTree;
-        if (left.TryPutBack() != Errno.None)
+        if (left.TryPutBack() is not Errno.None and var errno)
         {
             throw new StoreException(
-                $"{left.Path}: it holds what a killed commit that consumed {path} left, and {path} is something else now; move one of them away");
+                $"{left.Path}: it holds what a killed commit that consumed {path} left, and that cannot be put back ({WhyNot(errno)}); move it there yourself");
         }
 
         if (made is { } done)
@@ -204,6 +205,8 @@ public sealed class TreeConsume : IDisposable
             onNote($"{path}: a command that consumed it was killed before it committed; the tree is back in its place");
         }
     }
+
+    private static string WhyNot(Errno errno) => errno == Errno.EEXIST ? "something else is there now" : LinuxException.Describe(errno);
 
     private ConsumeWalk Walk(Digest tree) => new(store, tree, started, Adoption, path);
 

@@ -215,10 +215,12 @@ public sealed class ObjectStore : IDisposable
     }
 
     /// <summary>
-    /// Makes a commit durable, so that a ref can be set to it. Another process may have published the commit a moment ago.
+    /// Makes a commit of this store durable, so that a ref can be set to it. Another process may have published the commit a moment ago. Throws
+    /// <see cref="StoreException"/> if the store does not have the commit.
     /// </summary>
     public DurableCommit MakeDurable(Digest commit)
     {
+        _ = Packs.ReadCommit(commit);
         Sync();
         return new DurableCommit(commit);
     }
