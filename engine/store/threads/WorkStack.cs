@@ -14,6 +14,8 @@ public sealed class WorkStack<T>(CancellationToken stop)
 
     private readonly object gate = new();
     private readonly Stack<T> waiting = new();
+
+    // Items that wait or are worked on. Several runs may share a stack (TreeMaker.RunHere): each ends when the items of all are finished.
     private int unfinished;
     private ExceptionDispatchInfo? failure;
 
@@ -107,6 +109,7 @@ public sealed class WorkStack<T>(CancellationToken stop)
     {
         lock (gate)
         {
+            Step.Require(unfinished > waiting.Count, "an item is finished once, by the thread that took it");
             if (--unfinished == 0)
             {
                 Monitor.PulseAll(gate);
