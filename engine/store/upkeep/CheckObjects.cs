@@ -34,13 +34,7 @@ internal sealed class CheckObjects
             progress.TotalFiles = expected.Count;
         }
 
-        var work = new WorkStack<byte>(store.Stop);
-        for (int fan = 255; fan >= 0; fan--)
-        {
-            work.Push((byte)fan);
-        }
-
-        work.RunReaders(() =>
+        FanWalk.Run(store, () =>
         {
             var reader = new DirectoryReader();
             var inspection = new ObjectInspection(store.Format);

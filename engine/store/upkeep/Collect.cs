@@ -182,13 +182,7 @@ public sealed class Collect
 
     private void SweepObjects()
     {
-        var work = new WorkStack<byte>(store.Stop);
-        for (int fan = 255; fan >= 0; fan--)
-        {
-            work.Push((byte)fan);
-        }
-
-        work.RunReaders(() =>
+        FanWalk.Run(store, () =>
         {
             var reader = new DirectoryReader();
             var inspection = new ObjectInspection(store.Format);

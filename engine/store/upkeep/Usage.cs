@@ -62,13 +62,7 @@ public sealed class Usage
 
     private void MeasureObjects(ObjectStore store)
     {
-        var work = new WorkStack<byte>(store.Stop);
-        for (int fan = 255; fan >= 0; fan--)
-        {
-            work.Push((byte)fan);
-        }
-
-        work.RunReaders(() =>
+        FanWalk.Run(store, () =>
         {
             var reader = new DirectoryReader();
             return fan => MeasureFan(store, fan, reader);
