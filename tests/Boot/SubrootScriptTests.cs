@@ -108,6 +108,43 @@ public sealed class SubrootScriptTests : IDisposable
         Assert.Equal("r0\n", Run(script).Succeeded());
     }
 
+    [Theory]
+    [InlineData("UUID=x /home ext4 defaults 0 2\n", true)]
+    [InlineData("# a comment\n\nLABEL=x\t/home//\tauto", true)]
+    [InlineData("UUID=x /home ext4 noauto,x-systemd.automount 0 2\n", true)]
+    [InlineData("/data/home /home none bind", true)]
+    [InlineData("UUID=x /home ext4 rw,noauto 0 2\n", false)]
+    [InlineData("#UUID=x /home ext4 defaults 0 2\n", false)]
+    [InlineData("UUID=x /home/alice ext4 defaults 0 2\nUUID=y none swap sw\n", false)]
+    [InlineData("UUID=x /homes ext4 * 0 2\n/home", false)]
+    [InlineData("", false)]
+    public void What_fstab_mounts_is_left_to_it(string fstab, bool isLeft)
+    {
+        Directory.CreateDirectory(place.At("new/etc"));
+        File.WriteAllText(place.At("new/etc/fstab"), fstab);
+        Assert.Equal(isLeft ? "left\n" : "bound\n", Run($"subroot_say() {{ :; }}; subroot_leaves {place.At("new")} /home && echo left || echo bound").Succeeded());
+        Assert.Equal(isLeft, Directory.Exists(place.At("new/home")));
+        Assert.Equal(isLeft, Fstab.Parse(fstab).Any(line => line.Place == "/home" && (!line.Options.Contains("noauto") || line.Options.Contains("x-systemd.automount"))));
+    }
+
+    [Theory]
+    [InlineData("etc/systemd/system/local-fs.target.wants", "var-lib.mount", "/var/lib", true)]
+    [InlineData("usr/lib/systemd/system/local-fs.target.requires", "tmp.mount", "/tmp", true)]
+    [InlineData("etc/systemd/system/multi-user.target.wants", "home.automount", "/home", true)]
+    [InlineData("etc/systemd/system", "home.mount", "/home", false)]
+    [InlineData("etc/systemd/system/local-fs.target.wants", "var-lib.mount", "/var", false)]
+    public void What_an_enabled_unit_mounts_is_left_to_it(string folder, string unit, string point, bool isLeft)
+    {
+        Directory.CreateDirectory(place.At($"new/{folder}"));
+        File.CreateSymbolicLink(place.At($"new/{folder}/{unit}"), $"/lib/systemd/system/{unit}");
+        string script = $"subroot_say() {{ :; }}; subroot_leaves {place.At("new")} {point} && echo left || echo bound";
+        Assert.Equal(isLeft ? "left\n" : "bound\n", Run(script).Succeeded());
+        Directory.CreateDirectory(place.At("new/etc/systemd/system"));
+        File.Delete(place.At($"new/etc/systemd/system/{unit}"));
+        File.CreateSymbolicLink(place.At($"new/etc/systemd/system/{unit}"), "/dev/null");
+        Assert.Equal("bound\n", Run(script).Succeeded());
+    }
+
     [Fact]
     public void The_script_mounts_on_the_directories_that_a_root_to_be_booted_gets()
     {

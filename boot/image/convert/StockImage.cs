@@ -2,21 +2,26 @@ using HackTree.Store;
 
 namespace HackTree.Boot;
 
+/// <summary>What a conversion did.</summary>
+/// <param name="IsChanged">Whether there was anything to do.</param>
+/// <param name="Apart">The lines of the root's fstab for directories that roots share. They stay on partitions of their own.</param>
+public sealed record ConversionResult(bool IsChanged, IReadOnlyList<FstabLine> Apart);
+
 /// <summary>Turns the installed Debian in an image into a root, and back.</summary>
 public static class StockImage
 {
     /// <summary>
-    /// Converts an image in place, or continues an interrupted conversion. Returns whether there was anything to do. Throws
+    /// Converts an image in place, or continues an interrupted conversion. Throws
     /// <see cref="StoreException"/> for an image that is no Debian, is in use, or has no ext4.
     /// </summary>
-    public static bool Convert(string image, string root, CancellationToken stop)
+    public static ConversionResult Convert(string image, string root, CancellationToken stop)
     {
         RequireName(root);
         return MountedImage.Run(image, mounted => Convert(mounted, image, root, stop));
     }
 
     /// <summary>Converts a copy of an image. The copy gets its name after it is converted.</summary>
-    public static void ConvertCopy(string image, string output, DiskFormat format, string root, CancellationToken stop)
+    public static ConversionResult ConvertCopy(string image, string output, DiskFormat format, string root, CancellationToken stop)
     {
         RequireName(root);
         if (Path.Exists(output))
@@ -24,7 +29,7 @@ public static class StockImage
             throw new StoreException($"{output}: it exists already; choose another name, or remove it first");
         }
 
-        _ = MountedImage.RunCopy(image, output, format, mounted => Convert(mounted, image, root, stop), stop);
+        return MountedImage.RunCopy(image, output, format, mounted => Convert(mounted, image, root, stop), stop);
     }
 
     /// <summary>Undoes a conversion, however far it came. Returns whether there was one.</summary>
@@ -34,10 +39,12 @@ public static class StockImage
         return conversion.Undo();
     });
 
-    private static bool Convert(MountedImage mounted, string image, string root, CancellationToken stop)
+    private static ConversionResult Convert(MountedImage mounted, string image, string root, CancellationToken stop)
     {
         using var conversion = new ImageConversion(mounted.Path, mounted.Uuid, image) { Stop = stop };
-        return conversion.Run(root);
+        bool isChanged = conversion.Run(root);
+        string[] shared = [.. ImageLayout.Shared.Select(name => $"/{name}")];
+        return new ConversionResult(isChanged, [.. Fstab.Read(Path.Combine(mounted.Path, root)).Where(line => shared.Contains(line.Place))]);
     }
 
     private static void RequireName(string root)

@@ -12,14 +12,25 @@ internal static class StockSystem
     [
         ("etc/debian_version", "it is no Debian root"),
         ("sbin/init", "it has no init"),
-        ("var/lib/dpkg/status", "the package database is not on the filesystem with /, and a separate /var is not supported"),
-        ($"{InstalledGrub.Folder}/{InstalledGrub.MainFile}", "it has no GRUB; a separate /boot is not supported"),
+        ("var/lib/dpkg/status", "it has no package database"),
+        ($"{InstalledGrub.Folder}/{InstalledGrub.MainFile}", "it has no GRUB"),
         ("usr/share/initramfs-tools/init", "it has no initramfs-tools; install that package in it"),
     ];
+
+    // Directories that must be on the filesystem with /. GRUB reads /boot of that filesystem, and the rest moves into the root.
+    private static readonly string[] Together = ["/boot", "/boot/grub", "/usr", "/etc", "/var", "/var/lib", "/var/lib/dpkg"];
 
     /// <summary>Throws <see cref="StoreException"/>, with the reason, for a system that cannot be converted.</summary>
     internal static void Require(string top, string root, string image)
     {
+        // The fstab comes first: what it mounts elsewhere may have left old files here.
+        if (Fstab.Read(top).FirstOrDefault(line => Together.Contains(line.Place)) is { } apart)
+        {
+            throw new StoreException(
+                $"{image}: {apart.Place} is a filesystem of its own (line {apart.Number} of /{Fstab.Path}), and it must be on the filesystem with /; "
+                + "copy its files there and take out the line first");
+        }
+
         foreach ((string path, string meaning) in Needed)
         {
             if (!Exists(top, path))

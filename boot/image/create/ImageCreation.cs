@@ -41,6 +41,9 @@ public sealed class ImageCreation : IDisposable
     /// <summary>Counts files that were added to the image's store, and files that were checked out.</summary>
     public Progress? Progress { get; init; }
 
+    /// <summary>The lines of the tree's fstab for partitions that the disk does not have. Known when the image is made.</summary>
+    public IReadOnlyList<FstabLine> ForeignLines { get; private set; } = [];
+
     /// <summary>Makes the image from a directory.</summary>
     public void RunTree(string tree)
     {
@@ -129,6 +132,8 @@ public sealed class ImageCreation : IDisposable
             content.AddRoot(store, commit, refName, root, Progress);
         }
 
+        string[] labels = request.Uefi ? [Ext4.Label, EfiPartition.Label] : [Ext4.Label];
+        ForeignLines = [.. Fstab.Read(content.At(request.Roots[0])).Where(line => line.NeedsPartition && !labels.Any(label => line.Source == $"LABEL={label}"))];
         return menu;
     }
 

@@ -7,6 +7,9 @@ namespace HackTree.Boot;
 /// </summary>
 internal static class EfiPartition
 {
+    /// <summary>The label of the partition's filesystem.</summary>
+    internal const string Label = "ESP";
+
     private const string Loader = "/usr/lib/systemd/boot/efi/systemd-bootx64.efi";
     private const long Smallest = 64 * ImageLayout.MiB;
 
@@ -46,7 +49,7 @@ internal static class EfiPartition
             image.SetLength(partition.Length);
         }
 
-        Tool.MakeFat.Run("-F", "32", "-n", "ESP", file);
+        Tool.MakeFat.Run("-F", "32", "-n", Label, file);
         Tool.CopyToFat.Run(["-i", file, "-s", .. Directory.EnumerateFileSystemEntries(staging), "::/"]);
         CopyData(file, disk, partition.Offset);
         File.Delete(file);

@@ -8,6 +8,9 @@ namespace HackTree.Boot;
 /// <summary>Makes, reads and changes ext4 filesystems inside disk files, without mounting them.</summary>
 internal static partial class Ext4
 {
+    /// <summary>The label of the filesystems that are made.</summary>
+    internal const string Label = "hacktree";
+
     private const int SuperblockOffset = 1024;
     private const int MagicOffset = 0x38;
     private const int UuidOffset = 0x68;
@@ -24,7 +27,7 @@ internal static partial class Ext4
     {
         const int kibibyte = 1024;
         string[] size = ["-E", $"offset={partition.Offset},root_owner=0:0", disk, $"{partition.Length / kibibyte}k"];
-        string[] options = ["-q", "-F", "-O", Features, "-L", "hacktree", "-U", uuid.ToString(), "-d", directory];
+        string[] options = ["-q", "-F", "-O", Features, "-L", Label, "-U", uuid.ToString(), "-d", directory];
         ProgramRun run = Tool.MakeExt4.TryRun([.. options, .. size], stop: stop);
         if (!run.Succeeded)
         {

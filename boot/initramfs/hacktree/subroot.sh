@@ -188,7 +188,86 @@ subroot_bind()
 	mount -o bind "$1" "$2"
 }
 
-# NEWROOT ROOT: mounts /var, /home and /boot of the physical root. The package database stays the root's own.
+# NEWROOT DIRECTORY: whether the root's fstab mounts something at DIRECTORY when the system starts.
+subroot_has_line()
+{
+	[ -f "$1/etc/fstab" ] || return 1
+	while read -r subroot_source subroot_point subroot_type subroot_options subroot_rest || [ -n "$subroot_source" ]; do
+		case $subroot_source in
+		"#"*) continue ;;
+		esac
+		while [ "$subroot_point" != "${subroot_point%/}" ]; do
+			subroot_point=${subroot_point%/}
+		done
+		[ "$subroot_point" = "$2" ] || continue
+		case ,$subroot_options, in
+		*,x-systemd.automount,* | *,comment=systemd.automount,*) return 0 ;;
+		*,noauto,*) ;;
+		*) return 0 ;;
+		esac
+	done < "$1/etc/fstab"
+	return 1
+}
+
+# NEWROOT DIRECTORY: whether systemd has an enabled unit in the root that mounts something at DIRECTORY.
+subroot_has_unit()
+{
+	subroot_unit=${2#/}
+	while [ "$subroot_unit" != "${subroot_unit#*/}" ]; do
+		subroot_unit=${subroot_unit%%/*}-${subroot_unit#*/}
+	done
+	for subroot_kind in mount automount; do
+		[ "$(readlink "$1/etc/systemd/system/$subroot_unit.$subroot_kind" 2> /dev/null)" != /dev/null ] || continue
+		for subroot_file in "$1"/etc/systemd/system/*.wants/ "$1"/etc/systemd/system/*.requires/ \
+			"$1"/usr/lib/systemd/system/*.wants/ "$1"/usr/lib/systemd/system/*.requires/; do
+			subroot_file=$subroot_file$subroot_unit.$subroot_kind
+			if [ -L "$subroot_file" ] || [ -f "$subroot_file" ]; then
+				return 0
+			fi
+		done
+	done
+	return 1
+}
+
+# NEWROOT DIRECTORY: whether the root's own system mounts something at DIRECTORY, such as /home from a partition of its own. Then
+# nothing may be mounted there before: systemd would take it for the mount that it wants, and the partition would stay hidden.
+subroot_leaves()
+{
+	if subroot_has_line "$1" "$2"; then
+		subroot_say 6 "$2 is left to /etc/fstab"
+	elif subroot_has_unit "$1" "$2"; then
+		subroot_say 6 "$2 is left to the unit $subroot_unit.$subroot_kind"
+	else
+		return 1
+	fi
+	[ -d "$1$2" ] || mkdir -p "$1$2"
+}
+
+# NEWROOT ROOT OPTIONS: mounts the root's package database, unless the root's own system mounts what is above it. Then a unit
+# of systemd mounts the database after that.
+subroot_database()
+{
+	[ -d "$subroot_keep/$2/var/lib/dpkg" ] || return 0
+	! subroot_leaves "$1" /var/lib/dpkg || return 0
+	if ! subroot_has_line "$1" /var && ! subroot_has_unit "$1" /var && ! subroot_has_line "$1" /var/lib && ! subroot_has_unit "$1" /var/lib; then
+		subroot_bind "$subroot_keep/$2/var/lib/dpkg" "$1/var/lib/dpkg"
+		[ "$3" != bind,ro ] || /hacktree/bind-ro "$1/var/lib/dpkg"
+		return
+	fi
+	mkdir -p /run/systemd/system/local-fs.target.wants
+	cat > /run/systemd/system/var-lib-dpkg.mount <<-EOF
+		[Unit]
+		Description=the package database of /$2
+		[Mount]
+		What=/sysroot/$2/var/lib/dpkg
+		Where=/var/lib/dpkg
+		Type=none
+		Options=$3
+	EOF
+	ln -s ../var-lib-dpkg.mount /run/systemd/system/local-fs.target.wants/var-lib-dpkg.mount
+}
+
+# NEWROOT: mounts /var, /home and /boot of the physical root, those that the root's own system does not mount.
 # checkout/roots/MountPoints.cs lists what is mounted where; a test compares this script with it.
 subroot_share()
 {
@@ -199,12 +278,11 @@ subroot_share()
 		ln -s /run/lock "$subroot_keep/var/lock"
 	fi
 	[ -d "$subroot_keep/home" ] || mkdir "$subroot_keep/home"
-	subroot_bind "$subroot_keep/var" "$1/var"
-	subroot_bind "$subroot_keep/home" "$1/home"
-	[ ! -d "$subroot_keep/boot" ] || subroot_bind "$subroot_keep/boot" "$1/boot"
-	if [ -d "$subroot_keep/$2/var/lib/dpkg" ]; then
-		subroot_bind "$subroot_keep/$2/var/lib/dpkg" "$1/var/lib/dpkg"
-	fi
+	for subroot_shared in var home boot; do
+		if ! subroot_leaves "$1" "/$subroot_shared" && [ -d "$subroot_keep/$subroot_shared" ]; then
+			subroot_bind "$subroot_keep/$subroot_shared" "$1/$subroot_shared"
+		fi
+	done
 }
 
 # NEWROOT ROOT RECORD: makes / read-only, and mounts what must be writable over it.
@@ -217,12 +295,16 @@ subroot_protect()
 	fi
 	# "true" and not ":", because dash ends when a redirection of ":" fails.
 	[ -e "$1/etc/machine-id" ] || true > "$1/etc/machine-id" || subroot_say 3 "there is no /etc/machine-id"
-	[ -d "$subroot_keep/var/roothome" ] || mkdir -m 700 "$subroot_keep/var/roothome"
-	subroot_bind "$subroot_keep/var/roothome" "$1/root"
-	[ -d "$1/tmp" ] || mkdir "$1/tmp"
-	mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs "$1/tmp"
-	/hacktree/bind-ro "$1" || return 1
-	[ ! -d "$subroot_keep/$2/var/lib/dpkg" ] || /hacktree/bind-ro "$1/var/lib/dpkg"
+	if ! subroot_leaves "$1" /root; then
+		[ -d "$subroot_keep/var/roothome" ] || mkdir -m 700 "$subroot_keep/var/roothome"
+		subroot_bind "$subroot_keep/var/roothome" "$1/root"
+	fi
+	if ! subroot_leaves "$1" /tmp; then
+		[ -d "$1/tmp" ] || mkdir "$1/tmp"
+		mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs "$1/tmp"
+	fi
+	subroot_database "$1" "$2" bind,ro
+	/hacktree/bind-ro "$1"
 }
 
 # Masks units of systemd for a line for / in the root's fstab. That line means the physical root, which is mounted and checked
@@ -251,8 +333,9 @@ subroot_enter()
 		[ -d "$1/$subroot_point" ] || mkdir "$1/$subroot_point"
 	done
 	subroot_found=$(subroot_record "$subroot_keep" "$subroot_root")
-	subroot_share "$1" "$subroot_root"
+	subroot_share "$1"
 	if subroot_is_writable "$subroot_root" "$subroot_found"; then
+		subroot_database "$1" "$subroot_root" bind
 		subroot_say 6 "/$subroot_root is the root, writable"
 	elif subroot_protect "$1" "$subroot_root" "$subroot_found"; then
 		subroot_say 6 "/$subroot_root is the root, read-only"

@@ -53,21 +53,33 @@ internal sealed class ImageConvertCommand : Verb
             return ExitCode.Done;
         }
 
-        if (session.Get(output) is { } copy)
-        {
-            DiskFormat format = DiskFormats.OfName(copy)
-                ?? throw new UsageException($"{copy}: its name does not tell the format; end it in .qcow2 or .img");
-            StockImage.ConvertCopy(path, copy, format, name, Session.Stop);
-            path = copy;
-        }
-        else if (!StockImage.Convert(path, name, Session.Stop))
+        ConversionResult result = Convert(session, path, name);
+        path = session.Get(output) ?? path;
+        if (!result.IsChanged)
         {
             session.Note($"{path}: it is converted already; --undo takes that back");
             return ExitCode.Done;
         }
 
+        foreach (FstabLine line in result.Apart)
+        {
+            session.Note(ImageText.Apart(line));
+        }
+
         session.Note($"{path}: the system is /{name} now; boot it with `hacktree image run {path}`");
         return ExitCode.Done;
+    }
+
+    private ConversionResult Convert(Session session, string path, string name)
+    {
+        if (session.Get(output) is not { } copy)
+        {
+            return StockImage.Convert(path, name, Session.Stop);
+        }
+
+        DiskFormat format = DiskFormats.OfName(copy)
+            ?? throw new UsageException($"{copy}: its name does not tell the format; end it in .qcow2 or .img");
+        return StockImage.ConvertCopy(path, copy, format, name, Session.Stop);
     }
 
     protected override string Undone(Session session) => session.Get(output) is { } copy ? $"{copy} was not made" : "the same command goes on from here, and --undo goes back";

@@ -85,6 +85,11 @@ internal sealed class ImageCreateCommand : Verb
         };
         using var creation = new ImageCreation(request, Session.Stop) { OnStep = session.Note };
         Make(session, creation, session.Get(tree)!);
+        if (creation.ForeignLines.Count > 0)
+        {
+            session.Note(ImageText.Foreign(creation.ForeignLines));
+        }
+
         string length = HumanText.Bytes(new FileInfo(request.Output).Length), time = HumanText.Duration(Stopwatch.GetElapsedTime(started));
         string run = $"hacktree image run {request.Output}{(request.Uefi ? " --uefi" : "")}";
         session.Note($"{request.Output}: {length}; {time}; boot it with `{run}`");

@@ -103,6 +103,19 @@ public sealed class ImageConversionTests : IDisposable
         Assert.Equal(before, Listing());
     }
 
+    [Theory]
+    [InlineData("/boot", "noauto")]
+    [InlineData("/var", "defaults")]
+    [InlineData("/usr/", "defaults")]
+    public void A_system_with_a_part_on_a_filesystem_of_its_own_is_refused_unchanged(string point, string options)
+    {
+        File.WriteAllText(Path.Combine(top, "etc/fstab"), $"# a comment\nUUID=1 {point} ext4 {options} 0 2\n");
+        string[] before = Listing();
+        string said = Assert.Throws<StoreException>(() => Convert()).Message;
+        Assert.Contains($"{point.TrimEnd('/')} is a filesystem of its own (line 2 of /etc/fstab)", said, StringComparison.Ordinal);
+        Assert.Equal(before, Listing());
+    }
+
     [Fact]
     public void Links_that_lead_out_of_an_image_are_not_followed()
     {

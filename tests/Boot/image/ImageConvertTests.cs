@@ -14,12 +14,13 @@ public sealed class ImageConvertTests : IDisposable
     public void Dispose() => world.Dispose();
 
     [Fact]
-    public void A_stock_system_killed_while_it_is_converted_comes_back_and_converted_boots_as_r0()
+    public void A_stock_system_killed_while_it_is_converted_comes_back_and_converted_boots_as_r0_with_home_of_its_own()
     {
         RequireMounting();
         Tools.Require("strace");
-        string tree = world.MakeTree(), stock = world.At("stock.img");
+        string tree = world.MakeTree(), stock = world.At("stock.img"), homes = world.MakeFilesystem("homes", []);
         StockDisk.Make(stock, tree, Path.GetFileName(BootRoot.Kernel)["vmlinuz-".Length..], 1500L * 1024 * 1024, world.At(""));
+        ImageWorld.Image("edit", stock, "--", "sh", "-c", "echo 'LABEL=homes /home ext4 defaults 0 2' >> etc/fstab").Succeeded();
         string before = StockDisk.Listing(stock);
 
         Kill(stock, 7);
@@ -28,9 +29,11 @@ public sealed class ImageConvertTests : IDisposable
         Assert.Equal(before, StockDisk.Listing(stock));
 
         Kill(stock, 12);
-        ImageWorld.Image("convert", stock).Succeeded();
-        BootResult boot = ImageWorld.Run("image-converted", stock);
+        Assert.Contains("/home stays on its own filesystem: line 2 of /etc/fstab", ImageWorld.Image("convert", stock).Error, StringComparison.Ordinal);
+        BootResult boot = Qemu.Run("image-converted", [.. ImageWorld.Drive(stock), .. ImageWorld.Drive(homes)]);
         boot.RequireRunning();
+        Assert.Equal("/dev/vdb rw,relatime", boot["/home"]);
+        Assert.Equal("/dev/vda1[/var] rw,relatime", boot["/var"]);
         Assert.Equal("/dev/vda1[/r0] rw,relatime", boot["root"]);
         Assert.Equal(("yes", "yes", "yes"), (boot["/usr/written"], boot["/etc/written"], boot["/boot/written"]));
         Assert.Equal("systemd", boot["packages"]);

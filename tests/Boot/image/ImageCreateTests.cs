@@ -49,6 +49,24 @@ public sealed class ImageCreateTests : IDisposable
     }
 
     [Fact]
+    public void Lines_of_the_trees_fstab_for_other_disks_are_named()
+    {
+        Require();
+        Assert.SkipUnless(Sys.IsRoot, "only root can keep owners");
+        string tree = world.MakeSmallTree();
+        string[] lines =
+        [
+            "UUID=1 / ext4 defaults 0 1", "UUID=2 /boot/efi vfat umask=0077 0 1", "/dev/sr0 /media/cdrom0 udf,iso9660 user,noauto 0 0",
+            "LABEL=hacktree /data ext4 defaults 0 2", "PARTUUID=3 none swap sw 0 0", "tmpfs /tmp tmpfs defaults", "/dev/sdb1 /srv ext4 nofail",
+        ];
+        File.WriteAllLines(Path.Combine(tree, "etc/fstab"), lines);
+        string said = ImageWorld.Image("create", "--tree", tree, "-o", world.At("disk.img"), "--size", "64M").Error;
+        Assert.Contains("/etc/fstab of the tree, lines 2, 5 (/boot/efi, swap): partitions that the new disk lacks", said, StringComparison.Ordinal);
+        File.WriteAllLines(Path.Combine(tree, "etc/fstab"), lines[2..4]);
+        Assert.DoesNotContain("fstab", ImageWorld.Image("create", "--tree", tree, "-o", world.At("other.img"), "--size", "64M").Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void What_cannot_be_made_is_refused_in_one_sentence_and_leaves_nothing()
     {
         Require();

@@ -41,6 +41,23 @@ public sealed class ImageTests : IDisposable
     }
 
     [Fact]
+    public void What_the_roots_fstab_mounts_is_not_hidden_by_what_roots_share()
+    {
+        ImageWorld.Require();
+        string disk = world.At("disk.img"), tree = world.MakeTree();
+        string homes = world.MakeFilesystem("homes", []), variable = world.MakeFilesystem("variable", [Path.Combine(tree, "var")]);
+        File.WriteAllText(Path.Combine(tree, "etc/fstab"), "LABEL=homes /home ext4 defaults 0 2\nLABEL=variable /var ext4 defaults 0 2\n");
+        string said = ImageWorld.Image("create", "--tree", tree, "-o", disk, "--size", "2G", "--menu", "1").Error;
+        Assert.Contains("/etc/fstab of the tree, lines 1, 2 (/home, /var)", said, StringComparison.Ordinal);
+        BootResult boot = Qemu.Run("image-fstab", [.. ImageWorld.Drive(disk), .. ImageWorld.Drive(homes), .. ImageWorld.Drive(variable)]);
+        RequireHardlinkedRoot(boot, "/dev/vda1", "r0");
+        Assert.Equal(("/dev/vdb rw,relatime", "/dev/vdc rw,relatime"), (boot["/home"], boot["/var"]));
+
+        // The package database is the root's all the same.
+        Assert.Equal("/dev/vda1[/r0/var/lib/dpkg] ro,relatime", boot["/var/lib/dpkg"]);
+    }
+
+    [Fact]
     public void A_commit_becomes_a_qcow2_that_boots_by_UEFI()
     {
         ImageWorld.Require();

@@ -27,6 +27,7 @@ internal sealed class ImageWorld : IDisposable
         say state "$(systemctl is-system-running --wait)"
         say failed "$(systemctl --failed --plain --no-legend)"
         say root "$(findmnt -n -o SOURCE,VFS-OPTIONS /)"
+        for f in /home /var /var/log /var/lib/dpkg; do say $f "$(findmnt -n -o SOURCE,VFS-OPTIONS $f)"; done
         say commandline "$(cat /proc/cmdline)"
         say firmware "$([ -d /sys/firmware/efi ] && echo uefi || echo bios)"
         say sysroot "$(ls /sysroot | tr '\n' ' ')"
@@ -74,6 +75,17 @@ internal sealed class ImageWorld : IDisposable
         Tools.Run("bash", "-c", script).Succeeded();
         return At("small");
     }
+
+    /// <summary>Makes an ext4 filesystem in a file, with that label, from the content of a directory. Returns the file's path.</summary>
+    public string MakeFilesystem(string label, string[] content)
+    {
+        string file = At(label);
+        Tools.Run("mkfs.ext4", ["-q", "-L", label, .. content.SelectMany(path => new[] { "-d", path }), file, "400M"]).Succeeded();
+        return file;
+    }
+
+    /// <summary>Options of QEMU for a disk.</summary>
+    public static string[] Drive(string file) => ["-drive", $"file={file},if=virtio,format=raw,cache=unsafe"];
 
     public static ToolResult Image(params IEnumerable<string> arguments) => Hacktree.Run(["image", .. arguments]);
 
