@@ -41,6 +41,11 @@ public static class StockImage
 
     private static ConversionResult Convert(MountedImage mounted, string image, string root, CancellationToken stop)
     {
+        if (mounted.WhyNoSystem is { } why)
+        {
+            throw new StoreException($"{image}: {why}");
+        }
+
         using var conversion = new ImageConversion(mounted.Path, mounted.Uuid, image) { Stop = stop };
         bool isChanged = conversion.Run(root);
         string[] shared = [.. ImageLayout.Shared.Select(name => $"/{name}")];

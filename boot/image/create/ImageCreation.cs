@@ -104,7 +104,7 @@ public sealed class ImageCreation : IDisposable
         if (request.Format != DiskFormat.Raw)
         {
             Step($"converting to {DiskFormats.NameOf(request.Format)}");
-            DiskFormats.Convert(disk, DiskFormat.Raw, output.Path, request.Format, stop);
+            DiskFormats.Convert(disk, DiskFormat.Raw, output.Path, request.Format, request.Output, stop);
             stop.ThrowIfCancellationRequested();
         }
 
@@ -249,6 +249,12 @@ public sealed class ImageCreation : IDisposable
         if (request.Roots.Count == 0 || request.Roots.Distinct().Count() != request.Roots.Count)
         {
             throw new StoreException("each root needs a name of its own; give for example --roots r0,r1");
+        }
+
+        if (request.Uefi && request.Roots.GroupBy(name => name, StringComparer.OrdinalIgnoreCase).FirstOrDefault(same => same.Count() > 1) is { } alike)
+        {
+            throw new StoreException(
+                $"{string.Join(" and ", alike)} differ only in case, and the EFI system partition knows no case; give the roots other names");
         }
 
         if (request.DefaultRoot is { } name && !request.Roots.Contains(name))

@@ -21,7 +21,7 @@ internal sealed class DiskExport : IDisposable
     private DiskExport(string image, DurableFile? copy, string target, DiskFormat format, CancellationToken stop)
     {
         (this.image, this.copy, this.target, this.format, this.stop) = (image, copy, target, format, stop);
-        Path = copy?.Path ?? image;
+        Path = copy?.Path ?? System.IO.Path.GetFullPath(image);
     }
 
     /// <summary>The file of raw bytes.</summary>
@@ -62,7 +62,7 @@ internal sealed class DiskExport : IDisposable
         }
 
         using DurableFile result = OpenPath.ToReplace(target, FileModes.PrivateFile);
-        DiskFormats.Convert(copy.Path, DiskFormat.Raw, result.Path, format, stop);
+        DiskFormats.Convert(copy.Path, DiskFormat.Raw, result.Path, format, target, stop);
         GiveName(result);
     }
 
@@ -74,7 +74,7 @@ internal sealed class DiskExport : IDisposable
         DurableFile copy = OpenPath.ToReplace(target, FileModes.PrivateFile);
         try
         {
-            DiskFormats.Convert(image, from, copy.Path, DiskFormat.Raw, stop);
+            DiskFormats.Convert(System.IO.Path.GetFullPath(image), from, copy.Path, DiskFormat.Raw, image, stop);
             return new DiskExport(image, copy, target, format, stop);
         }
         catch
@@ -96,10 +96,22 @@ internal sealed class DiskExport : IDisposable
         result.Complete(target == image ? ExistingFile.Replaced : ExistingFile.Kept);
     }
 
-    /// <summary>Snapshots and a backing file would be lost on the way.</summary>
+    /// <summary>Snapshots and a backing file would be lost on the way, and an encrypted image needs a key.</summary>
     private static void RequirePlain(string image)
     {
-        using JsonDocument facts = JsonDocument.Parse(Tool.DiskImage.Run("info", "--output=json", "-f", "qcow2", image));
+        string path = System.IO.Path.GetFullPath(image);
+        ProgramRun run = Tool.DiskImage.TryRun(["info", "--output=json", "-f", "qcow2", path]);
+        if (!run.Succeeded)
+        {
+            throw new StoreException($"{image}: {Tool.DiskImage.Name} cannot read it: {run.LastWords.Replace(path, image, StringComparison.Ordinal)}");
+        }
+
+        using JsonDocument facts = JsonDocument.Parse(run.Output);
+        if (facts.RootElement.TryGetProperty("encrypted", out JsonElement encrypted) && encrypted.ValueKind == JsonValueKind.True)
+        {
+            throw new StoreException($"{image}: it is encrypted; make a plain one with `qemu-img convert --image-opts` and its key");
+        }
+
         if (facts.RootElement.TryGetProperty("backing-filename", out _) || facts.RootElement.TryGetProperty("snapshots", out _))
         {
             throw new StoreException($"{image}: it has snapshots or a backing file, which this program would lose; make a plain one with `qemu-img convert -O qcow2`");

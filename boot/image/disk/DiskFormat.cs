@@ -14,7 +14,9 @@ public enum DiskFormat
 /// <summary>Recognizes and converts the formats of disk files.</summary>
 public static class DiskFormats
 {
-    private static ReadOnlySpan<byte> Qcow2Magic => [(byte)'Q', (byte)'F', (byte)'I', 0xFB];
+    // Version 1 of the format is another one, and has the same beginning.
+    private static readonly byte[] Qcow2Magic = [(byte)'Q', (byte)'F', (byte)'I', 0xFB, 0, 0, 0];
+    private static readonly byte[] Qcow2Versions = [2, 3];
 
     /// <summary>The format for a file's name: .qcow2, or .img and .raw; null for other names.</summary>
     public static DiskFormat? OfName(string path) => Path.GetExtension(path).ToLowerInvariant() switch
@@ -28,13 +30,29 @@ public static class DiskFormats
     internal static FileStream OpenToRead(string path) => new(OpenPath.File(path), FileAccess.Read);
 
     /// <summary>Writes a disk in another format into an existing file, which keeps its owner and mode.</summary>
-    internal static void Convert(string from, DiskFormat fromFormat, string to, DiskFormat toFormat, CancellationToken stop) =>
-        Tool.DiskImage.Run(stop, "convert", "-f", NameOf(fromFormat), "-O", NameOf(toFormat), from, to);
+    /// <param name="from">The disk.</param>
+    /// <param name="fromFormat">The disk's format.</param>
+    /// <param name="to">The existing file.</param>
+    /// <param name="toFormat">The format of the new disk.</param>
+    /// <param name="image">The image in errors. The two files may have no names of their own.</param>
+    /// <param name="stop">A request to stop.</param>
+    internal static void Convert(string from, DiskFormat fromFormat, string to, DiskFormat toFormat, string image, CancellationToken stop)
+    {
+        ProgramRun run = Tool.DiskImage.TryRun(["convert", "-f", NameOf(fromFormat), "-O", NameOf(toFormat), from, to], stop: stop);
+        if (!run.Succeeded)
+        {
+            string words = run.LastWords.Replace(from, image, StringComparison.Ordinal).Replace(to, image, StringComparison.Ordinal);
+            throw new StoreException($"{image}: {Tool.DiskImage.Name} failed: {words}");
+        }
+    }
 
     /// <summary>QEMU's name of a format.</summary>
     internal static string NameOf(DiskFormat format) => format == DiskFormat.Qcow2 ? "qcow2" : "raw";
 
-    /// <summary>The format of a file's content. Throws <see cref="StoreException"/> if there is no such file.</summary>
+    /// <summary>
+    /// The format of a file's content. Throws <see cref="StoreException"/> if there is no such file, or if it has a format that this program
+    /// cannot read.
+    /// </summary>
     internal static DiskFormat OfContent(string path)
     {
         if (!File.Exists(path))
@@ -43,8 +61,13 @@ public static class DiskFormats
         }
 
         using FileStream file = OpenToRead(path);
-        Span<byte> beginning = stackalloc byte[4];
+        Span<byte> beginning = stackalloc byte[8];
         int count = file.ReadAtLeast(beginning, beginning.Length, throwOnEndOfStream: false);
-        return count == beginning.Length && beginning.SequenceEqual(Qcow2Magic) ? DiskFormat.Qcow2 : DiskFormat.Raw;
+        if (count == beginning.Length && beginning.StartsWith(Qcow2Magic) && Qcow2Versions.Contains(beginning[^1]))
+        {
+            return DiskFormat.Qcow2;
+        }
+
+        return ForeignFormat.Find(file, path) is { } foreign ? throw new StoreException($"{path}: {foreign}") : DiskFormat.Raw;
     }
 }

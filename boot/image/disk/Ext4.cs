@@ -8,6 +8,8 @@ namespace HackTree.Boot;
 /// <summary>Makes, reads and changes ext4 filesystems inside disk files, without mounting them.</summary>
 internal static partial class Ext4
 {
+    internal const string Name = "ext4";
+
     /// <summary>The label of the filesystems that are made.</summary>
     internal const string Label = "hacktree";
 

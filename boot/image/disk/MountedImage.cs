@@ -22,6 +22,9 @@ internal sealed class MountedImage
     /// <summary>The filesystem's UUID.</summary>
     internal string Uuid { get; }
 
+    /// <summary>Where / may be, if the disk's only ext4 filesystem does not hold it; otherwise null.</summary>
+    internal string? WhyNoSystem { get; private init; }
+
     /// <summary>Mounts, works, unmounts. Throws <see cref="StoreException"/> if the image is in use or has no Linux filesystem.</summary>
     internal static T Run<T>(string image, Func<MountedImage, T> work) => Run(image, DiskExport.Open, work);
 
@@ -64,14 +67,14 @@ internal sealed class MountedImage
         string scratch = RealPath.Of(Directory.CreateTempSubdirectory("hacktree-image-").FullName);
         try
         {
-            using DiskExport export = open(System.IO.Path.GetFullPath(image));
+            using DiskExport export = open(image);
             string point = System.IO.Path.Combine(scratch, "root");
             Directory.CreateDirectory(point);
-            string uuid = Mount(image, export, point);
+            MountedImage mounted = Mount(image, export, point);
             T result;
             try
             {
-                result = work(new MountedImage(point, uuid));
+                result = work(mounted);
             }
             finally
             {
@@ -89,52 +92,74 @@ internal sealed class MountedImage
         }
     }
 
-    /// <summary>Mounts the partition that holds a system, or the only ext4 partition. Returns its UUID.</summary>
-    private static string Mount(string image, DiskExport export, string point)
+    /// <summary>
+    /// Mounts the partition that holds a system, or the only ext4 partition. A partition that cannot be mounted is passed over, if another one
+    /// holds a system.
+    /// </summary>
+    private static MountedImage Mount(string image, DiskExport export, string point)
     {
-        string disk = export.Path;
-        List<(Partition Partition, string Uuid)> found = Find(image, disk);
-        foreach ((Partition partition, string uuid) in found)
+        List<(Partition Partition, string? Content)> contents = Contents(image, export.Path);
+        List<Partition> found = [.. contents.Where(some => some.Content == Ext4.Name).Select(some => some.Partition)];
+        List<string> facts = [.. contents.Where(some => some.Content is not (null or Ext4.Name)).Select(some => $"{PartitionContent.NameOf(some.Partition)} holds {some.Content}")];
+        if (found.Count == 0)
         {
-            // The offset is given because kernels in virtual machines do not read the partition table of a loop device.
-            Tool.Mount.Run("-t", "ext4", "-o", $"loop,offset={partition.Offset},sizelimit={partition.Length}", disk, point);
-            if (!MountTable.PointsBelow(point).Any())
-            {
-                throw new StoreException($"{point}: the mount there cannot be seen in /proc/thread-self/mountinfo; set TMPDIR to another directory");
-            }
-
-            if (found.Count == 1 || IsSystem(point))
-            {
-                return uuid;
-            }
-
-            Unmount(image, export, point);
+            string told = facts.Count > 0 ? $": {string.Join(", ", facts)}" : ", and nothing else that is known";
+            throw new StoreException($"{image}: it has no ext4 filesystem{told}; hacktree needs a disk with / on ext4");
         }
 
-        throw new StoreException($"{image}: none of its {found.Count} ext4 filesystems holds a system; it must have one with / in it");
+        foreach (Partition partition in found)
+        {
+            if (TryMount(export.Path, partition, point) is { } failure)
+            {
+                facts.Add($"{PartitionContent.NameOf(partition)} cannot be mounted ({failure})");
+            }
+            else if (IsSystem(point) || found.Count == 1)
+            {
+                string uuid = UuidOf(export.Path, partition);
+                return new MountedImage(point, uuid) { WhyNoSystem = IsSystem(point) ? null : WhyNoSystemOn(partition, facts) };
+            }
+            else
+            {
+                facts.Add($"{PartitionContent.NameOf(partition)} holds no system");
+                Unmount(image, export, point);
+            }
+        }
+
+        throw new StoreException($"{image}: no ext4 filesystem in it holds a system: {string.Join(", ", facts)}");
     }
 
-    private static List<(Partition Partition, string Uuid)> Find(string image, string disk)
+    private static string? WhyNoSystemOn(Partition partition, List<string> others) =>
+        others.Count > 0 ? $"{PartitionContent.NameOf(partition)} holds no system, and {string.Join(", ", others)}; hacktree needs a disk with / on ext4" : null;
+
+    /// <summary>Mounts a partition. Returns null, or the reason why it cannot be mounted.</summary>
+    private static string? TryMount(string disk, Partition partition, string point)
+    {
+        // The offset is given because kernels in virtual machines do not read the partition table of a loop device.
+        ProgramRun run = Tool.Mount.TryRun(["-t", Ext4.Name, "-o", $"loop,offset={partition.Offset},sizelimit={partition.Length}", disk, point]);
+        if (!run.Succeeded)
+        {
+            // mount ends with advice about dmesg, and begins with its own name and the mount point.
+            string words = run.Error.Split('\n', StringSplitOptions.RemoveEmptyEntries).FirstOrDefault() ?? "it does not say why";
+            return words.Replace($"mount: {point}: ", "", StringComparison.Ordinal).Replace(disk, "it", StringComparison.Ordinal).TrimEnd('.');
+        }
+
+        return MountTable.PointsBelow(point).Any()
+            ? null
+            : throw new StoreException($"{point}: the mount there cannot be seen in /proc/thread-self/mountinfo; set TMPDIR to another directory");
+    }
+
+    private static List<(Partition Partition, string? Content)> Contents(string image, string disk)
     {
         using FileStream file = DiskFormats.OpenToRead(disk);
-        if (!PartitionTable.TryRead(file, out List<Partition>? partitions, out string? error))
-        {
-            throw new StoreException($"{image}: {error}");
-        }
+        return PartitionTable.TryRead(file, out List<Partition>? partitions, out string? error)
+            ? [.. partitions.Select(partition => (partition, PartitionContent.Find(file, partition)))]
+            : throw new StoreException($"{image}: {error}");
+    }
 
-        List<(Partition, string)> found = [];
-        foreach (Partition partition in partitions)
-        {
-            if (Ext4.UuidOf(file, partition) is { } uuid)
-            {
-                found.Add((partition, uuid));
-            }
-        }
-
-        return found.Count > 0
-            ? found
-            : throw new StoreException(
-                $"{image}: it has no ext4 filesystem; `fdisk -l` tells what is in it, and hacktree needs a disk with / on ext4");
+    private static string UuidOf(string disk, Partition partition)
+    {
+        using FileStream file = DiskFormats.OpenToRead(disk);
+        return Ext4.UuidOf(file, partition)!;
     }
 
     private static bool IsSystem(string point) =>

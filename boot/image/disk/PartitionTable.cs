@@ -39,6 +39,7 @@ internal static class PartitionTable
     private const int GptEntryCount = 128;
     private const int GptHeaderSize = 92;
     private const int MostLogical = 60;
+    private const byte Bootable = 0x80;
     private const byte TypeLinux = 0x83;
     private const byte TypeProtective = 0xEE;
 
@@ -55,13 +56,13 @@ internal static class PartitionTable
         partitions = [];
         error = null;
         byte[] sector = new byte[SectorSize];
-        if (!TryReadSectors(disk, 0, sector) || sector[510] != 0x55 || sector[511] != 0xAA)
+        if (!TryReadSectors(disk, 0, sector) || sector[510] != 0x55 || sector[511] != 0xAA || !IsMbr(sector))
         {
             partitions.Add(new Partition(0, 0, disk.Length));
             return true;
         }
 
-        if (Entry(sector, 0)[4] == TypeProtective)
+        if (Enumerable.Range(0, 4).Any(i => Entry(sector, i)[4] == TypeProtective))
         {
             return TryReadGpt(disk, partitions, out error);
         }
@@ -94,7 +95,7 @@ internal static class PartitionTable
         byte[] sector = new byte[SectorSize];
         bootCode[..Math.Min(bootCode.Length, BootCodeSize)].CopyTo(sector);
         BinaryPrimitives.WriteUInt32LittleEndian(sector.AsSpan(BootCodeSize), diskId);
-        WriteMbrEntry(sector, 0x80, TypeLinux, linux.Offset / SectorSize, linux.Length / SectorSize);
+        WriteMbrEntry(sector, Bootable, TypeLinux, linux.Offset / SectorSize, linux.Length / SectorSize);
         return sector;
     }
 
@@ -123,36 +124,14 @@ internal static class PartitionTable
 
     private static bool TryReadGpt(Stream disk, List<Partition> partitions, [NotNullWhen(false)] out string? error)
     {
-        byte[] header = new byte[SectorSize];
-        if (!TryReadSectors(disk, 1, header) || !header.AsSpan().StartsWith("EFI PART"u8))
+        if (!GptReader.TryRead(disk, out List<(int Number, long First, long Count)>? found, out error))
         {
-            error = "its MBR says that there is a GPT, and there is none";
             return false;
         }
 
-        int size = BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(80 + 4));
-        int count = BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(80));
-        long start = BinaryPrimitives.ReadInt64LittleEndian(header.AsSpan(72));
-        if (size is < GptEntrySize or > 4096 || count is < 0 or > 1024 || start < 2 || start > disk.Length / SectorSize)
+        foreach ((int number, long first, long count) in found)
         {
-            error = "its GPT header makes no sense";
-            return false;
-        }
-
-        byte[] entries = new byte[size * count];
-        if (!TryReadSectors(disk, start, entries)
-            || Crc32.HashToUInt32(entries) != BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(88)))
-        {
-            error = "the entries of its GPT are damaged; `sgdisk --verify` tells more";
-            return false;
-        }
-
-        for (int i = 0; i < count; i++)
-        {
-            ReadOnlySpan<byte> entry = entries.AsSpan(i * size, size);
-            long first = BinaryPrimitives.ReadInt64LittleEndian(entry[32..]);
-            long last = BinaryPrimitives.ReadInt64LittleEndian(entry[40..]);
-            if (entry[..16].ContainsAnyExcept((byte)0) && !TryAdd(disk, partitions, i + 1, first, last - first + 1, out error))
+            if (!TryAdd(disk, partitions, number, first, count, out error))
             {
                 return false;
             }
@@ -160,6 +139,28 @@ internal static class PartitionTable
 
         error = null;
         return true;
+    }
+
+    /// <summary>
+    /// Whether a sector that ends in 55 AA holds a table. A filesystem's boot code ends so too, and has other bytes where the entries would be.
+    /// </summary>
+    private static bool IsMbr(byte[] sector)
+    {
+        bool hasEntry = false;
+        for (int i = 0; i < 4; i++)
+        {
+            ReadOnlySpan<byte> entry = Entry(sector, i);
+            (long first, long count) = Extent(entry);
+            bool isUsed = entry[4] != 0 && count != 0;
+            if (entry[0] is not (0 or Bootable) || (isUsed && first == 0))
+            {
+                return false;
+            }
+
+            hasEntry |= isUsed;
+        }
+
+        return hasEntry;
     }
 
     /// <summary>
@@ -207,9 +208,10 @@ internal static class PartitionTable
     private static (long First, long Count) Extent(ReadOnlySpan<byte> entry) =>
         (BinaryPrimitives.ReadUInt32LittleEndian(entry[8..]), BinaryPrimitives.ReadUInt32LittleEndian(entry[12..]));
 
-    private static bool TryReadSectors(Stream disk, long sector, byte[] buffer)
+    /// <summary>Fills a buffer from a sector on; false if the disk ends before.</summary>
+    internal static bool TryReadSectors(Stream disk, long sector, byte[] buffer)
     {
-        if (sector > disk.Length / SectorSize)
+        if (sector < 0 || sector > disk.Length / SectorSize)
         {
             return false;
         }

@@ -76,6 +76,7 @@ public sealed class ImageCreateTests : IDisposable
         Assert.Contains("at least 64 MiB", Refusal("--tree", tree, "-o", disk, "--size", "1M"), StringComparison.Ordinal);
         Assert.Contains("cannot name a root", Refusal("--tree", tree, "-o", disk, "--roots", "r0,../x"), StringComparison.Ordinal);
         Assert.Contains("cannot name a root", Refusal("--tree", tree, "-o", disk, "--roots", "1,2"), StringComparison.Ordinal);
+        Assert.Contains("r0 and R0 differ only in case", Refusal("--tree", tree, "-o", disk, "--uefi", "--roots", "r0,r1,R0"), StringComparison.Ordinal);
         Assert.Contains("2 TiB at most", Refusal("--tree", tree, "-o", disk, "--size", "3T"), StringComparison.Ordinal);
         Assert.Contains("a name of its own", Refusal("--tree", tree, "-o", disk, "--roots", "r0,r0"), StringComparison.Ordinal);
         Assert.Contains("not among the roots r0", Refusal("--tree", tree, "-o", disk, "--default", "r1"), StringComparison.Ordinal);

@@ -40,12 +40,47 @@ public sealed class PartitionTableTests : IDisposable
         (Partition efi, Partition root) = ImageLayout.WithEfi(Size, 16 * 1024 * 1024);
         (byte[] beginning, byte[] end) = PartitionTable.Gpt(Size, efi, root);
         beginning[1024 + 40] ^= 1;
+        end[40] ^= 1;
         _ = Written(beginning, end, mayFail: true);
-        Assert.Contains("damaged", Fault(), StringComparison.Ordinal);
+        Assert.Contains("damaged, and so is the copy", Fault(), StringComparison.Ordinal);
 
         byte[] mbr = PartitionTable.Mbr([], 1, new Partition(1, 512, Size));
         _ = Written(mbr, [], mayFail: true);
         Assert.Contains("beyond its end", Fault(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(512 + 3, "signature")]
+    [InlineData(512 + 60, "disk id, which only the header's checksum covers")]
+    [InlineData(1024 + 40, "an entry")]
+    [InlineData(512, "hybrid MBR")]
+    public void The_copy_of_a_GPT_at_the_end_stands_in_for_a_damaged_one(int offset, string what)
+    {
+        (Partition efi, Partition root) = ImageLayout.WithEfi(Size, 16 * 1024 * 1024);
+        (byte[] beginning, byte[] end) = PartitionTable.Gpt(Size, efi, root);
+        if (what == "hybrid MBR")
+        {
+            // A partition for old systems stands before the protective one.
+            beginning.AsSpan(446, 16).CopyTo(beginning.AsSpan(446 + 16));
+            beginning[446 + 4] = 0x0C;
+            beginning.AsSpan(512, 512).Clear();
+        }
+
+        beginning[offset] ^= 1;
+        Assert.Equal([efi, root], Written(beginning, end));
+    }
+
+    [Fact]
+    public void Boot_code_of_a_filesystem_is_no_table()
+    {
+        byte[] sector = new byte[512];
+        new Random(7).NextBytes(sector);
+        (sector[446], sector[510], sector[511]) = (0x31, 0x55, 0xAA);
+        Assert.Equal([new Partition(0, 0, Size)], Written(sector, []));
+
+        // extlinux leaves zeros where the entries would be.
+        sector.AsSpan(446, 64).Clear();
+        Assert.Equal([new Partition(0, 0, Size)], Written(sector, []));
     }
 
     [Fact]
