@@ -7,7 +7,7 @@ namespace HackTree.Checkout;
 /// Reads a tar stream into a store. Nothing is extracted: names become tree entries in memory, and content goes straight into objects. So no
 /// name in an archive can reach a place outside the tree. Takes some 300 bytes of memory for each entry.
 /// </summary>
-public sealed class TarImport
+public sealed class TarImport : IDisposable
 {
     // Two bytes of a path make a directory of some 300 bytes in memory. Without a limit, a hostile archive could fill the memory.
     private const int MostImpliedDirectories = 1_000_000;
@@ -15,6 +15,7 @@ public sealed class TarImport
     private readonly Additions additions;
     private readonly ImportOptions options;
     private readonly TarReader reader;
+    private readonly TarExcluded excluded;
     private readonly TarNode root = new([]);
     private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(Blobs.BufferSize);
     private int impliedDirectories;
@@ -24,6 +25,7 @@ public sealed class TarImport
         this.additions = additions;
         this.options = options;
         reader = new TarReader(input);
+        excluded = new TarExcluded(additions, reader);
     }
 
     /// <summary>
@@ -33,7 +35,7 @@ public sealed class TarImport
     /// </summary>
     public static ImportResult Run(Additions additions, Stream input, ImportOptions options)
     {
-        var import = new TarImport(additions, input, options);
+        using var import = new TarImport(additions, input, options);
         while (import.reader.Next())
         {
             additions.Store.Stop.ThrowIfCancellationRequested();
@@ -46,6 +48,9 @@ public sealed class TarImport
         return TarNode.Build(import.root, additions) with { Notes = notes };
     }
 
+    /// <inheritdoc/>
+    public void Dispose() => excluded.Dispose();
+
     private void Add()
     {
         if (TarPath.Fault(reader.Path) is { } fault)
@@ -55,6 +60,7 @@ public sealed class TarImport
 
         if (IsExcluded())
         {
+            Exclude();
             return;
         }
 
@@ -71,10 +77,37 @@ public sealed class TarImport
 
         if (reader.IsHardLink)
         {
-            LinkTo(node);
+            node.TakeFrom(FindOriginal());
+            options.Progress?.Add(0);
             return;
         }
 
+        Describe(node);
+        RequireValid(node);
+        node.Digest = node.Kind == EntryKind.Regular ? AddContent(node, Fill) : default;
+        if (node.Kind != EntryKind.Directory)
+        {
+            options.Progress?.Add(node.Size);
+        }
+    }
+
+    /// <summary>Leaves the entry out. What a later hard link to it would need is kept.</summary>
+    private void Exclude()
+    {
+        if (reader.IsHardLink)
+        {
+            excluded.KeepLink(Place(reader.LinkTarget, make: false) is { Kind: not EntryKind.Directory } original ? original : null);
+        }
+        else if (reader.Kind != EntryKind.Directory)
+        {
+            var node = new TarNode([]);
+            Describe(node);
+            excluded.Keep(node);
+        }
+    }
+
+    private void Describe(TarNode node)
+    {
         FileMetadata metadata = reader.Metadata;
         node.Metadata = metadata with
         {
@@ -87,23 +120,17 @@ public sealed class TarImport
         node.DeviceMajor = reader.DeviceMajor;
         node.DeviceMinor = reader.DeviceMinor;
         node.Size = reader.Kind == EntryKind.Regular ? reader.Size : 0;
-        RequireValid(node);
-        node.Digest = reader.Kind == EntryKind.Regular ? AddContent(node) : default;
-        if (node.Kind != EntryKind.Directory)
-        {
-            options.Progress?.Add(node.Size);
-        }
     }
 
-    private Digest AddContent(TarNode node)
+    private Digest AddContent(TarNode node, ContentReader read)
     {
         if (node.Size > buffer.Length)
         {
-            return additions.AddStream(Fill, node.Size, node.Metadata, node.Xattrs);
+            return additions.AddStream(read, node.Size, node.Metadata, node.Xattrs);
         }
 
         Span<byte> content = buffer.AsSpan(0, (int)node.Size);
-        Fill(content);
+        read(content);
         return additions.AddBytes(content, node.Metadata, node.Xattrs);
     }
 
@@ -121,22 +148,28 @@ public sealed class TarImport
         }
     }
 
-    /// <summary>Makes a hard link: the node becomes the same as the file it is linked to, which must be earlier in the archive.</summary>
-    private void LinkTo(TarNode node)
+    /// <summary>The file that the reader's entry is a hard link to. It must be earlier in the archive; it may have been excluded.</summary>
+    private TarNode FindOriginal()
     {
         if (TarPath.Fault(reader.LinkTarget) is { } fault)
         {
             throw reader.Fault($"linked to {TarException.Show(reader.LinkTarget)}: {fault}");
         }
 
-        TarNode? original = Place(reader.LinkTarget, make: false);
-        if (original is null || original.Kind == EntryKind.Directory)
+        if (Place(reader.LinkTarget, make: false) is { Kind: not EntryKind.Directory } original)
         {
-            throw reader.Fault($"linked to {TarException.Show(reader.LinkTarget)}, which is no file in the archive before it");
+            return original;
         }
 
-        node.TakeFrom(original);
-        options.Progress?.Add(0);
+        TarNode left = excluded.Find(reader.LinkTarget, out ContentReader read)
+            ?? throw reader.Fault($"linked to {TarException.Show(reader.LinkTarget)}, which is no file in the archive before it");
+        RequireValid(left);
+        if (left.Kind == EntryKind.Regular && left.Digest.IsNone)
+        {
+            left.Digest = AddContent(left, read);
+        }
+
+        return left;
     }
 
     /// <summary>Finds the node of a path; null if there is none. On demand makes it, and the directories above it.</summary>
@@ -145,6 +178,11 @@ public sealed class TarImport
         TarNode node = root;
         while (TarPath.Next(ref path, out ReadOnlySpan<byte> name))
         {
+            if (node.Kind != EntryKind.Directory && !make)
+            {
+                return null;
+            }
+
             if (node.Kind != EntryKind.Directory)
             {
                 throw reader.Fault($"its path goes through {ByteText.Quote(node.Name)}, which is no directory");

@@ -1,4 +1,3 @@
-using System.Diagnostics.CodeAnalysis;
 using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
@@ -99,25 +98,4 @@ internal sealed class TarNode(byte[] name)
         DeviceMajor = DeviceMajor,
         DeviceMinor = DeviceMinor,
     };
-
-    /// <summary>Compares names as dictionary keys, byte by byte. A look-up by span needs no copy.</summary>
-    private sealed class ByteComparer : IEqualityComparer<byte[]>, IAlternateEqualityComparer<ReadOnlySpan<byte>, byte[]>
-    {
-        public static readonly ByteComparer Instance = new();
-
-        public bool Equals(byte[]? x, byte[]? y) => x.AsSpan().SequenceEqual(y);
-
-        public bool Equals(ReadOnlySpan<byte> alternate, byte[] other) => alternate.SequenceEqual(other);
-
-        public int GetHashCode([DisallowNull] byte[] obj) => GetHashCode(obj.AsSpan());
-
-        public int GetHashCode(ReadOnlySpan<byte> alternate)
-        {
-            var hash = default(HashCode);
-            hash.AddBytes(alternate);
-            return hash.ToHashCode();
-        }
-
-        public byte[] Create(ReadOnlySpan<byte> alternate) => alternate.ToArray();
-    }
 }

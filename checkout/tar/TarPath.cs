@@ -53,4 +53,16 @@ internal static class TarPath
         while (name.SequenceEqual("."u8));
         return !name.IsEmpty;
     }
+
+    /// <summary>The path with its names joined by single slashes: "./usr//bin/" is "usr/bin".</summary>
+    internal static byte[] Plain(ReadOnlySpan<byte> path)
+    {
+        var plain = new PathBuffer();
+        while (Next(ref path, out ReadOnlySpan<byte> name))
+        {
+            plain.Push(name);
+        }
+
+        return plain.Bytes.ToArray();
+    }
 }

@@ -29,7 +29,8 @@ internal sealed partial class TarReader
         return count;
     }
 
-    private int ReadStored(Span<byte> buffer)
+    /// <summary>Reads content as the archive stores it, without the holes, at least one byte; 0 at its end.</summary>
+    internal int ReadStored(Span<byte> buffer)
     {
         int count = input.Read(buffer[..(int)Math.Min(buffer.Length, remaining)]);
         remaining -= count;

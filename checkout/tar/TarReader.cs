@@ -63,6 +63,9 @@ internal sealed partial class TarReader(Stream stream)
     /// <summary>Whether the file has holes in the archive: bytes that read as zeros and are not stored.</summary>
     internal bool IsSparse => sparse is not null;
 
+    /// <summary>Which bytes of the file the archive stores; null if it stores all.</summary>
+    internal TarSparse? Map => sparse;
+
     /// <summary>Where bytes stand behind the end of the archive that are no archive; null where there are none, or the end was not reached.</summary>
     internal long? RestOffset { get; private set; }
 

@@ -87,6 +87,9 @@ public sealed class Additions : IDisposable
         return Store.Blobs.AddStream(read, size, metadata, xattrs, expected);
     }
 
+    /// <summary>Makes an unnamed file in tmp/, for bytes that are needed until the command ends. It is gone when it is closed.</summary>
+    public SafeFileHandle OpenScratch() => Store.Blobs.OpenScratch();
+
     /// <summary>
     /// Makes everything that was added durable by one syncfs(2), and then gives the pack its name, also durably. Returns the name's digest,
     /// or none if the pack is empty. After this call nothing can be added.

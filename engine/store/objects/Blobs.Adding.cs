@@ -71,6 +71,9 @@ public sealed partial class Blobs
         return Keep(file, tree.Finish(), size, metadata, xattrs, expected);
     }
 
+    /// <summary><see cref="Additions.OpenScratch"/>.</summary>
+    internal SafeFileHandle OpenScratch() => NewFile(FileModes.PrivateFile);
+
     /// <summary>Throws <see cref="StoreException"/> if a file's size or modification time changed since it was opened.</summary>
     internal static void RequireUnchanged(SafeFileHandle source, in FileStatus before, object subject)
     {
@@ -128,9 +131,10 @@ public sealed partial class Blobs
     }
 
     /// <summary>Makes a file without a name. It has the permissions of the object, except those that the umask forbids.</summary>
-    private SafeFileHandle NewFile(FileMetadata recorded)
+    private SafeFileHandle NewFile(FileMetadata recorded) => NewFile((uint)(format.ObjectMetadata(recorded).Mode & FileModes.Permissions));
+
+    private SafeFileHandle NewFile(uint mode)
     {
-        uint mode = (uint)(format.ObjectMetadata(recorded).Mode & FileModes.Permissions);
         Errno errno = Sys.Open(temporary, "."u8, OpenFlags.Temporary | OpenFlags.ReadWrite, out SafeFileHandle file, mode);
         if (errno is Errno.EOPNOTSUPP or Errno.EISDIR)
         {
