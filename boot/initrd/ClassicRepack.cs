@@ -6,9 +6,6 @@ namespace HackTree.Boot;
 /// <summary>Copies all entries of an initrd of initramfs-tools into one archive, and replaces some files with HackTree's own.</summary>
 internal sealed class ClassicRepack(InitrdReader reader, CpioWriter writer, string subject)
 {
-    /// <summary>A file that every initrd of initramfs-tools has, and no other initrd.</summary>
-    private const string Mark = "scripts/functions";
-
     private const string EarlyFolder = "kernel";
 
     /// <summary>The directories where the patched init looks for programs, the best one first.</summary>
@@ -65,7 +62,7 @@ internal sealed class ClassicRepack(InitrdReader reader, CpioWriter writer, stri
             }
         }
 
-        if (!names.Contains(Mark) || !names.Contains("init"))
+        if (!names.Contains(InitrdMaker.ToolsMark) || !names.Contains("init"))
         {
             throw Foreign();
         }

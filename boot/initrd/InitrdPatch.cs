@@ -21,36 +21,57 @@ public static class InitrdPatch
 {
     private const int CopyLength = 1024 * 1024;
 
-    /// <summary>Appends HackTree's segment and removes an earlier one. Input and output may be the same file.</summary>
-    /// <exception cref="InitrdException">The input is no initrd, cannot be read completely, or was made by dracut.</exception>
-    public static PatchResult Patch(string input, string output, CancellationToken stop)
+    /// <summary>
+    /// Appends HackTree's segment and removes an earlier one. Input and output may be the same file. An initrd that dracut made with HackTree's
+    /// files in it needs no segment and stays as it is.
+    /// </summary>
+    /// <param name="input">The initrd.</param>
+    /// <param name="output">The patched initrd.</param>
+    /// <param name="stop">A request to stop.</param>
+    /// <param name="onDoubt">Called with a sentence if nothing that is known reads the segment. If null, such an initrd is refused.</param>
+    /// <exception cref="InitrdException">
+    /// The input is no initrd, cannot be read completely by HackTree or the kernel, or was made by a program whose init ignores the segment.
+    /// </exception>
+    public static PatchResult Patch(string input, string output, CancellationToken stop, Action<string>? onDoubt = null)
     {
-        using Plan plan = Plan.Make(input, stop);
+        using Plan plan = Plan.Make(input, input, stop);
         if (plan.LastOther == null)
         {
             throw new InitrdException($"{input}: it holds nothing but HackTree's segment; give the initrd to boot with");
         }
 
-        plan.RequireReader();
+        if (plan.HasDracutHook)
+        {
+            plan.Write(output, asItIs: true, []);
+            return PatchResult.Unchanged;
+        }
+
+        plan.RequireReader(onDoubt);
         byte[] tail = plan.MakeTail();
         bool isSame = plan.Ours.Count == 1 && plan.EndsWith(tail);
         plan.Write(output, isSame, tail);
         return isSame ? PatchResult.Unchanged : plan.Ours.Count > 0 ? PatchResult.Replaced : PatchResult.Changed;
     }
 
-    /// <summary>Checks that an appended segment would have an effect. Changes nothing.</summary>
-    /// <exception cref="InitrdException">The input is no initrd, cannot be read completely, or was made by dracut.</exception>
-    public static void Require(string input, CancellationToken stop)
+    /// <summary>Checks that the initrd can boot a root once the segment follows it, in the same file or as a second one. Changes nothing.</summary>
+    /// <param name="input">The initrd.</param>
+    /// <param name="subject">What messages call it.</param>
+    /// <param name="stop">A request to stop.</param>
+    /// <exception cref="InitrdException">As <see cref="Patch"/>.</exception>
+    public static void Require(string input, string subject, CancellationToken stop)
     {
-        using Plan plan = Plan.Make(input, stop);
-        plan.RequireReader();
+        using Plan plan = Plan.Make(input, subject, stop);
+        if (!plan.HasDracutHook)
+        {
+            plan.RequireReader(onDoubt: null);
+        }
     }
 
     /// <summary>Removes HackTree's segment and the zeros that were added before it. Input and output may be the same file.</summary>
     /// <exception cref="InitrdException">The input is no initrd, or cannot be read completely.</exception>
     public static PatchResult Unpatch(string input, string output, CancellationToken stop)
     {
-        using Plan plan = Plan.Make(input, stop);
+        using Plan plan = Plan.Make(input, input, stop);
         if (plan.LastOther == null)
         {
             throw new InitrdException($"{input}: it holds nothing but HackTree's segment; without it there is no initrd");
@@ -71,14 +92,17 @@ public static class InitrdPatch
     {
         private readonly FileStream file;
         private readonly string path;
+        private readonly string subject;
         private readonly List<(long Start, long End)> kept = [];
-        private readonly string? fault;
+        private readonly InitrdMaker maker;
 
-        private Plan(FileStream file, string path, List<ScannedSegment> segments)
+        private Plan(FileStream file, string path, string subject, InitrdScan scan)
         {
-            fault = InitrdScan.Fault(segments, path);
             this.file = file;
             this.path = path;
+            this.subject = subject;
+            maker = scan.Maker;
+            List<ScannedSegment> segments = scan.Segments;
             Ours = segments.FindAll(segment => segment.IsOurs);
             LastOther = segments.FindLast(segment => !segment.IsOurs);
             long start = 0;
@@ -98,14 +122,14 @@ public static class InitrdPatch
 
         internal ScannedSegment? LastOther { get; }
 
-        internal static Plan Make(string path, CancellationToken stop)
+        internal static Plan Make(string path, string subject, CancellationToken stop)
         {
             FileStream file = InitrdReader.OpenFile(path);
             try
             {
                 // The scan is complete here, so its reader and stream are closed.
-                using var reader = InitrdReader.Open(path, stop);
-                return new Plan(file, path, InitrdScan.Run(reader, path));
+                using var reader = InitrdReader.Open(path, subject, stop);
+                return new Plan(file, path, subject, InitrdScan.Run(reader, subject));
             }
             catch
             {
@@ -114,12 +138,23 @@ public static class InitrdPatch
             }
         }
 
-        internal void RequireReader()
+        /// <summary>Whether dracut made the initrd with HackTree's hook. Throws if it has the hook of another version.</summary>
+        internal bool HasDracutHook => maker.HasDracutHook && (InitrdVerify.Run(path, subject).Problems is not [var problem, ..] ? true
+            : throw new InitrdException(problem));
+
+        internal void RequireReader(Action<string>? onDoubt)
         {
-            if (fault is not null)
+            if (maker.Fault(subject) is not { } fault)
+            {
+                return;
+            }
+
+            if (maker.IsKnown || onDoubt == null)
             {
                 throw new InitrdException(fault);
             }
+
+            onDoubt(fault);
         }
 
         /// <summary>The zeros and the segment to append to the kept parts.</summary>

@@ -49,6 +49,9 @@ public sealed class InitrdReader : IDisposable
     /// <summary>The end, in the file, of the last segment that was read to its end. Zeros behind the segment do not count.</summary>
     public long End { get; private set; }
 
+    /// <summary>Why the kernel would refuse the current segment although it is undamaged; null if it would not. Complete at the segment's end.</summary>
+    internal string? KernelFault => decoder?.KernelFault is { } fault ? $"{Place}: {fault}" : null;
+
     /// <summary>The entry's header.</summary>
     public CpioHeader Header => Archive.Header;
 
@@ -58,11 +61,16 @@ public sealed class InitrdReader : IDisposable
     /// <summary>A symbolic link's target. Valid until the next entry.</summary>
     public ReadOnlySpan<byte> Target => Archive.Target;
 
+    private string Place => $"{subject}: segment {segment.Number} ({Lower(segment.Compression)}) at byte {segment.Offset}";
+
     private CpioReader Archive => archive ?? throw new InvalidOperationException("no entry was read");
 
     /// <summary>Opens an initrd.</summary>
     /// <exception cref="LinuxException">The file cannot be opened.</exception>
-    public static InitrdReader Open(string path, CancellationToken stop = default) => new(OpenFile(path), path, stop);
+    public static InitrdReader Open(string path, CancellationToken stop = default) => Open(path, path, stop);
+
+    /// <summary>Opens an initrd that messages call by another name than its path.</summary>
+    internal static InitrdReader Open(string path, string subject, CancellationToken stop) => new(OpenFile(path), subject, stop);
 
     /// <summary>Moves to the next segment and skips entries that were not read; false at the end.</summary>
     public bool NextSegment()
@@ -161,15 +169,14 @@ public sealed class InitrdReader : IDisposable
         Compression compression = Compressions.Detect(magic, out string fault)
             ?? throw new InitrdException($"{subject}: segment {segment.Number + 1} at byte {offset}: {fault}");
         segment = new InitrdSegment(segment.Number + 1, offset, compression);
-        string place = $"{subject}: segment {segment.Number} ({Lower(compression)}) at byte {offset}";
         if ((compression == Compression.None || mustBeAligned) && offset % CpioHeader.Alignment != 0)
         {
             throw new InitrdException(
-                $"{place}: it does not begin at a multiple of {CpioHeader.Alignment} bytes, so the kernel would refuse it");
+                $"{Place}: it does not begin at a multiple of {CpioHeader.Alignment} bytes, so the kernel would refuse it");
         }
 
         decoder = new LateDecoder(() => Compressions.Open(compression, file));
-        input = new ByteInput(decoder, place, stop);
+        input = new ByteInput(decoder, Place, stop);
         ArchiveNumber = 0;
         mustBeAligned = compression == Compression.None;
     }
@@ -216,6 +223,8 @@ public sealed class InitrdReader : IDisposable
     private sealed class LateDecoder(Func<Decoder> open) : Decoder
     {
         private Decoder? opened;
+
+        internal override string? KernelFault => opened?.KernelFault;
 
         internal override int Read(Span<byte> buffer) => (opened ??= open()).Read(buffer);
 

@@ -7,32 +7,35 @@ namespace HackTree.Boot;
 /// <param name="End">The end of the segment in the file.</param>
 /// <param name="IsOurs">Whether `initrd patch` appended it.</param>
 /// <param name="Padding">For a segment of ours, the number of zeros before it that were added with it.</param>
-/// <param name="IsOfDracut">Whether dracut made it.</param>
-internal sealed record ScannedSegment(InitrdSegment Segment, long End, bool IsOurs, int Padding, bool IsOfDracut);
+internal sealed record ScannedSegment(InitrdSegment Segment, long End, bool IsOurs, int Padding);
 
-/// <summary>Reads a whole initrd and finds HackTree's segment in it.</summary>
-internal static class InitrdScan
+/// <summary>Reads a whole initrd, finds HackTree's segment in it, and finds out who made the rest.</summary>
+/// <param name="Segments">Its segments.</param>
+/// <param name="Maker">The program that made it.</param>
+internal sealed record InitrdScan(List<ScannedSegment> Segments, InitrdMaker Maker)
 {
     private const int MaxVersion = 256;
-
-    /// <summary>The directory of hooks in dracut's initrds. They ignore scripts/, where HackTree's segment has its script.</summary>
-    private static ReadOnlySpan<byte> DracutHooks => "usr/lib/dracut/hooks"u8;
-
-    /// <summary>Says why HackTree's segment has no effect in an initrd; null if it has.</summary>
-    internal static string? Fault(List<ScannedSegment> segments, string subject) => segments.Exists(segment => segment.IsOfDracut)
-        ? $"{subject}: dracut made it, and dracut ignores an appended segment; run `hacktree initrd install` and make the initrd again with dracut"
-        : null;
 
     /// <summary>Called for each entry, before its content is read.</summary>
     internal delegate void EntryVisitor(InitrdReader reader);
 
-    internal static List<ScannedSegment> Run(InitrdReader reader, string subject, EntryVisitor? visitor = null)
+    /// <summary>Says why HackTree's files have no effect in the initrd; null if they have.</summary>
+    internal string? Fault(string subject) => Maker.HasDracutHook || Segments.TrueForAll(segment => segment.IsOurs) ? null : Maker.Fault(subject);
+
+    /// <exception cref="InitrdException">It cannot be read completely, or the kernel could not.</exception>
+    internal static InitrdScan Run(InitrdReader reader, string subject, EntryVisitor? visitor = null)
     {
-        var segments = new List<ScannedSegment>();
+        var scan = new InitrdScan([], new InitrdMaker());
+        List<ScannedSegment> segments = scan.Segments;
         while (reader.NextSegment())
         {
             InitrdSegment segment = reader.Segment;
-            byte[]? version = ReadEntries(reader, visitor, out bool isOfDracut);
+            byte[]? version = scan.ReadEntries(reader, visitor);
+            if (reader.KernelFault is { } fault)
+            {
+                throw new InitrdException(fault);
+            }
+
             int? padding = version == null ? 0 : BootSegment.PaddingOf(version);
             long before = segments.Count == 0 ? 0 : segments[^1].End;
             if (padding == null || segment.Offset - padding < before)
@@ -42,17 +45,16 @@ internal static class InitrdScan
                     + "make the initrd again with update-initramfs or dracut");
             }
 
-            segments.Add(new ScannedSegment(segment, reader.End, version != null, padding.Value, isOfDracut));
+            segments.Add(new ScannedSegment(segment, reader.End, version != null, padding.Value));
         }
 
-        return segments;
+        return scan;
     }
 
     /// <summary>Reads a segment's entries. Returns the content of hacktree/version if the segment begins as HackTree's does.</summary>
-    private static byte[]? ReadEntries(InitrdReader reader, EntryVisitor? visitor, out bool isOfDracut)
+    private byte[]? ReadEntries(InitrdReader reader, EntryVisitor? visitor)
     {
         byte[]? version = null;
-        isOfDracut = false;
         bool canBeOurs = reader.Segment.Compression is Compression.None or Compression.Gzip;
         for (int i = 0; reader.NextEntry(); i++)
         {
@@ -68,7 +70,7 @@ internal static class InitrdScan
                 continue;
             }
 
-            isOfDracut |= reader.Name.TrimStart("./"u8).StartsWith(DracutHooks);
+            Maker.See(reader.Name);
             visitor?.Invoke(reader);
         }
 

@@ -1,3 +1,4 @@
+using System.Diagnostics.CodeAnalysis;
 using System.Text;
 using HackTree.Linux;
 
@@ -30,13 +31,16 @@ public sealed class InitrdVerify
 
     /// <summary>Reads a whole initrd and checks it.</summary>
     /// <exception cref="LinuxException">The file cannot be opened or read.</exception>
-    public static InitrdVerify Run(string path)
+    public static InitrdVerify Run(string path) => Run(path, path);
+
+    /// <summary>Checks an initrd that messages call by another name than its path.</summary>
+    internal static InitrdVerify Run(string path, string subject)
     {
         var verify = new InitrdVerify();
         try
         {
-            using InitrdReader reader = InitrdReader.Open(path);
-            verify.Check(path, InitrdScan.Run(reader, path, verify.Take));
+            using InitrdReader reader = InitrdReader.Open(path, subject, default);
+            verify.Check(subject, InitrdScan.Run(reader, subject, verify.Take));
         }
         catch (InitrdException e)
         {
@@ -46,13 +50,19 @@ public sealed class InitrdVerify
         return verify;
     }
 
-    private void Check(string path, List<ScannedSegment> segments)
+    private void Check(string path, InitrdScan scan)
     {
-        List<ScannedSegment> ours = segments.FindAll(segment => segment.IsOurs);
+        List<ScannedSegment> ours = scan.Segments.FindAll(segment => segment.IsOurs);
         IsPatched = ours.Count > 0;
         if (ours.Count > 1)
         {
             problems.Add($"{path}: there are {ours.Count} segments of HackTree; run `hacktree initrd patch` on it again");
+        }
+
+        string? fault = scan.Fault(path);
+        if (fault != null)
+        {
+            problems.Add(fault);
         }
 
         // An initrd of dracut has no scripts/ and no conf/, and reads nothing there.
@@ -60,20 +70,15 @@ public sealed class InitrdVerify
             .Where(file => !same.Contains(file) && !different.Contains(file) && folders.Contains(Folder(file)))
             .Order(StringComparer.Ordinal)
             .ToList();
-        if (same.Count + different.Count == 0)
+        if (same.Count + different.Count > 0)
+        {
+            problems.AddRange(missing.Select(file => $"{path}: {file} is missing; {Mend}"));
+        }
+        else if (fault == null)
         {
             problems.Add(
                 $"{path}: it carries nothing of HackTree; run `hacktree initrd patch` on it, "
                 + "or run `hacktree initrd install` and make the initrd again");
-        }
-        else
-        {
-            problems.AddRange(missing.Select(file => $"{path}: {file} is missing; {Mend}"));
-        }
-
-        if (IsPatched && InitrdScan.Fault(segments, path) is { } fault)
-        {
-            problems.Add(fault);
         }
 
         IEnumerable<string> others = different.Order(StringComparer.Ordinal);
@@ -92,13 +97,20 @@ public sealed class InitrdVerify
             _ = folders.Add(path);
         }
 
-        if (wanted.TryGetValue(path, out BootFile? file))
+        if (wanted.TryGetValue(path, out BootFile? file) || TryGetHook(reader, path, out file))
         {
             // The last file of a name counts, as in the kernel.
             bool isSame = IsSame(reader, file);
             _ = (isSame ? same : different).Add(path);
             _ = (isSame ? different : same).Remove(path);
         }
+    }
+
+    /// <summary>dracut puts its hook into a directory, and gives it a name and a mode, which depend on dracut's version.</summary>
+    private static bool TryGetHook(InitrdReader reader, string path, [NotNullWhen(true)] out BootFile? file)
+    {
+        file = InitrdMaker.IsDracutHook(path) ? new BootFile(path, reader.Header.Permissions, BootFiles.Read("dracut/enter.sh")) : null;
+        return file != null;
     }
 
     private static bool IsSame(InitrdReader reader, BootFile file)

@@ -50,6 +50,7 @@ internal sealed class ImageConversion : IDisposable
         if (journal is null)
         {
             StockSystem.Require(top, root, image);
+            RequireInitrd();
         }
 
         string menu = InstalledGrub.Make(Encoding.Latin1.GetString(ReadGrub(InstalledGrub.MainFile)!), root, uuid, image);
@@ -77,6 +78,21 @@ internal sealed class ImageConversion : IDisposable
         Step("add the menu", () => WriteGrub(journal.MenuFile, InstalledGrub.Add(ReadGrub(journal.MenuFile) ?? [], menu)));
         Step("complete the journal", () => (journal with { State = ConversionState.Done }).Write(topHandle, image));
         return true;
+    }
+
+    /// <summary>
+    /// Throws if the segment would have no effect behind the initrd that the menu boots: that of the newest kernel. A symbolic link is not followed,
+    /// because it may lead out of the image.
+    /// </summary>
+    private void RequireInitrd()
+    {
+        string boot = Path.Combine(top, ImageLayout.Boot);
+        string name = $"initrd.img-{KernelVersion.FindNewest(boot) ?? throw new StoreException($"{image}: /boot has no kernel with an initrd (vmlinuz-VERSION and initrd.img-VERSION)")}";
+        string path = Path.Combine(boot, name);
+        if (new FileInfo(path).LinkTarget is null)
+        {
+            InitrdPatch.Require(path, $"{image}: /boot/{name}", Stop);
+        }
     }
 
     /// <summary>Undoes a conversion, however far it came. Returns whether there was one.</summary>

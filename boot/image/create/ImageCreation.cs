@@ -153,13 +153,13 @@ public sealed class ImageCreation : IDisposable
     {
         string boot = content.At(ImageLayout.Boot);
         string initrd = Path.Combine(boot, menu.Initrd);
+        InitrdPatch.Require(initrd, $"the tree's /boot/{menu.Initrd}", stop);
         if (request.Uefi)
         {
             _ = InitrdPatch.Patch(initrd, initrd, stop);
         }
         else
         {
-            InitrdPatch.Require(initrd, stop);
             File.WriteAllBytes(Path.Combine(boot, GrubMenu.Segment), InitrdPatch.Segment());
         }
     }

@@ -89,6 +89,10 @@ internal sealed class ByteInput(Decoder decoder, string subject, CancellationTok
         {
             return decoder.Read(buffer);
         }
+        catch (UnreadableFormatException e)
+        {
+            throw Fault(Position, e.Message);
+        }
         catch (Exception e) when (e is not (InitrdException or LinuxException or OutOfMemoryException) and (EndOfStreamException or not IOException))
         {
             throw Fault(Position, "the compressed data cannot be read: it is damaged, cut short, or packed in an unusual way");

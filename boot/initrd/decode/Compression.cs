@@ -40,8 +40,11 @@ internal static class Compressions
         {
             case [(byte)'0', ..]:
                 return Compression.None;
-            case [0x1F, 0x8B or 0x9E, ..]:
+            case [0x1F, 0x8B, ..]:
                 return Compression.Gzip;
+            case [0x1F, 0x9E, ..]:
+                fault = "this is gzip of the old format, which the kernel recognizes and then refuses; pack it again with `gzip`";
+                return null;
             case [(byte)'B', (byte)'Z', ..]:
                 return Compression.Bzip2;
             case [0x5D, 0x00, ..]:

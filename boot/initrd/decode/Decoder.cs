@@ -6,6 +6,12 @@ namespace HackTree.Boot;
 /// </summary>
 internal abstract class Decoder : IDisposable
 {
+    /// <summary>
+    /// Why the kernel would refuse the stream although it is undamaged, as the end of a sentence; null if it would not. Complete when the stream
+    /// was read to its end.
+    /// </summary>
+    internal virtual string? KernelFault => null;
+
     /// <summary>Reads at least one byte. Returns 0 at the end of the stream.</summary>
     internal abstract int Read(Span<byte> buffer);
 
@@ -20,6 +26,9 @@ internal abstract class Decoder : IDisposable
         }
     }
 }
+
+/// <summary>A stream is undamaged, but HackTree cannot read it. The message is the end of a sentence that says why.</summary>
+internal sealed class UnreadableFormatException(string message) : Exception(message);
 
 /// <summary>A decoder on a stream that reads no byte of the file beyond its own end.</summary>
 internal sealed class StreamDecoder(Stream stream) : Decoder

@@ -22,6 +22,7 @@ internal sealed class GzipDecoder : Decoder
     private readonly Crc32 sum = new();
     private uint length;
     private bool hasEnded;
+    private bool hasUnknownField;
 
     internal GzipDecoder(Stream file)
     {
@@ -30,6 +31,10 @@ internal sealed class GzipDecoder : Decoder
         start = file.Position;
         deflate = new DeflateStream(file, CompressionMode.Decompress);
     }
+
+    /// <summary>The kernel skips a file's name in the header and no other field (lib/decompress_inflate.c).</summary>
+    internal override string? KernelFault => !hasUnknownField ? null
+        : "its header has an extra field, a comment or a checksum, which the kernel takes for data; pack it again with `gzip`";
 
     internal override int Read(Span<byte> buffer)
     {
@@ -56,6 +61,7 @@ internal sealed class GzipDecoder : Decoder
         file.ReadExactly(header);
         int flags = header[FlagsOffset];
         Require(header[2] == Deflate && flags < 2 * HasComment);
+        hasUnknownField = (flags & (HasExtra | HasComment | HasHeaderSum)) != 0;
         if ((flags & HasExtra) != 0)
         {
             Span<byte> size = stackalloc byte[sizeof(ushort)];

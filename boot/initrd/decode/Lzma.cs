@@ -21,11 +21,12 @@ internal static class Lzma
         file.ReadExactly(header);
         long size = BinaryPrimitives.ReadInt64LittleEndian(header[PropertiesLength..]);
         uint dictionary = BinaryPrimitives.ReadUInt32LittleEndian(header[DictionaryOffset..]);
-        if (size < -1 || dictionary > MaxDictionary)
+        if (size < -1)
         {
             throw new InvalidDataException();
         }
 
+        RequireDictionary(dictionary);
         return LzmaStream.Create(header[..PropertiesLength].ToArray(), PartStream.Rest(file), -1, size, leaveOpen: true);
     }
 
@@ -34,8 +35,15 @@ internal static class Lzma
     {
         // Sizes are 2 or 3 times a power of two: section 5.3.1 of the xz format.
         ulong dictionary = dictionarySize > 40 ? ulong.MaxValue : (2UL | (dictionarySize & 1u)) << ((dictionarySize / 2) + 11);
-        return dictionary <= MaxDictionary
-            ? LzmaStream.Create([dictionarySize], PartStream.Rest(file), -1, -1, null, isLzma2: true, leaveOpen: true)
-            : throw new InvalidDataException();
+        RequireDictionary(dictionary);
+        return LzmaStream.Create([dictionarySize], PartStream.Rest(file), -1, -1, null, isLzma2: true, leaveOpen: true);
+    }
+
+    private static void RequireDictionary(ulong length)
+    {
+        if (length > MaxDictionary)
+        {
+            throw new UnreadableFormatException("its dictionary is larger than 128 MiB, which HackTree does not read; make the initrd again with `xz -9` or less");
+        }
     }
 }

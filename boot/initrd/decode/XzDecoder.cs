@@ -4,9 +4,9 @@ using System.IO.Hashing;
 namespace HackTree.Boot;
 
 /// <summary>
-/// Unpacks one xz stream (The .xz File Format 1.1): header, blocks, index, footer. As in the kernel, only CRC32 is compared and LZMA2 is the
-/// only filter: `xz --check=crc32` makes such streams. SharpCompress has an xz reader too, but it allocates any dictionary that the header
-/// claims.
+/// Unpacks one xz stream (The .xz File Format 1.1): header, blocks, index, footer. The only filter that it knows is LZMA2, and the only check
+/// that it compares is CRC32. The kernel (lib/xz) takes no check or CRC32, and knows BCJ filters of some architectures as well. SharpCompress
+/// has an xz reader too, but it allocates any dictionary that the header claims.
 /// </summary>
 internal sealed class XzDecoder : Decoder
 {
@@ -14,9 +14,12 @@ internal sealed class XzDecoder : Decoder
     private const int FooterLength = 12;
     private const int CheckType = 7;
     private const int Alignment = 4;
-    private const int HasTwoFilters = 0x03, HasPackedSize = 0x40, HasSize = 0x80;
-    private const byte Lzma2 = 0x21;
+    private const int MoreFilters = 0x03, HasPackedSize = 0x40, HasSize = 0x80;
+    private const ulong Lzma2 = 0x21, Delta = 0x03;
     private const int Crc32Check = 1;
+
+    /// <summary>Filters for machine code, by their numbers from 4 on (section 5.3.2).</summary>
+    private static readonly string[] CodeFilters = ["x86", "powerpc", "ia64", "arm", "armthumb", "sparc", "arm64", "riscv"];
 
     private readonly Stream file;
     private readonly byte check;
@@ -36,6 +39,11 @@ internal sealed class XzDecoder : Decoder
         check = header[CheckType];
         Require(check < 16);
     }
+
+    internal override string? KernelFault => check <= Crc32Check ? null
+        : $"its integrity check is {CheckName}, and the kernel takes only crc32; make the initrd again with `xz --check=crc32`";
+
+    private string CheckName => check switch { 4 => "crc64", 10 => "sha256", _ => $"number {check}" };
 
     internal override int Read(Span<byte> buffer)
     {
@@ -77,15 +85,29 @@ internal sealed class XzDecoder : Decoder
         ReadOnlySpan<byte> fields = header.AsSpan(0, header.Length - sizeof(uint));
         Require(Crc32.HashToUInt32(fields) == BinaryPrimitives.ReadUInt32LittleEndian(header.AsSpan(fields.Length)));
         int flags = fields[1];
-        Require((flags & HasTwoFilters) == 0);
         fields = fields[2..];
         _ = (flags & HasPackedSize) != 0 ? TakeNumber(ref fields) : 0;
         _ = (flags & HasSize) != 0 ? TakeNumber(ref fields) : 0;
-        Require(TakeNumber(ref fields) == Lzma2 && TakeNumber(ref fields) == 1);
+        RequireLzma2(TakeNumber(ref fields), flags & MoreFilters);
+        Require(TakeNumber(ref fields) == 1);
         block = Lzma.OpenSecond(file, fields[0]);
         blockStart = start;
         blocks++;
         return true;
+    }
+
+    /// <summary>Tells a block with another filter from a damaged one. Its header agrees with its checksum.</summary>
+    private static void RequireLzma2(ulong first, int more)
+    {
+        if (first == Lzma2 && more == 0)
+        {
+            return;
+        }
+
+        Require(first < 4UL + (ulong)CodeFilters.Length && first >= Delta && more > 0);
+        string filter = first == Delta ? "delta" : $"{CodeFilters[first - Delta - 1]} (BCJ)";
+        throw new UnreadableFormatException(
+            $"it is packed with the xz filter {filter}, which HackTree cannot read; make the initrd again with `xz --check=crc32` and no filter");
     }
 
     private void CloseBlock()

@@ -38,7 +38,8 @@ internal static class ZstdFrame
         bool isSingle = (descriptor & IsSingleSegment) != 0;
         int sizeLength = (descriptor >> 6) switch { 0 => isSingle ? 1 : 0, 1 => 2, 2 => 4, _ => 8 };
         int dictionaryLength = (descriptor & 3) == 3 ? 4 : descriptor & 3;
-        Skip(file, (isSingle ? 0 : 1) + dictionaryLength + sizeLength);
+        RequireWindow(isSingle ? 0 : file.ReadByte());
+        Skip(file, dictionaryLength + sizeLength);
         int header;
         do
         {
@@ -49,6 +50,15 @@ internal static class ZstdFrame
         while ((header & LastBlock) == 0);
 
         Skip(file, (descriptor & HasSum) != 0 ? sizeof(uint) : 0);
+    }
+
+    /// <summary>The first five bits of the byte are the logarithm of the window's size in KiB. The kernel refuses more than 128 MiB.</summary>
+    private static void RequireWindow(int window)
+    {
+        if (window > 17 << 3)
+        {
+            throw new UnreadableFormatException("its window is larger than 128 MiB, which the kernel does not take; make the initrd again with `zstd` without --long");
+        }
     }
 
     private static void Skip(Stream file, int count)

@@ -54,9 +54,9 @@ internal sealed class InitrdPatchCommand : Verb
             return ExitCode.Done;
         }
 
-        session.Note(InitrdPatch.Patch(session.Get(input), place, Session.Stop) switch
+        session.Note(InitrdPatch.Patch(session.Get(input), place, Session.Stop, session.Note) switch
         {
-            PatchResult.Unchanged => $"{place}: it was patched already",
+            PatchResult.Unchanged => $"{place}: it has HackTree's files already",
             PatchResult.Replaced => $"{place}: patched; the segment of another version was replaced",
             _ => $"{place}: patched",
         });

@@ -66,7 +66,7 @@ internal sealed class ImageWorld : IDisposable
             echo init > usr/share/initramfs-tools/init
             ln -s usr/sbin sbin; ln -s usr/bin bin
             echo kernel > boot/vmlinuz-6.1.0-9-test; echo test > boot/vmlinuz-6.1.0-10-test
-            mkdir made && (cd made && echo init > init && find . | cpio -o -H newc --quiet) | gzip > boot/initrd.img-6.1.0-10-test; rm -r made
+            mkdir -p made/scripts && (cd made && echo init > init && touch scripts/functions && find . | cpio -o -H newc --quiet) | gzip > boot/initrd.img-6.1.0-10-test; rm -r made
             cp boot/initrd.img-6.1.0-10-test boot/initrd.img-6.1.0-9-test
             echo 12.5 > etc/debian_version; echo root:x:0:0::/: > etc/passwd; echo x > usr/bin/x; chmod 755 usr/bin/x; ln usr/bin/x usr/bin/y
             echo init > usr/sbin/init; chmod 755 usr/sbin/init; echo status > var/lib/dpkg/status; echo log > var/log/log; touch "$(printf 'odd\377name')"

@@ -29,7 +29,7 @@ public sealed class InitrdFuzzTests
     [InlineData("bzip2")]
     [InlineData("lzma")]
     [InlineData("xz")]
-    [InlineData("xz64")]
+    [InlineData("blocks")]
     [InlineData("lz4")]
     [InlineData("zstd")]
     public void A_damaged_packed_segment_gives_entries_or_one_sentence(string way)

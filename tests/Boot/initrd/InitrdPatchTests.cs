@@ -46,19 +46,82 @@ public sealed class InitrdPatchTests : IDisposable
         }
     }
 
-    [Fact]
-    public void What_dracut_made_is_refused_and_found()
+    [Theory]
+    [InlineData("usr/lib/dracut/hooks/pre-pivot/50-other.sh", "dracut made it, and dracut ignores an appended segment")]
+    [InlineData("./lib/dracut/hooks/pre-pivot", "dracut made it")]
+    [InlineData("var/lib/dracut/hooks/pre-pivot/50.sh", "dracut made it")]
+    [InlineData("usr/lib/dracut-lib.sh", "dracut made it")]
+    [InlineData("init_functions", "mkinitcpio made it, whose init does not read HackTree's files")]
+    [InlineData("buildconfig", "mkinitcpio made it")]
+    [InlineData("etc/booster.init.yaml", "booster made it")]
+    [InlineData("bbin/init", "u-root made it")]
+    [InlineData("sbin/nlplug-findfs", "mkinitfs of Alpine made it")]
+    public void What_would_not_read_the_segment_is_refused_and_found(string name, string sentence)
     {
-        byte[] dracut = CpioTests.Write(writer =>
-        {
-            writer.Write("usr/lib/dracut/hooks"u8, new CpioHeader { Mode = 0x41ED, LinkCount = 2 }, []);
-            writer.Write("usr/lib/dracut/hooks/pre-pivot"u8, new CpioHeader { Mode = 0x41ED, LinkCount = 2 }, []);
-        });
-        string input = directory.Write("in", dracut);
-        Assert.Contains("dracut made it", Assert.Throws<InitrdException>(() => InitrdPatch.Patch(input, directory.At("out"), Stop)).Message, StringComparison.Ordinal);
+        byte[] initrd = Archive("init", name);
+        string input = directory.Write("in", initrd);
+        Assert.Contains(sentence, Assert.Throws<InitrdException>(() => InitrdPatch.Patch(input, directory.At("out"), Stop, _ => { })).Message, StringComparison.Ordinal);
+        Assert.Contains(sentence, Assert.Throws<InitrdException>(() => InitrdPatch.Require(input, input, Stop)).Message, StringComparison.Ordinal);
         Assert.False(File.Exists(directory.At("out")));
-        string patched = directory.Write("patched", [.. dracut, .. BootSegment.Make(0)]);
-        Assert.Contains(InitrdVerify.Run(patched).Problems, problem => problem.Contains("dracut made it", StringComparison.Ordinal));
+        Assert.Contains(sentence, Assert.Single(InitrdVerify.Run(input).Problems), StringComparison.Ordinal);
+        string patched = directory.Write("patched", [.. initrd, .. BootSegment.Make(0)]);
+        Assert.Contains(sentence, Assert.Single(InitrdVerify.Run(patched).Problems), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_initrd_of_an_unknown_program_is_patched_with_a_warning_and_is_not_well()
+    {
+        const string Sentence = "neither initramfs-tools nor dracut made it";
+        string input = directory.Write("in", Archive("init", "modules"));
+        string doubt = "";
+        Assert.Equal(PatchResult.Changed, InitrdPatch.Patch(input, directory.At("out"), Stop, said => doubt = said));
+        Assert.Contains(Sentence, doubt, StringComparison.Ordinal);
+        Assert.Contains(Sentence, Assert.Single(InitrdVerify.Run(directory.At("out")).Problems), StringComparison.Ordinal);
+        Assert.Throws<InitrdException>(() => InitrdPatch.Require(input, input, Stop));
+    }
+
+    [Theory]
+    [InlineData("usr/lib/dracut/hooks/pre-pivot/50-enter.sh")]
+    [InlineData("var/lib/dracut/hooks/pre-pivot/50-enter.sh")]
+    public void What_dracut_made_with_our_module_needs_no_segment(string hook)
+    {
+        byte[] Make(byte[] enter) => CpioTests.Write(writer =>
+        {
+            foreach (string file in new[] { "bind-ro", "subroot.sh" })
+            {
+                BootFile ours = BootSegment.Files.Single(one => one.Path == $"hacktree/{file}");
+                writer.Write(System.Text.Encoding.ASCII.GetBytes(ours.Path), new CpioHeader { Mode = 0x8000 | ours.Permissions, LinkCount = 1 }, ours.Content);
+            }
+
+            writer.Write(System.Text.Encoding.ASCII.GetBytes(hook), new CpioHeader { Mode = 0x81ED, LinkCount = 1 }, enter);
+        });
+        byte[] initrd = Make(BootFiles.Read("dracut/enter.sh"));
+        string input = directory.Write("in", initrd);
+        Assert.Empty(InitrdVerify.Run(input).Problems);
+        InitrdPatch.Require(input, input, Stop);
+        Assert.Equal(PatchResult.Unchanged, InitrdPatch.Patch(input, directory.At("out"), Stop));
+        Assert.Equal(initrd, File.ReadAllBytes(directory.At("out")));
+
+        string other = directory.Write("other", Make("#!/bin/sh\n"u8.ToArray()));
+        string problem = $"{other}: {hook} is not the one of this program; run `hacktree initrd install` and make the initrd again";
+        Assert.Equal([problem], InitrdVerify.Run(other).Problems);
+        Assert.Equal(problem, Assert.Throws<InitrdException>(() => InitrdPatch.Patch(other, directory.At("out"), Stop)).Message);
+    }
+
+    [Theory]
+    [InlineData("crc64", "its integrity check is crc64, and the kernel takes only crc32")]
+    [InlineData("sha256", "its integrity check is sha256")]
+    [InlineData("comment", "its header has an extra field, a comment or a checksum, which the kernel takes for data")]
+    public void What_the_kernel_would_refuse_can_be_read_but_not_patched_and_is_not_well(string way, string sentence)
+    {
+        byte[] initrd = way == "comment" ? Commented(InitrdSamples.Get("gzip")) : InitrdSamples.Get(way);
+        Assert.Equal(InitrdSamples.Read(InitrdSamples.Get("none")), InitrdSamples.Read(initrd));
+        string input = directory.Write("in", [.. InitrdSamples.Get("microcode"), .. initrd]);
+        string message = Assert.Throws<InitrdException>(() => InitrdPatch.Patch(input, directory.At("out"), Stop)).Message;
+        Assert.Contains("segment 2 (", message, StringComparison.Ordinal);
+        Assert.Contains(sentence, message, StringComparison.Ordinal);
+        Assert.False(File.Exists(directory.At("out")));
+        Assert.Equal([message], InitrdVerify.Run(input).Problems);
     }
 
     [Fact]
@@ -174,6 +237,22 @@ public sealed class InitrdPatchTests : IDisposable
         Assert.Equal($"{disk.At("initrd")}: no space left on the filesystem; nothing was changed: make room, where it is /boot by removing an old kernel, and try again", sentence);
         Assert.Equal(original, File.ReadAllBytes(disk.At("initrd")));
         Assert.Equal(["initrd", "lost+found"], Directory.GetFileSystemEntries(disk.Path).Select(Path.GetFileName).Order());
+    }
+
+    private static byte[] Archive(params string[] names) => CpioTests.Write(writer =>
+    {
+        foreach (string name in names)
+        {
+            writer.Write(System.Text.Encoding.ASCII.GetBytes(name), new CpioHeader { Mode = 0x81ED, LinkCount = 1 }, "x"u8);
+        }
+    });
+
+    private static byte[] Commented(byte[] gzip)
+    {
+        const int FlagsOffset = 3, HeaderLength = 10, HasComment = 16;
+        byte[] header = gzip[..HeaderLength];
+        header[FlagsOffset] |= HasComment;
+        return [.. header, .. "said\0"u8, .. gzip[HeaderLength..]];
     }
 
     private static byte[] Pack(byte[] bytes)

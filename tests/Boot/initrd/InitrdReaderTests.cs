@@ -79,6 +79,7 @@ public sealed class InitrdReaderTests
     [InlineData("it begins with 64 65 66; known are a bare newc cpio, gzip, ", "def")]
     [InlineData("segment 1 at byte 4: unknown compression: it begins with 64 65 66", "\0\0\0\0def")]
     [InlineData("the compression is lzo", "\u0089LZO\0\r\n")]
+    [InlineData("gzip of the old format", "\u001f\u009exxxx")]
     [InlineData("make it with `lz4 -l`", "\u0004\"M\u0018xxxx")]
     [InlineData("there is nothing in it", "")]
     [InlineData("there is nothing in it", "\0\0\0\0\0\0\0\0")]
@@ -87,6 +88,12 @@ public sealed class InitrdReaderTests
         var e = Assert.Throws<InitrdException>(() => InitrdSamples.Read(System.Text.Encoding.Latin1.GetBytes(bytes)));
         Assert.Contains(sentence, e.Message);
     }
+
+    [Theory]
+    [InlineData("bcj", "the xz filter x86 (BCJ), which HackTree cannot read")]
+    [InlineData("delta", "the xz filter delta, which HackTree cannot read")]
+    public void A_filter_of_xz_is_told_from_damage(string way, string sentence) =>
+        Assert.Contains(sentence, Assert.Throws<InitrdException>(() => InitrdSamples.Read(InitrdSamples.Get(way))).Message, StringComparison.Ordinal);
 
     [Theory]
     [InlineData(1)]

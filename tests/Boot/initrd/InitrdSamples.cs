@@ -17,6 +17,7 @@ internal static class InitrdSamples
         : > tree/etc/fstab
         mkfifo tree/dev/initctl
         echo x > tree/etc/$'bad\377name'
+        : > tree/scripts/functions
         chmod 1777 tree/scripts
         head -c 5001 /dev/urandom > micro/kernel/x86/microcode/GenuineIntel.bin
         (cd tree && find . | LC_ALL=C sort | cpio --quiet -o -H newc) > none
@@ -27,7 +28,10 @@ internal static class InitrdSamples
         bzip2 < none > bzip2
         lzma < none > lzma
         xz -0 --check=crc32 < none > xz
-        xz -0 --check=crc64 --block-size=20000 < none > xz64
+        xz -0 --check=none --block-size=20000 < none > blocks
+        for check in crc64 sha256; do xz -0 --check=$check < none > $check; done
+        xz --check=crc32 --x86 --lzma2=preset=0 < none > bcj
+        xz --check=crc32 --delta --lzma2=preset=0 < none > delta
         lz4 -lq < none > lz4
         zstd -q --check < none > zstd
         (cat none none) | zstd -q --no-check > double
@@ -36,7 +40,7 @@ internal static class InitrdSamples
     private static readonly Lazy<Dictionary<string, byte[]>> All = new(MakeAll);
 
     /// <summary>The names of the compressions.</summary>
-    public static readonly string[] Ways = ["none", "crc", "gzip", "named", "bzip2", "lzma", "xz", "xz64", "lz4", "zstd", "double"];
+    public static readonly string[] Ways = ["none", "crc", "gzip", "named", "bzip2", "lzma", "xz", "blocks", "lz4", "zstd", "double"];
 
     /// <summary>For theories: each of <see cref="Ways"/>.</summary>
     public static TheoryData<string> EachWay => [.. Ways];
