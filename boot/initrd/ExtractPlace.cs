@@ -6,7 +6,8 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Boot;
 
 /// <summary>
-/// The directory that an initrd is unpacked into. Opens directories in it: none outside it, and none through a symbolic link.
+/// The directory that an initrd is unpacked into. A path leads where it would if the directory were the root, as for the kernel: through symbolic
+/// links that earlier entries made, and never out of the directory.
 /// </summary>
 internal sealed class ExtractPlace : IDisposable
 {
@@ -85,27 +86,29 @@ internal sealed class ExtractPlace : IDisposable
         return openFolder;
     }
 
-    /// <summary>Forgets the directory that was kept open, because it may be below a directory that is being removed.</summary>
+    /// <summary>Forgets the directory that was kept open, because what is being removed may be in its path.</summary>
     internal void Forget() => openPath = null;
 
     /// <summary>Opens a directory below the top. Makes it, and the directories above it, if they are missing.</summary>
     internal SafeFileHandle OpenFolder(byte[] path, InitrdReader reader)
     {
         ReadOnlySpan<byte> place = path.Length == 0 ? "."u8 : path;
-        Errno errno = Sys.OpenBeneath(top, place, OpenFlags.Directory, out SafeFileHandle folder);
+        Errno errno = Sys.OpenInRoot(top, place, OpenFlags.Directory, out SafeFileHandle folder);
         if (errno == Errno.ENOENT)
         {
             using (SafeFileHandle above = OpenFolder(FolderOf(path), reader))
             {
-                Require(Sys.MakeDirectory(above, NameOf(path), FileModes.PublicDirectory), "mkdirat", path);
+                // A name that exists is a symbolic link to nothing.
+                Errno made = Sys.MakeDirectory(above, NameOf(path), FileModes.PublicDirectory);
+                Require(made == Errno.EEXIST ? Errno.None : made, "mkdirat", path);
             }
 
-            errno = Sys.OpenBeneath(top, place, OpenFlags.Directory, out folder);
+            errno = Sys.OpenInRoot(top, place, OpenFlags.Directory, out folder);
         }
 
-        if (errno is Errno.ELOOP or Errno.ENOTDIR)
+        if (errno is Errno.ENOENT or Errno.ELOOP or Errno.ENOTDIR)
         {
-            throw reader.Fault("a symbolic link, or something else that is no directory, stands in its path");
+            throw reader.Fault("a symbolic link that leads to no directory, or something else that is no directory, stands in its path");
         }
 
         Require(errno, "openat2", path);
@@ -114,7 +117,7 @@ internal sealed class ExtractPlace : IDisposable
 
     /// <summary>Opens a directory that an entry made; false if a later entry replaced it.</summary>
     internal bool TryOpenDirectory(byte[] path, out SafeFileHandle opened) =>
-        Sys.OpenBeneath(top, path.Length == 0 ? "."u8 : path, OpenFlags.Directory, out opened) == Errno.None;
+        Sys.OpenInRoot(top, path.Length == 0 ? "."u8 : path, OpenFlags.Directory, out opened) == Errno.None;
 
     /// <summary>Throws if the call failed.</summary>
     internal void Require(Errno errno, string call, ReadOnlySpan<byte> path)

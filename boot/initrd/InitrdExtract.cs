@@ -5,8 +5,8 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Boot;
 
 /// <summary>
-/// Unpacks an initrd as the kernel does: later entries replace earlier ones, and names of one file become hard links. It works relative to
-/// directory descriptors: no name leads out of the directory, and no symbolic link is followed.
+/// Unpacks an initrd as the kernel does: later entries replace earlier ones, names of one file become hard links, and an entry behind a link
+/// lib -> usr/lib gets into usr/lib. It works relative to directory descriptors, and no name and no link leads out of the directory.
 /// </summary>
 public sealed class InitrdExtract
 {
@@ -104,13 +104,8 @@ public sealed class InitrdExtract
             return;
         }
 
-        bool isDirectory = status.Type == FileType.Directory;
-        if (isDirectory)
-        {
-            place.Forget();
-        }
-
-        Errno errno = isDirectory ? Sys.RemoveDirectory(parent, name) : Sys.Unlink(parent, name);
+        place.Forget();
+        Errno errno = status.Type == FileType.Directory ? Sys.RemoveDirectory(parent, name) : Sys.Unlink(parent, name);
         if (errno != Errno.None)
         {
             throw reader.Fault(

@@ -23,6 +23,8 @@ public static unsafe partial class Sys
     internal const nint OpenAt2Number = 437;
     internal const ulong ResolveBeneathNoSymlinks = 0x08 | 0x04 | 0x02;
 
+    internal const ulong ResolveInRoot = 0x10 | 0x02;
+
     /// <summary>Stands for the working directory where a directory descriptor is asked for (AT_FDCWD).</summary>
     public static SafeFileHandle WorkingDirectory { get; } = new(-100, ownsHandle: false);
 
@@ -62,14 +64,24 @@ public static unsafe partial class Sys
     /// openat2(2) for a path of several components. The path must stay below <paramref name="dir"/> and contain no symbolic link
     /// (RESOLVE_BENEATH, RESOLVE_NO_SYMLINKS, RESOLVE_NO_MAGICLINKS). Linux 5.6 and later.
     /// </summary>
-    public static Errno OpenBeneath(SafeFileHandle dir, ReadOnlySpan<byte> path, OpenFlags flags, out SafeFileHandle file)
+    public static Errno OpenBeneath(SafeFileHandle dir, ReadOnlySpan<byte> path, OpenFlags flags, out SafeFileHandle file) =>
+        OpenResolved(dir, path, flags, ResolveBeneathNoSymlinks, out file);
+
+    /// <summary>
+    /// openat2(2) for a path of several components as it would be in a process whose root is <paramref name="dir"/>: symbolic links are followed, and
+    /// neither they nor ".." lead out of it (RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS). Linux 5.6 and later.
+    /// </summary>
+    public static Errno OpenInRoot(SafeFileHandle dir, ReadOnlySpan<byte> path, OpenFlags flags, out SafeFileHandle file) =>
+        OpenResolved(dir, path, flags, ResolveInRoot, out file);
+
+    private static Errno OpenResolved(SafeFileHandle dir, ReadOnlySpan<byte> path, OpenFlags flags, ulong resolve, out SafeFileHandle file)
     {
         bool held = false;
         try
         {
             dir.DangerousAddRef(ref held);
             var native = new NativeName(path, stackalloc byte[NativeName.StackBytes]);
-            var how = new OpenHow { Flags = (ulong)OpenFlagValues.Of(flags), Resolve = ResolveBeneathNoSymlinks };
+            var how = new OpenHow { Flags = (ulong)OpenFlagValues.Of(flags), Resolve = resolve };
             fixed (byte* p = native)
             {
                 nint fd;

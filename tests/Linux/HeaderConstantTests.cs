@@ -45,6 +45,7 @@ public sealed class HeaderConstantTests
         ("RENAME_EXCHANGE", Sys.RenameExchange),
         ("SYS_openat2", Sys.OpenAt2Number),
         ("RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS", (long)Sys.ResolveBeneathNoSymlinks),
+        ("RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS", (long)Sys.ResolveInRoot),
         ("STATX_BASIC_STATS", Sys.StatxBasicStats),
         ("STATX_ATTR_MOUNT_ROOT", (long)FileStatus.AttributeMountRoot),
         ("EXT4_SUPER_MAGIC", (long)FilesystemType.Ext4),

@@ -78,17 +78,18 @@ public sealed class InitrdExtractTests : IDisposable
     [InlineData("../out", "it leads out of the directory")]
     [InlineData("a/../../out", "it leads out of the directory")]
     [InlineData("/../out", "it leads out of the directory")]
-    [InlineData("link/out", "a symbolic link, or something else that is no directory, stands in its path")]
-    [InlineData("link2/sub/out", "a symbolic link, or something else that is no directory, stands in its path")]
-    [InlineData("file/out", "a symbolic link, or something else that is no directory, stands in its path")]
+    [InlineData("link2/sub/out", "a symbolic link that leads to no directory, or something else that is no directory, stands in its path")]
+    [InlineData("link2/out", "a symbolic link that leads to no directory")]
+    [InlineData("loop/out", "a symbolic link that leads to no directory")]
+    [InlineData("file/out", "something else that is no directory, stands in its path")]
     [InlineData(".", "the name of the top directory stands for something else")]
     [InlineData("full", "stands where an earlier entry made a directory")]
-    public void No_name_leads_out_and_no_symbolic_link_is_followed(string name, string sentence)
+    public void No_name_and_no_symbolic_link_leads_out(string name, string sentence)
     {
         Directory.CreateDirectory(directory.At("elsewhere/sub"));
         byte[] archive = CpioTests.Write(writer =>
         {
-            Write(writer, "link", Symlink, "..");
+            Write(writer, "loop", Symlink, "loop");
             Write(writer, "link2", Symlink, "../elsewhere");
             Write(writer, "file", Regular, "x");
             Write(writer, "full/x", Regular, "x");
@@ -99,6 +100,29 @@ public sealed class InitrdExtractTests : IDisposable
         Assert.Equal(["sub"], Directory.GetFileSystemEntries(directory.At("elsewhere")).Select(Path.GetFileName));
         Assert.Empty(Directory.GetFileSystemEntries(directory.At("elsewhere/sub")));
         Assert.Equal("x", Text("file"));
+    }
+
+    [Fact]
+    public void An_entry_behind_a_link_gets_where_the_kernel_would_put_it()
+    {
+        Extract(CpioTests.Write(writer =>
+        {
+            Write(writer, "up", Symlink, "../..");
+            Write(writer, "up/top", Regular, "top");
+            Write(writer, "lib", Symlink, "/usr/lib");
+            Write(writer, "usr/lib", Folder, "");
+            Write(writer, "lib/modules/x.ko", Regular, "module");
+            writer.Write("lib/modules"u8, new CpioHeader { Mode = 0x41C0, LinkCount = 2 }, []);
+            Write(writer, "a", Folder, "");
+            Write(writer, "b", Folder, "");
+            Write(writer, "now", Symlink, "a");
+            Write(writer, "now/one", Regular, "1");
+            Write(writer, "now", Symlink, "b");
+            Write(writer, "now/two", Regular, "2");
+        }));
+        Assert.Equal(("top", "module", "1", "2"), (Text("top"), Text("usr/lib/modules/x.ko"), Text("a/one"), Text("b/two")));
+        Assert.Equal("700\n", Tools.Run("stat", "-c", "%a", At("usr/lib/modules")).Succeeded());
+        Assert.Equal("/usr/lib", new FileInfo(At("lib")).LinkTarget);
     }
 
     [Fact]
