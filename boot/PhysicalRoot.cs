@@ -27,7 +27,25 @@ public static class PhysicalRoot
 
         Sys.Stat(Sys.WorkingDirectory, "/"u8, out FileStatus root).ThrowIfFailed("statx", "/");
         string device = $"/dev/block/{root.Device >> 32}:{root.Device & uint.MaxValue}";
-        return File.Exists(device) ? device : null;
+        return File.Exists(device) ? device : FindNamedDevice();
+    }
+
+    /// <summary>
+    /// The device that the kernel's command line names with root=. A filesystem such as btrfs gives its files the number of no device, and a pure
+    /// chroot sees no mount of /.
+    /// </summary>
+    private static string? FindNamedDevice()
+    {
+        const string Root = "root=";
+        string? name = Array.FindLast(CommandLine(), word => word.StartsWith(Root, StringComparison.Ordinal))?[Root.Length..];
+        string? device = name?.Split('=', 2) switch
+        {
+            ["UUID", var id] => $"/dev/disk/by-uuid/{id.ToLowerInvariant()}",
+            ["PARTUUID", var id] => $"/dev/disk/by-partuuid/{id.ToLowerInvariant()}",
+            ["LABEL", var label] => $"/dev/disk/by-label/{label}",
+            _ => name,
+        };
+        return device != null && File.Exists(device) ? device : null;
     }
 
     /// <summary>Mounts the device at <see cref="Place"/> if a store is in it, and returns whether it did. Only root can.</summary>
@@ -53,9 +71,9 @@ public static class PhysicalRoot
         return false;
     }
 
-    private static bool IsBootedIntoRoot() =>
-        File.Exists("/proc/cmdline")
-        && File.ReadAllText("/proc/cmdline").Split(' ', '\n').Any(word => word.StartsWith("subroot=", StringComparison.Ordinal));
+    private static bool IsBootedIntoRoot() => Array.Exists(CommandLine(), word => word.StartsWith("subroot=", StringComparison.Ordinal));
+
+    private static string[] CommandLine() => File.Exists("/proc/cmdline") ? File.ReadAllText("/proc/cmdline").Split(' ', '\n') : [];
 
     private static byte[] Bytes(string text) => System.Text.Encoding.UTF8.GetBytes(text);
 }

@@ -89,11 +89,13 @@ public static class ClassicInitrd
             return false;
         }
 
+        // A damaged header may claim any offset.
         ulong table = BinaryPrimitives.ReadUInt64LittleEndian(elf[TableOffset..]);
-        int count = BinaryPrimitives.ReadUInt16LittleEndian(elf[TableCount..]);
-        for (int i = 0; i < count && table + (ulong)((i + 1) * ProgramHeaderLength) <= (ulong)elf.Length; i++)
+        ReadOnlySpan<byte> headers = elf[(int)Math.Min(table, (ulong)elf.Length)..];
+        int count = Math.Min(BinaryPrimitives.ReadUInt16LittleEndian(elf[TableCount..]), headers.Length / ProgramHeaderLength);
+        for (int i = 0; i < count; i++)
         {
-            if (BinaryPrimitives.ReadUInt32LittleEndian(elf[((int)table + (i * ProgramHeaderLength))..]) == Interpreter)
+            if (BinaryPrimitives.ReadUInt32LittleEndian(headers[(i * ProgramHeaderLength)..]) == Interpreter)
             {
                 return true;
             }

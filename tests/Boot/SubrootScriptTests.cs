@@ -46,6 +46,20 @@ public sealed class SubrootScriptTests : IDisposable
         Assert.Contains("booting r0 instead", result.Error, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("usr/sbin/real", "ln -s /usr/sbin sbin; ln -s real usr/sbin/init", true)]
+    [InlineData("usr/lib/systemd/systemd", "ln -s usr/sbin sbin; ln -s /lib/systemd/systemd usr/sbin/init; ln -s usr/lib lib", true)]
+    [InlineData("usr/lib/init", "mkdir sbin; ln -s ../../usr/./lib//init sbin/init", true)]
+    [InlineData("usr/lib/other", "mkdir sbin; ln -s /usr/lib/init sbin/init", false)]
+    [InlineData("usr/lib/other", "ln -s /sbin sbin", false)]
+    [InlineData("usr/lib/other", "ln -s /bin sbin; ln -s sh bin; ln -s /bin/sh usr/sbin/init", false)]
+    public void The_init_is_looked_for_in_the_root_alone_whatever_links_lead_there(string program, string links, bool isFound)
+    {
+        string root = place.At("linked root");
+        string script = $"mkdir -p '{root}'; cd '{root}'; mkdir -p usr/sbin $(dirname {program}); cp /bin/true {program}; {links}; subroot_has_init '{root}' /sbin/init && echo found || echo none";
+        Assert.Equal(isFound ? "found\n" : "none\n", Run(script).Succeeded());
+    }
+
     [Fact]
     public void The_newest_root_by_the_records_is_one_that_is_whole_and_has_an_init()
     {

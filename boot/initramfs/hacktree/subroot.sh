@@ -67,19 +67,40 @@ subroot_record()
 	return 1
 }
 
-# DIRECTORY INIT: whether INIT is a program in the root at DIRECTORY. Symbolic links at INIT are followed within DIRECTORY.
+# DIRECTORY PATH: prints where PATH leads if DIRECTORY is the root: symbolic links on the way are followed within DIRECTORY, those
+# of directories too. Fails if there are too many.
+subroot_resolve()
+{
+	subroot_path=
+	subroot_left=$2
+	subroot_links=0
+	while [ -n "$subroot_left" ]; do
+		subroot_part=${subroot_left%%/*}
+		subroot_left=${subroot_left#"$subroot_part"}
+		subroot_left=${subroot_left#/}
+		case $subroot_part in
+		"" | .) continue ;;
+		..) subroot_path=${subroot_path%/*}; continue ;;
+		esac
+		if [ -L "$1$subroot_path/$subroot_part" ]; then
+			subroot_links=$((subroot_links + 1))
+			[ $subroot_links -le 40 ] || return 1
+			subroot_target=$(readlink "$1$subroot_path/$subroot_part")
+			case $subroot_target in
+			/*) subroot_path= ;;
+			esac
+			subroot_left=$subroot_target/$subroot_left
+		else
+			subroot_path=$subroot_path/$subroot_part
+		fi
+	done
+	echo "$subroot_path"
+}
+
+# DIRECTORY INIT: whether INIT is a program in the root at DIRECTORY.
 subroot_has_init()
 {
-	subroot_path=$2
-	for subroot_try in 1 2 3 4 5 6 7 8; do
-		[ -L "$1$subroot_path" ] || break
-		subroot_target=$(readlink "$1$subroot_path")
-		case $subroot_target in
-		/*) subroot_path=$subroot_target ;;
-		*) subroot_path=${subroot_path%/*}/$subroot_target ;;
-		esac
-	done
-	[ -f "$1$subroot_path" ] && [ -x "$1$subroot_path" ]
+	subroot_program=$(subroot_resolve "$1" "$2") && [ -f "$1$subroot_program" ] && [ -x "$1$subroot_program" ]
 }
 
 # PHYSICAL ROOT INIT: prints why the root cannot be booted; prints nothing if it can.
