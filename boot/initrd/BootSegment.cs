@@ -1,5 +1,4 @@
 using System.Globalization;
-using System.IO.Compression;
 using System.Text;
 using HackTree.Linux;
 
@@ -12,7 +11,7 @@ namespace HackTree.Boot;
 internal sealed record BootFile(string Path, uint Permissions, byte[] Content);
 
 /// <summary>
-/// Makes the segment that `initrd patch` appends: a bare cpio archive. Its first entry is the directory "hacktree". Its second entry,
+/// Makes the segment that `initrd patch` appends: a cpio archive, packed as the segment before it. Its first entry is the directory "hacktree". Its second entry,
 /// hacktree/version, names the program that made it, and the number of zeros that were added before it, so that the original end of the
 /// initrd is known. The bytes are always the same: no times, no owners, inode numbers from 1.
 /// </summary>
@@ -46,20 +45,16 @@ internal static class BootSegment
     /// </summary>
     internal static byte[] VersionText() => Encoding.ASCII.GetBytes(BootFiles.Version + "\n");
 
-    /// <summary>The segment to append to an initrd, after <paramref name="padding"/> zeros.</summary>
+    /// <summary>The bare segment to append to an initrd, after <paramref name="padding"/> zeros.</summary>
     internal static byte[] Make(int padding) => MakeArchive(Encoding.ASCII.GetBytes($"{BootFiles.Version}\n{PaddingWord}{padding}\n"));
 
-    /// <summary>The segment as a separate file, packed with gzip.</summary>
-    internal static byte[] MakePacked()
-    {
-        var packed = new MemoryStream();
-        using (var gzip = new GZipStream(packed, CompressionLevel.SmallestSize, leaveOpen: true))
-        {
-            gzip.Write(MakeArchive(VersionText()));
-        }
-
-        return packed.ToArray();
-    }
+    /// <summary>
+    /// The segment as a separate file that a boot loader puts behind any initrd: zeros, then the archive packed with gzip. A boot loader fills up
+    /// the first file to a multiple of 4 bytes, and so puts 0 to 3 zeros between. A frame of lz4 in the first file ends only at 4 zeros, and the
+    /// kernel skips zeros before any segment.
+    /// </summary>
+    internal static byte[] MakeSeparate() =>
+        [.. new byte[Lz4Decoder.EndLength], .. SegmentPacking.Pack(Compression.Gzip, Make(Lz4Decoder.EndLength))];
 
     /// <summary>
     /// The number of zeros that were added before a segment, from its hacktree/version; null if that file gives an impossible number.

@@ -81,8 +81,8 @@ public static class InitrdPatch
         return plan.Ours.Count == 0 ? PatchResult.Unchanged : PatchResult.Changed;
     }
 
-    /// <summary>The segment as a separate file, packed with gzip. A boot loader can load it after the initrd.</summary>
-    public static byte[] Segment() => BootSegment.MakePacked();
+    /// <summary>The segment as a separate file. A boot loader can load it after any initrd that <see cref="Require"/> accepts.</summary>
+    public static byte[] Segment() => BootSegment.MakeSeparate();
 
     /// <summary>Writes <see cref="Segment"/> to a file.</summary>
     public static void WriteSegment(string output) => InitrdOutput.Write(output, FileModes.PublicFile, target => target.Append(Segment()));
@@ -157,13 +157,24 @@ public static class InitrdPatch
             onDoubt(fault);
         }
 
-        /// <summary>The zeros and the segment to append to the kept parts.</summary>
+        /// <summary>
+        /// The segment to append to the kept parts. Right behind a compressed stream it is packed in the same way, so that programs that hand the rest
+        /// of the file to one decompressor read it too. Elsewhere it is bare, behind zeros that align it.
+        /// </summary>
         internal byte[] MakeTail()
         {
-            long length = kept.Sum(part => part.End - part.Start);
-            int padding = CpioHeader.Padding(length);
-            long zeros = kept.Sum(part => Math.Max(0, part.End - Math.Max(part.Start, LastOther!.End)));
-            if (LastOther!.Segment.Compression == Compression.Lz4 && zeros + padding < Lz4Decoder.EndLength)
+            Compression compression = LastOther!.Segment.Compression;
+            long zeros = kept.Sum(part => Math.Max(0, part.End - Math.Max(part.Start, LastOther.End)));
+
+            // The kernel reads a second frame of lz4 as a part of the first, and wants archives at multiples of 4 bytes in it.
+            bool isAligned = compression != Compression.Lz4 || LastOther.UnpackedLength % CpioHeader.Alignment == 0;
+            if (zeros == 0 && isAligned && SegmentPacking.CanFollow(compression))
+            {
+                return SegmentPacking.Pack(compression, BootSegment.Make(0));
+            }
+
+            int padding = CpioHeader.Padding(kept.Sum(part => part.End - part.Start));
+            if (compression == Compression.Lz4 && zeros + padding < Lz4Decoder.EndLength)
             {
                 padding += Lz4Decoder.EndLength;
             }

@@ -52,6 +52,9 @@ public sealed class InitrdReader : IDisposable
     /// <summary>Why the kernel would refuse the current segment although it is undamaged; null if it would not. Complete at the segment's end.</summary>
     internal string? KernelFault => decoder?.KernelFault is { } fault ? $"{Place}: {fault}" : null;
 
+    /// <summary>The unpacked length of the last segment that was read to its end.</summary>
+    internal long UnpackedLength { get; private set; }
+
     /// <summary>The entry's header.</summary>
     public CpioHeader Header => Archive.Header;
 
@@ -192,11 +195,17 @@ public sealed class InitrdReader : IDisposable
         {
             throw unpacked.Fault(unpacked.Position, "a cpio archive is followed by bytes that are no cpio archive");
         }
+        else if (unpacked.Position % CpioHeader.Alignment != 0)
+        {
+            throw unpacked.Fault(
+                unpacked.Position, $"a cpio archive does not begin at a multiple of {CpioHeader.Alignment} bytes, so the kernel would refuse it");
+        }
     }
 
     private void EndSegment(long end)
     {
         End = end;
+        UnpackedLength = input!.Position;
         input = null;
     }
 
@@ -227,6 +236,8 @@ public sealed class InitrdReader : IDisposable
         internal override string? KernelFault => opened?.KernelFault;
 
         internal override int Read(Span<byte> buffer) => (opened ??= open()).Read(buffer);
+
+        internal override bool TryGoOn() => opened?.TryGoOn() ?? false;
 
         public override void Dispose()
         {

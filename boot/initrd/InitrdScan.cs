@@ -7,7 +7,8 @@ namespace HackTree.Boot;
 /// <param name="End">The end of the segment in the file.</param>
 /// <param name="IsOurs">Whether `initrd patch` appended it.</param>
 /// <param name="Padding">For a segment of ours, the number of zeros before it that were added with it.</param>
-internal sealed record ScannedSegment(InitrdSegment Segment, long End, bool IsOurs, int Padding);
+/// <param name="UnpackedLength">The length of what is in it.</param>
+internal sealed record ScannedSegment(InitrdSegment Segment, long End, bool IsOurs, int Padding, long UnpackedLength);
 
 /// <summary>Reads a whole initrd, finds HackTree's segment in it, and finds out who made the rest.</summary>
 /// <param name="Segments">Its segments.</param>
@@ -45,7 +46,7 @@ internal sealed record InitrdScan(List<ScannedSegment> Segments, InitrdMaker Mak
                     + "make the initrd again with update-initramfs or dracut");
             }
 
-            segments.Add(new ScannedSegment(segment, reader.End, version != null, padding.Value));
+            segments.Add(new ScannedSegment(segment, reader.End, version != null, padding.Value, reader.UnpackedLength));
         }
 
         return scan;
@@ -55,7 +56,7 @@ internal sealed record InitrdScan(List<ScannedSegment> Segments, InitrdMaker Mak
     private byte[]? ReadEntries(InitrdReader reader, EntryVisitor? visitor)
     {
         byte[]? version = null;
-        bool canBeOurs = reader.Segment.Compression is Compression.None or Compression.Gzip;
+        bool canBeOurs = true;
         for (int i = 0; reader.NextEntry(); i++)
         {
             if (i == 0)

@@ -42,10 +42,13 @@ internal sealed class ByteInput(Decoder decoder, string subject, CancellationTok
         }
     }
 
-    /// <summary>Skips zeros. Returns the byte that follows without reading it, or -1 at the end.</summary>
+    /// <summary>
+    /// Skips zeros between archives. Returns the byte that follows without reading it, or -1 at the end of the segment. A further frame at a
+    /// multiple of 4 bytes is a segment of its own, although the kernel reads it as a part of this one: both ways find the same archives.
+    /// </summary>
     internal int SkipZeros()
     {
-        while (Fill())
+        while (Fill(isFrameJoined: Position % CpioHeader.Alignment != 0))
         {
             int zeros = buffer.AsSpan(at, end - at).IndexOfAnyExcept((byte)0);
             if (zeros >= 0)
@@ -69,7 +72,7 @@ internal sealed class ByteInput(Decoder decoder, string subject, CancellationTok
         Position += count;
     }
 
-    private bool Fill()
+    private bool Fill(bool isFrameJoined = true)
     {
         if (at < end)
         {
@@ -78,6 +81,11 @@ internal sealed class ByteInput(Decoder decoder, string subject, CancellationTok
 
         at = 0;
         end = Decode();
+        while (end == 0 && isFrameJoined && decoder.TryGoOn())
+        {
+            end = Decode();
+        }
+
         return end == 0 || Position <= MaxLength ? end > 0 : throw Fault(Position, "it unpacks to more than 8 GiB, which is no initrd");
     }
 

@@ -15,6 +15,11 @@ internal abstract class Decoder : IDisposable
     /// <summary>Reads at least one byte. Returns 0 at the end of the stream.</summary>
     internal abstract int Read(Span<byte> buffer);
 
+    /// <summary>
+    /// After <see cref="Read"/> has returned 0: goes on with a further frame that the kernel counts to the same stream. False if there is none.
+    /// </summary>
+    internal virtual bool TryGoOn() => false;
+
     public virtual void Dispose() => GC.SuppressFinalize(this);
 
     /// <summary>Throws if the input is damaged. <see cref="ByteInput"/> makes the sentence.</summary>

@@ -13,7 +13,7 @@ internal sealed class Lz4Decoder : Decoder
     /// <summary>This many zeros end the frame for the kernel (since 5.14). Without them the kernel reads what follows as a block.</summary>
     internal const int EndLength = sizeof(uint);
 
-    private const uint Magic = 0x184C2102;
+    internal const uint Magic = 0x184C2102;
     private const int MaxBlock = 8 * 1024 * 1024;
 
     private readonly Stream file;
@@ -21,6 +21,7 @@ internal sealed class Lz4Decoder : Decoder
     private byte[] block = [];
     private int at;
     private int end;
+    private bool isAtFrame;
 
     internal Lz4Decoder(Stream file)
     {
@@ -32,7 +33,7 @@ internal sealed class Lz4Decoder : Decoder
     {
         while (at == end)
         {
-            if (!ReadBlock())
+            if (isAtFrame || !ReadBlock())
             {
                 return 0;
             }
@@ -44,21 +45,26 @@ internal sealed class Lz4Decoder : Decoder
         return count;
     }
 
+    /// <summary>The kernel reads a further frame as a part of the first one.</summary>
+    internal override bool TryGoOn()
+    {
+        bool goesOn = isAtFrame;
+        file.Position += goesOn ? sizeof(uint) : 0;
+        isAtFrame = false;
+        return goesOn;
+    }
+
     private bool ReadBlock()
     {
-        uint size;
-        do
+        if (!TryReadNumber(out uint size))
         {
-            if (!TryReadNumber(out size))
-            {
-                return false;
-            }
+            return false;
         }
-        while (size == Magic);
 
-        if (size == 0)
+        if (size is 0 or Magic)
         {
-            file.Position -= EndLength;
+            file.Position -= sizeof(uint);
+            isAtFrame = size == Magic;
             return false;
         }
 

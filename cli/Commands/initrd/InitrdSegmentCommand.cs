@@ -19,7 +19,7 @@ internal sealed class InitrdSegmentCommand : Verb
             "hacktree initrd segment -o /boot/hacktree.cpio.gz")
     {
         Add(output);
-        Details = "The segment is packed with gzip, and its bytes are always the same. In GRUB's menu:\n"
+        Details = "Zeros and an archive packed with gzip: so it can follow any initrd. Its bytes are always the same. In GRUB's menu:\n"
             + "initrd /boot/initrd.img-VERSION /boot/hacktree.cpio.gz";
     }
 

@@ -28,6 +28,9 @@ public sealed class InitrdDebianTests : IDisposable
             cmp -n $(stat -c %s $(readlink -f $stock)) $stock patched
             $H initrd unpatch patched back
             cmp $stock back
+            mkdir bin; ln -s $(realpath root)/usr/bin/*initramfs bin/
+            PATH=$PWD/bin:$PATH lsinitramfs $stock > listed; grep -q scripts/functions listed
+            PATH=$PWD/bin:$PATH lsinitramfs patched | cmp - listed
             zstd -qdc $stock | cpio -it --quiet | LC_ALL=C sort > theirs
             $H initrd ls --json $stock | python3 -c 'import json,sys; [print(e["path"]) for s in json.load(sys.stdin)["segments"] for e in s["entries"]]' | LC_ALL=C sort > ours
             cmp theirs ours

@@ -24,7 +24,7 @@ public sealed class InitrdReaderTests
     public void What_follows_a_segment_is_found(string way)
     {
         byte[] microcode = InitrdSamples.Get("microcode");
-        byte[] gzip = BootSegment.MakePacked();
+        byte[] gzip = SegmentPacking.Pack(Compression.Gzip, BootSegment.Make(0));
         byte[] sample = InitrdSamples.Get(way);
 
         // A segment behind lz4 needs zeros, and a bare archive must be aligned. Another compressed segment needs neither.
