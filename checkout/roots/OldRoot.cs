@@ -100,15 +100,18 @@ internal sealed class OldRoot : IDisposable
 
     /// <summary>
     /// The root that <c>--reuse</c> takes: the oldest root beside <paramref name="destination"/> that may be turned into another one; null
-    /// if there is none.
+    /// if there is none. The newest root there, which may be the only one, is never taken: the machine boots that if nobody chooses.
     /// </summary>
     internal static string? FindSpare(ObjectStore store, string destination)
     {
         string? above = System.IO.Path.GetDirectoryName(destination);
         IEnumerable<RootRecord> candidates = store.Roots.Finished()
             .Select(root => root.Record)
-            .Where(record => record.State == RootState.Ready && System.IO.Path.GetDirectoryName(store.Roots.AbsolutePath(record)) == above)
-            .OrderBy(record => record.Time);
+            .Where(record => System.IO.Path.GetDirectoryName(store.Roots.AbsolutePath(record)) == above && IsThere(store, record))
+            .OrderBy(record => record.Time)
+            .ThenBy(record => record.SealedAt)
+            .SkipLast(1)
+            .Where(record => record.State == RootState.Ready);
         foreach (RootRecord record in candidates)
         {
             string path = store.Roots.AbsolutePath(record);
@@ -132,6 +135,9 @@ internal sealed class OldRoot : IDisposable
         Top.Dispose();
         Parent.Dispose();
     }
+
+    private static bool IsThere(ObjectStore store, RootRecord record) =>
+        Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(store.Roots.AbsolutePath(record)), out FileStatus status) == Errno.None && record.IsOf(status);
 
     private static SafeFileHandle Open(SafeFileHandle parent, string path, string revision, DirectoryIdentity directory, out FileStatus status)
     {

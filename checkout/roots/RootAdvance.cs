@@ -99,7 +99,7 @@ public static class RootAdvance
 
     /// <summary>
     /// The oldest root beside <paramref name="destination"/> that is neither used nor pinned, and so may be turned into another one; null
-    /// if there is none.
+    /// if there is none. Never the newest root there.
     /// </summary>
     public static string? FindSpare(ObjectStore store, string destination) => OldRoot.FindSpare(store, RealPath.OfName(destination));
 }

@@ -7,8 +7,8 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Checkout;
 
 /// <summary>
-/// Tells whether a directory must stay: because the system or a process runs in it, something is mounted in it, it is pinned, or another root or
-/// the store lies in it. All paths are real paths (<see cref="RealPath"/>).
+/// Tells whether a directory must stay: because something uses it (<see cref="DirectoryUse"/>), it is the running system's root, it is pinned, or
+/// another root or the store lies in it. All paths are real paths (<see cref="RealPath"/>).
 /// </summary>
 public static class RootUse
 {
@@ -33,7 +33,9 @@ public static class RootUse
         }
 
         Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(real), out FileStatus status).ThrowIfFailed("statx", path);
-        RequireFree(store, real, status, record: null);
+
+        // What a process has open is no obstacle: --consume leaves the files that are written to in their place.
+        RequireFree(store, real, status, record: null, withFiles: false);
     }
 
     /// <summary>Throws <see cref="StoreException"/>, with the reason, if the directory must stay.</summary>
@@ -41,10 +43,11 @@ public static class RootUse
     /// <param name="path">The directory, which is about to be removed or changed.</param>
     /// <param name="status">Its status.</param>
     /// <param name="record">Its record; null if it is no root.</param>
-    internal static void RequireFree(ObjectStore store, string path, in FileStatus status, RootRecord? record)
+    /// <param name="withFiles">Whether files that processes have open count.</param>
+    internal static void RequireFree(ObjectStore store, string path, in FileStatus status, RootRecord? record, bool withFiles = true)
     {
         RequireUnpinned(path, record);
-        if ((FindUse(path, status) ?? FindInside(store, path, isRoot: record is not null)) is { } use)
+        if ((FindInside(store, path, isRoot: record is not null) ?? FindUse(path, status, withFiles)) is { } use)
         {
             throw new StoreException($"{path}: {use}");
         }
@@ -78,28 +81,40 @@ public static class RootUse
             : null;
     }
 
-    /// <summary>Says what uses a root, and what to do; null if nothing does.</summary>
-    private static string? FindUse(string path, in FileStatus status) =>
+    /// <summary>Says what uses a directory, and what to do; null if nothing does.</summary>
+    private static string? FindUse(string path, in FileStatus status, bool withFiles) =>
         IsSame(Sys.WorkingDirectory, "/"u8, status) ? "it is the running system's root; boot another one first"
-        : MountTable.PointsBelow(path).FirstOrDefault() is { } mount ? $"{mount} is mounted there; unmount it first"
-        : FindProcess(path, status) is { } process ? $"process {process} runs in it; end that first"
+        : DirectoryUse.Find(path, status, withFiles) is { } user ? Sentence(user, path)
         : null;
 
-    /// <summary>A process whose root directory is this directory or lies in it, as after chroot(2); null if there is none.</summary>
-    private static int? FindProcess(string path, FileStatus status)
+    private static string Sentence(DirectoryUser user, string path)
     {
-        foreach (string directory in Directory.Exists("/proc") ? Directory.EnumerateDirectories("/proc") : [])
+        string viewer = user.SeenBy is { } seen ? $" in the mount namespace of process {Name(seen)}" : "";
+        return user switch
         {
-            if (int.TryParse(Path.GetFileName(directory), NumberStyles.None, CultureInfo.InvariantCulture, out int pid)
-                && (IsSame(Sys.WorkingDirectory, ByteText.FromArgument($"{directory}/root/."), status)
-                    || (new FileInfo($"{directory}/root").LinkTarget is { } root && Roots.IsBelow(root, path))))
-            {
-                return pid;
-            }
-        }
-
-        return null;
+            DirectoryUser.MountPoint mount => $"{mount.Point} is mounted there{viewer}; unmount it first",
+            DirectoryUser.Bind bind => $"it is mounted at {bind.Point} too{viewer}, or a part of it is; unmount that first",
+            DirectoryUser.Overlay overlay => $"the overlay at {overlay.Point}{viewer} {Layer(overlay.Layer)}; unmount that first",
+            DirectoryUser.Disk disk => $"{disk.Path} is in use by {disk.User}; detach it first",
+            DirectoryUser.Process process => $"process {Name(process.Holder)} {Tie(process, path)}; end that first",
+            _ => throw new ArgumentOutOfRangeException(nameof(user), user, "a user without a sentence"),
+        };
     }
+
+    private static string Layer(string layer) =>
+        Path.IsPathRooted(layer) ? $"is made of {layer}" : $"is made of '{layer}', a relative path that may lead into it";
+
+    private static string Tie(DirectoryUser.Process process, string path) => process.Tie switch
+    {
+        ProcessTie.Root => "runs in it",
+        ProcessTie.WorkingDirectory => process.Path == path ? "works in it" : $"works in {process.Path}",
+        ProcessTie.Program => $"runs {process.Path}",
+        ProcessTie.OpenFile or ProcessTie.MappedFile => $"has {process.Path} open",
+        _ => throw new ArgumentOutOfRangeException(nameof(process), process.Tie, "a tie without words"),
+    };
+
+    private static string Name(LockHolder process) =>
+        string.Create(CultureInfo.InvariantCulture, $"{process.Process}{(process.Program is { } program ? $" ({program})" : "")}");
 
     private static bool IsSame(SafeFileHandle from, ReadOnlySpan<byte> path, in FileStatus status) =>
         Sys.Stat(from, path, out FileStatus found) == Errno.None && found.Device == status.Device && found.Inode == status.Inode;

@@ -60,6 +60,8 @@ public readonly record struct FileTime(long Seconds, uint Nanoseconds) : ICompar
 public readonly struct FileStatus
 {
     internal const ulong AttributeMountRoot = 0x2000;
+    internal const ulong AttributeImmutable = 0x10;
+    internal const ulong AttributeAppendOnly = 0x20;
 
     private readonly RawStatx raw;
 
@@ -109,6 +111,15 @@ public readonly struct FileStatus
 
     /// <summary>Whether a filesystem or a bind mount is mounted on this entry. Always false before Linux 5.8.</summary>
     public bool IsMountRoot => (raw.Attributes & raw.AttributesMask & AttributeMountRoot) != 0;
+
+    /// <summary>The number of the mount through which the entry was found, as in mountinfo. Null before Linux 5.8.</summary>
+    public ulong? MountId => (raw.Mask & Sys.StatxMountId) != 0 ? raw.MountId : null;
+
+    /// <summary>Whether the inode is immutable (chattr +i): it cannot be changed, and gets and loses no name.</summary>
+    public bool IsImmutable => (raw.Attributes & raw.AttributesMask & AttributeImmutable) != 0;
+
+    /// <summary>Whether a file can only be appended to (chattr +a): it gets and loses no name either.</summary>
+    public bool IsAppendOnly => (raw.Attributes & raw.AttributesMask & AttributeAppendOnly) != 0;
 }
 
 /// <summary>struct statx of linux/stat.h, 256 bytes.</summary>

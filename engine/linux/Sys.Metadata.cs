@@ -9,6 +9,7 @@ public static unsafe partial class Sys
 {
     internal const uint StatxBasicStats = 0x7FF;
     internal const uint StatxBirthTime = 0x800;
+    internal const uint StatxMountId = 0x1000;
     internal const nint ListXattrAtNumber = 465;
 
     private static volatile bool lacksListXattrAt;
@@ -20,7 +21,7 @@ public static unsafe partial class Sys
         fixed (byte* p = at)
         {
             RawStatx raw = default;
-            Errno errno = Result(Native.Statx(dir, p, AtSymlinkNoFollow | AtNoAutomount, StatxBasicStats | StatxBirthTime, &raw));
+            Errno errno = Result(Native.Statx(dir, p, AtSymlinkNoFollow | AtNoAutomount, StatxBasicStats | StatxBirthTime | StatxMountId, &raw));
             status = new FileStatus(raw);
             return errno;
         }
@@ -31,7 +32,7 @@ public static unsafe partial class Sys
     {
         byte empty = 0;
         RawStatx raw = default;
-        Errno errno = Result(Native.Statx(file, &empty, AtEmptyPath, StatxBasicStats | StatxBirthTime, &raw));
+        Errno errno = Result(Native.Statx(file, &empty, AtEmptyPath, StatxBasicStats | StatxBirthTime | StatxMountId, &raw));
         status = new FileStatus(raw);
         return errno;
     }

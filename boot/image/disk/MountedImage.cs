@@ -1,5 +1,4 @@
 using System.Runtime.ExceptionServices;
-using HackTree.Checkout;
 using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;

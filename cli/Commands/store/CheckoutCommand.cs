@@ -34,7 +34,7 @@ internal sealed class CheckoutCommand : Verb
 
     private readonly Option<bool> reuse = new("--reuse")
     {
-        Description = "Turn the oldest root beside DEST that is neither used nor pinned into DEST, if there is one, as with --from.",
+        Description = "Turn the oldest root beside DEST that is neither used nor pinned into DEST, as with --from. The newest one is never taken.",
     };
 
     private readonly Option<bool> force = new("--force") { Description = "Replace an existing DEST, in one step." };

@@ -51,7 +51,8 @@ internal static class Flock
         return holders;
     }
 
-    private static string? ProgramOf(int process)
+    /// <summary>The name of a process's program; null if it cannot be read.</summary>
+    internal static string? ProgramOf(int process)
     {
         try
         {
