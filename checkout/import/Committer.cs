@@ -56,6 +56,6 @@ public static class Committer
 
         // This check comes as late as possible, so that no ref names a commit with an object that was written to through its other name.
         request.Consumed?.RequireUnchanged(tree);
-        return published.SetRef($"commit: {request.Subject}");
+        return published.SetRef($"commit: {request.Subject}", made => request.Consumed?.NoteCommit(made));
     }
 }

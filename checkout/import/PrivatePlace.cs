@@ -7,8 +7,11 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Checkout;
 
-/// <summary>A commit that was made of a consumed tree, and the time at which the reading of the tree began.</summary>
-internal readonly record struct ConsumedCommit(Digest Commit, FileTime Started);
+/// <summary>A commit that was made of a consumed tree.</summary>
+/// <param name="Commit">The commit.</param>
+/// <param name="Started">The time at which the reading of the tree began.</param>
+/// <param name="Store">The inode of the directory of the store that has the commit; null in a note of an older program.</param>
+internal readonly record struct ConsumedCommit(Digest Commit, FileTime Started, ulong? Store);
 
 /// <summary>
 /// The directory in which a tree is while it is consumed. It stands beside the tree's own place, and only its owner can enter it. FORMAT.md
@@ -16,8 +19,8 @@ internal readonly record struct ConsumedCommit(Digest Commit, FileTime Started);
 /// <code>
 /// .NAME.consumed/          mode 0700; the process that works in it holds flock(2) on it
 ///   tree                   was NAME
-///   commit                 a symbolic link that leads nowhere; its text is the commit's id and the time at which the reading began. It
-///                          exists from the time at which the ref is set until the removal of the tree is finished
+///   commit                 a symbolic link that leads nowhere; its text is the commit's id, the time at which the reading began, and the
+///                          inode of the store. It exists from just before the ref is set until the removal of the tree is finished
 /// </code>
 /// </summary>
 internal sealed class PrivatePlace : IDisposable
@@ -94,7 +97,7 @@ internal sealed class PrivatePlace : IDisposable
                 return null;
             }
 
-            if (errno is Errno.ENOTDIR or Errno.ELOOP || (errno == Errno.None && !IsOurs(handle)))
+            if (errno is Errno.ENOTDIR or Errno.ELOOP || (errno == Errno.None && !(IsOurs(handle) && place.HasOnlyOurs())))
             {
                 throw new StoreException($"{place.Path}: it is in the way of --consume, and was not made by it; move it away");
             }
@@ -112,12 +115,12 @@ internal sealed class PrivatePlace : IDisposable
     }
 
     /// <summary>
-    /// Writes down that the tree was committed. If the filesystem could make the removal of the tree durable before this note, the note is
-    /// synced.
+    /// Writes down that the tree becomes a commit. If the filesystem could make the ref or the removal of the tree durable before this note, the note
+    /// is synced.
     /// </summary>
     internal void NoteCommit(ConsumedCommit made)
     {
-        string text = string.Create(CultureInfo.InvariantCulture, $"{made.Commit} {made.Started.Seconds}.{made.Started.Nanoseconds:d9}");
+        string text = string.Create(CultureInfo.InvariantCulture, $"{made.Commit} {made.Started.Seconds}.{made.Started.Nanoseconds:d9} {made.Store}");
         Sys.Symlink(Encoding.ASCII.GetBytes(text), Handle, CommitName).ThrowIfFailed("symlinkat", Path);
         if (!NameOrder.IsKept(Handle))
         {
@@ -135,11 +138,13 @@ internal sealed class PrivatePlace : IDisposable
         }
 
         string[] words = Encoding.ASCII.GetString(text[..length]).Split(' ', '.');
-        return words.Length == 3
+        ulong store = 0;
+        return words.Length is 3 or 4
             && Digest.TryParse(words[0], out Digest commit)
             && long.TryParse(words[1], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long seconds)
             && uint.TryParse(words[2], NumberStyles.None, CultureInfo.InvariantCulture, out uint nanoseconds)
-            ? new ConsumedCommit(commit, new FileTime(seconds, nanoseconds))
+            && (words.Length == 3 || ulong.TryParse(words[3], NumberStyles.None, CultureInfo.InvariantCulture, out store))
+            ? new ConsumedCommit(commit, new FileTime(seconds, nanoseconds), words.Length == 4 ? store : null)
             : null;
     }
 
@@ -174,6 +179,25 @@ internal sealed class PrivatePlace : IDisposable
         Sys.Stat(handle, out FileStatus status) == Errno.None
         && status.Uid == Sys.EffectiveUid
         && (status.Mode & FileModes.Permissions) == FileModes.OwnerOnly;
+
+    /// <summary>Whether the place has nothing but what --consume makes there. Otherwise it is somebody else's directory.</summary>
+    private bool HasOnlyOurs()
+    {
+        using SafeFileHandle listing = DirectoryReader.Reopen(Handle, Path);
+        var reader = new DirectoryReader();
+        for (reader.Start(listing, Path); reader.Next();)
+        {
+            bool isOurs = reader.Name.SequenceEqual(TreeName)
+                ? Sys.Stat(Handle, TreeName, out FileStatus status) == Errno.None && status.Type == FileType.Directory
+                : reader.Name.SequenceEqual(CommitName) && FindCommit() is not null;
+            if (!isOurs)
+            {
+                return false;
+            }
+        }
+
+        return true;
+    }
 
     private static byte[] NameFor(byte[] tree) => [(byte)'.', .. tree, .. ".consumed"u8];
 

@@ -44,6 +44,7 @@ public sealed class TreeConsume : IDisposable
     private readonly SafeFileHandle parent;
     private readonly byte[] name;
     private readonly PrivatePlace? place;
+    private Digest noted;
     private bool isFinished;
 
     private TreeConsume(ObjectStore store, string path, string real, SafeFileHandle parent, byte[] name, Action<string> onNote)
@@ -130,11 +131,20 @@ public sealed class TreeConsume : IDisposable
     }
 
     /// <summary>
+    /// Writes down which commit the tree becomes. Call this before the ref is set: whoever finds the note asks the refs for the commit. If the note came
+    /// after the ref, a process that is killed in between would leave a committed tree that looks as if it were not.
+    /// </summary>
+    internal void NoteCommit(Digest commit)
+    {
+        place?.NoteCommit(new ConsumedCommit(commit, started, store.Identity().Inode));
+        noted = place is null ? default : commit;
+    }
+
+    /// <summary>
     /// Removes the files and directories that the commit has. The rest goes back to its place. Call this after the ref is set.
     /// </summary>
-    public ConsumeResult Finish(ImportResult tree, Digest commit)
+    public ConsumeResult Finish(ImportResult tree)
     {
-        place?.NoteCommit(new ConsumedCommit(commit, started));
         ConsumeResult result = Remove(Walk(tree.Tree));
         isFinished = true;
         return result;
@@ -145,7 +155,12 @@ public sealed class TreeConsume : IDisposable
     {
         if (place is not null)
         {
-            if (!isFinished && PutBack() is not Errno.None and var errno)
+            if (!isFinished && !noted.IsNone && MayBeNamed())
+            {
+                // Files of the tree may be objects of the commit. Nobody may reach them, and the ref may not be durable.
+                onNote($"{path}: a ref has its commit {noted} all the same; all of it is in {place.Path}, and consuming {path} again finishes that");
+            }
+            else if (!isFinished && PutBack() is not Errno.None and var errno)
             {
                 onNote($"{path}: it could not be put back in its place ({WhyNot(errno)}); all of it is in {place.Path}");
             }
@@ -166,11 +181,12 @@ public sealed class TreeConsume : IDisposable
             return;
         }
 
-        LinuxException? failure = null;
+        ConsumeResult? result = null;
         ConsumedCommit? made = left.HasTree ? left.FindCommit() : null;
         if (made is { } consumed)
         {
-            if (!store.Packs.TryReadCommit(consumed.Commit, out Commit? commit))
+            bool isHere = store.Packs.TryReadCommit(consumed.Commit, out Commit? commit);
+            if (!isHere && consumed.Store != store.Identity().Inode)
             {
                 // Files of the tree may still be objects of the store that has the commit: nobody may reach them to write to them.
                 throw new StoreException(
@@ -178,11 +194,10 @@ public sealed class TreeConsume : IDisposable
                     + "consume it with the store that has the commit, or move what you need out of there");
             }
 
-            // The removal is finished first. If the tree were only put back, it could be committed again, without the files that were
-            // removed.
-            using SafeFileHandle tree = TreeImport.OpenTree(left.Handle, PrivatePlace.TreeName, path);
-            using Adoption? adoption = store.TryAdopt(tree);
-            failure = new ConsumeWalk(store, commit.Tree, consumed.Started, adoption, path).Remove(left.Handle, PrivatePlace.TreeName).FirstFailure;
+            // The note is older than the ref. If no ref has the commit, the process was killed before it set the ref. Otherwise the removal is
+            // finished first: if the tree were only put back, it could be committed again, without the files that were removed.
+            made = isHere && RefHistory.Has(store, consumed.Commit) ? consumed : null;
+            result = made is null ? null : FinishRemoval(store, left, commit!, consumed, path);
         }
 
         bool hasTree = left.HasTree;
@@ -194,15 +209,38 @@ public sealed class TreeConsume : IDisposable
 
         if (made is { } done)
         {
-            string end = failure is null ? "the removal is finished now" : $"the removal cannot be finished ({failure.Message})";
+            string end = result is null or { IsDone: true } ? "the removal is finished now" : "the removal cannot be finished";
             string rest = hasTree ? $", what was left is back in {path}" : "";
-            throw new StoreException(
-                $"{path}: it was made the commit {done.Commit}, and that command was killed while it removed the tree; {end}{rest}, and nothing new was committed");
+            throw new ConsumedBeforeException(
+                $"{path}: it was made the commit {done.Commit}, and that command was ended while it removed the tree; {end}{rest}, and nothing new was committed",
+                result ?? new ConsumeResult());
         }
 
         if (hasTree)
         {
             onNote($"{path}: a command that consumed it was killed before it committed; the tree is back in its place");
+        }
+    }
+
+    private static ConsumeResult FinishRemoval(ObjectStore store, PrivatePlace left, Commit commit, in ConsumedCommit consumed, string path)
+    {
+        // The command may have been killed before the ref was durable.
+        store.Sync();
+        using SafeFileHandle tree = TreeImport.OpenTree(left.Handle, PrivatePlace.TreeName, path);
+        using Adoption? adoption = store.TryAdopt(tree);
+        return new ConsumeWalk(store, commit.Tree, consumed.Started, adoption, path).Remove(left.Handle, PrivatePlace.TreeName);
+    }
+
+    /// <summary>Whether a ref has the commit that was noted, or that cannot be told.</summary>
+    private bool MayBeNamed()
+    {
+        try
+        {
+            return RefHistory.Has(store, noted);
+        }
+        catch (Exception e) when (e is StoreException or LinuxException)
+        {
+            return true;
         }
     }
 
@@ -228,45 +266,4 @@ public sealed class TreeConsume : IDisposable
     }
 
     private Errno PutBack() => place?.TryPutBack() ?? Errno.None;
-}
-
-/// <summary>Counts the names that --consume did not remove, by reason.</summary>
-public sealed record ConsumeResult
-{
-    /// <summary>The number of names that are not in the commit: they were left out, or were made since.</summary>
-    public long LeftOut { get; init; }
-
-    /// <summary>The number of names that changed since they were read. Their current state is not in the commit.</summary>
-    public long Changed { get; init; }
-
-    /// <summary>The path of the first changed name.</summary>
-    public string? FirstChanged { get; init; }
-
-    /// <summary>
-    /// The number of files that a process has open for writing. What the process writes from now on is not in the commit.
-    /// </summary>
-    public long InUse { get; init; }
-
-    /// <summary>The path of the first file in use.</summary>
-    public string? FirstInUse { get; init; }
-
-    /// <summary>The number of names that are in the commit and could not be removed.</summary>
-    public long Failed { get; init; }
-
-    /// <summary>The error for the first name that could not be removed.</summary>
-    public LinuxException? FirstFailure { get; init; }
-
-    /// <summary>
-    /// The number of changed files that were objects when they were written to. The commit's objects for them are damaged.
-    /// </summary>
-    public long Damaged { get; init; }
-
-    /// <summary>The path of the first such file.</summary>
-    public string? FirstDamaged { get; init; }
-
-    /// <summary>The place of everything that stayed, if something else has taken the tree's own place; otherwise null.</summary>
-    public string? Stranded { get; init; }
-
-    /// <summary>Whether nothing went wrong. Then each name that stayed is not in the commit, has changed since, or is in use.</summary>
-    public bool IsDone => Failed == 0 && Damaged == 0 && Stranded is null;
 }

@@ -245,6 +245,19 @@ internal sealed class TreeMaker
                 + "use --copy, or a place beside the store");
         }
 
+        if (errno == Errno.EPERM && store.Blobs.IsFixed(store.Blobs.NameOf(entry)))
+        {
+            // Somebody set the attribute in a root, whose file is the object's inode. The object cannot get a new inode either.
+            FileCopy.Make(store, CheckoutMethod.Copy, entry, directory, name, Subject(place, name), stop);
+            Unrestored.AddCopy(Subject(place, name));
+            return;
+        }
+
+        if (errno == Errno.EPERM && !Sys.IsRoot)
+        {
+            throw new StoreException($"{Subject(place, name)}: only the owner of the store's files may make hardlinks of them here (fs.protected_hardlinks)");
+        }
+
         if (errno != Errno.None)
         {
             throw new LinuxException(errno, "linkat", Subject(place, name));

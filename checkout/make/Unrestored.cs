@@ -7,6 +7,8 @@ public sealed class Unrestored
     private long devices;
     private long setIds;
     private long attributes;
+    private long copies;
+    private string? firstCopy;
 
     /// <summary>Entries that have another owner in the commit.</summary>
     public long Owners => owners;
@@ -19,6 +21,12 @@ public sealed class Unrestored
 
     /// <summary>Entries without some of their extended attributes.</summary>
     public long Attributes => attributes;
+
+    /// <summary>Files that are copies instead of hardlinks, because their objects are immutable or append-only.</summary>
+    public long Copies => copies;
+
+    /// <summary>The path of the first of them.</summary>
+    public string? FirstCopy => firstCopy;
 
     /// <summary>One line with all counts; null if everything was restored.</summary>
     public string? Summary()
@@ -39,4 +47,10 @@ public sealed class Unrestored
     internal void AddSetId() => Interlocked.Increment(ref setIds);
 
     internal void AddAttributes() => Interlocked.Increment(ref attributes);
+
+    internal void AddCopy(string path)
+    {
+        Interlocked.Increment(ref copies);
+        Interlocked.CompareExchange(ref firstCopy, path, null);
+    }
 }

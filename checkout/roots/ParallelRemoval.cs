@@ -38,6 +38,7 @@ internal static class ParallelRemoval
 
     private static void Remove(SafeFileHandle parent, ReadOnlySpan<byte> name, string subject, CancellationToken stop)
     {
+        StoreException? obstacle = null;
         if (Sys.Stat(parent, name, out FileStatus status) != Errno.None || status.Type != FileType.Directory)
         {
             TreeRemoval.Remove(parent, name, subject);
@@ -51,12 +52,22 @@ internal static class ParallelRemoval
             var reader = new DirectoryReader();
             return branch => Process(branch, reader);
         });
+        if (obstacle is not null)
+        {
+            throw obstacle;
+        }
 
         void Process(Branch branch, DirectoryReader reader)
         {
             var directory = new EmptiedDirectory(branch.Parent?.Directory.Handle ?? parent, branch.Name, subject);
             branch.Directory = directory;
             directory.RemoveFiles(reader);
+            foreach (byte[] file in directory.Obstacles)
+            {
+                branch.IsKept = true;
+                Keep(directory.Handle, file, branch.Subject(subject, file));
+            }
+
             while (directory.Subdirectories.TryPop(out byte[]? child))
             {
                 if (branch.Depth == MaxDepth)
@@ -71,14 +82,46 @@ internal static class ParallelRemoval
 
             for (Branch? done = branch; done is not null && done.FinishOne(); done = done.Parent)
             {
-                done.Directory.Remove();
+                Finish(done);
             }
+        }
+
+        void Finish(Branch done)
+        {
+            if (!done.IsKept)
+            {
+                try
+                {
+                    done.Directory.Remove();
+                    return;
+                }
+                catch (LinuxException e) when (e.Errno == Errno.EPERM)
+                {
+                    Keep(done.Parent?.Directory.Handle ?? parent, done.Name, done.Subject(subject, default));
+                }
+            }
+
+            // The rest of the tree goes all the same.
+            done.Directory.Dispose();
+            if (done.Parent is { } above)
+            {
+                above.IsKept = true;
+            }
+        }
+
+        void Keep(SafeFileHandle directory, ReadOnlySpan<byte> file, string path)
+        {
+            StoreException why = FixedFile.Find(directory, file, path) ?? new StoreException($"{path}: {LinuxException.Describe(Errno.EPERM)}");
+            Interlocked.CompareExchange(ref obstacle, why, null);
         }
     }
 
     private sealed class Branch(Branch? parent, byte[] name) : TreeDirectory<Branch>(parent, name)
     {
         internal int Depth { get; } = parent is null ? 0 : parent.Depth + 1;
+
+        /// <summary>Whether something in it cannot be removed, so that the directory stays.</summary>
+        internal bool IsKept { get; set; }
 
         internal EmptiedDirectory Directory { get; set; } = null!;
     }

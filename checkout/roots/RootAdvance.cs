@@ -55,7 +55,8 @@ public static class RootAdvance
             Remedy? remedy = (e as StoreException)?.Remedy;
             if (TryRestore(store, old, place))
             {
-                throw Ended(e, $"{oldPath} is what it was", remedy);
+                Exception cause = FixedFileOf(e, place.Path, oldPath) ?? e;
+                throw Ended(cause, $"{oldPath} is what it was", (cause as StoreException)?.Remedy);
             }
 
             place.RemoveUnfinished();
@@ -72,6 +73,12 @@ public static class RootAdvance
 
         return new AdvanceResult(place.Path, changer.Changes, commit.Files, maker.Unrestored);
     }
+
+    /// <summary>The reason for a failure, if a file of the root is immutable or append-only; otherwise null.</summary>
+    private static StoreException? FixedFileOf(Exception failure, string path, string oldPath) =>
+        failure is LinuxException { Errno: Errno.EPERM } failed && (failed.Subject == path || Roots.IsBelow(failed.Subject, path))
+            ? FixedFile.Find(oldPath + failed.Subject[path.Length..])
+            : null;
 
     private static Exception Ended(Exception cause, string outcome, Remedy? remedy) =>
         cause is OperationCanceledException ? new StoppedException(outcome, remedy) : new StoreException($"{cause.Message}; {outcome}", remedy);

@@ -42,7 +42,9 @@ internal sealed partial class RootPlace
             {
                 // The directory may have been used, or made, while the new root was built.
                 place.RequireFree();
+                DirectoryIdentity replaced = place.RecordReplaced();
                 errno = Sys.Exchange(site.Parent, site.PartialName, site.Parent, site.Name);
+                place.partial = errno == Errno.None ? replaced : place.partial;
             }
 
             if (errno == Errno.EEXIST)
@@ -76,9 +78,7 @@ internal sealed partial class RootPlace
                 place.RecordRoot(status);
             }
 
-            // The new root is there and recorded. If the old one cannot be removed (something is mounted in it), or not quickly, gc removes
-            // it.
-            if (!site.TryRemovePartial())
+            if (!TryRemoveReplaced())
             {
                 return;
             }
@@ -90,6 +90,25 @@ internal sealed partial class RootPlace
             }
 
             place.turn?.DeleteBuildRecord();
+        }
+
+        /// <summary>
+        /// Removes what the root replaced. False if that takes too long after a request to stop; then gc removes it. The new root is there and recorded,
+        /// so that is said if the old one cannot be removed.
+        /// </summary>
+        private bool TryRemoveReplaced()
+        {
+            try
+            {
+                return place.site.TryRemovePartial(place.partial);
+            }
+            catch (Exception e) when (e is StoreException or LinuxException)
+            {
+                Remedy collect = new Remedy.CollectGarbage();
+                throw new StoreException(
+                    $"{place.Path} is made, but what it replaced cannot be removed: {e.Message}",
+                    e is StoreException { Remedy: { } first } ? new Remedy.Both(first, collect) : collect);
+            }
         }
     }
 }

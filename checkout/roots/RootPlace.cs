@@ -48,6 +48,8 @@ internal sealed partial class RootPlace : IDisposable
 
     // The directory in the build record.
     private DirectoryIdentity? made;
+    // What has the partial name. Something else with that name is not touched.
+    private DirectoryIdentity? partial;
     private State state;
 
     private RootPlace(ObjectStore store, RootPlan plan, string path, SafeFileHandle parent)
@@ -118,11 +120,12 @@ internal sealed partial class RootPlace : IDisposable
     internal Unfinished Begin(TreeMaker maker, in TreeEntry top)
     {
         Pass(State.Reserved, State.Begun);
+        RemoveLitter();
         Record(directory: null);
-        site.RemoveLitter();
         maker.Begin(site.Parent, site.PartialName, top);
         Sys.Stat(site.Parent, site.PartialName, out FileStatus status).ThrowIfFailed("statx", Path);
-        Record(DirectoryIdentity.Of(status));
+        partial = DirectoryIdentity.Of(status);
+        Record(partial);
         Pass(State.Begun, State.Unfinished);
         return new Unfinished(this);
     }
@@ -134,8 +137,8 @@ internal sealed partial class RootPlace : IDisposable
     {
         Pass(State.Reserved, State.Begun);
         bool isSamePlace = old.Path == Path;
+        RemoveLitter();
         Record(isSamePlace ? null : old.Directory);
-        site.RemoveLitter();
         Errno errno = site.MoveToPartialName(old.Parent, old.Path);
         if (errno != Errno.None)
         {
@@ -146,6 +149,7 @@ internal sealed partial class RootPlace : IDisposable
         }
 
         Pass(State.Begun, State.Unfinished);
+        partial = old.Directory;
         try
         {
             if (!site.KeepsOrder)
@@ -210,7 +214,7 @@ internal sealed partial class RootPlace : IDisposable
         state = State.Ended;
         try
         {
-            if (!site.TryRemovePartial())
+            if (!site.TryRemovePartial(partial))
             {
                 return false;
             }
@@ -218,7 +222,7 @@ internal sealed partial class RootPlace : IDisposable
             turn?.DeleteBuildRecord();
             return true;
         }
-        catch (LinuxException)
+        catch (Exception e) when (e is LinuxException or StoreException)
         {
             // The user must learn of the first failure, not of a failed removal.
             return false;
@@ -280,6 +284,18 @@ internal sealed partial class RootPlace : IDisposable
         turn?.Write(NewRecord(directory), inOrder: site.KeepsOrder);
         made = directory;
     }
+
+    /// <summary>Writes into the build record what the new root replaces, before the two are exchanged. Returns its identity.</summary>
+    private DirectoryIdentity RecordReplaced()
+    {
+        Sys.Stat(site.Parent, site.Name, out FileStatus status).ThrowIfFailed("statx", Path);
+        var replaced = DirectoryIdentity.Of(status);
+        turn?.Write(NewRecord(made) with { Replaced = replaced }, inOrder: site.KeepsOrder);
+        return replaced;
+    }
+
+    private void RemoveLitter() => site.RemoveLitter(
+        turn is null ? null : store.Roots.Read(Roots.PartialName(turn.Name)) as BuildRecord, turn is null ? null : store.Roots.Find(turn.Name));
 
     /// <summary>
     /// Removes the directory from the build record before the old root gets its own name again. With the directory, the record would say

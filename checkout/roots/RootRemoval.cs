@@ -31,17 +31,21 @@ public static class RootRemoval
 
         SafeFileHandle parent = RootPath.OpenParent(path);
         using var site = new RootSite(path, parent, NameOrder.IsKept(parent), store.Stop);
+        var left = store.Roots.Read(Roots.PartialName(name)) as BuildRecord;
+        DirectoryIdentity? removed = left?.Directory;
         Errno errno = Sys.Stat(parent, site.Name, out FileStatus status);
         if (errno != Errno.ENOENT)
         {
             errno.ThrowIfFailed("statx", path);
             RequireRecorded(path, record, status);
             RootUse.RequireFree(store, path, status, record);
+            removed = DirectoryIdentity.Of(status);
+            site.RemoveLitter(left, record);
             MoveAway(site, turn, record, status);
         }
 
         turn.DeleteRecord();
-        if (!site.TryRemovePartial())
+        if (!TryRemove(site, removed))
         {
             throw new StoppedException($"{path} is gone, and gc removes what is left of it");
         }
@@ -55,6 +59,18 @@ public static class RootRemoval
         turn.DeleteBuildRecord();
     }
 
+    private static bool TryRemove(RootSite site, DirectoryIdentity? removed)
+    {
+        try
+        {
+            return site.TryRemovePartial(removed);
+        }
+        catch (StoreException e) when (e.Remedy is { } first)
+        {
+            throw new StoreException($"{site.Path} is gone, but not all of it: {e.Message}", new Remedy.Both(first, new Remedy.CollectGarbage()));
+        }
+    }
+
     private static void RequireRecorded(string path, RootRecord record, in FileStatus status)
     {
         if (!record.IsOf(status))
@@ -66,9 +82,15 @@ public static class RootRemoval
     private static void MoveAway(RootSite site, RootTurn turn, RootRecord record, in FileStatus status)
     {
         Sys.Stat(site.Parent, out FileStatus above).ThrowIfFailed("statx", site.Path);
-        site.RemoveLitter();
         turn.Write(BuildRecord.OfRemoval(record, DirectoryIdentity.Of(status), above.Inode), inOrder: false);
-        site.MoveToPartialName(site.Parent, site.Path).ThrowIfFailed("renameat2", site.Path);
+        Errno errno = site.MoveToPartialName(site.Parent, site.Path);
+        if (errno == Errno.EPERM && FixedFile.Find(site.Parent, site.Name, site.Path) is { } reason)
+        {
+            turn.DeleteBuildRecord();
+            throw reason;
+        }
+
+        errno.ThrowIfFailed("renameat2", site.Path);
         site.SyncNames();
     }
 }

@@ -43,17 +43,44 @@ internal sealed class RootSite : IDisposable
     internal byte[] PartialName { get; }
 
     /// <summary>
-    /// Removes the tree under the partial name: what an interrupted attempt left, an unfinished tree, or a replaced root. False if
-    /// something is left after a request to stop.
+    /// Removes the tree under the partial name, an unfinished tree or a replaced root, if it is <paramref name="owned"/>. Something else with that name
+    /// stays. False if something of the tree is left after a request to stop.
     /// </summary>
-    internal bool TryRemovePartial() => ParallelRemoval.TryRemove(Parent, PartialName, PartialPath, stop);
+    internal bool TryRemovePartial(DirectoryIdentity? owned) =>
+        Sys.Stat(Parent, PartialName, out FileStatus status) != Errno.None
+        || owned?.IsInode(status) != true
+        || ParallelRemoval.TryRemove(Parent, PartialName, PartialPath, stop);
 
-    /// <summary>Removes what an interrupted attempt left under the partial name. Throws if a request to stop came and something is left.</summary>
-    internal void RemoveLitter()
+    /// <summary>
+    /// Removes what an interrupted attempt left under the partial name. Throws <see cref="StoreException"/> if something else is there, and throws if a
+    /// request to stop came and something is left.
+    /// </summary>
+    /// <param name="left">The build record that the interrupted attempt left; null if there is none.</param>
+    /// <param name="root">The record of the whole root of that name; null if there is none.</param>
+    internal void RemoveLitter(BuildRecord? left, RootRecord? root)
     {
-        if (!TryRemovePartial())
+        if (Sys.Stat(Parent, PartialName, out FileStatus status) == Errno.ENOENT)
+        {
+            return;
+        }
+
+        bool isOwned = left?.Owns(status, root) == true;
+
+        // A directory that was made and not recorded is empty.
+        if (!isOwned && (left is null || left.Directory is not null || Sys.RemoveDirectory(Parent, PartialName) != Errno.None))
+        {
+            throw new StoreException($"{PartialPath}: it is in the way, and this store does not know it; move it away, or remove it if nobody needs it");
+        }
+
+        if (isOwned && !ParallelRemoval.TryRemove(Parent, PartialName, PartialPath, stop))
         {
             stop.ThrowIfCancellationRequested();
+        }
+
+        if (!KeepsOrder)
+        {
+            // The record that tells of it is written over next.
+            SyncNames();
         }
     }
 

@@ -45,8 +45,11 @@ public sealed class EmptiedDirectory : IDisposable
     /// <summary>The names of the subdirectories that <see cref="RemoveFiles"/> left.</summary>
     public Stack<byte[]> Subdirectories { get; } = new();
 
+    /// <summary>The names of the files that <see cref="RemoveFiles"/> could not remove for lack of permission: immutable ones, for example.</summary>
+    public List<byte[]> Obstacles { get; } = [];
+
     /// <summary>
-    /// Removes everything in the directory except subdirectories. Throws <see cref="LinuxException"/>: EBUSY if this is a mount point.
+    /// Removes everything in the directory except subdirectories and <see cref="Obstacles"/>. Throws <see cref="LinuxException"/>: EBUSY if this is a mount point.
     /// </summary>
     public void RemoveFiles(DirectoryReader reader)
     {
@@ -75,6 +78,12 @@ public sealed class EmptiedDirectory : IDisposable
 
             if (!IsDirectory(errno, Handle, reader.Name))
             {
+                if (errno == Errno.EPERM)
+                {
+                    Obstacles.Add(reader.Name.ToArray());
+                    continue;
+                }
+
                 throw new LinuxException(errno, "unlinkat", subject);
             }
 

@@ -42,6 +42,7 @@ public static class TreeRemoval
                 if (!level.Subdirectories.TryPop(out byte[]? child))
                 {
                     levels.Pop();
+                    RequireEmpty(level, subject);
                     level.Remove();
                 }
                 else if (levels.Count >= MaxLevels)
@@ -62,6 +63,15 @@ public static class TreeRemoval
             {
                 level.Dispose();
             }
+        }
+    }
+
+    private static void RequireEmpty(EmptiedDirectory level, string subject)
+    {
+        if (level.Obstacles.Count > 0)
+        {
+            level.Dispose();
+            throw new LinuxException(Errno.EPERM, "unlinkat", subject);
         }
     }
 

@@ -36,12 +36,15 @@ public sealed class PublishedCommit
     }
 
     /// <summary>Takes the refs' turn and sets the ref to the commit. Returns the digest of the commit that the ref names now.</summary>
-    public Digest SetRef(string why)
+    /// <param name="why">The line for the ref's log.</param>
+    /// <param name="onFinal">Called in the turn, with the digest of the commit that the ref will name, before the ref is set.</param>
+    public Digest SetRef(string why, Action<Digest>? onFinal = null)
     {
         Step.Require(!isSet, "a published commit sets its ref once");
         isSet = true;
         using RefTurn turn = RefTurn.Take(store);
         DurableCommit last = isChild ? AsChildOf(turn.Find(refName)) : durable;
+        onFinal?.Invoke(last.Digest);
         turn.Set(refName, last, why);
         return last.Digest;
     }

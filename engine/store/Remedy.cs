@@ -86,6 +86,14 @@ public abstract record Remedy
     /// <param name="Path">Where the root was.</param>
     public sealed record CheckOutAgain(string Revision, string Path) : Remedy;
 
+    /// <summary>Clear an attribute for which a file cannot be changed.</summary>
+    /// <param name="Attribute">Its letter in lsattr(1) and chattr(1).</param>
+    /// <param name="Path">The file.</param>
+    public sealed record ClearAttribute(char Attribute, string Path) : Remedy;
+
+    /// <summary>Collect what is left.</summary>
+    public sealed record CollectGarbage : Remedy;
+
     /// <summary>Do one thing, then another.</summary>
     /// <param name="First">What comes first.</param>
     /// <param name="Second">What comes after it.</param>

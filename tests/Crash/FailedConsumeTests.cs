@@ -102,6 +102,47 @@ public sealed partial class FailedConsumeTests : IDisposable
         root.AssertCleanAfterGc();
     }
 
+    /// <summary>The ref is there and may not be durable, so the tree is neither removed nor put back to where somebody could write to objects.</summary>
+    [Fact]
+    public void A_ref_that_is_set_but_not_synced_keeps_the_tree_until_the_next_one_settles_it()
+    {
+        SortedDictionary<string, string> tree = SourceTree.Make(Source, 4);
+        ToolResult result = Run("fsync:error=EIO", ["-P", root.At("objects/refs")], []);
+        Assert.Equal(1, result.ExitCode);
+        Assert.NotNull(root.Tip("main"));
+        Assert.Contains($"a ref has its commit {root.Tip("main")}", result.Error, StringComparison.Ordinal);
+        Assert.False(Directory.Exists(Source));
+        Snapshot.AssertSame(tree, Snapshot.Of($"{PrivatePlace}/tree"));
+
+        Assert.Contains("the removal is finished now", root.Refused("commit", "-b", "main", "--consume", Source), StringComparison.Ordinal);
+        Assert.Empty(Left());
+        root.AssertHolds("main", tree);
+        root.AssertCleanAfterGc();
+    }
+
+    /// <summary>The note comes before the ref, and gc removes the commit that no ref has.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Killed_between_the_note_and_the_ref_the_tree_comes_back(bool collects)
+    {
+        SortedDictionary<string, string> tree = SourceTree.Make(Source, 4);
+        Run("renameat:signal=KILL", ["-P", root.At("objects/refs")], []);
+        Assert.Null(root.Tip("main"));
+        Assert.NotNull(new FileInfo($"{PrivatePlace}/commit").LinkTarget);
+        if (collects)
+        {
+            root.Ok("gc");
+        }
+
+        ToolResult again = root.Run("commit", "-b", "main", "--consume", Source);
+        again.Succeeded();
+        Assert.Contains("the tree is back in its place", again.Error, StringComparison.Ordinal);
+        Assert.Empty(Left());
+        root.AssertHolds("main", tree);
+        root.AssertCleanAfterGc();
+    }
+
     /// <summary>What is left has inodes of the first store's objects: in its place, whoever writes to it would write into a commit.</summary>
     [Fact]
     public void Killed_while_it_removed_the_tree_it_is_settled_by_no_store_but_the_one_that_has_the_commit()

@@ -140,6 +140,12 @@ internal sealed class CheckoutCommand : Verb
 
     private static void NoteUnrestored(Session session, Unrestored unrestored)
     {
+        if (unrestored.FirstCopy is { } copy)
+        {
+            string more = unrestored.Copies == 1 ? " is a copy" : $" and {unrestored.Copies - 1} more are copies";
+            session.Note($"{copy}{more}: the store's file is immutable or append-only, as `lsattr {copy}` shows in another root; `chattr -ia` there ends that");
+        }
+
         if (unrestored.Summary() is { } lost)
         {
             session.Note(lost);

@@ -83,7 +83,7 @@ internal sealed class CommitCommand : Verb
             request = request with { Parent = Revision.Resolve(store, revision) };
         }
 
-        using TreeConsume? consumed = session.Get(consume) ? TreeConsume.Begin(store, session.Get(tree)!, Failure.Say) : null;
+        using TreeConsume? consumed = session.Get(consume) ? Begin(session, store) : null;
         options = options with { Consume = consumed };
         using var additions = new Additions(store);
         ImportResult result = Import(session, additions, options);
@@ -94,7 +94,7 @@ internal sealed class CommitCommand : Verb
             session.Note(note);
         }
 
-        int code = consumed is null ? ExitCode.Done : Finish(session, consumed, result, commit);
+        int code = consumed is null ? ExitCode.Done : Finish(session, consumed, result);
         session.Note($"{HumanText.Count(result.Files, "file")}, {HumanText.Bytes(result.ContentBytes)}; "
             + $"new: {HumanText.Count(store.Blobs.Added, "object")}, {HumanText.Bytes(store.Blobs.AddedBytes)}, {HumanText.Count(newTrees, "tree")}, "
             + $"a pack of {HumanText.Bytes(additions.Pack.Length)}; {HumanText.Duration(Stopwatch.GetElapsedTime(started))}");
@@ -103,10 +103,30 @@ internal sealed class CommitCommand : Verb
     }
 
     /// <summary>Removes the tree that was committed. Says which names stayed, and why.</summary>
-    private int Finish(Session session, TreeConsume consumed, ImportResult result, Digest commit)
+    private int Finish(Session session, TreeConsume consumed, ImportResult result)
     {
         string path = session.Get(tree)!;
-        ConsumeResult outcome = consumed.Finish(result, commit);
+        ConsumeResult outcome = consumed.Finish(result);
+        Say(session, outcome, path);
+        return outcome.IsDone ? ExitCode.Done : ExitCode.Failed;
+    }
+
+    /// <summary>Begins to consume the tree. If an earlier command has committed it, says which names that command left, and why.</summary>
+    private TreeConsume Begin(Session session, ObjectStore store)
+    {
+        try
+        {
+            return TreeConsume.Begin(store, session.Get(tree)!, Failure.Say);
+        }
+        catch (ConsumedBeforeException e)
+        {
+            Say(session, e.Result, session.Get(tree)!);
+            throw;
+        }
+    }
+
+    private static void Say(Session session, ConsumeResult outcome, string path)
+    {
         foreach (string note in ConsumeText.Notes(outcome, path))
         {
             session.Note(note);
@@ -116,8 +136,6 @@ internal sealed class CommitCommand : Verb
         {
             Failure.Say(failure);
         }
-
-        return outcome.IsDone ? ExitCode.Done : ExitCode.Failed;
     }
 
     protected override string Undone(Session session) => "nothing was committed";

@@ -36,6 +36,10 @@ public sealed partial class Blobs
         return errno;
     }
 
+    /// <summary>Whether an object's inode is immutable or append-only, so that it can get no more names and lose none.</summary>
+    public bool IsFixed(in ObjectName name) =>
+        Sys.Stat(files, PathOf(name, stackalloc byte[ObjectName.MaxLength]), out FileStatus status) == Errno.None && status is { IsImmutable: true } or { IsAppendOnly: true };
+
     /// <summary>
     /// Calls link(2), and repeats it after ENOENT. link(2) answers ENOENT also if the inode lost its last name during the call. That
     /// happens if two processes renew an object shortly after each other. A repeated call finds the newer inode.

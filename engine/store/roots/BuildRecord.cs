@@ -1,5 +1,6 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
+using HackTree.Linux;
 
 namespace HackTree.Store;
 
@@ -28,6 +29,10 @@ public sealed record BuildRecord : RootEntry
 
         RequireAbsent(json, "sealed");
         BecomesRoot = json.GetProperty("isRoot").GetBoolean();
+        long? born = json.Find("replacedBorn")?.GetInt64();
+        Replaced = json.Find("replaced")?.GetUInt64() is { } inode ? new DirectoryIdentity(inode, born)
+            : born is null ? null
+            : throw new FormatException("replacedBorn");
     }
 
     [SetsRequiredMembers]
@@ -43,13 +48,27 @@ public sealed record BuildRecord : RootEntry
     public required bool BecomesRoot { get; init; }
 
     /// <summary>
+    /// What the new root replaces: it has the root's own name, and then the partial name. Null until that is known, and if nothing is replaced.
+    /// </summary>
+    public DirectoryIdentity? Replaced { get; init; }
+
+    /// <summary>
+    /// Whether something under the partial name is what this record tells of, and so may be removed. A root that is to become another one in its own
+    /// place is told by its root record.
+    /// </summary>
+    /// <param name="partial">The status of what has the partial name.</param>
+    /// <param name="root">The record of the whole root of that name; null if there is none.</param>
+    public bool Owns(in FileStatus partial, RootRecord? root) =>
+        Directory?.IsInode(partial) == true || Replaced?.IsInode(partial) == true || root?.Directory?.IsOf(partial) == true;
+
+    /// <summary>
     /// The build record for the removal of a root: <paramref name="directory"/> is its directory, <paramref name="above"/> the inode of the
     /// directory above.
     /// </summary>
     public static BuildRecord OfRemoval(RootRecord root, DirectoryIdentity directory, ulong above) =>
         new(root) { Directory = directory, Above = above, BecomesRoot = false };
 
-    internal override byte[] Encode() => Encode(State, sealedAt: null, BecomesRoot);
+    internal override byte[] Encode() => Encode(State, sealedAt: null, BecomesRoot, Replaced);
 
     /// <summary>Reads a record; null if it is damaged.</summary>
     internal static BuildRecord? Decode(ReadOnlySpan<byte> bytes) => CheckedJson.Decode(bytes, json => new BuildRecord(json));

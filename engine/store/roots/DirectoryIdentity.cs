@@ -14,7 +14,10 @@ public readonly record struct DirectoryIdentity(ulong Inode, long? Born)
 
     /// <summary>Whether the status is that of this directory. The birth time counts only if both have one.</summary>
     public bool IsOf(in FileStatus status) =>
-        status.Type == FileType.Directory
-        && Inode == status.Inode
+        status.Type == FileType.Directory && IsInode(status);
+
+    /// <summary>Whether the status is that of this inode, of whatever type: a part of a tree can be a file.</summary>
+    public bool IsInode(in FileStatus status) =>
+        Inode == status.Inode
         && (Born is not { } born || status.BirthTime is not { } time || born == time.ToNanoseconds());
 }

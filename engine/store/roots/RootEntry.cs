@@ -85,7 +85,7 @@ public abstract record RootEntry
     internal static RootEntry? Decode(string name, ReadOnlySpan<byte> bytes) =>
         Roots.IsPartial(name) ? BuildRecord.Decode(bytes) : RootRecord.Decode(bytes);
 
-    private protected byte[] Encode(string state, long? sealedAt, bool? isRoot) => CheckedJson.Encode(json =>
+    private protected byte[] Encode(string state, long? sealedAt, bool? isRoot, DirectoryIdentity? replaced = null) => CheckedJson.Encode(json =>
     {
         json.WriteString("path", Path);
         json.WriteString("commit", Commit.ToString());
@@ -121,6 +121,16 @@ public abstract record RootEntry
         if (isRoot is { } flag)
         {
             json.WriteBoolean("isRoot", flag);
+        }
+
+        if (replaced is { } old)
+        {
+            json.WriteNumber("replaced", old.Inode);
+        }
+
+        if (replaced?.Born is { } oldBorn)
+        {
+            json.WriteNumber("replacedBorn", oldBorn);
         }
     });
 

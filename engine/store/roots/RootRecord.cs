@@ -28,6 +28,7 @@ public sealed record RootRecord : RootEntry
         State = json.GetName<RootState>("state");
         SealedAt = json.Find("sealed")?.GetInt64();
         RequireAbsent(json, "isRoot");
+        RequireAbsent(json, "replaced");
         if (SealedAt is not null && Directory is null)
         {
             throw new FormatException("sealed");

@@ -91,7 +91,27 @@ internal sealed class RootSurvey(Roots roots)
 
         // The last step of a checkout renames the built directory, or exchanges it with the root that it replaces.
         bool lacksRecord = record.BecomesRoot && isFinal && !IsRecorded(path, record);
-        return new RootFinding(name, record, lacksRecord ? RootVerdict.Complete : RootVerdict.Drop, IsMissing(partial) ? null : partial);
+        return new RootFinding(name, record, lacksRecord ? RootVerdict.Complete : RootVerdict.Drop, IsLitter(partial, path, record) ? partial : null);
+    }
+
+    /// <summary>
+    /// Whether what has the partial name is what the record tells of. If the record has no directory yet, its maker may just have made one, which is
+    /// empty. Everything else is somebody else's, and stays.
+    /// </summary>
+    private bool IsLitter(string partial, string path, BuildRecord record) =>
+        Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(partial), out FileStatus status) == Errno.None
+        && (record.Owns(status, roots.FindByPath(path)) || (record.Directory is null && status.Type == FileType.Directory && IsEmpty(partial)));
+
+    private static bool IsEmpty(string path)
+    {
+        try
+        {
+            return !Directory.EnumerateFileSystemEntries(path).Any();
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
     }
 
     /// <summary>Whether the recorded directory has that path.</summary>

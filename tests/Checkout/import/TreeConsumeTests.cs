@@ -49,7 +49,7 @@ public sealed class TreeConsumeTests : IDisposable
         // editors make them, for the first one has become the object.
         File.Delete(Path.Combine(Place, "below/rewritten"));
         File.WriteAllText(Path.Combine(Place, "below/rewritten"), "new!");
-        ConsumeResult result = consume.Finish(imported, imported.Tree);
+        ConsumeResult result = consume.Finish(imported);
         Assert.Equal((1, 0, true), (result.Changed, result.LeftOut, result.IsDone));
         Assert.Equal(Path.Combine(Tree, "below/rewritten"), result.FirstChanged);
         AssertTree(("below/rewritten", "new!"));
@@ -62,7 +62,7 @@ public sealed class TreeConsumeTests : IDisposable
         MakeTree(("etc/kept", "1"), ("etc/log", "2"), ("var/log", "3"), ("var/lib/kept", "4"));
         using TreeConsume consume = Begin();
         ImportResult imported = Import(consume, "log");
-        ConsumeResult result = consume.Finish(imported, imported.Tree);
+        ConsumeResult result = consume.Finish(imported);
         Assert.Equal((2, 0, true), (result.LeftOut, result.Changed, result.IsDone));
         AssertTree(("etc/log", "2"), ("var/log", "3"));
         Assert.Empty(notes);
@@ -111,7 +111,7 @@ public sealed class TreeConsumeTests : IDisposable
             }
             else
             {
-                ConsumeResult result = consume.Finish(imported, imported.Tree);
+                ConsumeResult result = consume.Finish(imported);
                 Assert.Equal((1, 1, false, $"{Tree}/written"), (result.Damaged, result.Changed, result.IsDone, result.FirstDamaged));
             }
         }
@@ -130,7 +130,7 @@ public sealed class TreeConsumeTests : IDisposable
         {
             ImportResult imported = Import(consume);
             File.Move(Path.Combine(Place, "file"), directory.At("elsewhere"));
-            Assert.True(consume.Finish(imported, imported.Tree).IsDone);
+            Assert.True(consume.Finish(imported).IsDone);
         }
 
         Assert.Single(Marks);
@@ -155,7 +155,7 @@ public sealed class TreeConsumeTests : IDisposable
             Assert.Equal(1u, StatusOf(Path.Combine(Place, "open")).LinkCount);
             Assert.Equal(2u, StatusOf(Path.Combine(Place, "closed")).LinkCount);
             consume.RequireUnchanged(imported);
-            ConsumeResult result = consume.Finish(imported, imported.Tree);
+            ConsumeResult result = consume.Finish(imported);
             Assert.Equal((1, true, $"{Tree}/open"), (result.InUse, result.IsDone, result.FirstInUse));
         }
 
@@ -198,7 +198,7 @@ public sealed class TreeConsumeTests : IDisposable
         ImportResult imported = Import(consume);
         consume.RequireUnchanged(imported);
         using SafeFileHandle file = OpenIn(inside, "file");
-        ConsumeResult result = consume.Finish(imported, imported.Tree);
+        ConsumeResult result = consume.Finish(imported);
         Assert.Equal((1, 0, true), (result.InUse, result.Damaged, result.IsDone));
         Sys.WriteAt(file, "new!"u8, 0).ThrowIfFailed("pwrite", "file");
         AssertTree(("below/file", "new!"));
@@ -235,7 +235,7 @@ public sealed class TreeConsumeTests : IDisposable
         {
             using TreeConsume consume = TreeConsume.Begin(store, directory.At("second/tree"), notes.Add);
             ImportResult imported = Import(consume);
-            Assert.True(consume.Finish(imported, imported.Tree).IsDone);
+            Assert.True(consume.Finish(imported).IsDone);
         }
         finally
         {
@@ -278,7 +278,7 @@ public sealed class TreeConsumeTests : IDisposable
             using TreeConsume consume = TreeConsume.Begin(store, tree, notes.Add);
             Assert.True(File.Exists($"{tree}/file"));
             ImportResult imported = Import(consume, "left");
-            Assert.Equal(1, consume.Finish(imported, imported.Tree).LeftOut);
+            Assert.Equal(1, consume.Finish(imported).LeftOut);
             Assert.Equal([$"{tree}/left"], Directory.GetFileSystemEntries(tree));
         }
         finally
@@ -300,7 +300,7 @@ public sealed class TreeConsumeTests : IDisposable
             Directory.CreateDirectory(Tree);
             if (finishes)
             {
-                ConsumeResult result = consume.Finish(imported, imported.Tree);
+                ConsumeResult result = consume.Finish(imported);
                 Assert.Equal((PrivatePlace, false), (result.Stranded, result.IsDone));
             }
         }

@@ -189,7 +189,7 @@ public sealed class RootIdentityTests : IDisposable
         root.Ok("refs", "delete", "two");
         string script = $"""
             set -e
-            mkdir {root.At(".r5.partial")}
+            strace -f -o {root.At("trace")} -e trace=linkat -e inject=linkat:signal=KILL:when=3 {Hacktree.Path} --store {root.Store} checkout one {root.At("r5")} && exit 9
             mount -t tmpfs tmpfs {root.At(".r5.partial")}
             {Hacktree.Path} --store {root.Store} checkout one {root.At("r5")} && exit 9
             rc=0; {Hacktree.Path} --store {root.Store} gc || rc=$?

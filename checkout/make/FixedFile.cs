@@ -1,0 +1,36 @@
+using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Checkout;
+
+/// <summary>
+/// Tells why a name cannot be changed or removed though permissions allow it: the file, or the directory that the name is in, is immutable or
+/// append-only.
+/// </summary>
+internal static class FixedFile
+{
+    /// <summary>The reason; null if it is another one.</summary>
+    /// <param name="directory">The directory.</param>
+    /// <param name="name">The name in the directory.</param>
+    /// <param name="path">The path of the name, for messages.</param>
+    internal static StoreException? Find(SafeFileHandle directory, ReadOnlySpan<byte> name, string path) =>
+        (Sys.Stat(directory, name, out FileStatus file) == Errno.None ? Reason(file, path) : null)
+        ?? (Sys.Stat(directory, out FileStatus above) == Errno.None ? Reason(above, Path.GetDirectoryName(path)!) : null);
+
+    /// <summary>The reason, for the file at a path; null if it is another one.</summary>
+    internal static StoreException? Find(string path)
+    {
+        Errno errno = Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(Path.GetDirectoryName(path)!), OpenFlags.Path | OpenFlags.Directory, out SafeFileHandle above);
+        using (above)
+        {
+            return errno == Errno.None ? Find(above, ByteText.FromArgument(Path.GetFileName(path)), path) : null;
+        }
+    }
+
+    private static StoreException? Reason(in FileStatus status, string path) =>
+        status.IsImmutable ? new StoreException($"{path}: it is immutable", new Remedy.ClearAttribute('i', path))
+        : status.IsAppendOnly ? new StoreException($"{path}: it is append-only", new Remedy.ClearAttribute('a', path))
+        : null;
+}
