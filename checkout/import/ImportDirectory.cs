@@ -39,12 +39,15 @@ internal sealed class ImportDirectory(ImportDirectory? parent, byte[] name, Safe
         }
     }
 
-    /// <summary>Adds an entry. Thread-safe, because directories below add their entries from other threads.</summary>
-    public void Add(in TreeEntry entry)
+    /// <summary>
+    /// Adds an entry. If no tree may hold it, says why; otherwise null. Thread-safe, because directories below add their entries from other
+    /// threads.
+    /// </summary>
+    public string? TryAdd(in TreeEntry entry)
     {
         lock (builder)
         {
-            builder.Add(entry);
+            return builder.TryAdd(entry);
         }
     }
 
@@ -52,14 +55,14 @@ internal sealed class ImportDirectory(ImportDirectory? parent, byte[] name, Safe
     public TreeEntry AsEntry() =>
         new() { Kind = EntryKind.Directory, Name = Name, Metadata = Metadata, Xattrs = Xattrs, Digest = Digest };
 
-    /// <summary>Builds the tree and closes the directory.</summary>
-    public Tree Build()
+    /// <summary>Builds the tree and closes the directory. Null if a name was added twice.</summary>
+    public Tree? TryBuild()
     {
         if (Parent is not null)
         {
             handle?.Dispose();
         }
 
-        return builder.Build();
+        return builder.TryBuild();
     }
 }

@@ -9,6 +9,18 @@ public sealed record ImportOptions
     /// <summary>The patterns of names and paths to leave out.</summary>
     public IReadOnlyList<PathGlob> Excludes { get; init; } = [];
 
+    /// <summary>The patterns of extended attributes to leave out.</summary>
+    public IReadOnlyList<PathGlob> XattrExcludes { get; init; } = [];
+
+    /// <summary>Whether all extended attributes are left out.</summary>
+    public bool LeavesOutAllXattrs { get; init; }
+
+    /// <summary>
+    /// Whether a time that the store's filesystem does not hold is replaced by the first or last one that it holds. If not, the entry is
+    /// refused.
+    /// </summary>
+    public bool ClampsTimes { get; init; }
+
     /// <summary>
     /// The consumption of the directory, if it is consumed; otherwise null. Then the directory is read at the place where the consumption
     /// has put it, and its files may become objects as they are.
@@ -17,6 +29,25 @@ public sealed record ImportOptions
 
     /// <summary>Counts files and bytes as they are done.</summary>
     public Progress? Progress { get; init; }
+
+    /// <summary>Whether an extended attribute is left out.</summary>
+    internal bool LeavesOut(ReadOnlySpan<byte> attribute)
+    {
+        if (LeavesOutAllXattrs)
+        {
+            return true;
+        }
+
+        foreach (PathGlob glob in XattrExcludes)
+        {
+            if (glob.MatchesWhole(attribute))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 }
 
 /// <summary>The result of an import: a tree, and the facts that a commit records about it.</summary>

@@ -43,6 +43,9 @@ public sealed class PathGlob
     public bool Matches(ReadOnlySpan<byte> path) =>
         IsMatch(pattern, isWholePath ? path : path[(path.LastIndexOf((byte)'/') + 1)..]);
 
+    /// <summary>Whether the pattern matches a name that is no path, such as that of an attribute.</summary>
+    public bool MatchesWhole(ReadOnlySpan<byte> name) => IsMatch(pattern, name);
+
     /// <summary>
     /// Matches from the left. At a mismatch it goes back to the last star and lets that star take one byte more. Once a later star is reached,
     /// an earlier star of the same kind need not be tried again, so the time does not grow exponentially with the number of stars.

@@ -14,7 +14,7 @@ public sealed partial class TreeImport
         private const OpenFlags ReadFlags = OpenFlags.ReadOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking;
 
         private readonly DirectoryReader reader = new();
-        private readonly Xattrs xattrs = new();
+        private readonly Xattrs xattrs = new(import.store.Format, import.options.LeavesOut);
         private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(Blobs.BufferSize);
         private readonly byte[] target = new byte[4096];
         private readonly TreeBuffer checkedOutBuffer = new();
@@ -35,6 +35,7 @@ public sealed partial class TreeImport
             Sys.Stat(directory.Handle, out FileStatus status).ThrowIfFailed("statx", this);
             directory.Metadata = MetadataOf(status);
             directory.Xattrs = xattrs.Read(directory.Handle, this);
+            RequireHeld(EntryKind.Directory, directory.Metadata, directory.Xattrs);
             checkedOut = directory.CheckedOut.IsNone ? null : new TreeIndex(import.store.Packs.ReadTree(directory.CheckedOut, checkedOutBuffer));
             reader.Start(directory.Handle, this);
             while (reader.Next())
@@ -113,6 +114,7 @@ public sealed partial class TreeImport
 
             // The mounted directory belongs to another filesystem. The commit has an empty directory with its metadata instead.
             child.Metadata = MetadataOf(status);
+            RequireHeld(EntryKind.Directory, child.Metadata, default);
             directory.Expect();
             child.FinishOne();
             Complete(child);
@@ -165,7 +167,7 @@ public sealed partial class TreeImport
 
                 byte[] attributes = xattrs.Read(file, this);
                 Digest digest = Store(file, status, MetadataOf(status), attributes);
-                cache?.Add(status, new CachedFile(digest, attributes.Length > 0), taken);
+                cache?.Add(status, new CachedFile(digest, attributes.Length > 0 || xattrs.HasLeftOut), taken);
                 AddFile(directory, name, status, digest, attributes);
             }
         }
@@ -192,9 +194,26 @@ public sealed partial class TreeImport
                 return Blobs.HashFile(file, status, this, import.store.Stop);
             }
 
-            return import.options.Consume?.Adoption is { } adoption
-                ? additions.AdoptFile(adoption, file, status, metadata, attributes, buffer, this)
-                : additions.AddFile(file, status, metadata, attributes, buffer, this);
+            try
+            {
+                // A file with attributes that are left out is not what its object must be.
+                return import.options.Consume?.Adoption is { } adoption && !xattrs.HasLeftOut
+                    ? additions.AdoptFile(adoption, file, status, metadata, attributes, buffer, this)
+                    : additions.AddFile(file, status, metadata, attributes, buffer, this);
+            }
+            catch (UnheldException e)
+            {
+                throw new UnheldException(ToString(), e.Unheld, isCommit: true);
+            }
+        }
+
+        /// <summary>Throws if a checkout could not restore the metadata of the current entry, which is no file.</summary>
+        private void RequireHeld(EntryKind kind, FileMetadata metadata, ReadOnlySpan<byte> attributes)
+        {
+            if (import.additions?.Trials.Find(kind, metadata, attributes) is { } unheld)
+            {
+                throw new UnheldException(ToString(), unheld, isCommit: true);
+            }
         }
 
         private TreeEntry Special(
@@ -215,7 +234,12 @@ public sealed partial class TreeImport
 
         private void AddEntry(ImportDirectory directory, in TreeEntry entry)
         {
-            directory.Add(entry);
+            if (entry.Kind != EntryKind.Regular)
+            {
+                RequireHeld(entry.Kind, entry.Metadata, entry.Xattrs);
+            }
+
+            AddTo(directory, entry);
             Interlocked.Increment(ref import.files);
             if (entry.Kind != EntryKind.Regular)
             {
@@ -233,24 +257,28 @@ public sealed partial class TreeImport
                 import.pack.Add(PackedKind.Tree, directory.Digest, tree.Bytes);
             }
 
-            directory.Parent?.Add(directory.AsEntry());
+            if (directory.Parent is { } parent)
+            {
+                AddTo(parent, directory.AsEntry());
+            }
         }
 
-        private Tree Build(ImportDirectory directory)
+        // A name that is removed and made again while the directory is listed may be listed twice.
+        private Tree Build(ImportDirectory directory) => directory.TryBuild() ?? throw Changed(directory, default);
+
+        private void AddTo(ImportDirectory directory, in TreeEntry entry)
         {
-            try
+            if (directory.TryAdd(entry) is { } fault)
             {
-                return directory.Build();
-            }
-            catch (ArgumentException)
-            {
-                // A name that is removed and made again while the directory is listed may be listed twice.
-                throw Changed(directory, default);
+                throw new StoreException($"{Subject(directory, entry.Name)}: {fault}");
             }
         }
 
         private FileMetadata MetadataOf(in FileStatus status) =>
-            new(status.Mode, status.Uid, status.Gid, import.store.Format.KeepTimes ? status.ModifyTime.Seconds : 0);
+            new(status.Mode, status.Uid, status.Gid, import.store.Format.KeepTimes ? TimeOf(status) : 0);
+
+        private long TimeOf(in FileStatus status) =>
+            import.options.ClampsTimes && import.additions is { } additions ? additions.Trials.Clamp(status.ModifyTime.Seconds) : status.ModifyTime.Seconds;
 
         private bool IsExcluded(ImportDirectory directory, ReadOnlySpan<byte> name)
         {

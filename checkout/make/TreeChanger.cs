@@ -64,7 +64,7 @@ internal sealed class TreeChanger
     private sealed class Worker(TreeChanger changer)
     {
         private readonly DirectoryReader reader = new();
-        private readonly Xattrs xattrs = new();
+        private readonly Xattrs xattrs = new(changer.store.Format);
         private readonly TreeBuffer beforeBuffer = new();
         private readonly TreeBuffer afterBuffer = new();
 

@@ -309,7 +309,7 @@ internal sealed class TreeMaker
     private ReadOnlySpan<byte> Settable(ReadOnlySpan<byte> recorded)
     {
         ReadOnlySpan<byte> kept = store.Format.ObjectXattrs(recorded);
-        if (kept.Length != recorded.Length)
+        if (kept.Length != recorded.Length && !restoresOwners)
         {
             Unrestored.AddAttributes();
         }

@@ -1,3 +1,4 @@
+using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
 
@@ -13,6 +14,9 @@ public sealed class TarException : IOException
 
     /// <summary>What to do about it; null if that is not known.</summary>
     public Remedy? Remedy { get; }
+
+    /// <summary>The system call that failed while an entry was added, with the entry in its subject; null if the archive is at fault.</summary>
+    public LinuxException? Cause { get; init; }
 
     /// <summary>A name for a message, cut to a readable length: an archive may hold a name of many megabytes.</summary>
     internal static string Show(ReadOnlySpan<byte> name) =>

@@ -1,3 +1,4 @@
+using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
 
@@ -39,7 +40,7 @@ public sealed class TarImport : IDisposable
         while (import.reader.Next())
         {
             additions.Store.Stop.ThrowIfCancellationRequested();
-            import.Add();
+            import.AddOrSay();
         }
 
         string[] notes = import.reader.RestOffset is { } rest
@@ -50,6 +51,27 @@ public sealed class TarImport : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => excluded.Dispose();
+
+    /// <summary>Adds the entry. Every exception of the store becomes one that names the entry.</summary>
+    private void AddOrSay()
+    {
+        try
+        {
+            Add();
+        }
+        catch (UnheldException e)
+        {
+            throw reader.Fault(e.Unheld.Fault, e.Unheld.Remedy);
+        }
+        catch (StoreException e)
+        {
+            throw reader.Fault(e.Message, e.Remedy);
+        }
+        catch (LinuxException e)
+        {
+            throw reader.Fault(e);
+        }
+    }
 
     private void Add()
     {
@@ -84,7 +106,8 @@ public sealed class TarImport : IDisposable
 
         Describe(node);
         RequireValid(node);
-        node.Digest = node.Kind == EntryKind.Regular ? AddContent(node, Fill) : default;
+        RequireHeld(node);
+        node.Digest = node.Kind == EntryKind.Regular ? AddContent(node, Fill, reader.IsSparse) : default;
         if (node.Kind != EntryKind.Directory)
         {
             options.Progress?.Add(node.Size);
@@ -109,29 +132,40 @@ public sealed class TarImport : IDisposable
     private void Describe(TarNode node)
     {
         FileMetadata metadata = reader.Metadata;
-        node.Metadata = metadata with
-        {
-            Mode = reader.Kind == EntryKind.Symlink ? FileMetadata.SymlinkMode : metadata.Mode,
-            ModifyTime = additions.Store.Format.KeepTimes ? metadata.ModifyTime : 0,
-        };
+        ushort mode = reader.Kind == EntryKind.Symlink ? FileMetadata.SymlinkMode : metadata.Mode;
+        byte[] xattrs = reader.Xattrs.Length == 0 ? [] : XattrSet.Where(reader.Xattrs, IsWanted).ToArray();
+        node.Xattrs = reader.Kind == EntryKind.Symlink ? xattrs : AclAndMode.Settle(xattrs, ref mode);
+        long time = options.ClampsTimes ? additions.Trials.Clamp(metadata.ModifyTime) : metadata.ModifyTime;
+        node.Metadata = metadata with { Mode = mode, ModifyTime = additions.Store.Format.KeepTimes ? time : 0 };
         node.Kind = reader.Kind;
-        node.Xattrs = reader.Xattrs;
         node.Target = reader.Kind == EntryKind.Symlink ? reader.LinkTarget.ToArray() : [];
         node.DeviceMajor = reader.DeviceMajor;
         node.DeviceMinor = reader.DeviceMinor;
         node.Size = reader.Kind == EntryKind.Regular ? reader.Size : 0;
     }
 
-    private Digest AddContent(TarNode node, ContentReader read)
+    private bool IsWanted(ReadOnlySpan<byte> attribute) =>
+        !options.LeavesOut(attribute) && !(additions.Store.Format.IgnoresMachineXattrs && StoreFormat.IsMachineXattr(attribute));
+
+    /// <summary>Throws if a checkout could not restore the metadata of an entry that is no file. Files are looked at when they are stored.</summary>
+    private void RequireHeld(TarNode node)
+    {
+        if (node.Kind != EntryKind.Regular && additions.Trials.Find(node.Kind, node.Metadata, node.Xattrs) is { } unheld)
+        {
+            throw reader.Fault(unheld.Fault, unheld.Remedy);
+        }
+    }
+
+    private Digest AddContent(TarNode node, ContentReader read, bool leaveHoles)
     {
         if (node.Size > buffer.Length)
         {
-            return additions.AddStream(read, node.Size, node.Metadata, node.Xattrs);
+            return additions.AddStream(read, node.Size, node.Metadata, node.Xattrs, leaveHoles: leaveHoles);
         }
 
         Span<byte> content = buffer.AsSpan(0, (int)node.Size);
         read(content);
-        return additions.AddBytes(content, node.Metadata, node.Xattrs);
+        return additions.AddBytes(content, node.Metadata, node.Xattrs, leaveHoles);
     }
 
     private void Fill(Span<byte> destination)
@@ -164,9 +198,10 @@ public sealed class TarImport : IDisposable
         TarNode left = excluded.Find(reader.LinkTarget, out ContentReader read)
             ?? throw reader.Fault($"linked to {TarException.Show(reader.LinkTarget)}, which is no file in the archive before it");
         RequireValid(left);
+        RequireHeld(left);
         if (left.Kind == EntryKind.Regular && left.Digest.IsNone)
         {
-            left.Digest = AddContent(left, read);
+            left.Digest = AddContent(left, read, leaveHoles: false);
         }
 
         return left;

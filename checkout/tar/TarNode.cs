@@ -70,7 +70,11 @@ internal sealed class TarNode(byte[] name)
             var builder = new TreeBuilder();
             foreach (TarNode node in directories[i].entries?.Values ?? Enumerable.Empty<TarNode>())
             {
-                builder.Add(node.AsEntry());
+                if (builder.TryAdd(node.AsEntry()) is { } fault)
+                {
+                    throw new TarException($"{TarException.Show(node.Name)}: {fault}");
+                }
+
                 files += node.Kind == EntryKind.Directory ? 0 : 1;
                 contentBytes += node.Size;
             }

@@ -1,3 +1,4 @@
+using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
 
@@ -125,11 +126,14 @@ internal sealed partial class TarReader(Stream stream)
     }
 
     /// <summary>An exception about the entry. Its message has the entry's name and place.</summary>
-    internal TarException Fault(string fault, Remedy? remedy = null)
-    {
-        string name = path.IsEmpty ? "" : $"{TarException.Show(Path)}: ";
-        return new TarException($"{name}{fault} (at byte {headerOffset} of the archive)", remedy);
-    }
+    internal TarException Fault(string fault, Remedy? remedy = null) =>
+        new($"{NameInMessages}{fault} (at byte {headerOffset} of the archive)", remedy);
+
+    /// <summary>An exception about a system call that failed while the entry was added.</summary>
+    internal TarException Fault(LinuxException cause) =>
+        new($"{NameInMessages}{cause.Message}") { Cause = new LinuxException(cause.Errno, cause.Call, $"{NameInMessages}{cause.Subject}") };
+
+    private string NameInMessages => path.IsEmpty ? "" : $"{TarException.Show(Path)}: ";
 
     /// <summary>Reads the next header block; false at the end of the archive.</summary>
     private bool ReadHeader()

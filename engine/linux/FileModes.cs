@@ -30,6 +30,12 @@ public static class FileModes
     /// <summary>0777: the nine bits that a umask works on.</summary>
     public const ushort Permissions = 0x1FF;
 
+    /// <summary>02000: a program runs with the file's group; what is made in a directory gets the directory's group.</summary>
+    public const ushort SetGroupId = 0x400;
+
+    /// <summary>06000: set-uid and set-gid.</summary>
+    public const ushort SetIds = 0xC00;
+
     /// <summary>07777: the nine and set-uid, set-gid, sticky.</summary>
     public const ushort AllBits = 0xFFF;
 }

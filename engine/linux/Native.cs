@@ -182,11 +182,12 @@ internal struct TimeSpec
     public long Seconds, Nanoseconds;
 }
 
-/// <summary>struct statfs on 64-bit Linux. Only the type is used.</summary>
+/// <summary>struct statfs on 64-bit Linux. Only its first numbers are used.</summary>
 [StructLayout(LayoutKind.Sequential, Size = 120)]
 internal struct RawStatfs
 {
-    public long Type;
+    public long Type, BlockSize;
+    public ulong Blocks, FreeBlocks, AvailableBlocks;
 }
 
 /// <summary>struct pollfd of poll.h.</summary>

@@ -211,6 +211,15 @@ public static unsafe partial class Sys
         return errno;
     }
 
+    /// <summary>fstatfs(2): the bytes that a user other than root can still use on a file's filesystem.</summary>
+    public static Errno FreeSpaceOf(SafeFileHandle file, out long bytes)
+    {
+        RawStatfs raw = default;
+        Errno errno = Result(Native.FStatFs(file, &raw));
+        bytes = (long)raw.AvailableBlocks * raw.BlockSize;
+        return errno;
+    }
+
     /// <summary>The name under /proc of an open file, or of <paramref name="name"/> in an open directory.</summary>
     private static byte[] ProcPath(SafeFileHandle file, ReadOnlySpan<byte> name)
     {

@@ -18,24 +18,39 @@ public sealed class TreeBuilder
     /// <summary>Adds an entry. Throws <see cref="ArgumentException"/> for an entry that no tree may hold.</summary>
     public void Add(in TreeEntry entry)
     {
-        if (TreeLayout.Fault(entry) is { } fault)
+        if (TryAdd(entry) is { } fault)
         {
             throw new ArgumentException($"{ByteText.Quote(entry.Name)}: {fault}", nameof(entry));
+        }
+    }
+
+    /// <summary>Adds an entry. If no tree may hold it, says why and adds nothing; otherwise null.</summary>
+    public string? TryAdd(in TreeEntry entry)
+    {
+        if (TreeLayout.Fault(entry) is { } fault)
+        {
+            return fault;
         }
 
         int length = TreeLayout.Length(entry);
         if ((long)entries.WrittenCount + length > Tree.MaxLength - TreeLayout.CountSize)
         {
-            throw new ArgumentException("more entries in one directory than a tree takes", nameof(entry));
+            return $"the entries of its directory take more than the {Tree.MaxLength / 1024 / 1024} MiB of a tree";
         }
 
         starts.Add(entries.WrittenCount);
         TreeLayout.Write(entry, entries.GetSpan(length));
         entries.Advance(length);
+        return null;
     }
 
     /// <summary>The tree. Throws <see cref="ArgumentException"/> if a name was added twice.</summary>
-    public Tree Build()
+    public Tree Build() => TryBuild(out string? fault) ?? throw new ArgumentException(fault);
+
+    /// <summary>The tree; null if a name was added twice.</summary>
+    public Tree? TryBuild() => TryBuild(out _);
+
+    private Tree? TryBuild(out string? fault)
     {
         ReadOnlyMemory<byte> written = entries.WrittenMemory;
         starts.Sort((x, y) => TreeLayout.NameOf(written.Span[x..]).SequenceCompareTo(TreeLayout.NameOf(written.Span[y..])));
@@ -49,6 +64,6 @@ public sealed class TreeBuilder
             rest = rest[length..];
         }
 
-        return Tree.TryDecode(bytes, out Tree? tree, out string? error) ? tree : throw new ArgumentException(error);
+        return Tree.TryDecode(bytes, out Tree? tree, out fault) ? tree : null;
     }
 }

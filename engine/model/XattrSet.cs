@@ -19,6 +19,9 @@ public static class XattrSet
     /// </summary>
     public const int MaxLength = 16 * 1024 * 1024;
 
+    /// <summary>The bytes that an attribute takes in a set.</summary>
+    public static int LengthOf(int nameLength, int valueLength) => HeaderSize + nameLength + valueLength;
+
     private const int HeaderSize = 5;
     private const int MaxNameLength = 255;
 
@@ -118,6 +121,40 @@ public static class XattrSet
         return false;
     }
 
+    /// <summary>The attributes of a canonical set whose names pass the test, canonical. If all pass, the same bytes.</summary>
+    public static ReadOnlySpan<byte> Where(ReadOnlySpan<byte> canonical, XattrTest test)
+    {
+        int length = 0;
+        for (ReadOnlySpan<byte> rest = canonical; Next(ref rest, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value);)
+        {
+            length += test(name) ? HeaderSize + name.Length + value.Length : 0;
+        }
+
+        if (length == canonical.Length)
+        {
+            return canonical;
+        }
+
+        byte[] kept = new byte[length];
+        Span<byte> end = kept;
+        for (ReadOnlySpan<byte> rest = canonical; !rest.IsEmpty;)
+        {
+            ReadOnlySpan<byte> from = rest;
+            Next(ref rest, out ReadOnlySpan<byte> name, out _);
+            if (test(name))
+            {
+                ReadOnlySpan<byte> whole = from[..(from.Length - rest.Length)];
+                whole.CopyTo(end);
+                end = end[whole.Length..];
+            }
+        }
+
+        return kept;
+    }
+
     /// <summary>The digest of a set; <c>default</c> for the empty set.</summary>
     public static Digest DigestOf(ReadOnlySpan<byte> canonical) => canonical.IsEmpty ? default : Digest.Of(Domain, canonical);
 }
+
+/// <summary>A question about the name of an extended attribute.</summary>
+public delegate bool XattrTest(ReadOnlySpan<byte> name);

@@ -30,17 +30,22 @@ public sealed class Additions : IDisposable
     {
         store.RequireWritable();
         Store = store;
+        Trials = new MetadataTrials(store);
         Pack = store.Packs.NewPack();
     }
 
     /// <summary>The store that is added to.</summary>
     public ObjectStore Store { get; }
 
+    /// <summary>Tells whether a checkout can restore the metadata of entries that are no files.</summary>
+    public MetadataTrials Trials { get; }
+
     /// <summary>The trees and commits that will be published.</summary>
     public PackWriter Pack { get; }
 
     /// <summary>
-    /// Stores a file unless the store has it, and returns the blob's digest. The file is read once. It is written only if it is new.
+    /// Stores a file unless the store has it, and returns the blob's digest. The file is read once. It is written only if it is new. This
+    /// and the other methods that add a file throw <see cref="UnheldException"/> if the store's filesystem does not hold its metadata.
     /// </summary>
     /// <param name="source">The file, open for reading.</param>
     /// <param name="status">The file's status when it was opened. The call throws if size or time are different after the reading.</param>
@@ -70,21 +75,22 @@ public sealed class Additions : IDisposable
     }
 
     /// <summary>Stores content that is in memory, unless the store has it. Returns the blob's digest.</summary>
-    public Digest AddBytes(ReadOnlySpan<byte> content, FileMetadata metadata, ReadOnlySpan<byte> xattrs)
+    public Digest AddBytes(ReadOnlySpan<byte> content, FileMetadata metadata, ReadOnlySpan<byte> xattrs, bool leaveHoles = false)
     {
         RequireAdding();
-        return Store.Blobs.AddBytes(content, metadata, xattrs);
+        return Store.Blobs.AddBytes(content, metadata, xattrs, leaveHoles);
     }
 
     /// <summary>
     /// Stores content of a known size that comes in pieces, such as a file of an archive. <paramref name="read"/> fills each span that it
     /// gets with the next bytes. Returns the blob's digest. If <paramref name="expected"/> is given and is another digest, nothing was
-    /// stored.
+    /// stored. With <paramref name="leaveHoles"/> blocks of zeros are not written.
     /// </summary>
-    public Digest AddStream(ContentReader read, long size, FileMetadata metadata, ReadOnlySpan<byte> xattrs, Digest expected = default)
+    public Digest AddStream(
+        ContentReader read, long size, FileMetadata metadata, ReadOnlySpan<byte> xattrs, Digest expected = default, bool leaveHoles = false)
     {
         RequireAdding();
-        return Store.Blobs.AddStream(read, size, metadata, xattrs, expected);
+        return Store.Blobs.AddStream(read, size, metadata, xattrs, leaveHoles, expected);
     }
 
     /// <summary>Makes an unnamed file in tmp/, for bytes that are needed until the command ends. It is gone when it is closed.</summary>

@@ -19,7 +19,10 @@ internal sealed record KnownFeature(string Name, FeatureSet Set);
 /// <summary>The features that this program knows. A new one is a line here, and its meaning a paragraph in FORMAT.md, section 7.</summary>
 internal static class KnownFeatures
 {
-    internal static readonly KnownFeature[] All = [];
+    /// <summary>Attributes that the machine sets by itself are no part of trees and objects (<see cref="StoreFormat.IgnoresMachineXattrs"/>).</summary>
+    internal const string MachineXattrsIgnored = "machine-xattrs-ignored";
+
+    internal static readonly KnownFeature[] All = [new(MachineXattrsIgnored, FeatureSet.ReadOnlyCompatible)];
 
     /// <summary>The features that a store uses and that are not in <paramref name="known"/>.</summary>
     internal static string[] Unknown(IEnumerable<string> used, FeatureSet set, IReadOnlyList<KnownFeature> known) =>

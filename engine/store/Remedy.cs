@@ -44,6 +44,16 @@ public abstract record Remedy
     /// <summary>Commit a tree that nobody writes to meanwhile.</summary>
     public sealed record LeaveTreeAlone : Remedy;
 
+    /// <summary>Commit without an attribute.</summary>
+    /// <param name="Name">The attribute, as people may see it; null for as many as are too many.</param>
+    public sealed record LeaveOutXattr(string? Name) : Remedy;
+
+    /// <summary>Commit with the nearest time that the filesystem holds.</summary>
+    public sealed record ClampTimes : Remedy;
+
+    /// <summary>Work as a user who may do it, or with a store that has owners in its trees only.</summary>
+    public sealed record KeepOwnersInTrees : Remedy;
+
     /// <summary>Decompress an archive before it is committed.</summary>
     /// <param name="Program">The program that decompresses it: "zstd".</param>
     public sealed record Decompress(string Program) : Remedy;

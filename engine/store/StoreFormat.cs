@@ -5,7 +5,7 @@ using HackTree.Model;
 namespace HackTree.Store;
 
 /// <summary>
-/// The store's `format` file: its version, the features that a program must know, and two policies that decide what an object's inode
+/// The store's `format` file: its version, the features that a program must know, and three policies that decide what an object's inode
 /// holds. They are chosen when the store is made.
 /// </summary>
 public sealed record StoreFormat
@@ -34,6 +34,16 @@ public sealed record StoreFormat
     /// </summary>
     public bool UserMode { get; init; }
 
+    /// <summary>
+    /// Whether the attributes that a machine gives its files by itself (<see cref="IsMachineXattr"/>) are no part of trees and objects. If
+    /// not, they are kept like all others.
+    /// </summary>
+    public bool IgnoresMachineXattrs
+    {
+        get => ReadOnlyCompatible.Contains(KnownFeatures.MachineXattrsIgnored);
+        init => ReadOnlyCompatible = [.. ReadOnlyCompatible.Except([KnownFeatures.MachineXattrsIgnored]), .. value ? [KnownFeatures.MachineXattrsIgnored] : Array.Empty<string>()];
+    }
+
     /// <summary>The metadata in an object's inode and name, for a file whose tree records <paramref name="recorded"/>.</summary>
     public FileMetadata ObjectMetadata(FileMetadata recorded)
     {
@@ -50,24 +60,41 @@ public sealed record StoreFormat
     /// <summary>
     /// The extended attributes of an object's inode, for a file whose tree records <paramref name="recorded"/>; canonical bytes both.
     /// </summary>
-    public ReadOnlySpan<byte> ObjectXattrs(ReadOnlySpan<byte> recorded)
-    {
-        if (!UserMode || recorded.IsEmpty)
-        {
-            return recorded;
-        }
+    public ReadOnlySpan<byte> ObjectXattrs(ReadOnlySpan<byte> recorded) =>
+        recorded.IsEmpty ? recorded
+        : UserMode ? XattrSet.Where(recorded, IsSettableByUser)
+        : IgnoresMachineXattrs ? XattrSet.Where(recorded, static name => !IsMachineXattr(name))
+        : recorded;
 
-        var kept = new List<(byte[] Name, byte[] Value)>();
-        while (XattrSet.Next(ref recorded, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value))
+    /// <summary>
+    /// Whether an inode with the attributes <paramref name="actual"/> is right for a file whose tree records <paramref name="recorded"/>. It
+    /// may have attributes of the machine that the tree does not record: the machine sets them on each new file, and lets nobody remove them.
+    /// </summary>
+    public bool HoldsXattrs(ReadOnlySpan<byte> actual, ReadOnlySpan<byte> recorded)
+    {
+        actual = ObjectXattrs(actual);
+        ReadOnlySpan<byte> wanted = ObjectXattrs(recorded), rest = wanted;
+        while (XattrSet.Next(ref actual, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value))
         {
-            if (IsSettableByUser(name))
+            bool isExtra = IsMachineXattr(name) && !XattrSet.Contains(wanted, name);
+            if (!isExtra && !(XattrSet.Next(ref rest, out ReadOnlySpan<byte> wantedName, out ReadOnlySpan<byte> wantedValue)
+                && name.SequenceEqual(wantedName) && value.SequenceEqual(wantedValue)))
             {
-                kept.Add((name.ToArray(), value.ToArray()));
+                return false;
             }
         }
 
-        return XattrSet.Encode(kept);
+        return rest.IsEmpty;
     }
+
+    /// <summary>
+    /// Whether it is an attribute that a kernel gives new files by itself: the labels of SELinux and Smack, and what IMA and EVM measured.
+    /// </summary>
+    public static bool IsMachineXattr(ReadOnlySpan<byte> attribute) =>
+        attribute.SequenceEqual("security.selinux"u8)
+        || attribute.SequenceEqual("security.ima"u8)
+        || attribute.SequenceEqual("security.evm"u8)
+        || attribute.SequenceEqual("security.SMACK64"u8);
 
     /// <summary>Whether an unprivileged owner may set the attribute. ACLs name other users, but may be set too.</summary>
     public static bool IsSettableByUser(ReadOnlySpan<byte> attribute) =>

@@ -35,6 +35,18 @@ internal sealed class CommitCommand : Verb
         HelpName = "GLOB",
     };
 
+    private readonly Option<string[]> excludeXattr = new("--exclude-xattr")
+    {
+        Description = "Leave out extended attributes whose names match, such as 'user.*'. May be repeated.",
+        HelpName = "GLOB",
+    };
+
+    private readonly Option<bool> noXattrs = new("--no-xattrs") { Description = "Leave out all extended attributes, access control lists and file capabilities too." };
+    private readonly Option<bool> clampTimes = new("--clamp-times")
+    {
+        Description = "Replace times that the store's filesystem cannot hold by the nearest that it can. Otherwise they are refused.",
+    };
+
     private readonly Option<string?> tar = new("--tar") { Description = "Commit the tree in a tar archive; - is standard input.", HelpName = "FILE" };
 
     internal CommitCommand()
@@ -48,7 +60,7 @@ internal sealed class CommitCommand : Verb
         name.CompletionSources.Add(Completions.Refs);
         parent.CompletionSources.Add(Completions.Refs);
         Add(tree);
-        foreach (Option option in new Option[] { name, subject, body, meta, parent, consume, exclude, tar })
+        foreach (Option option in new Option[] { name, subject, body, meta, parent, consume, exclude, excludeXattr, noXattrs, clampTimes, tar })
         {
             Add(option);
         }
@@ -64,6 +76,10 @@ internal sealed class CommitCommand : Verb
             {
                 result.AddError("--consume takes a directory, not an archive");
             }
+            else if (result.GetValue(clampTimes) && result.GetValue(consume))
+            {
+                result.AddError("--consume moves files as they are, so it does not go with --clamp-times");
+            }
         });
     }
 
@@ -74,6 +90,9 @@ internal sealed class CommitCommand : Verb
         var options = new ImportOptions
         {
             Excludes = [.. (session.Get(exclude) ?? []).Select(glob => new PathGlob(glob))],
+            XattrExcludes = [.. (session.Get(excludeXattr) ?? []).Select(glob => new PathGlob(glob))],
+            LeavesOutAllXattrs = session.Get(noXattrs),
+            ClampsTimes = session.Get(clampTimes),
             Progress = new Progress(),
         };
         using ObjectStore store = session.OpenStoreToWrite();
@@ -159,12 +178,18 @@ internal sealed class CommitCommand : Verb
             using Stream input = Streams.OpenInput(archive);
             return TarImport.Run(additions, input, options);
         }
+        catch (TarException e) when (e.Cause is { } cause)
+        {
+            throw new LinuxException(cause.Errno, cause.Call, $"{ArchiveName(archive)}: {cause.Subject}");
+        }
         catch (IOException e) when (e is not LinuxException)
         {
             // A TarException has the place in the archive, but not the archive's name. Another read error does not have the name either.
-            throw new StoreException($"{(archive == "-" ? "standard input" : archive)}: {e.Message}", (e as TarException)?.Remedy);
+            throw new StoreException($"{ArchiveName(archive)}: {e.Message}", (e as TarException)?.Remedy);
         }
     }
+
+    private static string ArchiveName(string archive) => archive == "-" ? "standard input" : archive;
 
     /// <summary>Checks the whole command line before anything is read.</summary>
     private CommitRequest Request(Session session)

@@ -52,9 +52,15 @@ public sealed partial class Blobs
     }
 
     /// <summary><see cref="Additions.AddStream"/>.</summary>
-    internal Digest AddStream(ContentReader read, long size, FileMetadata metadata, ReadOnlySpan<byte> xattrs, Digest expected = default)
+    internal Digest AddStream(
+        ContentReader read, long size, FileMetadata metadata, ReadOnlySpan<byte> xattrs, bool leaveHoles = false, Digest expected = default)
     {
         using SafeFileHandle file = NewFile(metadata);
+        if (leaveHoles)
+        {
+            file.Resize(size, path);
+        }
+
         byte[] buffer = GC.AllocateUninitializedArray<byte>((int)Math.Min(size, Verity.SegmentSize));
         Span<byte> hash = stackalloc byte[Digest.Size];
         var tree = new VerityTree(size);
@@ -65,7 +71,7 @@ public sealed partial class Blobs
             read(segment);
             Verity.HashSegment(segment, size, hash);
             tree.Append(hash);
-            FileContent.Write(file, segment, offset, leaveHoles: false, path);
+            FileContent.Write(file, segment, offset, leaveHoles, path);
         }
 
         return Keep(file, tree.Finish(), size, metadata, xattrs, expected);
@@ -145,10 +151,19 @@ public sealed partial class Blobs
         return file;
     }
 
-    /// <summary>Sets an object's metadata and gives it its name.</summary>
+    /// <summary>
+    /// Sets an object's metadata and gives it its name. Throws <see cref="UnheldException"/> if the filesystem does not hold the metadata.
+    /// Its caller knows the file, and names it.
+    /// </summary>
     private void MakeObject(SafeFileHandle file, in ObjectName name, ReadOnlySpan<byte> recordedXattrs, long size)
     {
-        ObjectInode.SetMetadata(format, file, name.Metadata, format.ObjectXattrs(recordedXattrs), path);
+        ReadOnlySpan<byte> xattrs = format.ObjectXattrs(recordedXattrs);
+        if ((ObjectInode.TrySetMetadata(format, file, name.Metadata, xattrs, path)
+            ?? ObjectInode.FindLoss(format, file, name.Metadata, xattrs, path)) is { } unheld)
+        {
+            throw new UnheldException(path, unheld, isCommit: true);
+        }
+
         GiveName(file, name, size);
     }
 

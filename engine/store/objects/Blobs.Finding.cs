@@ -6,10 +6,6 @@ namespace HackTree.Store;
 /// <summary>This file answers whether an object is there. <see cref="Doubt"/> says when an object is believed.</summary>
 public sealed partial class Blobs
 {
-    // Each thread has its own, because it has buffers (128 KiB).
-    [ThreadStatic]
-    private static Xattrs? xattrsOfObject;
-
     /// <summary>
     /// Says whether a commit may rely on an object. A caller that asks for many objects, while nothing is in doubt, pays no system call for
     /// most of them. Throws <see cref="CorruptException"/> if the object has other attributes than <paramref name="recordedXattrs"/>. The
@@ -82,9 +78,8 @@ public sealed partial class Blobs
 
     private void RequireXattrs(in ObjectName name, ReadOnlySpan<byte> recordedXattrs)
     {
-        xattrsOfObject ??= new Xattrs();
         using SafeFileHandle file = Open(name);
-        if (!format.ObjectXattrs(recordedXattrs).SequenceEqual(format.ObjectXattrs(xattrsOfObject.Read(file, Subject(name)))))
+        if (!format.HoldsXattrs(Xattrs.OfThread.Read(file, Subject(name)), recordedXattrs))
         {
             throw new CorruptException(Subject(name), "its extended attributes are not those its name stands for", new Remedy.CheckStore());
         }

@@ -67,7 +67,7 @@ public sealed partial class Blobs
     private void Renew(in ObjectName name, ReadOnlySpan<byte> objectPath)
     {
         using SafeFileHandle full = Open(name);
-        if (!TryRenew(name, objectPath, new Xattrs().Read(full, Subject(name))))
+        if (!TryRenew(name, objectPath, new Xattrs(format).Read(full, Subject(name))))
         {
             throw new CorruptException(Subject(name), "the content is not what the name says", new Remedy.CheckStore());
         }

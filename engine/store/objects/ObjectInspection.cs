@@ -73,11 +73,14 @@ internal sealed class ObjectInspection(StoreFormat format)
 
     private bool HasXattrs(SafeFileHandle file, in ObjectName name, ExpectedObject? expected)
     {
-        // In a user store, the system may have put attributes on an inode (security.selinux). They are not in the name, so they are left
-        // out.
+        // The machine may have put attributes of its own on the inode. What the tree records is not known here, so the set counts with them
+        // and without them.
         ReadOnlySpan<byte> set = format.ObjectXattrs(xattrs.Read(file, "object"));
-        return ObjectName.TagOf(set) == name.XattrTag && (expected is not { } needed || NeededObjects.MoreOf(name, set) == needed.MoreOfXattrs);
+        return IsNamed(set, name, expected) || IsNamed(XattrSet.Where(set, static x => !StoreFormat.IsMachineXattr(x)), name, expected);
     }
+
+    private static bool IsNamed(ReadOnlySpan<byte> set, in ObjectName name, ExpectedObject? expected) =>
+        ObjectName.TagOf(set) == name.XattrTag && (expected is not { } needed || NeededObjects.MoreOf(name, set) == needed.MoreOfXattrs);
 
     private Digest Hash(SafeFileHandle file, in FileStatus status)
     {

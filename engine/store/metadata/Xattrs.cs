@@ -5,25 +5,38 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>Reads and writes the extended attributes of inodes as canonical sets. It has buffers, so each thread needs its own.</summary>
-public sealed class Xattrs
+/// <param name="policy">The store whose machine attributes are passed over, as its policy is; null to read all.</param>
+/// <param name="leavesOut">Attributes that the user does not want; null to read all.</param>
+public sealed class Xattrs(StoreFormat? policy = null, XattrTest? leavesOut = null)
 {
     private const int Limit = 65536;
 
     // The kernel allocates as much memory as the caller offers, in each call. So a small buffer is offered first.
     private const int Usual = 512;
 
+    [ThreadStatic]
+    private static Xattrs? ofThread;
+
+    private readonly bool ignoresMachineXattrs = policy is { IgnoresMachineXattrs: true };
     private readonly byte[] list = GC.AllocateUninitializedArray<byte>(Limit);
     private readonly byte[] value = GC.AllocateUninitializedArray<byte>(Limit);
+
+    /// <summary>A reader of all attributes for the calling thread. Its buffers take 128 KiB.</summary>
+    internal static Xattrs OfThread => ofThread ??= new Xattrs();
+
+    /// <summary>Whether the inode that was read last has attributes that the user does not want.</summary>
+    public bool HasLeftOut { get; private set; }
 
     /// <summary>The attributes of an open file.</summary>
     public byte[] Read(SafeFileHandle file, object subject) => Read(file, default, subject);
 
     /// <summary>
     /// The attributes of <paramref name="name"/> in a directory; a symbolic link is not followed. If the name is empty, the attributes of
-    /// the open file itself. Empty on a filesystem without attributes.
+    /// the open file itself. Empty on a filesystem without attributes. Throws <see cref="UnheldException"/> if they are more than a tree holds.
     /// </summary>
     public byte[] Read(SafeFileHandle file, ReadOnlySpan<byte> name, object subject)
     {
+        HasLeftOut = false;
         Errno errno = List(file, name, list.AsSpan(0, Usual), out int length);
         if (errno == Errno.ERANGE)
         {
@@ -35,13 +48,24 @@ public sealed class Xattrs
             return [];
         }
 
+        if (errno == Errno.E2BIG)
+        {
+            throw new UnheldException(subject.ToString() ?? "", new Unheld.TooManyAttributes(), isCommit: true);
+        }
+
         errno.ThrowIfFailed("listxattr", subject);
+        long total = 0;
         var found = new List<(byte[] Name, byte[] Value)>();
         for (ReadOnlySpan<byte> names = list.AsSpan(0, length); !names.IsEmpty;)
         {
             int end = names.IndexOf((byte)0);
             ReadOnlySpan<byte> attribute = names[..end];
             names = names[(end + 1)..];
+            if (IsPassedOver(attribute))
+            {
+                continue;
+            }
+
             errno = Get(file, name, attribute, value.AsSpan(0, Usual), out int valueLength);
             if (errno == Errno.ERANGE)
             {
@@ -55,22 +79,25 @@ public sealed class Xattrs
             }
 
             errno.ThrowIfFailed("getxattr", $"{subject}, attribute {ByteText.Quote(attribute)}");
+            total += XattrSet.LengthOf(attribute.Length, valueLength);
+            if (total > XattrSet.MaxLength)
+            {
+                throw new UnheldException(subject.ToString() ?? "", new Unheld.TooManyAttributes(), isCommit: true);
+            }
+
             found.Add((attribute.ToArray(), value[..valueLength]));
         }
 
-        return XattrSet.Encode(found);
+        return found.Count == 0 ? [] : XattrSet.Encode(found);
     }
 
     /// <summary>Sets every attribute of a canonical set on an open file.</summary>
-    public static void Set(SafeFileHandle file, ReadOnlySpan<byte> canonical, object subject)
-    {
-        while (XattrSet.Next(ref canonical, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value))
-        {
-            Sys.SetXattr(file, name, value).ThrowIfFailed("fsetxattr", $"{subject}, attribute {ByteText.Quote(name)}");
-        }
-    }
+    public static void Set(SafeFileHandle file, ReadOnlySpan<byte> canonical, object subject) => Set(file, default, canonical, subject);
 
-    /// <summary>Removes the attributes of an open file that are not in a canonical set.</summary>
+    /// <summary>
+    /// Removes the attributes of an open file that are not in a canonical set. An attribute of the machine stays if the machine lets nobody
+    /// remove it.
+    /// </summary>
     public void RemoveOthers(SafeFileHandle file, ReadOnlySpan<byte> canonical, object subject)
     {
         ReadOnlySpan<byte> present = Read(file, subject);
@@ -78,19 +105,43 @@ public sealed class Xattrs
         {
             if (!XattrSet.Contains(canonical, name))
             {
-                RequireRemoved(Sys.RemoveXattr(file, name), subject);
+                Errno errno = Sys.RemoveXattr(file, name);
+                if (!StoreFormat.IsMachineXattr(name) || errno is not (Errno.EACCES or Errno.EPERM))
+                {
+                    RequireRemoved(errno, subject);
+                }
             }
         }
     }
 
-    /// <summary>Sets every attribute of a canonical set on a name in a directory. A symbolic link is not followed.</summary>
-    public static void Set(SafeFileHandle directory, ReadOnlySpan<byte> name, ReadOnlySpan<byte> canonical, object subject)
+    /// <summary>
+    /// Sets every attribute of a canonical set on a name in a directory. A symbolic link is not followed. Throws
+    /// <see cref="UnheldException"/> for an attribute that the filesystem or the kernel refuses.
+    /// </summary>
+    public static void Set(SafeFileHandle file, ReadOnlySpan<byte> name, ReadOnlySpan<byte> canonical, object subject)
+    {
+        if (TrySet(file, name, canonical, subject) is { } unheld)
+        {
+            throw new UnheldException(subject.ToString() ?? "", unheld, isCommit: false);
+        }
+    }
+
+    /// <summary>
+    /// Sets every attribute of a canonical set on a name in a directory, or on the open file itself if the name is empty. Returns the first
+    /// attribute that the filesystem or the kernel refuses.
+    /// </summary>
+    internal static Unheld? TrySet(SafeFileHandle file, ReadOnlySpan<byte> name, ReadOnlySpan<byte> canonical, object subject)
     {
         while (XattrSet.Next(ref canonical, out ReadOnlySpan<byte> attribute, out ReadOnlySpan<byte> value))
         {
-            Sys.SetXattr(directory, name, attribute, value)
-                .ThrowIfFailed("lsetxattr", $"{subject}, attribute {ByteText.Quote(attribute)}");
+            Errno errno = name.IsEmpty ? Sys.SetXattr(file, attribute, value) : Sys.SetXattr(file, name, attribute, value);
+            if (errno != Errno.None)
+            {
+                return Unheld.OfXattr(errno, file, attribute, value.Length, subject);
+            }
         }
+
+        return null;
     }
 
     /// <summary>The name of the access ACL's attribute.</summary>
@@ -106,6 +157,18 @@ public sealed class Xattrs
     /// <summary>Removes an attribute that a new name may have inherited from its directory. A symbolic link is not followed.</summary>
     public static void RemoveInherited(SafeFileHandle directory, ReadOnlySpan<byte> name, ReadOnlySpan<byte> attribute, object subject) =>
         RequireRemoved(Sys.RemoveXattr(directory, name, attribute), subject);
+
+    private bool IsPassedOver(ReadOnlySpan<byte> attribute)
+    {
+        if (ignoresMachineXattrs && StoreFormat.IsMachineXattr(attribute))
+        {
+            return true;
+        }
+
+        bool isUnwanted = leavesOut?.Invoke(attribute) == true;
+        HasLeftOut |= isUnwanted;
+        return isUnwanted;
+    }
 
     private static Errno List(SafeFileHandle file, ReadOnlySpan<byte> name, Span<byte> destination, out int length) =>
         name.IsEmpty ? Sys.ListXattrs(file, destination, out length) : Sys.ListXattrs(file, name, destination, out length);
