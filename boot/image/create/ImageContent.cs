@@ -14,10 +14,10 @@ internal sealed class ImageContent(string path)
     private string StorePath => At(ImageLayout.Store);
 
     /// <summary>Makes the directory and a store in it, and opens the store.</summary>
-    internal ObjectStore CreateStore(CancellationToken stop)
+    internal ObjectStore CreateStore(StoreFormat format, CancellationToken stop)
     {
         Directory.CreateDirectory(path);
-        ObjectStore.Create(StorePath, new StoreFormat());
+        ObjectStore.Create(StorePath, format);
         return ObjectStore.Open(StorePath, stop: stop);
     }
 

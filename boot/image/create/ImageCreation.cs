@@ -21,6 +21,7 @@ public sealed class ImageCreation : IDisposable
     private readonly string scratch;
     private readonly ImageContent content;
     private readonly CancellationToken stop;
+    private StoreFormat format = new() { IgnoresMachineXattrs = true };
     private bool isScratchMade;
 
     /// <summary>Checks the request before anything is made. Throws <see cref="StoreException"/> if the image cannot be made.</summary>
@@ -69,6 +70,7 @@ public sealed class ImageCreation : IDisposable
     public void RunCommit(ObjectStore source, Digest commit, string revision)
     {
         string refName = RefName.IsValid(revision) && source.Refs.Find(revision) == commit ? revision : FallbackRef;
+        format = new StoreFormat { IgnoresMachineXattrs = source.Format.IgnoresMachineXattrs };
         Run(refName, store => new StoreTransfer(source, store, Progress).Run(commit, refName));
     }
 
@@ -118,7 +120,7 @@ public sealed class ImageCreation : IDisposable
     private BootMenu Fill(string refName, Guid filesystem, Action<ObjectStore> fill)
     {
         Step("taking the tree into the image's store");
-        using ObjectStore store = content.CreateStore(stop);
+        using ObjectStore store = content.CreateStore(format, stop);
         fill(store);
         stop.ThrowIfCancellationRequested();
         Digest commit = Revision.Resolve(store, refName);

@@ -19,6 +19,14 @@ internal sealed class InitCommand : Verb
         DefaultValueFactory = _ => "keep",
     };
 
+    private readonly Option<string> machineXattrs = new("--machine-xattrs")
+    {
+        Description = "Whether commits have the attributes that a machine gives its files by itself: "
+            + "security.selinux, security.ima, security.evm and security.SMACK64.",
+        HelpName = "ignore|keep",
+        DefaultValueFactory = _ => "ignore",
+    };
+
     private readonly Option<bool> user = new("--user")
     {
         Description = "Make a store for an ordinary user. Commits record owners and devices, but checkouts cannot restore them. "
@@ -29,8 +37,10 @@ internal sealed class InitCommand : Verb
         : base("init", "Make a store.", "hacktree init /objects", "hacktree init --user ~/trees/objects")
     {
         times.AcceptOnlyFromAmong("keep", "zero");
+        machineXattrs.AcceptOnlyFromAmong("ignore", "keep");
         Add(place);
         Add(times);
+        Add(machineXattrs);
         Add(user);
     }
 
@@ -44,7 +54,12 @@ internal sealed class InitCommand : Verb
 
         string path = given ?? session.GivenStore() ?? "objects";
         bool isUser = session.Get(user) || !Sys.IsRoot;
-        ObjectStore.Create(path, new StoreFormat { UserMode = isUser, KeepTimes = session.Get(times) == "keep" });
+        ObjectStore.Create(path, new StoreFormat
+        {
+            UserMode = isUser,
+            KeepTimes = session.Get(times) == "keep",
+            IgnoresMachineXattrs = session.Get(machineXattrs) == "ignore",
+        });
         if (isUser && !session.Get(user))
         {
             session.Note("only root can restore owners and devices, so this is a user store (as with --user)");
