@@ -21,6 +21,9 @@ public sealed record ImportOptions
     /// </summary>
     public bool ClampsTimes { get; init; }
 
+    /// <summary>The patterns of regular files that become empty files. A pattern in <see cref="Excludes"/> has precedence.</summary>
+    public IReadOnlyList<PathGlob> Emptied { get; init; } = [];
+
     /// <summary>
     /// The consumption of the directory, if it is consumed; otherwise null. Then the directory is read at the place where the consumption
     /// has put it, and its files may become objects as they are.

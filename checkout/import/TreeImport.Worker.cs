@@ -41,7 +41,7 @@ public sealed partial class TreeImport
             while (reader.Next())
             {
                 import.store.Stop.ThrowIfCancellationRequested();
-                if (!IsExcluded(directory, reader.Name))
+                if (!Matches(import.options.Excludes, directory, reader.Name))
                 {
                     Add(directory, reader.Name);
                 }
@@ -60,6 +60,9 @@ public sealed partial class TreeImport
             {
                 case FileType.Directory:
                     AddDirectory(directory, name, status);
+                    break;
+                case FileType.Regular when Matches(import.options.Emptied, directory, name):
+                    AddEmptied(directory, name, status);
                     break;
                 case FileType.Regular when TryFindStored(status, out CachedFile known):
                     AddFile(directory, name, status, known.Blob, []);
@@ -187,6 +190,24 @@ public sealed partial class TreeImport
             });
         }
 
+        /// <summary>Adds a file without its content, which is not read.</summary>
+        private void AddEmptied(ImportDirectory directory, ReadOnlySpan<byte> name, in FileStatus status)
+        {
+            byte[] attributes = xattrs.Read(directory.Handle, name, this);
+            Digest digest;
+            try
+            {
+                digest = import.additions?.AddBytes([], MetadataOf(status), attributes) ?? Verity.Compute([]);
+            }
+            catch (UnheldException e)
+            {
+                throw new UnheldException(ToString(), e.Unheld, isCommit: true);
+            }
+
+            import.options.Progress?.Add(0);
+            AddEntry(directory, new TreeEntry { Kind = EntryKind.Regular, Name = name, Metadata = MetadataOf(status), Xattrs = attributes, Digest = digest });
+        }
+
         private Digest Store(SafeFileHandle file, in FileStatus status, FileMetadata metadata, byte[] attributes)
         {
             if (import.additions is not { } additions)
@@ -280,15 +301,15 @@ public sealed partial class TreeImport
         private long TimeOf(in FileStatus status) =>
             import.options.ClampsTimes && import.additions is { } additions ? additions.Trials.Clamp(status.ModifyTime.Seconds) : status.ModifyTime.Seconds;
 
-        private bool IsExcluded(ImportDirectory directory, ReadOnlySpan<byte> name)
+        private static bool Matches(IReadOnlyList<PathGlob> globs, ImportDirectory directory, ReadOnlySpan<byte> name)
         {
-            if (import.options.Excludes.Count == 0)
+            if (globs.Count == 0)
             {
                 return false;
             }
 
             byte[] path = directory.PathOf(name);
-            foreach (PathGlob glob in import.options.Excludes)
+            foreach (PathGlob glob in globs)
             {
                 if (glob.Matches(path))
                 {

@@ -80,7 +80,7 @@ public sealed class TarImport : IDisposable
             throw reader.Fault(fault);
         }
 
-        if (IsExcluded())
+        if (Matches(options.Excludes))
         {
             Exclude();
             return;
@@ -105,6 +105,11 @@ public sealed class TarImport : IDisposable
         }
 
         Describe(node);
+        if (node.Kind == EntryKind.Regular && Matches(options.Emptied))
+        {
+            node.Size = 0;
+        }
+
         RequireValid(node);
         RequireHeld(node);
         node.Digest = node.Kind == EntryKind.Regular ? AddContent(node, Fill, reader.IsSparse) : default;
@@ -239,9 +244,10 @@ public sealed class TarImport : IDisposable
         return node;
     }
 
-    private bool IsExcluded()
+    /// <summary>Whether a pattern matches the current entry's path or a directory above it.</summary>
+    private bool Matches(IReadOnlyList<PathGlob> globs)
     {
-        if (options.Excludes.Count == 0)
+        if (globs.Count == 0)
         {
             return false;
         }
@@ -252,7 +258,7 @@ public sealed class TarImport : IDisposable
         while (TarPath.Next(ref rest, out ReadOnlySpan<byte> name))
         {
             path.Push(name);
-            foreach (PathGlob glob in options.Excludes)
+            foreach (PathGlob glob in globs)
             {
                 if (glob.Matches(path.Bytes))
                 {

@@ -1,4 +1,5 @@
 using HackTree.Boot;
+using HackTree.Checkout;
 
 namespace HackTree.Cli;
 
@@ -8,6 +9,14 @@ internal static class ImageText
     /// <summary>Says that a directory which roots share stays on a partition of its own.</summary>
     internal static string Apart(FstabLine line) =>
         $"{line.Place} stays on its own filesystem: line {line.Number} of /etc/fstab mounts it in each root that has the line";
+
+    /// <summary>Says what a tree has of one machine, and how to commit it without.</summary>
+    internal static string Traces(IReadOnlyList<FoundTraces> found)
+    {
+        IEnumerable<string> kinds = found.Select(some => some.Files == 1 ? $"{some.Name} ({some.First})" : $"{some.Name} ({some.First} and {some.Files - 1} more)");
+        return $"the tree has what belongs to one machine, and each copy of the image will have it too: {string.Join(", ", kinds)}; "
+            + "`hacktree commit --seal` makes a commit without";
+    }
 
     /// <summary>Says which lines of a tree's fstab name partitions that a new disk does not have.</summary>
     internal static string Foreign(IReadOnlyList<FstabLine> lines)

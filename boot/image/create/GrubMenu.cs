@@ -7,11 +7,17 @@ namespace HackTree.Boot;
 /// </summary>
 internal static class GrubMenu
 {
+    /// <summary>The name of GRUB's environment in /boot/grub.</summary>
+    internal const string EnvironmentFile = "grubenv";
+
+    private const int EnvironmentSize = 1024;
+
     /// <summary>The file in /boot with HackTree's part of the initrd. Each menu entry loads it after the system's own initrd.</summary>
     internal const string Segment = "hacktree.cpio.gz";
 
     /// <summary>
     /// The commands. Each directory with a usr/ in it gets an entry, and all entries boot the newest kernel of /boot that has an initrd.
+    /// What grub-reboot(8) asked for boots once; on a converted disk, grub.cfg may have taken that already, and then boot_once is true.
     /// The root that <see cref="SmbiosText"/> names gets an entry even if it does not exist; the initrd then says so. On a machine without
     /// that string GRUB prints a line and goes on.
     /// </summary>
@@ -37,7 +43,14 @@ internal static class GrubMenu
             linux "/boot/vmlinuz-$hacktree_version" {{options}} subroot=$1 $hacktree_own $hacktree_more
             initrd "/boot/initrd.img-$hacktree_version" /boot/{{Segment}}
         }
-        set default={{root}}
+        if [ -s "$prefix/grubenv" ]; then load_env; fi
+        if [ -n "$next_entry" ]; then
+            set default="$next_entry"
+            set next_entry=
+            save_env next_entry
+        elif [ "$boot_once" != true ]; then
+            set default={{root}}
+        fi
         for hacktree_file in /*; do
             if regexp --set 1:hacktree_name '/([^./][^/]*)$' "$hacktree_file"; then
                 if [ -d "$hacktree_file/usr" ]; then
@@ -56,6 +69,11 @@ internal static class GrubMenu
             fi
         fi
         """;
+
+    /// <summary>
+    /// An empty environment of GRUB, in which grub-reboot(8) leaves the next entry. GRUB can write to it only if it has its whole length.
+    /// </summary>
+    internal static string EmptyEnvironment => "# GRUB Environment Block\n".PadRight(EnvironmentSize, '#');
 
     /// <summary>
     /// The text for the menu in an OEM string of the SMBIOS, the last one of type 11: the root to boot (null for the usual one), and further

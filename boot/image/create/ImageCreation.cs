@@ -45,6 +45,9 @@ public sealed class ImageCreation : IDisposable
     /// <summary>The lines of the tree's fstab for partitions that the disk does not have. Known when the image is made.</summary>
     public IReadOnlyList<FstabLine> ForeignLines { get; private set; } = [];
 
+    /// <summary>Files of the tree that belong to one machine, and would be in each copy of the image. Known when the image is made.</summary>
+    public IReadOnlyList<FoundTraces> Traces { get; private set; } = [];
+
     /// <summary>Makes the image from a directory.</summary>
     public void RunTree(string tree)
     {
@@ -134,6 +137,7 @@ public sealed class ImageCreation : IDisposable
             content.AddRoot(store, commit, refName, root, Progress);
         }
 
+        Traces = MachineTraces.Find(store.Packs, store.Packs.ReadCommit(commit).Tree);
         string[] labels = request.Uefi ? [Ext4.Label, EfiPartition.Label] : [Ext4.Label];
         ForeignLines = [.. Fstab.Read(content.At(request.Roots[0])).Where(line => line.NeedsPartition && !labels.Any(label => line.Source == $"LABEL={label}"))];
         return menu;
@@ -171,6 +175,7 @@ public sealed class ImageCreation : IDisposable
         string folder = Path.Combine(content.At(ImageLayout.Boot), "grub");
         Directory.CreateDirectory(folder);
         File.WriteAllText(Path.Combine(folder, "grub.cfg"), menu.GrubConfig());
+        File.WriteAllText(Path.Combine(folder, GrubMenu.EnvironmentFile), GrubMenu.EmptyEnvironment);
         (byte[] bootCode, byte[] core) = GrubImage.Make(scratch);
         Partition linux = ImageLayout.Linux(request.Size);
         using FileStream file = File.OpenWrite(disk);

@@ -90,6 +90,11 @@ internal sealed class ImageCreateCommand : Verb
             session.Note(ImageText.Foreign(creation.ForeignLines));
         }
 
+        if (creation.Traces.Count > 0)
+        {
+            session.Note(ImageText.Traces(creation.Traces));
+        }
+
         string length = HumanText.Bytes(new FileInfo(request.Output).Length), time = HumanText.Duration(Stopwatch.GetElapsedTime(started));
         string run = $"hacktree image run {request.Output}{(request.Uefi ? " --uefi" : "")}";
         session.Note($"{request.Output}: {length}; {time}; boot it with `{run}`");

@@ -47,6 +47,11 @@ internal sealed class CommitCommand : Verb
         Description = "Replace times that the store's filesystem cannot hold by the nearest that it can. Otherwise they are refused.",
     };
 
+    private readonly Option<bool> seal = new("--seal")
+    {
+        Description = "Leave out what belongs to one machine: machine-id, ssh host keys, random seeds, leases, logs. README.md has the list.",
+    };
+
     private readonly Option<string?> tar = new("--tar") { Description = "Commit the tree in a tar archive; - is standard input.", HelpName = "FILE" };
 
     internal CommitCommand()
@@ -60,7 +65,7 @@ internal sealed class CommitCommand : Verb
         name.CompletionSources.Add(Completions.Refs);
         parent.CompletionSources.Add(Completions.Refs);
         Add(tree);
-        foreach (Option option in new Option[] { name, subject, body, meta, parent, consume, exclude, excludeXattr, noXattrs, clampTimes, tar })
+        foreach (Option option in new Option[] { name, subject, body, meta, parent, consume, exclude, seal, excludeXattr, noXattrs, clampTimes, tar })
         {
             Add(option);
         }
@@ -71,6 +76,10 @@ internal sealed class CommitCommand : Verb
             if (isTar == result.GetValue(tree) is not null)
             {
                 result.AddError("give either a directory, TREE, or an archive, --tar FILE");
+            }
+            else if (result.GetValue(seal) && result.GetValue(consume))
+            {
+                result.AddError("--seal leaves files out, and --consume takes all: give one of the two");
             }
             else if (isTar && result.GetValue(consume))
             {
@@ -89,7 +98,8 @@ internal sealed class CommitCommand : Verb
         CommitRequest request = Request(session);
         var options = new ImportOptions
         {
-            Excludes = [.. (session.Get(exclude) ?? []).Select(glob => new PathGlob(glob))],
+            Excludes = [.. (session.Get(exclude) ?? []).Select(glob => new PathGlob(glob)), .. session.Get(seal) ? MachineTraces.Left : []],
+            Emptied = session.Get(seal) ? MachineTraces.Emptied : [],
             XattrExcludes = [.. (session.Get(excludeXattr) ?? []).Select(glob => new PathGlob(glob))],
             LeavesOutAllXattrs = session.Get(noXattrs),
             ClampsTimes = session.Get(clampTimes),

@@ -67,6 +67,25 @@ public sealed class ImageCreateTests : IDisposable
     }
 
     [Fact]
+    public void Traces_of_one_machine_are_named_and_a_sealed_commit_has_none()
+    {
+        Require();
+        Assert.SkipUnless(Sys.IsRoot, "only root can keep owners");
+        string tree = world.MakeSmallTree(), store = Store();
+        Directory.CreateDirectory(Path.Combine(tree, "etc/ssh"));
+        File.WriteAllText(Path.Combine(tree, "etc/machine-id"), "b08dfa6083e7567a1921a715000001fb\n");
+        File.WriteAllText(Path.Combine(tree, "etc/ssh/ssh_host_rsa_key"), "secret");
+        File.WriteAllText(Path.Combine(tree, "etc/ssh/ssh_host_rsa_key.pub"), "public");
+        string said = ImageWorld.Image("create", "--tree", tree, "-o", world.At("one.img"), "--size", "64M").Error;
+        Assert.Contains("machine id (/etc/machine-id), ssh host keys (/etc/ssh/ssh_host_rsa_key and 1 more), logs (/var/log/log)", said, StringComparison.Ordinal);
+        Hacktree.Run("--store", store, "commit", "-b", "sealed", "--seal", tree).Succeeded();
+        said = ImageWorld.Image("create", "--store", store, "--tree", "sealed", "-o", world.At("two.img"), "--size", "64M").Error;
+        Assert.DoesNotContain("--seal", said, StringComparison.Ordinal);
+        string listed = ImageWorld.Image("edit", world.At("two.img"), "--", "sh", "-c", "stat -c '%s %n' r0/etc/machine-id var/log/log; ls r0/etc/ssh; stat -c %s boot/grub/grubenv").Succeeded();
+        Assert.Equal("0 r0/etc/machine-id\n0 var/log/log\n1024\n", listed);
+    }
+
+    [Fact]
     public void What_cannot_be_made_is_refused_in_one_sentence_and_leaves_nothing()
     {
         Require();
