@@ -35,7 +35,7 @@ EOF
 
 boot() {
     printf '  $ hacktree image run disk.img --subroot %s\n' "$1"
-    hacktree image run "$disk" --subroot "$1" --timeout 600 --report "$work/$1.report" < /dev/null > "$work/$1.console" 2>&1 \
+    hacktree image run "$disk" --subroot "$1" --no-reboot --timeout 600 --report "$work/$1.report" < /dev/null > "$work/$1.console" 2>&1 \
         || fail "$1 did not switch itself off; $work/$1.console is its console"
     # A serial port's lines end with a carriage return.
     tr -d '\r' < "$work/$1.report" | grep -a '^DEMO ' > "$work/$1.said" || fail "$1 did not come up; $work/$1.console is its console"

@@ -198,6 +198,15 @@ internal struct PollFd
     public short Asked, Found;
 }
 
+/// <summary>struct flock of fcntl.h on 64-bit Linux.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct RawFileLock
+{
+    public short Type, Whence;
+    public long Start, Length;
+    public int Process;
+}
+
 /// <summary>struct rlimit on 64-bit Linux.</summary>
 [StructLayout(LayoutKind.Sequential)]
 internal struct RLimit

@@ -15,6 +15,9 @@ public enum LockKind
 public static unsafe partial class Sys
 {
     internal const int LockNonBlocking = 4;
+    internal const int GetOpenFileLock = 36;
+    internal const int WriteLock = 1;
+    internal const int NoLock = 2;
     internal const nuint GetWindowSize = 0x5413;
     internal const int LimitOpenFiles = 7;
     internal const int CloneNewNamespace = 0x20000;
@@ -113,6 +116,16 @@ public static unsafe partial class Sys
         while (errno == Errno.EINTR);
 
         return errno;
+    }
+
+    /// <summary>
+    /// Whether another open file has a lock on some of these bytes of the file, taken by fcntl(2) F_SETLK or F_OFD_SETLK. False if the filesystem
+    /// has no such locks.
+    /// </summary>
+    public static bool IsRangeLocked(SafeFileHandle file, long start, long length)
+    {
+        var asked = new RawFileLock { Type = (short)WriteLock, Start = start, Length = length };
+        return Result(Native.Fcntl(file, GetOpenFileLock, (nint)(&asked))) == Errno.None && asked.Type != NoLock;
     }
 
     /// <summary>

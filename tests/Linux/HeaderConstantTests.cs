@@ -64,6 +64,9 @@ public sealed class HeaderConstantTests
         ("F_SETLEASE", Sys.SetLease),
         ("F_RDLCK", Sys.ReadLease),
         ("F_UNLCK", Sys.NoLease),
+        ("F_UNLCK", Sys.NoLock),
+        ("F_WRLCK", Sys.WriteLock),
+        ("F_OFD_GETLK", Sys.GetOpenFileLock),
         ("SIGURG", Sys.SignalUrgent),
         ("FICLONE", (long)Sys.FiClone),
         ("LOCK_SH", (long)LockKind.Shared),
@@ -138,6 +141,7 @@ public sealed class HeaderConstantTests
         TimeSpec time = MemoryMarshal.Read<TimeSpec>(counting);
         RLimit limit = MemoryMarshal.Read<RLimit>(counting);
         PollFd poll = MemoryMarshal.Read<PollFd>(counting);
+        RawFileLock held = MemoryMarshal.Read<RawFileLock>(counting);
         RawStatfs statfs = MemoryMarshal.Read<RawStatfs>(counting);
         Compare(
         [
@@ -157,6 +161,8 @@ public sealed class HeaderConstantTests
             .. Fields("rlimit", ("rlim_cur", (long)limit.Soft), ("rlim_max", (long)limit.Hard)),
             ("sizeof(struct pollfd)", SizeOf(poll)),
             .. Fields("pollfd", ("fd", poll.File), ("events", poll.Asked), ("revents", poll.Found)),
+            ("sizeof(struct flock)", SizeOf(held)),
+            .. Fields("flock", ("l_type", held.Type), ("l_whence", held.Whence), ("l_start", held.Start), ("l_len", held.Length), ("l_pid", held.Process)),
             ("sizeof(struct statfs)", SizeOf(statfs)),
             .. Fields("statfs", ("f_type", statfs.Type)),
         ]);

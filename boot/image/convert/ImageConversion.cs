@@ -51,6 +51,7 @@ internal sealed class ImageConversion : IDisposable
         {
             StockSystem.Require(top, root, image);
             RequireInitrd();
+            RequireMovable(root);
         }
 
         string menu = InstalledGrub.Make(Encoding.Latin1.GetString(ReadGrub(InstalledGrub.MainFile)!), root, uuid, image);
@@ -123,6 +124,33 @@ internal sealed class ImageConversion : IDisposable
     }
 
     public void Dispose() => topHandle.Dispose();
+
+    /// <summary>Refuses a system in which chattr(1) forbids a change that is to come, before the first change.</summary>
+    private void RequireMovable(string root)
+    {
+        string[] changed = [".", ImageLayout.Boot, InstalledGrub.Folder, $"{InstalledGrub.Folder}/{InstalledGrub.CustomFile}",
+            $"{InstalledGrub.Folder}/{InstalledGrub.MainFile}", $"{ImageLayout.Boot}/{GrubMenu.Segment}", ImageLayout.Var, DatabaseFolder, ImageLayout.PackageDatabase];
+        IEnumerable<byte[]> moved = Names(topHandle).Where(name => !IsKept(name, root));
+        foreach (byte[] path in changed.Select(ByteText.FromArgument).Concat(moved))
+        {
+            int slash = path.AsSpan().LastIndexOf((byte)'/');
+            Errno errno = Sys.OpenBeneath(topHandle, slash < 0 ? "."u8 : path.AsSpan(0, slash), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle above);
+            using (above)
+            {
+                if (errno == Errno.None && Sys.Stat(above, path.AsSpan(slash + 1), out FileStatus status) == Errno.None && (status.IsImmutable || status.IsAppendOnly))
+                {
+                    throw Fixed(path);
+                }
+            }
+        }
+    }
+
+    private StoreException Fixed(ReadOnlySpan<byte> path)
+    {
+        string shown = ByteText.Quote(path);
+        return new StoreException(
+            $"{image}: /{shown} is immutable or append-only, and cannot be moved or changed; lift that with `hacktree image edit {image} -- chattr -ia {shown}`, and try again");
+    }
 
     private ConversionJournal Plan(string root)
     {
@@ -306,6 +334,13 @@ internal sealed class ImageConversion : IDisposable
         if (errno == Errno.EEXIST)
         {
             throw new StoreException($"{image}: {ByteText.Quote(name)} is both at the top and in the root; remove or rename one of the two with `hacktree image edit`, and try again");
+        }
+
+        if (errno == Errno.EPERM && Sys.Stat(from, name, out FileStatus status) == Errno.None && (status.IsImmutable || status.IsAppendOnly))
+        {
+            throw new StoreException(
+                $"{image}: {ByteText.Quote(name)} is immutable or append-only, and cannot be moved; lift that with chattr -ia in `hacktree image edit {image}`, "
+                + "and run the same command again, or go back with --undo");
         }
 
         errno.ThrowIfFailed("renameat2", $"{image}: {ByteText.Quote(name)}");

@@ -52,6 +52,9 @@ internal sealed class DiskExport : IDisposable
     {
         if (copy is null)
         {
+            // The loop device wrote to the file's cached pages.
+            using SafeFileHandle file = OpenPath.File(image);
+            Sys.Sync(file).ThrowIfFailed("fsync", image);
             return;
         }
 

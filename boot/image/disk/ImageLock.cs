@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using HackTree.Linux;
+using HackTree.Model;
 using HackTree.Store;
 using Microsoft.Win32.SafeHandles;
 
@@ -12,6 +13,9 @@ namespace HackTree.Boot;
 internal sealed class ImageLock : IDisposable
 {
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(1);
+
+    private const long FirstLockOfQemu = 100;
+    private const long LocksOfQemu = 200;
 
     private readonly SafeFileHandle file;
 
@@ -40,7 +44,7 @@ internal sealed class ImageLock : IDisposable
 
             // The kernel releases the files of a killed process a moment later.
             long started = Stopwatch.GetTimestamp();
-            while (FindUse(path, status) is { } use)
+            while (FindUse(path, file, status) is { } use)
             {
                 if (Stopwatch.GetElapsedTime(started) > Patience)
                 {
@@ -59,19 +63,21 @@ internal sealed class ImageLock : IDisposable
         }
     }
 
-    private static StoreException? FindUse(string path, in FileStatus status)
+    private static StoreException? FindUse(string path, SafeFileHandle file, in FileStatus status)
     {
-        if (FindLoop(path) is { } device)
+        if (FindLoop(path, status) is { } device)
         {
             // The device may be mounted, and two writers to one filesystem destroy it.
             return new StoreException(
                 $"{path}: it is attached to {device}; unmount that (`findmnt {device}` says where) or detach it with `losetup -d {device}` first");
         }
 
-        return IsLockedByQemu(status) ? InUseByQemu(path) : null;
+        // QEMU marks what it does to an image by locks on some of these bytes.
+        return Sys.IsRangeLocked(file, FirstLockOfQemu, LocksOfQemu) ? InUseByQemu(path) : null;
     }
 
-    private static string? FindLoop(string path)
+    /// <summary>A loop device on the image, by whatever path it was attached.</summary>
+    private static string? FindLoop(string path, in FileStatus image)
     {
         string real = RealPath.Of(path);
         foreach (string device in Directory.Exists("/sys/block") ? Directory.EnumerateDirectories("/sys/block", "loop*") : [])
@@ -79,7 +85,7 @@ internal sealed class ImageLock : IDisposable
             string backing = Path.Combine(device, "loop/backing_file");
             try
             {
-                if (File.Exists(backing) && File.ReadAllText(backing).TrimEnd('\n') == real)
+                if (File.Exists(backing) && IsSame(File.ReadAllText(backing).TrimEnd('\n'), real, image))
                 {
                     return $"/dev/{Path.GetFileName(device)}";
                 }
@@ -93,7 +99,8 @@ internal sealed class ImageLock : IDisposable
         return null;
     }
 
-    /// <summary>Whether QEMU has the image open. QEMU marks what it does to an image by locks on bytes 100 to 299.</summary>
-    private static bool IsLockedByQemu(in FileStatus status) =>
-        FileLock.On(status).Exists(held => held.Kind == FileLockKind.OpenFile && held.Start is >= 100 and < 300);
+    private static bool IsSame(string backing, string real, in FileStatus image) =>
+        backing == real
+        || (Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(backing), out FileStatus other) == Errno.None
+            && (other.Device, other.Inode) == (image.Device, image.Inode));
 }

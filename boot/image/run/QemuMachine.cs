@@ -23,8 +23,10 @@ public static class QemuMachine
         string program = Emulator.Path;
         DiskFormat format = DiskFormats.OfContent(request.Image);
         using ImageLock held = ImageLock.Take(request.Image);
+        RequireBootable(request, format);
         using Process process = ProgramRun.Start(new ProcessStartInfo(program, Arguments(request, format, IsKvmUsable())));
         using CancellationTokenRegistration killing = stop.Register(process.Kill);
+        request.OnStart?.Invoke();
         if (!process.WaitForExit(limit is { } some && some < LongestWait ? some : Timeout.InfiniteTimeSpan))
         {
             process.Kill();
@@ -38,6 +40,24 @@ public static class QemuMachine
         return process.ExitCode;
     }
 
+    /// <summary>Throws <see cref="StoreException"/> for a disk that the machine's firmware cannot boot. Of a qcow2 that is not known here.</summary>
+    private static void RequireBootable(QemuRequest request, DiskFormat format)
+    {
+        if (request.Kernel is not null || request.Uefi || format != DiskFormat.Raw)
+        {
+            return;
+        }
+
+        byte[] sector = new byte[PartitionTable.SectorSize];
+        using FileStream disk = DiskFormats.OpenToRead(request.Image);
+        bool isWhole = disk.ReadAtLeast(sector, sector.Length, throwOnEndOfStream: false) == sector.Length && sector[510] == 0x55 && sector[511] == 0xAA;
+        if (!isWhole || !sector.AsSpan(0, PartitionTable.BootCodeSize).ContainsAnyExcept((byte)0))
+        {
+            throw new StoreException(
+                $"{request.Image}: its first sector has no boot code, so no BIOS can boot it; give --uefi for a disk that boots by UEFI, or --kernel and --initrd");
+        }
+    }
+
     /// <summary>QEMU's command line.</summary>
     internal static List<string> Arguments(QemuRequest request, DiskFormat format, bool hasKvm)
     {
@@ -46,7 +66,7 @@ public static class QemuMachine
         List<string> arguments =
         [
             "-name", "hacktree", "-accel", hasKvm ? "kvm" : "tcg,thread=multi", "-cpu", "max", "-smp", "2", "-m", $"{request.Megabytes}",
-            "-nographic", "-no-reboot",
+            "-nographic", .. request.NoReboot ? ["-no-reboot"] : (string[])[],
             "-drive", $"file={Escape(request.Image)},{options}{snapshot}",
         ];
         if (request.Report is not null)

@@ -27,6 +27,12 @@ public sealed record QemuRequest
     /// <summary>A file for what the machine writes to its second serial port (/dev/ttyS1). Null for a machine without that port.</summary>
     public string? Report { get; init; }
 
+    /// <summary>Whether a machine that starts again is switched off instead.</summary>
+    public bool NoReboot { get; init; }
+
+    /// <summary>Called when the machine starts; may be null.</summary>
+    public Action? OnStart { get; init; }
+
     /// <summary>Whether to discard everything that the machine writes.</summary>
     public bool Snapshot { get; init; }
 }

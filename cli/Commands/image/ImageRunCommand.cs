@@ -17,6 +17,7 @@ internal sealed class ImageRunCommand : Verb
     private readonly Option<bool> uefi = new("--uefi") { Description = "Boot a machine with UEFI instead of a BIOS." };
     private readonly Option<string?> append = new("--append") { Description = "Further options for the kernel.", HelpName = "OPTIONS" };
     private readonly Option<bool> snapshot = new("--snapshot") { Description = "Discard everything that the machine writes." };
+    private readonly Option<bool> noReboot = new("--no-reboot") { Description = "Switch the machine off when the system in it starts again." };
     private readonly Option<string?> report = new("--report")
     {
         Description = "Write to this file what the machine says on its second serial port, /dev/ttyS1.",
@@ -42,7 +43,7 @@ internal sealed class ImageRunCommand : Verb
     {
         Details = "Ctrl-A X switches the machine off. --subroot and --append reach GRUB only on disks that hacktree made or converted. --report keeps apart from the kernel's messages what a script in the machine reports.";
         Add(image);
-        foreach (Option option in new Option[] { subroot, uefi, append, snapshot, report, kernel, initrd })
+        foreach (Option option in new Option[] { subroot, uefi, append, snapshot, noReboot, report, kernel, initrd })
         {
             Add(option);
         }
@@ -77,9 +78,10 @@ internal sealed class ImageRunCommand : Verb
             Initrd = session.Get(initrd),
             Snapshot = session.Get(snapshot),
             Report = session.Get(report),
+            NoReboot = session.Get(noReboot),
+            OnStart = () => session.Note("Ctrl-A X switches the machine off"),
         };
         TimeSpan? limit = session.Get(timeout) is { } seconds ? TimeSpan.FromSeconds(seconds) : null;
-        session.Note("Ctrl-A X switches the machine off");
         int code = QemuMachine.Run(request, limit, Session.Stop);
         return code switch
         {

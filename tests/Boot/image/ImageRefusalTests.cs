@@ -116,6 +116,69 @@ public sealed class ImageRefusalTests : IDisposable
         ImageWorld.Image("edit", disk, "--", "stat", "r0/etc/debian_version").Succeeded();
     }
 
+    [Fact]
+    public void An_immutable_file_is_told_before_anything_moved()
+    {
+        ImageWorld.Require();
+        Assert.SkipUnless(Sys.IsRoot, "only root can mount what is in an image");
+        string stock = world.At("small.img");
+        StockDisk.Make(stock, world.MakeSmallTree(), "6.1.0-10-test", 64 * MiB, world.At(""));
+        foreach ((string path, string flag) in new[] { ("swapfile", "i"), ("etc", "i"), ("boot/grub/custom.cfg", "a"), ("var/lib/dpkg", "i") })
+        {
+            ImageWorld.Image("edit", stock, "--", "sh", "-c", $"[ -e {path} ] || echo x > {path}; chattr +{flag} {path}").Succeeded();
+            string before = StockDisk.Listing(stock);
+            string said = Hacktree.Refused(ImageWorld.Image("convert", stock));
+            Assert.Contains($"/{path} is immutable or append-only", said, StringComparison.Ordinal);
+            Assert.Contains($"chattr -ia {path}`", said, StringComparison.Ordinal);
+            Assert.Equal(before, StockDisk.Listing(stock));
+            ImageWorld.Image("edit", stock, "--", "chattr", "-ia", path).Succeeded();
+        }
+
+        ImageWorld.Image("convert", stock).Succeeded();
+
+        // On the way back too, what to do is told.
+        ImageWorld.Image("edit", stock, "--", "chattr", "+i", "r0/swapfile").Succeeded();
+        Assert.Contains("chattr -ia", Hacktree.Refused(ImageWorld.Image("convert", "--undo", stock)), StringComparison.Ordinal);
+        ImageWorld.Image("edit", stock, "--", "chattr", "-i", "r0/swapfile").Succeeded();
+        ImageWorld.Image("convert", "--undo", stock).Succeeded();
+    }
+
+    [Fact]
+    public void An_image_is_in_use_by_whatever_name_a_loop_device_knows_it()
+    {
+        ImageWorld.Require();
+        Assert.SkipUnless(Sys.IsRoot, "only root can attach loop devices");
+        string image = world.At("disk.img");
+        File.WriteAllBytes(image, new byte[MiB]);
+        Tools.Run("ln", image, world.At("other.img")).Succeeded();
+        string device = Tools.Run("losetup", "--find", "--show", world.At("other.img")).Succeeded().Trim();
+        try
+        {
+            Assert.Contains($"attached to {device}", Hacktree.Refused(ImageWorld.Image("edit", image)), StringComparison.Ordinal);
+        }
+        finally
+        {
+            Tools.Run("losetup", "-d", device);
+        }
+    }
+
+    [Fact]
+    public void A_disk_that_no_BIOS_can_boot_is_refused_before_keys_are_told()
+    {
+        Tools.Require("qemu-system-x86_64");
+        string image = world.At("disk.img");
+        File.WriteAllBytes(image, new byte[MiB]);
+        Assert.Contains("its first sector has no boot code", Hacktree.Refused(ImageWorld.Image("run", image)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_machine_that_starts_again_goes_on_unless_it_was_forbidden()
+    {
+        var request = new QemuRequest { Image = "disk.img" };
+        Assert.DoesNotContain("-no-reboot", QemuMachine.Arguments(request, DiskFormat.Raw, hasKvm: false));
+        Assert.Contains("-no-reboot", QemuMachine.Arguments(request with { NoReboot = true }, DiskFormat.Raw, hasKvm: false));
+    }
+
     private string Refusal(string image)
     {
         string said = Hacktree.Refused(ImageWorld.Image("convert", world.At(image)));

@@ -38,6 +38,13 @@ public sealed class ImageTests : IDisposable
         string menu = second.Log[..second.Log.IndexOf("Linux version", StringComparison.Ordinal)];
         Assert.All([" r0   ", " r1   ", "*r2   "], entry => Assert.Contains(entry, menu, StringComparison.Ordinal));
         Assert.DoesNotContain("error:", menu, StringComparison.Ordinal);
+
+        // What grub-reboot writes boots once.
+        const string next = "{ printf '# GRUB Environment Block\\nnext_entry=r0\\n'; printf '%1024s' '' | tr ' ' '#'; } | head -c 1024 > boot/grub/grubenv";
+        ImageWorld.Image("edit", disk, "--", "sh", "-c", next).Succeeded();
+        BootResult third = ImageWorld.Run("image-grub-next", disk);
+        RequireHardlinkedRoot(third, "/dev/vda1", "r0");
+        Assert.Equal("1024 next_entry=\n", ImageWorld.Image("edit", disk, "--", "sh", "-c", "stat -c %s boot/grub/grubenv | tr '\\n' ' '; grep -a next_entry boot/grub/grubenv").Succeeded());
     }
 
     [Fact]

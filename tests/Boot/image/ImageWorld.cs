@@ -98,7 +98,7 @@ internal sealed class ImageWorld : IDisposable
         for (bool isFirst = true; ; isFirst = false)
         {
             File.WriteAllText(checks, "");
-            ToolResult result = Image(["run", "--timeout", "590", "--report", checks, .. arguments]);
+            ToolResult result = Image(["run", "--no-reboot", "--timeout", "590", "--report", checks, .. arguments]);
             File.WriteAllText(log, result.Output.Replace("\r", "", StringComparison.Ordinal));
             var boot = new BootResult(log, File.ReadAllText(checks));
             if (isFirst && Qemu.LacksTimer(result.Output))
