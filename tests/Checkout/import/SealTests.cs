@@ -29,6 +29,7 @@ public sealed class SealTests : IDisposable
         Hacktree.Require();
         foreach (string path in Kept.Concat(Left).Concat(Emptied))
         {
+            Directory.CreateDirectory(Path.GetDirectoryName(directory.At($"tree/{path}"))!);
             directory.Write($"tree/{path}", [1, 2, 3]);
         }
 
