@@ -54,7 +54,7 @@ internal static class FindingText
         string what = cause switch
         {
             Cause.Damage damage => RemedyText.Append(damage.Fault, damage.Remedy),
-            Cause.FailedCall failed => $"{LinuxException.Describe(failed.Errno)} ({failed.Call})",
+            Cause.FailedCall failed => LinuxException.Describe(failed.Errno),
             _ => throw new ArgumentOutOfRangeException(nameof(cause), cause, "a cause without a sentence"),
         };
         return cause.Path is null ? what : $"{cause.Path}: {what}";

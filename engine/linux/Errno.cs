@@ -94,7 +94,7 @@ public sealed class LinuxException : IOException
 {
     /// <summary>Makes the exception for a failed <paramref name="call"/> on <paramref name="subject"/> (a path, as a person would name it).</summary>
     public LinuxException(Errno errno, string call, string subject)
-        : base($"{subject}: {Describe(errno)} ({call})")
+        : base($"{subject}: {Describe(errno)}{Attempt(errno, call)}")
     {
         Errno = errno;
         Call = call;
@@ -109,6 +109,9 @@ public sealed class LinuxException : IOException
 
     /// <summary>What the call was about, usually a path.</summary>
     public string Subject { get; }
+
+    /// <summary>The exception with the name of the call, for whoever debugs.</summary>
+    public override string ToString() => $"{base.ToString()}{Environment.NewLine}   {Call} answered {Errno}";
 
     /// <summary>Says an errno in plain words.</summary>
     public static string Describe(Errno errno) => errno switch
@@ -146,6 +149,32 @@ public sealed class LinuxException : IOException
         Errno.EPIPE => "broken pipe",
         _ => $"error {errno}",
     };
+
+    /// <summary>What was tried, such as " (setting its owner)", if the errno alone does not tell what the filesystem did not do.</summary>
+    private static string Attempt(Errno errno, string call)
+    {
+        bool isClear = errno is not (Errno.EPERM or Errno.EBUSY or Errno.EINVAL or Errno.EOPNOTSUPP) && !Describe(errno).StartsWith("error ", StringComparison.Ordinal);
+        string attempt = call switch
+        {
+            "openat" or "openat2" => "opening it",
+            "read" or "pread" or "readlinkat" or "getdents64" or "copy_file_range" => "reading it",
+            "write" or "pwrite" => "writing to it",
+            "ftruncate" or "lseek" => "setting its length",
+            "fsync" or "syncfs" => "writing it out to the disk",
+            "mkdirat" or "symlinkat" or "mknodat" => "making it",
+            "linkat" => "linking it",
+            "renameat2" => "renaming it",
+            "unlinkat" or "rmdir" => "removing it",
+            "fchmod" or "fchmodat" => "setting its mode",
+            "fchownat" => "setting its owner",
+            "futimens" => "setting its times",
+            "fsetxattr" or "lsetxattr" or "removexattr" => "setting an attribute",
+            "getxattr" or "listxattr" => "reading its attributes",
+            "flock" => "locking it",
+            _ => "",
+        };
+        return isClear || attempt.Length == 0 ? "" : $" ({attempt})";
+    }
 }
 
 /// <summary>Turns an unexpected errno into an exception.</summary>
