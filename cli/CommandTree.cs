@@ -2,7 +2,7 @@ using System.CommandLine;
 using System.CommandLine.Completions;
 using System.CommandLine.Help;
 using System.CommandLine.Invocation;
-using System.CommandLine.Parsing;
+using HackTree.Linux;
 
 namespace HackTree.Cli;
 
@@ -30,9 +30,15 @@ internal static class CommandTree
     /// <summary>Runs one command line and returns the exit code.</summary>
     internal static int Run(IReadOnlyList<string> args)
     {
+        args = JsonBehind(args);
         ParseResult parse = Parse(args);
-        string? misuse = Misuse.Find(parse, args);
-        return parse.Errors.Count > 0 || misuse is not null ? ReportUsage(parse, misuse) : Invoke(parse);
+        if (Misuse.Find(parse, args) is not { } misuse)
+        {
+            return Invoke(parse);
+        }
+
+        Failure.Say($"{misuse}; see `{Misuse.VerbOf(parse)} --help`");
+        return ExitCode.Usage;
     }
 
     /// <summary>The names of all commands.</summary>
@@ -50,20 +56,31 @@ internal static class CommandTree
         return parse.Invoke(configuration);
     }
 
-    /// <summary>Prints one sentence about the command line, and where to read more.</summary>
-    private static int ReportUsage(ParseResult parse, string? misuse)
+    /// <summary>
+    /// Puts a --json that stands before the command behind it. Only commands that print JSON have the option, so the parser knows it only there.
+    /// </summary>
+    private static IReadOnlyList<string> JsonBehind(IReadOnlyList<string> args)
     {
-        string sentence = parse.Tokens.Count == 0 ? "a command is missing" : misuse ?? FirstError(parse);
-        Failure.Say($"{sentence}; see `{Misuse.VerbOf(parse)} --help`");
-        return ExitCode.Usage;
-    }
+        int verb = 0;
+        while (verb < args.Count && args[verb].StartsWith('-') && args[verb] != "--")
+        {
+            verb += args[verb] == Store.Name ? 2 : 1;
+        }
 
-    private static string FirstError(ParseResult parse)
-    {
-        // An error about one option explains more than an error about the whole command.
-        string message = parse.Errors.MinBy(error => error.SymbolResult is CommandResult)!.Message;
-        string line = string.Join(' ', message.Split((char[])['\n', '\t', ' '], StringSplitOptions.RemoveEmptyEntries)).TrimEnd('.');
-        return char.ToLowerInvariant(line[0]) + line[1..];
+        const string json = "--json";
+        List<string> before = [.. args.Take(verb)];
+        if (!before.Remove(json))
+        {
+            return args;
+        }
+
+        if (verb >= args.Count)
+        {
+            return before;
+        }
+
+        string[] command = [.. args.Skip(verb).TakeWhile(arg => arg != "--")];
+        return [.. before, .. command, json, .. args.Skip(verb + command.Length)];
     }
 
     private static RootCommand Make()
@@ -73,62 +90,50 @@ internal static class CommandTree
         {
             Store,
             Quiet,
-            new InitCommand(),
-            new CommitCommand(),
-            new CheckoutCommand(),
-            new RefsCommand(),
-            new LogCommand(),
-            new ShowCommand(),
-            new LsCommand(),
-            new CatCommand(),
-            new DiffCommand(),
-            new ExportCommand(),
-            new RootsCommand(),
-            new GcCommand(),
-            new FsckCommand(),
-            new DuCommand(),
-            new HashCommand(),
-            new ImageCommand(),
-            new InitrdCommand(),
-            new BenchCommand(),
-            new HelpCommand(),
-            new VersionCommand(),
-            new CompletionCommand(),
         };
+        (string Title, Command[] Commands)[] groups =
+        [
+            ("Store", [new InitCommand(), new CommitCommand(), new CheckoutCommand(), new ExportCommand(), new RefsCommand()]),
+            ("Look", [new LogCommand(), new ShowCommand(), new LsCommand(), new CatCommand(), new DiffCommand(), new HashCommand()]),
+            ("Roots", [new RootsCommand()]),
+            ("Upkeep", [new GcCommand(), new FsckCommand(), new DuCommand()]),
+            ("Booting", [new ImageCommand(), new InitrdCommand()]),
+            ("Other", [new HelpCommand(), new VersionCommand(), new CompletionCommand(), new BenchCommand()]),
+        ];
+        foreach (Command command in groups.SelectMany(group => group.Commands))
+        {
+            root.Add(command);
+        }
 
         // The library's own help option also answers to "/h" and "/?", which are paths for this program.
         _ = root.Options.Remove(root.Options.First(option => option is HelpOption));
         var help = new HelpOption("--help", "-h") { Description = "Show how a command is used." };
-        help.Action = new HelpWithExamples((HelpAction)help.Action!);
-        root.Add(help);
+        help.Action = new PrintHelp(root, groups);
         Option version = root.Options.First(option => option is VersionOption);
+        _ = root.Options.Remove(version);
+        root.Add(version);
+        root.Add(help);
+        version.Aliases.Add("-V");
         version.Description = "Print the version.";
         version.Action = new PrintVersion();
         return root;
     }
 
-    private sealed class HelpWithExamples(HelpAction help) : SynchronousCommandLineAction
+    private sealed class PrintHelp(RootCommand root, (string Title, Command[] Commands)[] groups) : SynchronousCommandLineAction
     {
+        private const int WidthOfPipe = 80;
+        private const int NarrowestWidth = 40;
+
         public override bool ClearsParseErrors => true;
 
         public override int Invoke(ParseResult parse)
         {
-            int code = help.Invoke(parse);
-            if (parse.CommandResult.Command is Verb verb)
-            {
-                if (verb.Details.Length > 0)
-                {
-                    parse.InvocationConfiguration.Output.WriteLine($"{verb.Details}\n");
-                }
-
-                parse.InvocationConfiguration.Output.WriteLine($"{(verb.Examples.Count == 1 ? "Example" : "Examples")}:");
-                foreach (string example in verb.Examples)
-                {
-                    parse.InvocationConfiguration.Output.WriteLine($"  {example}");
-                }
-            }
-
-            return code;
+            int width = StandardOutput.IsTerminal ? Math.Max(Sys.TerminalWidth(1), NarrowestWidth) : WidthOfPipe;
+            IEnumerable<Option> shared = root.Options.Where(option => option.Recursive);
+            parse.InvocationConfiguration.Output.Write(parse.CommandResult.Command is Verb verb
+                ? HelpText.Of(verb, Misuse.VerbOf(parse), shared, width)
+                : HelpText.OfProgram(root, groups, width));
+            return ExitCode.Done;
         }
     }
 

@@ -4,7 +4,8 @@ using System.CommandLine.Parsing;
 namespace HackTree.Cli;
 
 /// <summary>
-/// Finds mistakes that the parser accepts: an option that the command does not have, a command that does not exist, an empty word.
+/// Says in one voice what is wrong with a command line. The parser accepts some mistakes: an option that the command does not have, an empty word.
+/// The others it only finds, and their sentences are made here.
 /// </summary>
 internal static class Misuse
 {
@@ -16,7 +17,8 @@ internal static class Misuse
     {
         // A line with --help may be incomplete. But a command that does not exist has no help either.
         bool isHelp = parse.Action is { ClearsParseErrors: true };
-        return UnknownVerb(parse) ?? (isHelp ? null : UnknownOption(parse, args) ?? EmptyWord(parse));
+        return UnknownVerb(parse) ?? (isHelp ? null
+            : UnknownOption(parse, args) ?? EmptyWord(parse) ?? WrongValue(parse) ?? WrongCount(parse) ?? BrokenRule(parse));
     }
 
     /// <summary>The command with its group, such as "hacktree image create".</summary>
@@ -63,8 +65,60 @@ internal static class Misuse
 
         string above = VerbOf(parse)["hacktree".Length..].TrimStart();
         string name = $"{above} {word}".TrimStart();
-        return $"there is no command '{name}'" + (Nearest(word, verbs) is { } meant ? $", but there is '{$"{above} {meant}".TrimStart()}'" : "");
+        string sentence = $"there is no command '{name}'";
+        return ForeignWords.Find(name) is { } known ? $"{sentence}; {known}"
+            : Nearest(word, verbs) is { } meant ? $"{sentence}, but there is '{$"{above} {meant}".TrimStart()}'"
+            : sentence;
     }
+
+    /// <summary>Finds an option without its value, one that was given twice, and a value that the option's own check refused.</summary>
+    private static string? WrongValue(ParseResult parse)
+    {
+        foreach (OptionResult given in Children<OptionResult>(parse).Where(result => !result.Implicit))
+        {
+            if (given.Tokens.Count < given.Option.Arity.MinimumNumberOfValues)
+            {
+                return $"{given.Option.Name} needs a value: {HelpText.NameOf(given.Option)}";
+            }
+
+            if (given.Tokens.Count > given.Option.Arity.MaximumNumberOfValues && given.Option.Arity.MaximumNumberOfValues > 0)
+            {
+                return $"{given.Option.Name} was given {given.Tokens.Count} times; give it once";
+            }
+        }
+
+        return parse.Errors.FirstOrDefault(error => error.SymbolResult is not (null or CommandResult) && error.SymbolResult.Tokens.Count > 0)?.Message;
+    }
+
+    /// <summary>Finds words too many, and arguments and options that are missing.</summary>
+    private static string? WrongCount(ParseResult parse)
+    {
+        if (parse.Errors.Count == 0)
+        {
+            return null;
+        }
+
+        if (parse.UnmatchedTokens is [var word, ..])
+        {
+            return $"'{word}' is one word too many";
+        }
+
+        if (parse.CommandResult.Command is RootCommand)
+        {
+            return "a command is missing";
+        }
+
+        string[] missing =
+        [
+            .. parse.CommandResult.Command.Options.Where(option => option.Required && parse.GetResult(option) is null or { Tokens.Count: 0 }).Select(HelpText.NameOf),
+            .. parse.CommandResult.Command.Arguments
+                .Where(argument => argument.Arity.MinimumNumberOfValues > 0 && parse.GetResult(argument) is null or { Tokens.Count: 0 }).Select(HelpText.NameOf),
+        ];
+        return missing.Length == 0 ? null : $"{string.Join(" and ", missing)} {(missing.Length == 1 ? "is" : "are")} missing";
+    }
+
+    /// <summary>Finds options that need or exclude each other, which the command's own rules tell.</summary>
+    private static string? BrokenRule(ParseResult parse) => parse.Errors.Count > 0 ? parse.Errors[0].Message : null;
 
     /// <summary>
     /// Finds an empty word: "$DEST" in a script, for example, if the variable is not set. As a path it would sometimes mean the current
@@ -94,10 +148,16 @@ internal static class Misuse
 
     private static IEnumerable<T> Children<T>(ParseResult parse) => Chain(parse).SelectMany(result => result.Children).OfType<T>();
 
-    /// <summary>The name that begins with the word, or needs the fewest changes; null if none is near.</summary>
-    private static string? Nearest(string word, IEnumerable<string> names) =>
-        names.Select(name => (Name: name, Changes: name.StartsWith(word, StringComparison.Ordinal) && word.Length > 2 ? 0 : Changes(word, name)))
-            .Where(candidate => candidate.Changes <= word.Length / 3).OrderBy(candidate => candidate.Changes).FirstOrDefault().Name;
+    /// <summary>
+    /// The name that begins with the word, or that one change makes of it, or two changes of a long word; null if there is none. A guess that
+    /// is often wrong is worse than none.
+    /// </summary>
+    private static string? Nearest(string word, IEnumerable<string> names)
+    {
+        int length = word.TrimStart('-').Length;
+        return names.Select(name => (Name: name, Changes: name.StartsWith(word, StringComparison.Ordinal) && length > 2 ? 0 : Changes(word, name)))
+            .Where(candidate => candidate.Changes <= (length < 3 ? 0 : length < 7 ? 1 : 2)).OrderBy(candidate => candidate.Changes).FirstOrDefault().Name;
+    }
 
     /// <summary>
     /// How many letters must be inserted, deleted, replaced or swapped with the next one to turn one word into the other.

@@ -60,9 +60,34 @@ internal abstract class Verb : Command
     /// <summary>Adds --json, which every command that reads has.</summary>
     protected Option<bool> AddJson()
     {
-        var json = new Option<bool>("--json") { Description = "Print JSON; JSON.md lists the fields." };
+        Option<bool> json = Json();
         Add(json);
         return json;
+    }
+
+    /// <summary>The option --json.</summary>
+    protected static Option<bool> Json() => new("--json") { Description = "Print JSON; `hacktree help json` lists the fields." };
+
+    /// <summary>Refuses a value that is none of the choices. Shells complete them.</summary>
+    protected static void AcceptOnly(Option option, params string[] choices)
+    {
+        option.CompletionSources.Add(choices);
+        option.Validators.Add(result => RequireOneOf(result, choices));
+    }
+
+    /// <summary>Refuses an argument that is none of the choices. Shells complete them.</summary>
+    protected static void AcceptOnly(Argument argument, params string[] choices)
+    {
+        argument.CompletionSources.Add(choices);
+        argument.Validators.Add(result => RequireOneOf(result, choices));
+    }
+
+    private static void RequireOneOf(SymbolResult result, string[] choices)
+    {
+        if (result.Tokens.FirstOrDefault(token => !choices.Contains(token.Value)) is { } other)
+        {
+            result.AddError($"'{other.Value}' is not one of {string.Join(", ", choices)}");
+        }
     }
 
     /// <summary>Adds an option whose value is a number from 0 up.</summary>

@@ -61,7 +61,7 @@ internal sealed class CompletionCommand : Verb
     internal CompletionCommand()
         : base("completion", "Print a script that makes a shell complete verbs, options and refs.", "source <(hacktree completion bash)")
     {
-        shell.AcceptOnlyFromAmong("bash", "zsh", "fish");
+        AcceptOnly(shell, "bash", "zsh", "fish");
         Add(shell);
     }
 

@@ -34,9 +34,9 @@ internal sealed class BenchCommand : Verb
         Add(place);
         rounds = AddNumber($"The number of rounds; the median counts. Default: {DefaultRounds}.", "--rounds");
         json = AddJson();
-        Details = "Needs the space of TREE once for each round, and frees it at the end. A checkout is compared with its floor (the same\n"
-            + "system calls in a bare loop on as many threads) and with `cp -al`; all three are synced. The first round may read TREE from\n"
-            + "its disk, the other rounds find it in memory. A line has the work, and the median, the fastest and the slowest time. If the\n"
+        Details = "Needs the space of TREE once for each round, and frees it at the end. A checkout is compared with its floor (the same "
+            + "system calls in a bare loop on as many threads) and with `cp -al`; all three are synced. The first round may read TREE from "
+            + "its disk, the other rounds find it in memory. A line has the work, and the median, the fastest and the slowest time. If the "
             + "work does what the floor does, the last column is the median divided by the floor's median.";
         AddRule(result =>
         {
@@ -97,7 +97,12 @@ internal sealed class BenchCommand : Verb
         TimeSpan floor = works.Single(work => work.Name == BenchWork.Floor).Median;
         if (!session.Get(json))
         {
-            var listing = new Listing("WORK", ">MEDIAN", ">FASTEST", ">SLOWEST", ">x FLOOR");
+            var listing = new Listing(
+                "WORK",
+                new("MEDIAN") { IsNumber = true },
+                new("FASTEST") { IsNumber = true, Rank = 2 },
+                new("SLOWEST") { IsNumber = true, Rank = 2 },
+                new("x FLOOR") { IsNumber = true, Rank = 1 });
             foreach (BenchWork work in works)
             {
                 string toFloor = work.HasFloor ? $"{work.Median / floor:0.00}" : "";

@@ -1,99 +1,121 @@
+using System.Globalization;
 using System.Text;
 using HackTree.Linux;
-using Spectre.Console;
 
 namespace HackTree.Cli;
 
 /// <summary>
-/// A table on standard output. On a terminal it has headings. In a pipe or file it has only the rows, and no line is wrapped.
+/// A table on standard output. On a terminal it has headings, and each row is one line: columns of little weight go where it is too narrow, and
+/// then cells are cut. In a pipe or file it has only the rows, whole, with all columns.
 /// </summary>
 internal sealed class Listing
 {
-    private const string Gap = "  ";
+    private const int Gap = 2;
+    private const int NarrowestCell = 8;
 
-    // '>' before a heading marks a column of numbers, which are aligned to the right.
-    private readonly string[] columns;
+    private readonly Column[] columns;
     private readonly List<string[]> rows = [];
 
-    internal Listing(params string[] columns) => this.columns = columns;
+    internal Listing(params Column[] columns) => this.columns = columns;
 
     internal void Add(params IEnumerable<string> cells) => rows.Add([.. cells]);
 
-    internal void Print()
+    /// <param name="hasHeadings">Whether a pipe or file gets headings too.</param>
+    internal void Print(bool hasHeadings = false)
     {
-        if (StandardOutput.IsTerminal)
+        if (StandardOutput.IsTerminal || hasHeadings)
         {
-            PrintTable();
+            PrintTable(StandardOutput.IsTerminal ? Sys.TerminalWidth(1) : int.MaxValue);
         }
         else
         {
-            PrintRows();
+            int[] widths = [.. columns.Select((_, i) => rows.Select(row => WidthOf(row[i])).DefaultIfEmpty().Max())];
+            PrintRows(widths, [.. Enumerable.Range(0, columns.Length)]);
         }
     }
 
-    /// <summary>Prints for a program or a file: no headings, no wrapping, and fast for many rows.</summary>
-    private void PrintRows()
+    private void PrintTable(int width)
     {
-        int[] widths = [.. columns.Select((_, i) => rows.Count == 0 ? 0 : rows.Max(row => row[i].Length))];
+        if (rows.Count == 0)
+        {
+            return;
+        }
+
+        int[] widths = [.. columns.Select((column, i) => rows.Max(row => WidthOf(row[i])))];
+        int[] shown = [.. Enumerable.Range(0, columns.Length).Where(i => widths[i] > 0)];
+        foreach (int i in shown)
+        {
+            widths[i] = Math.Max(widths[i], columns[i].Heading.Length);
+        }
+
+        while (Total(widths, shown) > width && shown.Max(i => columns[i].Rank) is > 0 and int least)
+        {
+            shown = [.. shown.Where(i => columns[i].Rank < least)];
+        }
+
+        while (Total(widths, shown) > width && shown.MaxBy(i => widths[i]) is int widest && widths[widest] > NarrowestCell)
+        {
+            widths[widest] = Math.Max(NarrowestCell, widths[widest] - (Total(widths, shown) - width));
+        }
+
+        (string start, string end) = Colors.Underlined;
+        StandardOutput.Instance.WriteLine(string.Join(new string(' ', Gap), shown.Select(i =>
+        {
+            string padding = new(' ', widths[i] - columns[i].Heading.Length);
+            string heading = $"{start}{columns[i].Heading}{end}";
+            return columns[i].IsNumber ? padding + heading : i == shown[^1] ? heading : heading + padding;
+        })));
+        PrintRows(widths, shown);
+    }
+
+    private void PrintRows(int[] widths, int[] shown)
+    {
+        var line = new StringBuilder();
         foreach (string[] row in rows)
         {
-            IEnumerable<string> cells = row.Select((cell, i) => IsNumber(columns[i]) ? cell.PadLeft(widths[i]) : cell.PadRight(widths[i]));
-            StandardOutput.Instance.WriteLine(string.Join(Gap, cells).TrimEnd(' '));
-        }
-    }
-
-    private void PrintTable()
-    {
-        Table table = new Table().NoBorder();
-        foreach (string column in columns)
-        {
-            table.AddColumn(new TableColumn(new Text(column.TrimStart('>'), new Style(decoration: Decoration.Underline)))
+            line.Clear();
+            foreach (int i in shown)
             {
-                NoWrap = true,
-                Padding = new Padding(0, 0, 2, 0),
-                Alignment = IsNumber(column) ? Justify.Right : Justify.Left,
-            });
-        }
+                string cell = WidthOf(row[i]) <= widths[i] ? row[i] : Cut(row[i], widths[i], columns[i].IsPath);
+                string padding = new(' ', widths[i] - WidthOf(cell));
+                line.Append(line.Length > 0 ? "  " : "").Append(columns[i].IsNumber ? padding + cell : cell + padding);
+            }
 
-        rows.ForEach(row => table.AddRow(row.Select(cell => new Text(cell))));
-        using var text = new StringWriter { NewLine = "\n" };
-        int width = Sys.TerminalWidth(1);
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings
-        {
-            Ansi = HasColors ? AnsiSupport.Yes : AnsiSupport.No,
-            ColorSystem = ColorSystemSupport.NoColors,
-            Interactive = InteractionSupport.No,
-            Out = new Place(text, width),
-        });
-        console.Profile.Width = width;
-        console.Write(table);
-        foreach (string line in text.ToString().Split('\n', StringSplitOptions.RemoveEmptyEntries))
-        {
-            StandardOutput.Instance.WriteLine(line.TrimEnd(' '));
+            StandardOutput.Instance.WriteLine(line.ToString().TrimEnd(' '));
         }
     }
 
-    private static bool IsNumber(string column) => column.StartsWith('>');
+    private static int Total(int[] widths, int[] shown) => shown.Sum(i => widths[i]) + (Gap * (shown.Length - 1));
 
-    private static bool HasColors => string.IsNullOrEmpty(Environment.GetEnvironmentVariable("NO_COLOR"))
-        && Environment.GetEnvironmentVariable("TERM") is not (null or "" or "dumb");
-
-    /// <summary>
-    /// The place of the table. Spectre's own asks .NET's Console for the width, and Console changes the terminal's modes.
-    /// </summary>
-    private sealed class Place(TextWriter writer, int width) : IAnsiConsoleOutput
+    private static string Cut(string cell, int width, bool keepEnd)
     {
-        public TextWriter Writer => writer;
-
-        public bool IsTerminal => true;
-
-        public int Width => width;
-
-        public int Height => 24;
-
-        public void SetEncoding(Encoding encoding)
+        Rune[] runes = [.. cell.EnumerateRunes()];
+        var kept = new List<string>();
+        int used = 1;
+        foreach (Rune rune in keepEnd ? runes.Reverse() : runes)
         {
-            // The text becomes bytes in StandardOutput.
+            used += WidthOf(rune);
+            if (used > width)
+            {
+                break;
+            }
+
+            kept.Add(rune.ToString());
         }
+
+        return keepEnd ? "…" + string.Concat(Enumerable.Reverse(kept)) : string.Concat(kept) + "…";
     }
+
+    /// <summary>The number of columns of the terminal that a text takes.</summary>
+    private static int WidthOf(string text) => Ascii.IsValid(text) ? text.Length : text.EnumerateRunes().Sum(WidthOf);
+
+    private static int WidthOf(Rune rune) =>
+        Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark or UnicodeCategory.Format ? 0
+        : IsWide(rune.Value) ? 2
+        : 1;
+
+    /// <summary>Whether terminals show a character in two columns: the wide ranges of Unicode's EastAsianWidth.txt, roughly.</summary>
+    private static bool IsWide(int value) =>
+        value is >= 0x1100 and <= 0x115F or >= 0x2E80 and <= 0xA4CF or >= 0xAC00 and <= 0xD7A3 or >= 0xF900 and <= 0xFAFF or >= 0xFE30 and <= 0xFE6F
+            or >= 0xFF00 and <= 0xFF60 or >= 0xFFE0 and <= 0xFFE6 or >= 0x1F300 and <= 0x1F64F or >= 0x1F900 and <= 0x1F9FF or >= 0x20000 and <= 0x3FFFD;
 }

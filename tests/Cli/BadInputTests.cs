@@ -19,23 +19,28 @@ public sealed class BadInputTests : IDisposable
     [Theory]
     [InlineData("a command is missing; see `hacktree --help`")]
     [InlineData("there is no command 'comit'", "comit", "-b", "x", "tree")]
-    [InlineData("option '-b' is required; see `hacktree commit --help`", "commit", "tree")]
+    [InlineData("-b REF is missing; see `hacktree commit --help`", "commit", "tree")]
     [InlineData("give either a directory, TREE, or an archive", "commit", "-b", "x")]
     [InlineData("give either a directory, TREE, or an archive", "commit", "-b", "x", "tree", "--tar", "-")]
     [InlineData("--consume takes a directory", "commit", "-b", "x", "--consume", "--tar", "-")]
-    [InlineData("unrecognized command or argument 'y'", "commit", "-b", "x", "tree", "y")]
+    [InlineData("'y' is one word too many; see `hacktree commit --help`", "commit", "-b", "x", "tree", "y")]
     [InlineData("is no annotation", "commit", "-b", "x", "--meta", "novalue", "tree")]
     [InlineData("is no annotation", "commit", "-b", "x", "--meta", "bad key=1", "tree")]
     [InlineData("subject must be one line", "commit", "-b", "x", "-s", "a\nb", "tree")]
-    [InlineData("required argument 'DEST' missing", "checkout", "debian/test")]
+    [InlineData("give one of --skip-if-unchanged and --consume", "commit", "-b", "x", "--skip-if-unchanged", "--consume", "tree")]
+    [InlineData("DEST is missing; see `hacktree checkout --help`", "checkout", "debian/test")]
     [InlineData("give one of --copy and --reflink", "checkout", "--copy", "--reflink", "debian/test", "r")]
     [InlineData("'x' is no number from 0 up; see `hacktree log --help`", "log", "-n", "x")]
     [InlineData("'-1' is no number from 0 up; see `hacktree gc --help`", "gc", "--depth", "-1")]
-    [InlineData("Must be one of: 'keep' 'zero'", "init", "--mtime", "sometimes", "other")]
+    [InlineData("'sometimes' is not one of keep, zero; see `hacktree init --help`", "init", "--mtime", "sometimes", "other")]
     [InlineData("a place was given twice", "--store", "x", "init", "y")]
-    [InlineData("'tcsh' not recognized", "completion", "tcsh")]
-    [InlineData("option '--tar' is required", "export", "debian/test")]
-    [InlineData("see `hacktree refs set --help`", "refs", "set", "a")]
+    [InlineData("'tcsh' is not one of bash, zsh, fish", "completion", "tcsh")]
+    [InlineData("--tar FILE is missing", "export", "debian/test")]
+    [InlineData("-b was given 2 times; give it once", "commit", "-b", "x", "-b", "y", "tree")]
+    [InlineData("COMMIT and DEST are missing", "checkout")]
+    [InlineData("a command is missing; see `hacktree --help`", "--json")]
+    [InlineData("a command is missing; see `hacktree --help`", "-q", "--store", "objects")]
+    [InlineData("COMMIT is missing; see `hacktree refs set --help`", "refs", "set", "a")]
     public void A_command_line_without_sense_is_2(string sentence, params string[] arguments) => world.Refuses(2, sentence, arguments);
 
     [Theory]
@@ -68,6 +73,11 @@ public sealed class BadInputTests : IDisposable
     [InlineData("'abc' is no ref and no commit of", "show", "abc")]
     [InlineData("of an id at least 4 digits are needed", "show", "abc")]
     [InlineData("characters at most, and this one 300", "refs", "set", LongName, "debian/test")]
+    [InlineData("'HEAD' cannot name a ref: with git it means", "commit", "-b", "HEAD", "tree")]
+    [InlineData("'@' cannot name a ref: with git it means", "refs", "set", "@", "debian/test")]
+    [InlineData("'a..b' cannot name a ref: with git two dots mean", "commit", "-b", "a..b", "tree")]
+    [InlineData("'debian/test^' cannot name a ref: '^' and '~' stand behind a name", "refs", "set", "debian/test^", "debian/test")]
+    [InlineData("'debian/test~1' cannot name a ref: '^' and '~' stand behind a name", "commit", "-b", "debian/test~1", "tree")]
     [InlineData("it looks like a commit's id", "refs", "set", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", "debian/test")]
     [InlineData("tree: it is a directory, not an archive", "commit", "-b", "x", "--tar", "tree")]
     [InlineData("tree/etc/passwd: this is not a tar archive", "commit", "-b", "x", "--tar", "tree/etc/passwd")]
@@ -111,7 +121,7 @@ public sealed class BadInputTests : IDisposable
     {
         string before = world.Listing();
         ToolResult result = world.Shell("""$H commit -b x -m $'\xff' tree""");
-        Assert.Equal((2, "hacktree: the body must be UTF-8 text\n", before), (result.ExitCode, result.Error, world.Listing()));
+        Assert.Equal((2, "hacktree: the subject must be one line of UTF-8 text; put more into -m\n", before), (result.ExitCode, result.Error, world.Listing()));
     }
 
     [Fact]
@@ -173,7 +183,7 @@ public sealed class BadInputTests : IDisposable
             exec {{unshare}} bash -c 'mount -t tmpfs -o size=3m none small && cd small && $H init > /dev/null && $H commit -b a ../tree; code=$?; $H -q fsck && $H gc > /dev/null && exit $code'
             """);
         Assert.Equal(1, result.ExitCode);
-        Assert.Matches("^hacktree: .*: no space left on the filesystem .*; free some and run `hacktree gc`\n$", result.Error);
+        Assert.Matches("^hacktree: .*: no space left on the filesystem; free some and run `hacktree gc`\n$", result.Error);
     }
 
     [Theory]

@@ -27,8 +27,8 @@ internal sealed class ImageConvertCommand : Verb
             "hacktree image convert stock.qcow2 -o roots.qcow2",
             "hacktree image convert --undo stock.qcow2")
     {
-        Details = "Moves everything but /boot, /home and /var into /r0, and the package database from /var into it. Nothing is copied. The boot\n"
-            + "menu gets an entry for /r0, which becomes the default. After an interruption, run it again: it goes on where it stopped.\n"
+        Details = "Moves everything but /boot, /home and /var into /r0, and the package database from /var into it. Nothing is copied. The boot "
+            + "menu gets an entry for /r0, which becomes the default. After an interruption, run it again: it goes on where it stopped. "
             + "Needs root.";
         Add(image);
         Add(output);

@@ -57,9 +57,9 @@ internal sealed class ImageCreateCommand : Verb
             "hacktree image create --tree ./rootfs -o debian.qcow2 --roots r0,r1",
             "hacktree image create --tree debian/bookworm -o disk.img --size 8G --uefi")
     {
-        Details = "Needs root, but not the right to mount, so it runs in a container. The tree must have a kernel and an initrd of\n"
+        Details = "Needs root, but not the right to mount, so it runs in a container. The tree must have a kernel and an initrd of "
             + "initramfs-tools in /boot. Only root can read the image, because the tree's passwords and keys are in it.";
-        format.AcceptOnlyFromAmong("raw", "qcow2");
+        AcceptOnly(format, "raw", "qcow2");
         tree.CompletionSources.Add(Completions.Refs);
         foreach (Option option in new Option[] { tree, output, size, roots, defaultRoot, format, uefi, append })
         {

@@ -21,7 +21,7 @@ internal sealed class ImageEditCommand : Verb
             "hacktree image edit debian.qcow2",
             "hacktree image edit debian.qcow2 --chroot r1 -- passwd root")
     {
-        Details = "The working directory is the top of the image's filesystem. $HACKTREE_IMAGE has its path. Other processes do not see it, and\n"
+        Details = "The working directory is the top of the image's filesystem. $HACKTREE_IMAGE has its path. Other processes do not see it, and "
             + "it is unmounted afterwards in any case. The exit code is that of the command. Needs root.";
         Add(image);
         Add(command);

@@ -28,7 +28,7 @@ internal sealed class InitrdInstallCommand : Verb
         Add(isForTools);
         Add(isForDracut);
         Add(isRemoval);
-        Details = "Installs files that update-initramfs or dracut puts into each initrd. Without --initramfs-tools and --dracut, it installs them\n"
+        Details = "Installs files that update-initramfs or dracut puts into each initrd. Without --initramfs-tools and --dracut, it installs them "
             + "for those of the two programs that the root has. Prints the files.";
     }
 

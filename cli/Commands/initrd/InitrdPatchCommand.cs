@@ -40,7 +40,7 @@ internal sealed class InitrdPatchCommand : Verb
                 result.AddError("--classic, --init and --switch-root go together; boot/patches/build.sh makes the two files");
             }
         });
-        Details = "The initrd's own bytes stay unchanged, and `hacktree initrd unpatch` restores the original. Patching again changes nothing,\n"
+        Details = "The initrd's own bytes stay unchanged, and `hacktree initrd unpatch` restores the original. Patching again changes nothing, "
             + "unless another version of hacktree patched it before. --classic cannot be undone, so keep IN.";
     }
 

@@ -48,7 +48,7 @@ internal sealed class RefsCommand : Verb
         }
         else
         {
-            var listing = new Listing("REF", "COMMIT", "TIME (UTC)", "SUBJECT");
+            var listing = new Listing("REF", "COMMIT", new("TIME (UTC)") { Rank = 1 }, new("SUBJECT") { Rank = 2 });
             foreach (NamedCommit named in refs)
             {
                 string commit = named.Read is null ? "damaged" : CommitText.Short(named.Commit);

@@ -47,7 +47,7 @@ internal sealed class RefsLogCommand : Verb
             return ExitCode.Done;
         }
 
-        var listing = new Listing("TIME (UTC)", "COMMIT", "WHY");
+        var listing = new Listing("TIME (UTC)", "COMMIT", new("WHY") { Rank = 1 });
         foreach (RefChange change in changes)
         {
             listing.Add(HumanText.ShortDate(change.Time), change.After.IsNone ? "none" : CommitText.Short(change.After), CommitText.Line(change.Why));

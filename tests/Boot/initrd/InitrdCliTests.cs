@@ -87,8 +87,8 @@ public sealed class InitrdCliTests : IDisposable
     [InlineData(1, "the directory is not empty", "extract", "good", "tree")]
     [InlineData(1, "there is neither initramfs-tools nor dracut", "install", "--root", "tree")]
     [InlineData(2, "say what to do with an initrd")]
-    [InlineData(2, "required argument 'OUT' missing", "patch", "good")]
-    [InlineData(2, "option '--output' is required", "segment")]
+    [InlineData(2, "OUT is missing; see `hacktree initrd patch --help`", "patch", "good")]
+    [InlineData(2, "--output FILE is missing", "segment")]
     public void What_cannot_be_done_is_one_sentence(int code, string sentence, params string[] arguments)
     {
         File.WriteAllBytes(world.At("good"), InitrdSamples.Get("gzip"));
