@@ -36,6 +36,7 @@ internal static class Failure
         LinuxException { Errno: Errno.ENOSPC or Errno.EDQUOT, Subject: not StandardOutput.Subject } =>
             $"{exception.Message}; free some and run `hacktree gc`",
         LinuxException { Errno: Errno.EMFILE or Errno.ENFILE } => $"{exception.Message}; raise the limit (ulimit -n) and try again",
+        FileNotFoundException { FileName: null } => "the current directory was removed or replaced; change to a directory that is there",
         OutOfMemoryException => "out of memory; close other programs, or give this one more",
         StoreException known => RemedyText.Sentence(known),
         UsageException or IOException or UnauthorizedAccessException => exception.Message,

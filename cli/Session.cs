@@ -23,10 +23,10 @@ internal sealed class Session(ParseResult parse)
 
     internal T Get<T>(Argument<T> argument) => parse.GetValue(argument)!;
 
-    /// <summary>Prints a sentence on standard error, unless --quiet is given.</summary>
-    internal void Note(string sentence)
+    /// <summary>Prints a sentence on standard error, if there is one and --quiet is not given.</summary>
+    internal void Note(string? sentence)
     {
-        if (!IsQuiet)
+        if (!IsQuiet && sentence is not null)
         {
             Failure.Say(sentence);
         }
@@ -82,9 +82,13 @@ internal sealed class Session(ParseResult parse)
         return $"{PhysicalRoot.Place}/objects";
     }
 
-    private static StoreException NoStore() => new(PhysicalRoot.FindHiddenDevice() is { } device
-        ? $"the store is not to be seen in this root; show it with `mkdir -p {PhysicalRoot.Place} && mount {device} {PhysicalRoot.Place}`, or name one with --store"
-        : "there is no store in ./, ./objects, /objects or /sysroot/objects; make one with `hacktree init`, or name one with --store");
+    private static StoreException NoStore()
+    {
+        CurrentDirectory.RequireFor("./objects");
+        return new(PhysicalRoot.FindHiddenDevice() is { } device
+            ? $"the store is not to be seen in this root; show it with `mkdir -p {PhysicalRoot.Place} && mount {device} {PhysicalRoot.Place}`, or name one with --store"
+            : "there is no store in ./, ./objects, /objects or /sysroot/objects; make one with `hacktree init`, or name one with --store");
+    }
 
     /// <summary>A path inside a tree in the library's form: without slashes at its ends.</summary>
     internal static byte[] TreePath(string path) => ByteText.FromArgument(path.Trim('/'));

@@ -56,6 +56,7 @@ public sealed partial class TreeImport
 
     private static ImportResult Run(ObjectStore store, PackWriter pack, Additions? additions, string path, ImportOptions options)
     {
+        CurrentDirectory.RequireFor(path);
         using SafeFileHandle directory = options.Consume?.OpenTree() ?? OpenTree(Sys.WorkingDirectory, ByteText.FromArgument(path), path);
         using StatCache cache = store.OpenStatCache();
         var import = new TreeImport(store, pack, additions, path, options, cache);

@@ -125,6 +125,7 @@ public sealed class ObjectStore : IDisposable
     /// </summary>
     public static void Create(string path, StoreFormat format)
     {
+        CurrentDirectory.RequireFor(path);
         path = System.IO.Path.GetFullPath(path);
         if (IsStore(path))
         {
@@ -176,6 +177,7 @@ public sealed class ObjectStore : IDisposable
     /// </summary>
     public static ObjectStore Open(string path, Action<LockWait>? onWait = null, CancellationToken stop = default)
     {
+        CurrentDirectory.RequireFor(path);
         path = System.IO.Path.GetFullPath(path);
         Errno errno = Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory);
         byte[]? format = errno == Errno.None ? SmallFile.TryRead(directory, "format"u8, $"{path}/format") : null;

@@ -52,6 +52,26 @@ public sealed class TroubleTests : IDisposable
         Assert.Empty(world.Run("roots").Succeeded());
     }
 
+    [Theory]
+    [InlineData("../objects: the current directory was removed or replaced", "--store ../objects refs")]
+    [InlineData("./objects: the current directory was removed or replaced", "refs")]
+    [InlineData("r2: the current directory was removed or replaced", "--store $W/objects checkout a r2")]
+    [InlineData(".: the current directory was removed or replaced", "--store $W/objects commit -b a .")]
+    [InlineData("new: the current directory was removed or replaced", "init new")]
+    [InlineData("x.tar: the current directory was removed or replaced", "--store $W/objects export a --tar x.tar")]
+    [InlineData("x.tar: the current directory was removed or replaced", "--store $W/objects commit -b a --tar x.tar")]
+    [InlineData("current directory was removed or replaced", "initrd patch a b")]
+    [InlineData("r: the current directory was removed or replaced", "--store $W/objects roots check ./r")]
+    public void A_relative_path_where_the_current_directory_is_gone(string sentence, string command)
+    {
+        world.Commit("a");
+        ToolResult result = world.Shell($"W=$PWD; mkdir gone; cd gone; rmdir ../gone; $H {command}");
+        Assert.Equal(1, result.ExitCode);
+        Assert.Contains(sentence, result.Error);
+        Assert.EndsWith("; change to a directory that is there\n", result.Error);
+        world.Shell("W=$PWD; mkdir gone; cd gone; rmdir ../gone; $H --store $W/objects refs").Succeeded();
+    }
+
     [Fact]
     public void A_history_that_gc_has_cut_is_said_to_be_so()
     {

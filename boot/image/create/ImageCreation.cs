@@ -72,7 +72,7 @@ public sealed class ImageCreation : IDisposable
     /// </summary>
     public void RunCommit(ObjectStore source, Digest commit, string revision)
     {
-        string refName = RefName.IsValid(revision) && source.Refs.Find(revision) == commit ? revision : FallbackRef;
+        string refName = RefName.IsAllowed(revision) && source.Refs.Find(revision) == commit ? revision : FallbackRef;
         format = new StoreFormat { IgnoresMachineXattrs = source.Format.IgnoresMachineXattrs };
         Run(refName, store => new StoreTransfer(source, store, Progress).Run(commit, refName));
     }
@@ -289,7 +289,7 @@ public sealed class ImageCreation : IDisposable
             .GroupBy(pair => pair[0])
             .ToDictionary(group => group.Key, group => group.Last()[1].Trim('"'));
         string name = $"{values.GetValueOrDefault("ID")}/{values.GetValueOrDefault("VERSION_CODENAME")}";
-        return RefName.IsValid(name) ? name : FallbackRef;
+        return RefName.IsAllowed(name) ? name : FallbackRef;
     }
 
     private const long Smallest = 64 * ImageLayout.MiB;

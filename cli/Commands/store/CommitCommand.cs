@@ -20,12 +20,23 @@ internal sealed class CommitCommand : Verb
     };
 
     private readonly Option<string?> subject = new("-s", "--subject") { Description = "One line that describes the commit.", HelpName = "TEXT" };
-    private readonly Option<string?> body = new("-m", "--body") { Description = "Further description.", HelpName = "TEXT" };
+    private readonly Option<string[]> messages = new("-m", "--message")
+    {
+        Description = "The message: its first line is the subject, the rest the body. With -s all of it is the body. May be repeated.",
+        HelpName = "TEXT",
+    };
+
+    private readonly Option<string?> body = new("--body") { Description = "Further description.", HelpName = "TEXT" };
     private readonly Option<string[]> meta = new("--meta") { Description = "An annotation; may be repeated.", HelpName = "KEY=VALUE" };
     private readonly Option<string?> parent = new("--parent")
     {
-        Description = "The parent, instead of the commit that the ref names.",
+        Description = "The parent, instead of the commit that REF names. A new REF's parent is the commit of the root that TREE is, if it is one.",
         HelpName = "COMMIT",
+    };
+
+    private readonly Option<bool> skip = new("--skip-if-unchanged")
+    {
+        Description = "Make no commit if TREE is as the commit that REF names, and print the id of that one.",
     };
 
     private readonly Option<bool> consume = new("--consume") { Description = "Move the files into the store. TREE is gone afterwards." };
@@ -54,18 +65,20 @@ internal sealed class CommitCommand : Verb
 
     private readonly Option<string?> tar = new("--tar") { Description = "Commit the tree in a tar archive; - is standard input.", HelpName = "FILE" };
 
+    private readonly Option<bool> json = Json();
+
     internal CommitCommand()
         : base(
             "commit",
             "Turn a directory or a tar archive into a commit.",
-            "hacktree commit -b debian/bookworm -s 'with openssh' --exclude '/proc/*' ./rootfs",
+            "hacktree commit -b debian/bookworm -m 'with openssh' --exclude '/proc/*' ./rootfs",
             "zcat layer.tar.gz | hacktree commit -b layer --tar -")
     {
         Details = "Prints the commit's id. $SOURCE_DATE_EPOCH sets its time. Filesystems that are mounted below TREE are left out.";
         name.CompletionSources.Add(Completions.Refs);
         parent.CompletionSources.Add(Completions.Refs);
         Add(tree);
-        foreach (Option option in new Option[] { name, subject, body, meta, parent, consume, exclude, seal, excludeXattr, noXattrs, clampTimes, tar })
+        foreach (Option option in new Option[] { name, messages, subject, body, meta, parent, skip, consume, exclude, seal, excludeXattr, noXattrs, clampTimes, tar, json })
         {
             Add(option);
         }
@@ -89,6 +102,10 @@ internal sealed class CommitCommand : Verb
             {
                 result.AddError("--consume moves files as they are, so it does not go with --clamp-times");
             }
+            else if (result.GetValue(skip) && result.GetValue(consume))
+            {
+                result.AddError("give one of --skip-if-unchanged and --consume");
+            }
         });
     }
 
@@ -107,28 +124,75 @@ internal sealed class CommitCommand : Verb
         };
         using ObjectStore store = session.OpenStoreToWrite();
         store.Refs.RequireFree(request.Ref);
-        if (session.Get(parent) is { } revision)
-        {
-            request = request with { Parent = Revision.Resolve(store, revision) };
-        }
-
+        request = request with { Parent = ParentOf(session, store, request.Ref) };
         using TreeConsume? consumed = session.Get(consume) ? Begin(session, store) : null;
         options = options with { Consume = consumed };
         using var additions = new Additions(store);
         ImportResult result = Import(session, additions, options);
-        long newTrees = additions.Pack.Count;
-        Digest commit = Committer.Run(additions, result, request with { Consumed = consumed });
         foreach (string note in result.Notes)
         {
             session.Note(note);
         }
 
+        Digest before = request.Parent.IsNone ? store.Refs.Find(request.Ref) : request.Parent;
+        bool isUnchanged = IsTreeOf(store, before, result);
+        if (session.Get(skip) && IsTreeOf(store, store.Refs.Find(request.Ref), result))
+        {
+            session.Note($"{request.Ref}: nothing has changed, and no commit was made");
+            return Print(session, store.Refs.Find(request.Ref), request.Ref, isNew: false);
+        }
+
+        long newTrees = additions.Pack.Count;
+        Digest commit = Committer.Run(additions, result, request with { Consumed = consumed });
         int code = consumed is null ? ExitCode.Done : Finish(session, consumed, result);
+        session.Note(isUnchanged ? $"nothing has changed since commit {CommitText.Short(before)}" : null);
         session.Note($"{HumanText.Count(result.Files, "file")}, {HumanText.Bytes(result.ContentBytes)}; "
             + $"new: {HumanText.Count(store.Blobs.Added, "object")}, {HumanText.Bytes(store.Blobs.AddedBytes)}, {HumanText.Count(newTrees, "tree")}, "
             + $"a pack of {HumanText.Bytes(additions.Pack.Length)}; {HumanText.Duration(Stopwatch.GetElapsedTime(started))}");
-        Session.Output.WriteLine(commit.ToString());
+        Print(session, commit, request.Ref, isNew: true);
         return code;
+    }
+
+    /// <summary>The commit that --parent names, or that of the root which becomes a commit of a new ref; none if the ref decides.</summary>
+    private Digest ParentOf(Session session, ObjectStore store, string refName)
+    {
+        if (session.Get(parent) is { } revision)
+        {
+            return Revision.Resolve(store, revision);
+        }
+
+        if (session.Get(tree) is not { } path || !store.Refs.Find(refName).IsNone
+            || RunningRoot.RecordOf(store, path) is not { } record || !store.Packs.TryReadCommit(record.Commit, out _))
+        {
+            return default;
+        }
+
+        session.Note($"the parent is {CommitText.Short(record.Commit)}, the commit of the root {store.Roots.AbsolutePath(record)}");
+        return record.Commit;
+    }
+
+    private static bool IsTreeOf(ObjectStore store, Digest commit, ImportResult tree) =>
+        !commit.IsNone
+        && store.Packs.TryReadCommit(commit, out Commit? read)
+        && read.Tree == tree.Tree && read.RootMetadata == tree.RootMetadata && read.RootXattrs.Span.SequenceEqual(tree.RootXattrs);
+
+    private int Print(Session session, Digest commit, string refName, bool isNew)
+    {
+        if (!session.Get(json))
+        {
+            Session.Output.WriteLine(commit.ToString());
+            return ExitCode.Done;
+        }
+
+        JsonText.Write(writer =>
+        {
+            writer.WriteStartObject();
+            writer.WriteDigest("commit", commit);
+            writer.WriteString("ref", refName);
+            writer.WriteBoolean("new", isNew);
+            writer.WriteEndObject();
+        });
+        return ExitCode.Done;
     }
 
     /// <summary>Removes the tree that was committed. Says which names stayed, and why.</summary>
@@ -205,18 +269,8 @@ internal sealed class CommitCommand : Verb
     private CommitRequest Request(Session session)
     {
         RefName.Require(session.Get(name)!);
-        string line = session.Get(subject) ?? "";
-        if (!Commit.IsLine(line))
-        {
-            throw new UsageException("the subject must be one line of text; put more into --body");
-        }
-
-        string text = session.Get(body) ?? "";
-        if (!Commit.IsLine(text.ReplaceLineEndings(" ")))
-        {
-            throw new UsageException("the body must be UTF-8 text");
-        }
-
+        IEnumerable<string> more = session.Get(body) is { } last ? [last] : [];
+        (string line, string text) = CommitMessage.Of(session.Get(subject), [.. session.Get(messages) ?? [], .. more]);
         return new CommitRequest
         {
             Ref = session.Get(name)!,

@@ -14,6 +14,7 @@ public static class OpenPath
     /// <exception cref="LinuxException">The file cannot be opened.</exception>
     public static SafeFileHandle File(string path, OpenFlags flags = OpenFlags.ReadOnly)
     {
+        CurrentDirectory.RequireFor(path);
         Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), flags, out SafeFileHandle file).ThrowIfFailed("openat", path);
         return file;
     }
@@ -51,6 +52,7 @@ public static class OpenPath
     /// <summary>The directory and the name that a path means, after symbolic links, including links to a missing file.</summary>
     private static (SafeFileHandle Directory, byte[] Name) Place(string path)
     {
+        CurrentDirectory.RequireFor(path);
         byte[] place = ByteText.FromArgument(path);
         Span<byte> target = stackalloc byte[LongestLink];
         for (int links = 0; links < MostLinks; links++)

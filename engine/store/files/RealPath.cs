@@ -32,6 +32,7 @@ public static class RealPath
     /// </summary>
     public static string OfName(string path)
     {
+        CurrentDirectory.RequireFor(path);
         string trimmed = Path.TrimEndingDirectorySeparator(path);
         if (Path.GetFileName(trimmed) is "" or "." or "..")
         {
