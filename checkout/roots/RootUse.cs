@@ -58,7 +58,7 @@ public static class RootUse
     {
         if (record is { State: RootState.Pinned })
         {
-            throw new StoreException($"{path}: it is pinned", new Remedy.UnpinRoot(record.Path));
+            throw new StoreException($"{path}: it is pinned", new Remedy.UnpinRoot(path));
         }
     }
 

@@ -8,15 +8,19 @@ namespace HackTree.Cli;
 /// <summary>Text and JSON of tree entries, for `ls`.</summary>
 internal static class EntryText
 {
-    /// <summary>The columns before the name, in the form of `ls -ln`: "-rwxr-xr-x 0 0 1234 2026-11-23 04:17 ".</summary>
-    internal static string Long(in TreeEntry entry)
+    /// <summary>The columns before the name, in the form of `ls -l`: "-rwxr-xr-x root root 1234 2026-11-23 04:17 ".</summary>
+    /// <param name="entry">The entry.</param>
+    /// <param name="owners">The names of owners; null for numbers.</param>
+    internal static string Long(in TreeEntry entry, OwnerNames? owners)
     {
         bool isDevice = entry.Kind is EntryKind.CharacterDevice or EntryKind.BlockDevice;
         string size = isDevice ? $"{entry.DeviceMajor}, {entry.DeviceMinor}" : entry.Size.ToString(CultureInfo.InvariantCulture);
         FileMetadata metadata = entry.Metadata;
         string mode = Mode("?-dlcbp"[(int)entry.Kind], metadata.Mode) + (entry.Xattrs.IsEmpty ? ' ' : '+');
         string time = HumanText.ShortDate(metadata.ModifyTime);
-        return string.Create(CultureInfo.InvariantCulture, $"{mode} {metadata.Uid,5} {metadata.Gid,5} {size,10} {time} ");
+        return owners is null
+            ? string.Create(CultureInfo.InvariantCulture, $"{mode} {metadata.Uid,5} {metadata.Gid,5} {size,10} {time} ")
+            : $"{mode} {owners.User(metadata.Uid),-8} {owners.Group(metadata.Gid),-8} {size,10} {time} ";
     }
 
     /// <summary>One entry as a JSON object.</summary>

@@ -49,7 +49,7 @@ internal sealed class HelpText(int width)
         help.Section("Options", verb.Options.Where(option => !option.Hidden).Concat(shared).Select(option => (TermOf(option), MeaningOf(option))));
         if (verb.Details.Length > 0)
         {
-            help.Paragraph(verb.Details);
+            help.Paragraph(verb.Details.Replace('\n', ' '));
         }
 
         help.text.Append(verb.Examples.Count == 1 ? "Example:\n" : "Examples:\n");
@@ -178,7 +178,7 @@ internal sealed class HelpText(int width)
         text.Append('\n');
     }
 
-    /// <summary>The words between spaces. What stands between quotes or backquotes is not broken.</summary>
+    /// <summary>The words between spaces. In a command line, what stands between quotes is one word.</summary>
     private static IEnumerable<string> Words(string line, bool keepQuotes)
     {
         int start = 0;

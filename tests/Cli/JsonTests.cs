@@ -73,6 +73,32 @@ public sealed class JsonTests : IDisposable
     }
 
     [Fact]
+    public void What_makes_something()
+    {
+        JsonElement commit = Read("commit", "-b", "b", "tree");
+        Assert.Equal(("b", true, 64), (Text(commit, "ref"), commit.GetProperty("new").GetBoolean(), Text(commit, "commit")!.Length));
+        Assert.False(Read("commit", "-b", "b", "--skip-if-unchanged", "tree").GetProperty("new").GetBoolean());
+        JsonElement root = Read("checkout", "b", "r1");
+        Assert.Equal((world.At("r1"), Text(commit, "commit"), "hardlink", JsonValueKind.Null), (Text(root, "path"), Text(root, "commit"), Text(root, "method"), root.GetProperty("changes").ValueKind));
+        Assert.Equal(1, Read("checkout", "--from", "r1", "a^", "r2").GetProperty("changes").GetInt32());
+        JsonElement store = Read([.. CliWorld.Init, "other"]);
+        Assert.Equal((world.At("other"), "keep"), (Text(store, "path"), Text(store, "mtime")));
+    }
+
+    [Fact]
+    public void A_check_of_roots()
+    {
+        Assert.Equal(0, Read("roots", "check", "r0")[0].GetProperty("changes").GetArrayLength());
+        world.Shell("chmod 700 r0/etc/new; echo x > r0/added").Succeeded();
+        JsonElement checkedRoot = Read(3, "roots", "check")[0];
+        JsonElement[] changes = [.. checkedRoot.GetProperty("changes").EnumerateArray()];
+        Assert.Equal(("r0", world.At("r0")), (Text(checkedRoot, "root"), Text(checkedRoot, "path")));
+        Assert.Equal([("added", "added"), ("modified", "etc/new")], changes.Select(c => (Text(c, "change"), Text(c, "path"))));
+        Assert.Equal("mode", changes[1].GetProperty("differs")[0].GetString());
+        Assert.Matches("^[0-9a-f]{2}/[0-9a-f]{62}[.]0644[.]", Text(changes[1], "damagedObject"));
+    }
+
+    [Fact]
     public void Gc_fsck_and_du()
     {
         world.Run("refs", "delete", "a").Succeeded();

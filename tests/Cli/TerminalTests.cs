@@ -55,6 +55,19 @@ public sealed class TerminalTests : IDisposable
     }
 
     [Fact]
+    public void A_diff_has_colors_on_a_terminal_that_wants_them()
+    {
+        Tools.Require("script");
+        world.Commit("a");
+        world.Shell("echo new > tree/new; rm tree/usr/share/empty; chmod 700 tree/usr/bin").Succeeded();
+        const string colored = "\u001b[32mA new\u001b[0m";
+        Assert.Contains(colored, world.Shell("script -qec '$H diff a ./tree' /dev/null").Output);
+        Assert.Contains("\u001b[31mD usr/share/empty\u001b[0m", world.Shell("script -qec '$H diff a ./tree' /dev/null").Output);
+        Assert.DoesNotContain("\u001b", world.Shell("NO_COLOR=1 script -qec '$H diff a ./tree' /dev/null").Output);
+        Assert.DoesNotContain("\u001b", world.Run("diff", "a", "./tree").Output);
+    }
+
+    [Fact]
     public void A_reader_that_stops_is_no_error()
     {
         world.Shell("head -c 5000000 /dev/urandom > tree/big; mkdir tree/many; cd tree/many; seq -f '%020.0f' 20000 | xargs touch").Succeeded();

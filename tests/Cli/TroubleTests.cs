@@ -73,6 +73,13 @@ public sealed class TroubleTests : IDisposable
     }
 
     [Fact]
+    public void The_system_call_is_told_to_who_asks_for_it()
+    {
+        Assert.Equal("hacktree: nowhere: no such file or directory\n", world.Run("hash", "nowhere").Error);
+        Assert.Contains("openat answered ENOENT", world.RunWith("HACKTREE_DEBUG=1", "hash", "nowhere").Error);
+    }
+
+    [Fact]
     public void A_history_that_gc_has_cut_is_said_to_be_so()
     {
         world.Shell("for i in 1 2 3; do echo $i > tree/etc/version; $H commit -q -b a tree; done; $H gc --depth 1").Succeeded();

@@ -24,13 +24,16 @@ internal sealed class DiffCommand : Verb
             "hacktree diff debian/bookworm^ debian/bookworm",
             "hacktree diff --stat debian/bookworm /r1")
     {
-        Details = "A added, D deleted, M modified (content, target or metadata), T type changed. A name that is both a commit's and a\n"
+        Details = "A added, D deleted, M modified (content, target or metadata), T type changed. A name that is both a commit's and a "
             + "directory's means the commit. Exit code 3 if the trees differ.";
         first = AddRevision("BEFORE", "A commit, or a directory: /path, ./path, or a name that no commit has.");
         second = AddRevision("AFTER", "The commit or directory to compare with.");
         Add(stat);
         json = AddJson();
     }
+
+    /// <summary>The name of a kind of change in JSON.</summary>
+    internal static string NameOf(ChangeKind kind) => KindNames[(int)kind];
 
     protected override StopWay WayToStop(Session session) => StopWay.EndAtOnce;
 
@@ -57,7 +60,8 @@ internal sealed class DiffCommand : Verb
                 totals.Add(kind, old, now);
                 if (!session.Get(stat))
                 {
-                    Session.Output.WriteLine($"{"ADMT"[(int)kind]} ", path.Bytes.IsEmpty ? "."u8 : path.Bytes);
+                    (string start, string end) = ColorOf(kind);
+                    Session.Output.Write($"{start}{"ADMT"[(int)kind]} {ByteText.Quote(path.Bytes.IsEmpty ? "."u8 : path.Bytes)}{end}\n");
                 }
             });
             Print(session, totals);
@@ -65,6 +69,13 @@ internal sealed class DiffCommand : Verb
 
         return totals.Sum == 0 ? ExitCode.Done : ExitCode.Found;
     }
+
+    private static (string Start, string End) ColorOf(ChangeKind kind) => kind switch
+    {
+        ChangeKind.Added => Colors.Green,
+        ChangeKind.Removed => Colors.Red,
+        _ => Colors.Yellow,
+    };
 
     private void Print(Session session, Totals totals)
     {

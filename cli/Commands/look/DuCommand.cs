@@ -12,9 +12,9 @@ internal sealed class DuCommand : Verb
         : base("du", "Show what takes the store's space, and what sharing saves.", "hacktree du")
     {
         json = AddJson();
-        Details = "One line for each ref: its files, the size of their content, that size with each distinct file counted once, and the size of\n"
-            + "the files that no other ref has. Then the objects and packs of the store, and what sharing saves: the size of all refs and\n"
-            + "roots if each were a full copy, minus the size of the store.";
+        Details = "For each ref: its files, the size of their content, that size with each distinct file counted once (DISTINCT), and the size of "
+            + "the files that no other ref has (ONLY HERE). Then the objects and packs of the store, and what sharing saves: the size of all refs and "
+            + "roots if each were a full copy, minus the size of the store. Refs to one tree count as one copy.";
     }
 
     protected override StopWay WayToStop(Session session) => StopWay.EndAtOnce;
@@ -32,7 +32,12 @@ internal sealed class DuCommand : Verb
 
         if (usage.Refs.Count > 0)
         {
-            var listing = new Listing("REF", ">FILES", ">CONTENT", ">DISTINCT", ">ONLY HERE");
+            var listing = new Listing(
+                "REF",
+                new("FILES") { IsNumber = true, Rank = 2 },
+                new("CONTENT") { IsNumber = true },
+                new("DISTINCT") { IsNumber = true, Rank = 1 },
+                new("ONLY HERE") { IsNumber = true });
             foreach (RefUsage used in usage.Refs)
             {
                 listing.Add(
@@ -43,7 +48,7 @@ internal sealed class DuCommand : Verb
                     HumanText.Bytes(used.UniqueBytes));
             }
 
-            listing.Print();
+            listing.Print(hasHeadings: true);
             Session.Output.WriteLine("");
         }
 

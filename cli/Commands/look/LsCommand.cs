@@ -10,6 +10,7 @@ internal sealed class LsCommand : Verb
     private readonly Argument<string> revision;
     private readonly Argument<string> place = new("PATH") { Description = "The directory or file. Default: the top.", DefaultValueFactory = _ => "" };
     private readonly Option<bool> isLong = new("-l", "--long") { Description = "Show mode, owner, size and time too." };
+    private readonly Option<bool> isNumeric = new("-n", "--numeric") { Description = "As -l, with owners and groups as numbers." };
     private readonly Option<bool> isRecursive = new("-R", "--recursive") { Description = "List everything below too." };
     private readonly Option<bool> json;
 
@@ -20,9 +21,10 @@ internal sealed class LsCommand : Verb
         Add(place);
         CompletePaths(place, revision);
         Add(isLong);
+        Add(isNumeric);
         Add(isRecursive);
         json = AddJson();
-        Details = "Bytes of a name that are not UTF-8 appear as \\ooo, and so do characters that a terminal would not show.";
+        Details = "-l names owners and groups by the commit's own etc/passwd and etc/group. Bytes of a name that are not UTF-8 appear as \\ooo, and so do characters that a terminal would not show.";
     }
 
     protected override StopWay WayToStop(Session session) => StopWay.EndAtOnce;
@@ -38,7 +40,8 @@ internal sealed class LsCommand : Verb
             throw new StoreException($"'{session.Get(place)}' is not in {commitName}; `hacktree ls {commitName}` shows what is");
         }
 
-        bool isDirectory = top.IsDirectory;
+        bool isDirectory = top.IsDirectory, hasColumns = session.Get(isLong) || session.Get(isNumeric);
+        OwnerNames? owners = session.Get(isLong) && !session.Get(isNumeric) && !session.Get(json) ? new OwnerNames(store, commit) : null;
         if (session.Get(json))
         {
             JsonText.Write(WriteAll);
@@ -70,8 +73,8 @@ internal sealed class LsCommand : Verb
 
         void Print(ReadOnlySpan<byte> below, in TreeEntry entry)
         {
-            bool hasTarget = session.Get(isLong) && entry.Kind == EntryKind.Symlink;
-            Session.Output.Write(session.Get(isLong) ? EntryText.Long(entry) : "");
+            bool hasTarget = hasColumns && entry.Kind == EntryKind.Symlink;
+            Session.Output.Write(hasColumns ? EntryText.Long(entry, owners) : "");
             Session.Output.Write(ByteText.Quote(below));
             Session.Output.WriteLine(hasTarget ? $" -> {ByteText.Quote(entry.Target)}" : "");
         }

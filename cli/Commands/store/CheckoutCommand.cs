@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Diagnostics;
+using System.Text.Json;
 using HackTree.Checkout;
 using HackTree.Model;
 using HackTree.Store;
@@ -37,6 +38,7 @@ internal sealed class CheckoutCommand : Verb
         Description = "Turn the oldest root beside DEST that is neither used nor pinned into DEST, as with --from. The newest one is never taken.",
     };
 
+    private readonly Option<bool> json = Json();
     private readonly Option<bool> force = new("--force") { Description = "Replace an existing DEST, in one step." };
 
     internal CheckoutCommand()
@@ -58,13 +60,15 @@ internal sealed class CheckoutCommand : Verb
         Add(from);
         Add(reuse);
         Add(force);
-        Details = "Writing to a hardlinked file changes the object in the store, and every root that has the file. Replace such files instead,\n"
-            + "as package managers do, or check out with --copy or --reflink.";
+        Add(json);
+        Details = "A root of hardlinks shares its files with the store and with every other root that has them. Never write into one, and run no "
+            + "apt, dpkg or chroot in it: they replace most files, but write into logs, databases and locks, and such a write changes the store. To "
+            + "change a root, check out with --copy or --reflink, change that, and commit it. `hacktree roots check` finds what was written.";
         AddRule(result =>
         {
             if (result.GetValue(copy) && result.GetValue(reflink))
             {
-                result.AddError("Give one of --copy and --reflink");
+                result.AddError("give one of --copy and --reflink");
             }
 
             bool isAdvance = result.GetValue(from) is not null || result.GetValue(reuse);
@@ -80,7 +84,7 @@ internal sealed class CheckoutCommand : Verb
 
             if (result.GetValue(from) is not null && result.GetValue(reuse))
             {
-                result.AddError("Give one of --from and --reuse");
+                result.AddError("give one of --from and --reuse");
             }
         });
     }
@@ -105,14 +109,48 @@ internal sealed class CheckoutCommand : Verb
             session.Note("no root beside it can be reused; checking out anew");
         }
 
-        string summary = old is null ? CheckOut(session, store, commit, options) : Advance(session, store, commit, old, options);
-        session.Note($"{summary}; {HumanText.Duration(Stopwatch.GetElapsedTime(started))}");
+        Made made = old is null ? CheckOut(session, store, commit, options) : Advance(session, store, commit, old, options);
+        NoteUnrestored(session, made.Unrestored);
+        session.Note($"{made.Path}: {made.Summary}, commit {CommitText.Short(commit)}; {HumanText.Duration(Stopwatch.GetElapsedTime(started))}");
+        if (options.Method == CheckoutMethod.Hardlink)
+        {
+            session.Note($"{made.Path}: its files are the store's; do not write into it, nor run apt there: change a root made with --copy or --reflink");
+        }
+
+        if (session.Get(json))
+        {
+            JsonText.Write(writer => WriteJson(writer, made, commit, options));
+        }
+
         return ExitCode.Done;
+    }
+
+    private static void WriteJson(Utf8JsonWriter writer, Made made, Digest commit, CheckoutOptions options)
+    {
+        writer.WriteStartObject();
+        writer.WriteBytes("path", ByteText.FromArgument(made.Path));
+        writer.WriteDigest("commit", commit);
+        writer.WriteString("method", options.Method.ToString().ToLowerInvariant());
+        writer.WriteNumber("files", made.Files);
+        writer.WritePropertyName("changes");
+        if (made.Changes is { } changes)
+        {
+            writer.WriteNumberValue(changes);
+        }
+        else
+        {
+            writer.WriteNullValue();
+        }
+
+        writer.WriteEndObject();
     }
 
     protected override string Undone(Session session) => $"{session.Get(destination)} was not made";
 
-    private string CheckOut(Session session, ObjectStore store, Digest commit, CheckoutOptions options)
+    /// <summary>The root that was made. <paramref name="Changes"/> is null if it was made anew.</summary>
+    private sealed record Made(string Path, long Files, long? Changes, string Summary, Unrestored Unrestored);
+
+    private Made CheckOut(Session session, ObjectStore store, Digest commit, CheckoutOptions options)
     {
         CheckoutResult result;
         using (session.Show("checking out", options.Progress!))
@@ -120,11 +158,10 @@ internal sealed class CheckoutCommand : Verb
             result = RootBuilder.Run(store, commit, session.Get(revision), session.Get(destination), options);
         }
 
-        NoteUnrestored(session, result.Unrestored);
-        return $"{result.Path}: {HumanText.Count(result.Files, "file")}";
+        return new Made(result.Path, result.Files, Changes: null, HumanText.Count(result.Files, "file"), result.Unrestored);
     }
 
-    private string Advance(Session session, ObjectStore store, Digest commit, string old, CheckoutOptions options)
+    private Made Advance(Session session, ObjectStore store, Digest commit, string old, CheckoutOptions options)
     {
         options.Progress!.TotalFiles = 0;
         AdvanceResult result;
@@ -133,9 +170,8 @@ internal sealed class CheckoutCommand : Verb
             result = RootAdvance.Run(store, old, commit, session.Get(revision), session.Get(destination), options);
         }
 
-        NoteUnrestored(session, result.Unrestored);
         string changes = $"{HumanText.Count(result.Changes, "name")} of {HumanText.Count(result.Files, "file")}";
-        return $"{result.Path}: {changes} changed in what was {old}";
+        return new Made(result.Path, result.Files, result.Changes, $"{changes} changed in what was {old}", result.Unrestored);
     }
 
     private static void NoteUnrestored(Session session, Unrestored unrestored)

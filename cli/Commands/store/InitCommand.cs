@@ -1,5 +1,6 @@
 using System.CommandLine;
 using HackTree.Linux;
+using HackTree.Model;
 using HackTree.Store;
 
 namespace HackTree.Cli;
@@ -33,15 +34,18 @@ internal sealed class InitCommand : Verb
             + "This is the default unless you are root.",
     };
 
+    private readonly Option<bool> json;
+
     internal InitCommand()
         : base("init", "Make a store.", "hacktree init /objects", "hacktree init --user ~/trees/objects")
     {
-        times.AcceptOnlyFromAmong("keep", "zero");
-        machineXattrs.AcceptOnlyFromAmong("ignore", "keep");
+        AcceptOnly(times, "keep", "zero");
+        AcceptOnly(machineXattrs, "ignore", "keep");
         Add(place);
         Add(times);
         Add(machineXattrs);
         Add(user);
+        json = AddJson();
     }
 
     protected override int Run(Session session)
@@ -65,7 +69,20 @@ internal sealed class InitCommand : Verb
             session.Note("only root can restore owners and devices, so this is a user store (as with --user)");
         }
 
-        Session.Output.WriteLine(Path.GetFullPath(path));
+        if (!session.Get(json))
+        {
+            Session.Output.WriteLine(Path.GetFullPath(path));
+            return ExitCode.Done;
+        }
+
+        JsonText.Write(writer =>
+        {
+            writer.WriteStartObject();
+            writer.WriteBytes("path", ByteText.FromArgument(Path.GetFullPath(path)));
+            writer.WriteBoolean("user", isUser);
+            writer.WriteString("mtime", session.Get(times));
+            writer.WriteEndObject();
+        });
         return ExitCode.Done;
     }
 }

@@ -8,17 +8,20 @@ namespace HackTree.Cli;
 
 internal sealed class RootsCommand : Verb
 {
+    private const string Missing = "missing";
+
     private readonly Option<bool> json;
 
     internal RootsCommand()
         : base("roots", "List the roots, and the commit of each.", "hacktree roots", "hacktree roots pin r1", "hacktree roots rm r1")
     {
         json = AddJson();
-        Details = "Lists checkouts of whole trees on the store's filesystem. Parts of trees (--subpath) and copies on other filesystems are plain\n"
+        Details = "Lists checkouts of whole trees on the store's filesystem. Parts of trees (--subpath) and copies on other filesystems are plain "
             + "directories: the store does not know them, and rm -r removes them.";
         Add(new Pin("pin", "Keep a root from being replaced, or turned into another one.", RootState.Pinned));
         Add(new Pin("unpin", "Let a pinned root be replaced again.", RootState.Ready));
         Add(new Remove());
+        Add(new RootsCheckCommand());
     }
 
     protected override StopWay WayToStop(Session session) => StopWay.EndAtOnce;
@@ -58,12 +61,20 @@ internal sealed class RootsCommand : Verb
 
     private static void Print(ObjectStore store, List<(string Name, RootEntry Record)> roots)
     {
-        var listing = new Listing("STATE", "PATH", "COMMIT", "TIME (UTC)", "METHOD", "REVISION");
+        var listing = new Listing(
+            "STATE",
+            new("PATH") { IsPath = true },
+            "COMMIT",
+            new("TIME (UTC)") { Rank = 2 },
+            new("METHOD") { Rank = 3 },
+            new("REVISION") { Rank = 1 });
+        RootRecord? running = Running(store);
         foreach ((_, RootEntry record) in roots)
         {
-            string path = store.Roots.AbsolutePath(record);
-            string commit = record.Commit.ToString()[..16], time = HumanText.ShortDate(record.Time);
-            listing.Add(State(path, record), CommitText.Line(path), commit, time, Lower(record.Method), CommitText.Line(record.Revision));
+            string path = store.Roots.AbsolutePath(record), state = State(path, record);
+            string mark = record == running ? ", running" : state == Missing && IsPinned(record) ? ", pinned" : "";
+            string commit = CommitText.Short(record.Commit), time = HumanText.ShortDate(record.Time);
+            listing.Add(state + mark, CommitText.Line(path), commit, time, Lower(record.Method), CommitText.Line(record.Revision));
         }
 
         listing.Print();
@@ -71,6 +82,7 @@ internal sealed class RootsCommand : Verb
 
     private static void WriteJson(ObjectStore store, List<(string Name, RootEntry Record)> roots) => JsonText.Write(writer =>
     {
+        RootRecord? running = Running(store);
         writer.WriteStartArray();
         foreach ((string name, RootEntry record) in roots)
         {
@@ -83,6 +95,8 @@ internal sealed class RootsCommand : Verb
             writer.WriteString("revision", record.Revision);
             writer.WriteNumber("time", record.Time);
             writer.WriteString("method", Lower(record.Method));
+            writer.WriteBoolean("pinned", IsPinned(record));
+            writer.WriteBoolean("running", record == running);
             writer.EndItem();
         }
 
@@ -93,7 +107,13 @@ internal sealed class RootsCommand : Verb
     private static string State(string path, RootEntry record) =>
         record is not RootRecord root ? "partial"
         : Directory.Exists(path) ? Lower(root.State)
-        : "missing";
+        : Missing;
+
+    private static bool IsPinned(RootEntry record) => record is RootRecord { State: RootState.Pinned };
+
+    /// <summary>The record of the root that this system runs on; null if it runs on none of the store.</summary>
+    private static RootRecord? Running(ObjectStore store) =>
+        RunningRoot.RecordOf(store, "/");
 
     private static string Lower<T>(T value)
         where T : struct, Enum => value.ToString().ToLowerInvariant();

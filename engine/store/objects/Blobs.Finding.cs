@@ -31,7 +31,7 @@ public sealed partial class Blobs
         HasMetadata(name, status) && ((!doubt.IsAny && WasInode(name, status)) || SharesInode(name, status));
 
     /// <summary>Reads the status of an object by statx(2); false if there is no such object.</summary>
-    internal bool TryStat(in ObjectName name, out FileStatus status)
+    public bool TryStat(in ObjectName name, out FileStatus status)
     {
         Errno errno = Sys.Stat(files, PathOf(name, stackalloc byte[ObjectName.MaxLength]), out status);
         if (errno != Errno.ENOENT)

@@ -40,8 +40,9 @@ public sealed class Usage
     public int Roots { get; private set; }
 
     /// <summary>
-    /// Bytes that sharing saves: the size of separate copies of each ref's newest commit and each hardlinked root, minus the size of the objects
-    /// that they use together. Each copy counts each of its objects once. Older commits, and objects that no ref holds, do not count.
+    /// Bytes that sharing saves: the size of separate copies of each tree that refs name and of each hardlinked root, minus the size of the objects
+    /// that they use together. Refs to one tree are one copy. Each copy counts each of its objects once. Older commits, and objects that no ref
+    /// holds, do not count.
     /// </summary>
     public long SavedBytes { get; private set; }
 
@@ -110,7 +111,8 @@ public sealed class Usage
         }
 
         Roots = roots.Count;
-        SavedBytes = refs.Select(r => r.Commit).Concat(roots).Sum(sharing.DistinctBytes) - sharing.UnionBytes;
+        IEnumerable<Digest> trees = refs.Select(r => r.Commit).Distinct().DistinctBy(commit => store.Packs.ReadCommit(commit).Tree);
+        SavedBytes = trees.Concat(roots).Sum(sharing.DistinctBytes) - sharing.UnionBytes;
     }
 
     private static RefUsage Describe(ObjectStore store, SharingCount sharing, string name, Digest digest, bool isOnly)
