@@ -96,11 +96,11 @@ internal sealed class RootSurvey(Roots roots)
 
     /// <summary>
     /// Whether what has the partial name is what the record tells of. If the record has no directory yet, its maker may just have made one, which is
-    /// empty. Everything else is somebody else's, and stays.
+    /// empty. Everything else is somebody else's, and stays. What is below a mount cannot be seen: the removal fails there, and the record stays.
     /// </summary>
     private bool IsLitter(string partial, string path, BuildRecord record) =>
         Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(partial), out FileStatus status) == Errno.None
-        && (record.Owns(status, roots.FindByPath(path)) || (record.Directory is null && status.Type == FileType.Directory && IsEmpty(partial)));
+        && (status.IsMountRoot || record.Owns(status, roots.FindByPath(path)) || (record.Directory is null && status.Type == FileType.Directory && IsEmpty(partial)));
 
     private static bool IsEmpty(string path)
     {

@@ -43,7 +43,8 @@ internal sealed class DirectoryNames
     }
 
     /// <summary>The mounts that show the directory, or one below it, at a place of their own.</summary>
-    internal IEnumerable<Mount> BindsIn(IReadOnlyList<Mount> mounts) => mounts.Where(mount => mount.Device == device && IsIn(mount.Root, inFilesystem));
+    internal IEnumerable<Mount> BindsIn(IReadOnlyList<Mount> mounts) =>
+        mounts.Where(mount => mount.Device == device && IsIn(mount.Root, inFilesystem) && !IsIn(mount.Point, path));
 
     /// <summary>Whether a path is <paramref name="top"/> or below it.</summary>
     internal static bool IsIn(string path, string top) => path == top || Roots.IsBelow(path, top);

@@ -9,6 +9,11 @@ internal static class ProcFile
     /// <summary>The text of a small file, without the last line end.</summary>
     internal static string? TryRead(string path)
     {
+        if (!File.Exists(path))
+        {
+            return null;
+        }
+
         try
         {
             return ByteText.ToArgument(File.ReadAllBytes(path)).TrimEnd('\n');
