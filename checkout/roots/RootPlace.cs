@@ -50,6 +50,7 @@ internal sealed partial class RootPlace : IDisposable
     private DirectoryIdentity? made;
     // What has the partial name. Something else with that name is not touched.
     private DirectoryIdentity? partial;
+    private bool isRecorded;
     private State state;
 
     private RootPlace(ObjectStore store, RootPlan plan, string path, SafeFileHandle parent)
@@ -219,7 +220,12 @@ internal sealed partial class RootPlace : IDisposable
                 return false;
             }
 
-            turn?.DeleteBuildRecord();
+            // Before this process has written its record, the record is that of an earlier one, whose litter may be there.
+            if (isRecorded)
+            {
+                turn?.DeleteBuildRecord();
+            }
+
             return true;
         }
         catch (Exception e) when (e is LinuxException or StoreException)
@@ -281,6 +287,7 @@ internal sealed partial class RootPlace : IDisposable
     /// </summary>
     private void Record(DirectoryIdentity? directory)
     {
+        isRecorded = true;
         turn?.Write(NewRecord(directory), inOrder: site.KeepsOrder);
         made = directory;
     }
