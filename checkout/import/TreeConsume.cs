@@ -56,6 +56,7 @@ public sealed class TreeConsume : IDisposable
         this.name = name;
         using (SafeFileHandle tree = OpenTree())
         {
+            TreeImport.RequireOutside(store, tree, path);
             RootUse.RequireNoRoot(store, path);
             Adoption = store.TryAdopt(tree);
         }

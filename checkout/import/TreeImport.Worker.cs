@@ -61,6 +61,9 @@ public sealed partial class TreeImport
                 case FileType.Directory:
                     AddDirectory(directory, name, status);
                     break;
+                case var _ when status.IsMountRoot:
+                    AddMountedFile(directory, name, status);
+                    break;
                 case FileType.Regular when Matches(import.options.Emptied, directory, name):
                     AddEmptied(directory, name, status);
                     break;
@@ -122,6 +125,28 @@ public sealed partial class TreeImport
             child.FinishOne();
             Complete(child);
             directory.FinishOne();
+        }
+
+        /// <summary>
+        /// Adds an empty file for a file that something is mounted on. What is mounted belongs to another tree, and the file below it cannot be
+        /// seen. Only the owner may write to the empty file: what is mounted may be a device that everybody can write to.
+        /// </summary>
+        private void AddMountedFile(ImportDirectory directory, ReadOnlySpan<byte> name, in FileStatus status)
+        {
+            lock (import.mountedFiles)
+            {
+                import.mountedFiles.Add(ByteText.Quote(directory.PathOf(name)));
+            }
+
+            FileMetadata metadata = MetadataOf(status);
+            metadata = metadata with { Mode = (ushort)(metadata.Mode & FileModes.Program) };
+            AddEntry(directory, new TreeEntry
+            {
+                Kind = EntryKind.Regular,
+                Name = name,
+                Metadata = metadata,
+                Digest = import.additions?.AddBytes([], metadata, []) ?? Verity.Compute([]),
+            });
         }
 
         /// <summary>

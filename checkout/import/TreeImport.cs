@@ -8,7 +8,7 @@ namespace HackTree.Checkout;
 /// <summary>
 /// Reads a directory into a store. Every file that is new in the store is stored, and each directory becomes a tree in a pack. All cores
 /// read directories. A tree is built when the last directory below it is done. The walk goes by descriptors, follows no symbolic link below
-/// the top, and enters no mount point. This file has the import as a whole. TreeImport.Worker.cs has the work on one directory.
+/// the top, and enters no mount point: a directory or file that something is mounted on becomes an empty one. This file has the import as a whole. TreeImport.Worker.cs has the work on one directory.
 /// </summary>
 public sealed partial class TreeImport
 {
@@ -22,6 +22,7 @@ public sealed partial class TreeImport
     private readonly (ulong Device, ulong Inode) storeIdentity;
     private readonly WorkStack<ImportDirectory> work;
     private readonly List<string> mountPoints = [];
+    private readonly List<string> mountedFiles = [];
     private readonly StatCache cache;
     private long files;
     private long contentBytes;
@@ -58,6 +59,7 @@ public sealed partial class TreeImport
     {
         CurrentDirectory.RequireFor(path);
         using SafeFileHandle directory = options.Consume?.OpenTree() ?? OpenTree(Sys.WorkingDirectory, ByteText.FromArgument(path), path);
+        RequireOutside(store, directory, path);
         using StatCache cache = store.OpenStatCache();
         var import = new TreeImport(store, pack, additions, path, options, cache);
         var root = new ImportDirectory(null, [], directory) { CheckedOut = import.CheckedOutTree(directory) };
@@ -78,6 +80,15 @@ public sealed partial class TreeImport
 
         errno.ThrowIfFailed("openat", path);
         return tree;
+    }
+
+    /// <summary>Throws <see cref="StoreException"/> if a directory is the store or lies in it: a store is never committed into itself.</summary>
+    internal static void RequireOutside(ObjectStore store, SafeFileHandle directory, string path)
+    {
+        if (store.Holds(directory))
+        {
+            throw new StoreException($"{path}: it is the store {store.Path} or lies in it, and a store is not committed into itself; name another directory");
+        }
     }
 
     /// <summary>
@@ -104,8 +115,16 @@ public sealed partial class TreeImport
 
         if (mountPoints.Count > 0)
         {
-            string shown = string.Join(", ", mountPoints.Order(StringComparer.Ordinal).Take(PathsShown));
-            notes.Add($"{(mountPoints.Count == 1 ? "1 mount point was committed as an empty directory" : $"{mountPoints.Count} mount points were committed as empty directories")} ({shown}{(mountPoints.Count > PathsShown ? ", ..." : "")})");
+            notes.Add((mountPoints.Count == 1
+                ? "1 mount point was committed as an empty directory"
+                : $"{mountPoints.Count} mount points were committed as empty directories") + Shown(mountPoints));
+        }
+
+        if (mountedFiles.Count > 0)
+        {
+            notes.Add((mountedFiles.Count == 1
+                ? "1 file that something is mounted on was committed as an empty file"
+                : $"{mountedFiles.Count} files that something is mounted on were committed as empty files") + Shown(mountedFiles));
         }
 
         if (foundStore)
@@ -115,4 +134,7 @@ public sealed partial class TreeImport
 
         return notes;
     }
+
+    private static string Shown(List<string> paths) =>
+        $" ({string.Join(", ", paths.Order(StringComparer.Ordinal).Take(PathsShown))}{(paths.Count > PathsShown ? ", ..." : "")})";
 }

@@ -266,10 +266,34 @@ public sealed class ObjectStore : IDisposable
     public StatCache OpenStatCache() => StatCache.Open(directory, Path, expectedEntries: 0);
 
     /// <summary>The device and inode of the store's directory. A commit of a tree that contains the store leaves the store out.</summary>
-    public (ulong Device, ulong Inode) Identity()
+    public (ulong Device, ulong Inode) Identity() => IdentityOf(directory, Path);
+
+    /// <summary>
+    /// Whether an open directory is the store's directory or lies in it. Directories are compared, not paths, so a link or a bind mount of
+    /// the store makes no difference.
+    /// </summary>
+    public bool Holds(SafeFileHandle opened)
     {
-        Sys.Stat(directory, out FileStatus status).ThrowIfFailed("statx", Path);
-        return (status.Device, status.Inode);
+        HashSet<(ulong Device, ulong Inode)> own = [Identity(), .. rooms.Select(room => IdentityOf(room, Path))];
+        (ulong Device, ulong Inode) place = IdentityOf(opened, Path), below = default;
+        SafeFileHandle? above = null;
+        try
+        {
+            // The top of all directories is above itself.
+            while (place != below && !own.Contains(place))
+            {
+                Errno errno = Sys.Open(above ?? opened, ".."u8, OpenFlags.Path | OpenFlags.Directory, out SafeFileHandle next);
+                above?.Dispose();
+                above = next;
+                (below, place) = (place, errno == Errno.None ? IdentityOf(above, Path) : place);
+            }
+
+            return own.Contains(place);
+        }
+        finally
+        {
+            above?.Dispose();
+        }
     }
 
     /// <summary>Closes everything and gives up the lock.</summary>
@@ -288,6 +312,12 @@ public sealed class ObjectStore : IDisposable
         Temporary.Dispose();
         directory.Dispose();
         Lock.Dispose();
+    }
+
+    private static (ulong Device, ulong Inode) IdentityOf(SafeFileHandle opened, string subject)
+    {
+        Sys.Stat(opened, out FileStatus status).ThrowIfFailed("statx", subject);
+        return (status.Device, status.Inode);
     }
 
     private Errno TrySync()

@@ -128,6 +128,88 @@ public sealed class SurroundingsTests
     }
 
     [Fact]
+    public void What_is_mounted_on_a_file_stays_out()
+    {
+        Assert.SkipUnless(Sys.IsRoot, "only root can mount a file");
+        using var place = new StorePlace();
+        Directory.CreateDirectory(place.At("source/etc"));
+        string[] covered = [place.At("source/etc/resolv.conf"), place.At("source/masked")];
+        string host = place.At("host");
+        File.WriteAllText(host, "nameserver of the host");
+        Assert.Equal(Errno.None, Sys.SetMode(Sys.WorkingDirectory, ByteText.FromArgument(host), 0x9A4));
+        foreach (string file in covered)
+        {
+            File.WriteAllText(file, "covered");
+        }
+
+        ToolResult mount = Tools.Run("mount", "--bind", host, covered[0]);
+        Assert.SkipWhen(mount.ExitCode != 0, $"nothing can be mounted here: {mount.Error.Trim()}");
+        try
+        {
+            Tools.Run("mount", "--bind", "/dev/null", covered[1]).Succeeded();
+            Digest commit = place.Commit("source", out ImportResult imported);
+            Assert.Equal(["2 files that something is mounted on were committed as empty files (etc/resolv.conf, masked)"], imported.Notes);
+            Assert.Equal((2, 0), (imported.Files, imported.ContentBytes));
+            place.RequireSame(imported, "source");
+            place.Checkout(commit, "r0");
+            Assert.All(["etc/resolv.conf", "masked"], name => Assert.Equal("", File.ReadAllText(place.At($"r0/{name}"))));
+
+            // Neither is set-uid, as the host's file, nor writable for everybody, as the device.
+            Assert.All(["etc/resolv.conf", "masked"], name => Assert.Equal("644", Tools.Run("stat", "-c", "%a", place.At($"r0/{name}")).Succeeded().Trim()));
+        }
+        finally
+        {
+            Array.ForEach(covered, file => Tools.Run("umount", file));
+        }
+
+        Assert.Equal("covered", File.ReadAllText(covered[0]));
+    }
+
+    [Theory]
+    [InlineData("objects")]
+    [InlineData("objects/files")]
+    [InlineData("objects/files/ab")]
+    [InlineData("objects/refs/deep/er")]
+    [InlineData("link")]
+    [InlineData("bound")]
+    [InlineData("bound/deep")]
+    public void A_store_is_not_committed_into_itself(string tree)
+    {
+        using var place = new StorePlace();
+        Directory.CreateDirectory(place.At("objects/refs/deep/er"));
+        Directory.CreateDirectory(place.At("bound"));
+        File.CreateSymbolicLink(place.At("link"), place.At("objects/files"));
+        bool isBound = tree.StartsWith("bound", StringComparison.Ordinal);
+        if (isBound)
+        {
+            Assert.SkipUnless(Sys.IsRoot, "only root can mount a directory");
+            ToolResult mount = Tools.Run("mount", "--bind", place.At("objects/refs"), place.At("bound"));
+            Assert.SkipWhen(mount.ExitCode != 0, $"nothing can be mounted here: {mount.Error.Trim()}");
+        }
+
+        try
+        {
+            string[] before = Directory.GetFileSystemEntries(place.At("objects"), "*", SearchOption.AllDirectories);
+            string refusal = $"{place.At(tree)}: it is the store {place.Store.Path} or lies in it, and a store is not committed into itself; name another directory";
+            Assert.Equal(refusal, Assert.Throws<StoreException>(() => place.Commit(tree)).Message);
+            Assert.Equal(refusal, Assert.Throws<StoreException>(() => place.Describe(tree)).Message);
+            if (tree != "link" && Sys.IsRoot)
+            {
+                Assert.Equal(refusal, Assert.Throws<StoreException>(() => TreeConsume.Begin(place.Store, place.At(tree), _ => { })).Message);
+            }
+
+            Assert.Equal(before.Order(), Directory.GetFileSystemEntries(place.At("objects"), "*", SearchOption.AllDirectories).Order());
+        }
+        finally
+        {
+            if (isBound)
+            {
+                Tools.Unmount(place.At("bound"));
+            }
+        }
+    }
+
+    [Fact]
     public void The_store_is_no_part_of_a_tree_that_holds_it()
     {
         using var place = new StorePlace();
