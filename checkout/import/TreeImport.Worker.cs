@@ -33,6 +33,7 @@ public sealed partial class TreeImport
             current = directory;
             directory.Open(this);
             Sys.Stat(directory.Handle, out FileStatus status).ThrowIfFailed("statx", this);
+            cache?.Enter(directory.Handle, status);
             directory.Metadata = MetadataOf(status);
             directory.Xattrs = xattrs.Read(directory.Handle, this);
             RequireHeld(EntryKind.Directory, directory.Metadata, directory.Xattrs);

@@ -93,12 +93,15 @@ public sealed partial class TreeImport
 
     /// <summary>
     /// If the directory is a root of hardlinks, the tree of the commit that it was made from; otherwise none. Any path of the root will do.
-    /// A file of the root that is still the inode of its object need not be read.
+    /// A file of the root that is still the inode of its object need not be read. On filesystems without lasting inode numbers this cannot be
+    /// told: on overlayfs a file that was changed is a copy, which keeps its number.
     /// </summary>
     private Digest CheckedOutTree(SafeFileHandle directory)
     {
         Sys.Stat(directory, out FileStatus status).ThrowIfFailed("statx", source);
         return options.Consume is null
+            && Sys.FilesystemOf(directory, out FilesystemType type) == Errno.None
+            && CachedFilesystem.HasLastingInodes(type)
             && store.Roots.FindByDirectory(status) is { Method: CheckoutMethod.Hardlink } record
             && store.Packs.TryReadCommit(record.Commit, out Commit? commit) ? commit.Tree : default;
     }

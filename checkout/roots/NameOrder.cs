@@ -29,27 +29,17 @@ internal static class NameOrder
     /// </summary>
     private static bool HasJournal(SafeFileHandle directory)
     {
-        Span<byte> link = stackalloc byte[4096], task = stackalloc byte[32];
-        if (Sys.Stat(directory, out FileStatus status) != Errno.None)
+        if (Sys.Stat(directory, out FileStatus status) != Errno.None || DiskName.Of(status) is not { } disk)
         {
             return false;
         }
 
-        byte[] device = Path($"/sys/dev/block/{status.Device >> 32}:{status.Device & uint.MaxValue}");
-        if (Sys.ReadLink(Sys.WorkingDirectory, device, link, out int length) != Errno.None)
-        {
-            return false;
-        }
-
-        ReadOnlySpan<byte> target = link[..length];
-        string disk = Encoding.UTF8.GetString(target[(target.LastIndexOf((byte)'/') + 1)..]);
-        Errno errno = Sys.Open(Sys.WorkingDirectory, Path($"/sys/fs/ext4/{disk}/journal_task"), OpenFlags.ReadOnly, out SafeFileHandle file);
+        Span<byte> task = stackalloc byte[32];
+        Errno errno = Sys.Open(Sys.WorkingDirectory, Encoding.UTF8.GetBytes($"/sys/fs/ext4/{disk}/journal_task"), OpenFlags.ReadOnly, out SafeFileHandle file);
         using (file)
         {
             return errno == Errno.None && Sys.ReadAt(file, task, 0, out int count) == Errno.None
                 && count > 0 && !task[..count].StartsWith("<none>"u8);
         }
     }
-
-    private static byte[] Path(string path) => Encoding.UTF8.GetBytes(path);
 }

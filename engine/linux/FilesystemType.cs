@@ -1,5 +1,14 @@
 namespace HackTree.Linux;
 
+/// <summary>What statfs(2) tells about a filesystem.</summary>
+/// <param name="Type">Its type.</param>
+/// <param name="Identifier">
+/// Its identifier (f_fsid). ext4 makes it of the UUID, btrfs of the UUID and the subvolume, tmpfs of random bits (0 before Linux 5.13). XFS has
+/// the device number.
+/// </param>
+/// <param name="IsReadOnly">Whether it is mounted read-only, or is read-only itself.</param>
+public readonly record struct FilesystemStatus(FilesystemType Type, ulong Identifier, bool IsReadOnly);
+
 /// <summary>
 /// Filesystems that need special treatment. The values are the magic numbers of linux/magic.h, as statfs(2) returns them.
 /// </summary>

@@ -182,12 +182,13 @@ internal struct TimeSpec
     public long Seconds, Nanoseconds;
 }
 
-/// <summary>struct statfs on 64-bit Linux. Only its first numbers are used.</summary>
+/// <summary>struct statfs on 64-bit Linux.</summary>
 [StructLayout(LayoutKind.Sequential, Size = 120)]
 internal struct RawStatfs
 {
     public long Type, BlockSize;
-    public ulong Blocks, FreeBlocks, AvailableBlocks;
+    public ulong Blocks, FreeBlocks, AvailableBlocks, Files, FreeFiles, Identifier;
+    public long NameLength, FragmentSize, Flags;
 }
 
 /// <summary>struct pollfd of poll.h.</summary>

@@ -9,6 +9,9 @@ public static unsafe partial class Sys
     internal const int SeekData = 3;
     internal const int SeekHole = 4;
     internal const nuint FiClone = 0x40049409;
+    internal const nuint BtrfsFsInfo = 0x8400941F;
+    internal const int BtrfsUuidOffset = 16;
+    internal const long StatfsReadOnly = 1;
     internal const short PollIn = 1;
     internal const int AdviceSequential = 2;
     internal const int AdviceDoNotNeed = 4;
@@ -205,9 +208,28 @@ public static unsafe partial class Sys
     /// <summary>fstatfs(2): the type of the filesystem that a file is on.</summary>
     public static Errno FilesystemOf(SafeFileHandle file, out FilesystemType type)
     {
+        Errno errno = FilesystemOf(file, out FilesystemStatus filesystem);
+        type = filesystem.Type;
+        return errno;
+    }
+
+    /// <summary>fstatfs(2): what the filesystem that a file is on tells about itself.</summary>
+    public static Errno FilesystemOf(SafeFileHandle file, out FilesystemStatus filesystem)
+    {
         RawStatfs raw = default;
         Errno errno = Result(Native.FStatFs(file, &raw));
-        type = (FilesystemType)raw.Type;
+        filesystem = new FilesystemStatus((FilesystemType)raw.Type, raw.Identifier, (raw.Flags & StatfsReadOnly) != 0);
+        return errno;
+    }
+
+    /// <summary>BTRFS_IOC_FS_INFO: the UUID by which a mounted btrfs is known in /sys/fs/btrfs.</summary>
+    public static Errno BtrfsUuid(SafeFileHandle file, out Guid uuid)
+    {
+        // struct btrfs_ioctl_fs_info_args: 1024 bytes, of which 16 at offset 16 are the UUID.
+        byte* info = stackalloc byte[1024];
+        new Span<byte>(info, 1024).Clear();
+        Errno errno = Result(Native.IoCtl(file, BtrfsFsInfo, (nint)info));
+        uuid = new Guid(new ReadOnlySpan<byte>(info + BtrfsUuidOffset, 16), bigEndian: true);
         return errno;
     }
 

@@ -13,6 +13,7 @@ public sealed class HeaderConstantTests
         #include <dirent.h>
         #include <errno.h>
         #include <fcntl.h>
+        #include <linux/btrfs.h>
         #include <linux/fs.h>
         #include <linux/magic.h>
         #include <linux/openat2.h>
@@ -25,6 +26,7 @@ public sealed class HeaderConstantTests
         #include <sys/ioctl.h>
         #include <sys/resource.h>
         #include <sys/stat.h>
+        #include <sys/statvfs.h>
         #include <sys/syscall.h>
         #include <sys/vfs.h>
         #include <time.h>
@@ -69,6 +71,9 @@ public sealed class HeaderConstantTests
         ("F_OFD_GETLK", Sys.GetOpenFileLock),
         ("SIGURG", Sys.SignalUrgent),
         ("FICLONE", (long)Sys.FiClone),
+        ("BTRFS_IOC_FS_INFO", (long)Sys.BtrfsFsInfo),
+        ("offsetof(struct btrfs_ioctl_fs_info_args, fsid)", Sys.BtrfsUuidOffset),
+        ("ST_RDONLY", Sys.StatfsReadOnly),
         ("LOCK_SH", (long)LockKind.Shared),
         ("LOCK_EX", (long)LockKind.Exclusive),
         ("LOCK_NB", Sys.LockNonBlocking),

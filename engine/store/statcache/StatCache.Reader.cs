@@ -1,4 +1,5 @@
 using HackTree.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Store;
 
@@ -9,14 +10,19 @@ public sealed partial class StatCache
     /// </summary>
     public sealed class Reader : IDisposable
     {
+        private readonly StatCache cache;
         private readonly StatCacheTable? table;
         private StatCacheTable.Session? session;
 
-        internal Reader(StatCacheTable? table)
+        internal Reader(StatCache cache)
         {
-            this.table = table;
+            this.cache = cache;
+            table = cache.table;
             session = table?.NewSession();
         }
+
+        /// <summary>The filesystem whose files can be found and added.</summary>
+        internal CachedFilesystem Filesystem { get; set; }
 
         /// <summary>The number of look-ups.</summary>
         internal long Asked { get; private set; }
@@ -25,14 +31,27 @@ public sealed partial class StatCache
         internal long Added { get; private set; }
 
         /// <summary>
-        /// Finds what is known about a file with this status. It is a hit only if device, inode, size and both times are unchanged.
+        /// Goes to a directory. Files on its filesystem can be found and added from then on. This costs system calls only if the last directory
+        /// was on another filesystem.
+        /// </summary>
+        public void Enter(SafeFileHandle directory, in FileStatus status)
+        {
+            if (Filesystem.Device != status.Device)
+            {
+                Filesystem = cache.FilesystemOf(directory, status);
+            }
+        }
+
+        /// <summary>
+        /// Finds what is known about a file with this status. It is a hit only if filesystem, inode, birth time, size and both times are
+        /// unchanged.
         /// </summary>
         public bool TryFind(in FileStatus status, out CachedFile found)
         {
             Asked++;
-            var key = new StatCacheKey(status.Device, status.Inode);
+            var key = new StatCacheKey(Filesystem.Number, status.Inode);
             StatCacheValue value = default;
-            bool isHit = session is not null && table!.IsSound && session.TryFind(ref key, out value) && value.IsOf(key, status) && table.IsSound;
+            bool isHit = session is not null && Filesystem.Covers(status) && table!.IsSound && session.TryFind(ref key, out value) && value.IsOf(key, status) && table.IsSound;
             found = isHit ? value.File : default;
             return isHit;
         }
@@ -44,8 +63,8 @@ public sealed partial class StatCache
         /// </summary>
         public void Add(in FileStatus status, in CachedFile file, FileTime statTaken)
         {
-            var key = new StatCacheKey(status.Device, status.Inode);
-            if (session is null || !table!.IsSound || !StatCacheRule.IsSettled(status.ModifyTime, status.ChangeTime, statTaken)
+            var key = new StatCacheKey(Filesystem.Number, status.Inode);
+            if (session is null || !Filesystem.Covers(status) || !table!.IsSound || !StatCacheRule.IsSettled(status.ModifyTime, status.ChangeTime, statTaken)
                 || !StatCacheValue.TryMake(key, status, file, out StatCacheValue value))
             {
                 return;

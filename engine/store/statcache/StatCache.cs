@@ -6,7 +6,7 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>
-/// Lets a commit skip reading unchanged files: it maps (device, inode) to size, times and blob digest. The cache is never the truth: when
+/// Lets a commit skip reading unchanged files: it maps (filesystem, inode) to size, times and blob digest. The cache is never the truth: when
 /// anything is uncertain, the look-up is a miss. It tells which content a file had at a given status; the caller must check whether the
 /// store has that blob. It is opened for one command, and each thread has its own <see cref="Reader"/>.
 /// </summary>
@@ -29,6 +29,8 @@ public sealed partial class StatCache : IDisposable
     private readonly Lock gate = new();
     private SafeFileHandle? directory;
     private SafeFileHandle? lockFile;
+    private readonly Dictionary<ulong, CachedFilesystem> filesystems = [];
+    private StatCacheHome home;
     private StatCacheTable? table;
     private StatCacheManifest? manifest;
     private long indexSize;
@@ -70,7 +72,7 @@ public sealed partial class StatCache : IDisposable
     /// <summary>Makes a reader for one thread. The caller may dispose of it before <see cref="Save"/>, which otherwise does so.</summary>
     public Reader NewSession()
     {
-        var reader = new Reader(table);
+        var reader = new Reader(this);
         lock (gate)
         {
             readers.Add(reader);
@@ -92,14 +94,10 @@ public sealed partial class StatCache : IDisposable
 
         EndReaders();
         bool isNew = readers.Any(reader => reader.Added > 0) || (manifest is not null && manifest.IndexSize != indexSize);
-        if (table.IsSound && !isNew)
-        {
-            return true;
-        }
 
         try
         {
-            if (table.IsSound && TrySave(table))
+            if (table.IsSound && (isNew ? TrySave(table) : TryStay()))
             {
                 return true;
             }
@@ -149,11 +147,13 @@ public sealed partial class StatCache : IDisposable
         }
 
         errno.ThrowIfFailed("flock", $"{path}/lock");
+        home = StatCacheHome.Of(directory, path);
         StatCacheManifest? found = StatCacheManifest.TryRead(directory, path);
         long limit = Math.Max(RecordsAlwaysAllowed, MostRecordsPerNeeded * (found?.LargestRun ?? 0));
-        if (found is null || found.Records > limit || !TryOpen(found))
+        if (found is null || !found.Home.IsStill(home) || found.Records > limit || !TryOpen(found))
         {
             Emptied = found is null ? "there is none that is whole"
+                : !found.Home.IsStill(home) ? "it was copied, or its filesystem was unmounted since it was written"
                 : found.Records > limit ? "most of its records are no longer needed"
                 : "it is damaged";
             Begin(expectedEntries);
@@ -186,6 +186,32 @@ public sealed partial class StatCache : IDisposable
         table = StatCacheTable.Create(new StatCacheFile(directory!, logName, 0, [], MayGrow), indexSize);
     }
 
+    private CachedFilesystem FilesystemOf(SafeFileHandle opened, in FileStatus status)
+    {
+        lock (gate)
+        {
+            if (!filesystems.TryGetValue(status.Device, out CachedFilesystem found))
+            {
+                found = table is null ? new CachedFilesystem(status.Device, 0) : CachedFilesystem.Of(opened, status, directory!);
+                filesystems.Add(status.Device, found);
+            }
+
+            return found;
+        }
+    }
+
+    /// <summary>Keeps what is saved, and notes in which session it was still right.</summary>
+    private bool TryStay()
+    {
+        if (manifest is not null && manifest.Home != home)
+        {
+            manifest = manifest with { Home = home };
+            manifest.Write(directory!, path);
+        }
+
+        return true;
+    }
+
     private bool TrySave(StatCacheTable saved)
     {
         long records = saved.Records;
@@ -203,6 +229,7 @@ public sealed partial class StatCache : IDisposable
         long indexLength = isIndexNew ? index!.Length : manifest!.IndexLength;
         StatCacheManifest next = saved.Describe(new StatCacheManifest
         {
+            Home = home,
             Log = logName,
             LogLength = logLength,
             LogSums = saved.LogSums(logLength),

@@ -9,12 +9,15 @@ namespace HackTree.Store;
 /// </summary>
 internal sealed record StatCacheManifest
 {
-    internal const int CurrentVersion = 1;
+    internal const int CurrentVersion = 2;
 
     private const int MaxLength = 16 * 1024 * 1024;
 
     /// <summary>The layout of the cache's files, including the sizes of key and value.</summary>
     public int Version { get; init; } = CurrentVersion;
+
+    /// <summary>Where the cache was written.</summary>
+    public required StatCacheHome Home { get; init; }
 
     /// <summary>The name of the file of records.</summary>
     public required string Log { get; init; }
@@ -105,6 +108,9 @@ internal sealed record StatCacheManifest
     private byte[] Encode() => CheckedJson.Encode(json =>
     {
         json.WriteNumber("version", Version);
+        json.WriteNumber("place", Home.Place);
+        json.WriteNumber("boot", Home.Session.Boot);
+        json.WriteNumber("mount", Home.Session.Mount);
         json.WriteString("log", Log);
         json.WriteNumber("logLength", LogLength);
         json.WriteBase64String("logSums", LogSums);
@@ -124,6 +130,9 @@ internal sealed record StatCacheManifest
     private static StatCacheManifest? Decode(ReadOnlySpan<byte> bytes) => CheckedJson.Decode(bytes, json => new StatCacheManifest
     {
         Version = json.GetProperty("version").GetInt32(),
+        Home = new StatCacheHome(
+            json.GetProperty("place").GetUInt64(),
+            new MountSession(json.GetProperty("boot").GetUInt64(), json.GetProperty("mount").GetUInt64())),
         Log = json.GetText("log"),
         LogLength = json.GetProperty("logLength").GetInt64(),
         LogSums = json.GetProperty("logSums").GetBytesFromBase64(),

@@ -11,8 +11,10 @@ namespace HackTree.Store;
 public readonly record struct CachedFile(Digest Blob, bool HasXattrs);
 
 /// <summary>The key of a file in the stat cache.</summary>
+/// <param name="Filesystem">The number of its filesystem (<see cref="CachedFilesystem"/>).</param>
+/// <param name="Inode">Its inode number.</param>
 [StructLayout(LayoutKind.Sequential, Size = 16)]
-internal readonly record struct StatCacheKey(ulong Device, ulong Inode)
+internal readonly record struct StatCacheKey(ulong Filesystem, ulong Inode)
 {
     /// <summary>A hash that spreads neighbouring inode numbers evenly.</summary>
     internal long Hash()
@@ -23,7 +25,8 @@ internal readonly record struct StatCacheKey(ulong Device, ulong Inode)
 }
 
 /// <summary>
-/// A record of the stat cache: a file's status, and what was found in the file. 64 bytes; FORMAT.md has the layout.
+/// A record of the stat cache: a file's status, and what was found in the file. 64 bytes; FORMAT.md has the layout. The file's birth time is not
+/// kept, but is part of the checksum, so a record is not found undamaged for an inode with another birth time.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Size = 64)]
 internal readonly record struct StatCacheValue
@@ -63,7 +66,7 @@ internal readonly record struct StatCacheValue
 
         ulong sizeAndFlag = (ulong)status.Size | (file.HasXattrs ? XattrBit : 0);
         var plain = new StatCacheValue(sizeAndFlag, modified, changed, file.Blob, 0);
-        value = new StatCacheValue(sizeAndFlag, modified, changed, file.Blob, plain.CheckFor(key));
+        value = new StatCacheValue(sizeAndFlag, modified, changed, file.Blob, plain.CheckFor(key, BirthOf(status)));
         return true;
     }
 
@@ -72,7 +75,7 @@ internal readonly record struct StatCacheValue
         (sizeAndFlag & ~XattrBit) == (ulong)status.Size
         && TryPack(status.ModifyTime, out long modifiedNow) && modified == modifiedNow
         && TryPack(status.ChangeTime, out long changedNow) && changed == changedNow
-        && check == CheckFor(key);
+        && check == CheckFor(key, BirthOf(status));
 
     private static bool TryPack(FileTime time, out long nanoseconds)
     {
@@ -81,9 +84,13 @@ internal readonly record struct StatCacheValue
         return fits;
     }
 
-    private ulong CheckFor(StatCacheKey key)
+    private static ulong BirthOf(in FileStatus status) =>
+        status.BirthTime is { } birth && TryPack(birth, out long born) ? (ulong)born : 0;
+
+    private ulong CheckFor(StatCacheKey key, ulong birth)
     {
-        ReadOnlySpan<Checked> all = [new Checked(key, new StatCacheValue(sizeAndFlag, modified, changed, blob, 0))];
+        // For the sum, the birth time stands in the place of the sum.
+        ReadOnlySpan<Checked> all = [new Checked(key, new StatCacheValue(sizeAndFlag, modified, changed, blob, birth))];
         return XxHash3.HashToUInt64(MemoryMarshal.AsBytes(all));
     }
 

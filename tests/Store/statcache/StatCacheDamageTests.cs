@@ -7,10 +7,14 @@ namespace HackTree.Tests.Store;
 /// Whatever is done to its files, the stat cache gives no wrong answer and throws nothing. The tests run in a process of their own, because
 /// one wrong bit in the hash table's file could end the process if it were not noticed.
 /// </summary>
-public sealed class StatCacheDamageTests
+public sealed class StatCacheDamageTests : IDisposable
 {
     // More than one stretch of checksums, and small enough to copy often.
     private const int Count = 3000;
+
+    private readonly TempDirectory kept = new();
+
+    public void Dispose() => kept.Dispose();
 
     [Fact]
     public void Damage_is_a_miss_at_worst()
@@ -26,9 +30,10 @@ public sealed class StatCacheDamageTests
         Assert.Equal(Count, original.CountHits(Count));
         string[] names = [.. original.Files.Select(file => Path.GetFileName(file)!).Where(name => name != "lock")];
         Assert.Equal(3, names.Length);
+        Tools.Run("cp", "-a", $"{original.CachePath}/.", kept.Path).Succeeded();
         foreach (string name in names)
         {
-            long length = new FileInfo(Path.Combine(original.CachePath, name)).Length;
+            long length = new FileInfo(Path.Combine(kept.Path, name)).Length;
             var random = new Random(1);
             for (int i = 0; i < 30; i++)
             {
@@ -78,7 +83,7 @@ public sealed class StatCacheDamageTests
         using (StatCache cache = world.Open())
         {
             Assert.Null(cache.Emptied);
-            using StatCache.Reader reader = cache.NewSession();
+            using StatCache.Reader reader = StatCacheWorld.NewReader(cache);
             Assert.True(reader.TryFind(StatCacheWorld.Status(Many - 1), out _));
             Assert.False(reader.TryFind(StatCacheWorld.Status(100_000 / 88), out _));
             Assert.False(reader.TryFind(StatCacheWorld.Status(Many - 1), out _));
@@ -98,7 +103,7 @@ public sealed class StatCacheDamageTests
     {
         world.Fill(Count - 100);
         using StatCache cache = world.Open();
-        StatCache.Reader reader = cache.NewSession();
+        StatCache.Reader reader = StatCacheWorld.NewReader(cache);
         for (int i = Count - 100; i < Count; i++)
         {
             reader.Add(StatCacheWorld.Status(i), StatCacheWorld.File(i), StatCacheWorld.Now);
@@ -107,10 +112,10 @@ public sealed class StatCacheDamageTests
         Assert.True(cache.Save());
     }
 
-    private static void Damage(StatCacheWorld original, string name, string what, Action<string> damage)
+    private void Damage(StatCacheWorld world, string name, string what, Action<string> damage)
     {
-        using var world = new StatCacheWorld();
-        Tools.Run("cp", "-a", original.CachePath, world.CachePath).Succeeded();
+        // The files are put back into the same directory: a copy of the directory would begin empty.
+        Tools.Run("sh", "-ec", $"cd {world.CachePath}; rm -rf -- *; cp -a {kept.Path}/. .").Succeeded();
         damage(Path.Combine(world.CachePath, name));
         try
         {
@@ -119,7 +124,7 @@ public sealed class StatCacheDamageTests
                 Assert.True(cache.IsEnabled, cache.Disabled);
                 int hits = StatCacheWorld.CountHits(cache, Count);
                 Assert.Equal(cache.Emptied is null ? Count : 0, hits);
-                StatCache.Reader reader = cache.NewSession();
+                StatCache.Reader reader = StatCacheWorld.NewReader(cache);
                 reader.Add(StatCacheWorld.Status(Count), StatCacheWorld.File(Count), StatCacheWorld.Now);
                 Assert.True(cache.Save(), cache.Disabled);
             }

@@ -55,7 +55,7 @@ public sealed class StatCacheKillTests
         while (number < 200_000)
         {
             using StatCache cache = world.Open();
-            StatCache.Reader reader = cache.NewSession();
+            StatCache.Reader reader = StatCacheWorld.NewReader(cache);
             for (int end = number + 500; number < end; number++)
             {
                 reader.Add(StatCacheWorld.Status(number), StatCacheWorld.File(number), StatCacheWorld.Now);

@@ -29,7 +29,7 @@ public sealed class StatCacheModelTests
                 {
                     if (step is Step.Add or Step.Find)
                     {
-                        using StatCache.Reader reader = cache.NewSession();
+                        using StatCache.Reader reader = StatCacheWorld.NewReader(cache);
                         for (int number = first; number < first + count; number++)
                         {
                             Do(step, reader, now, number, version);
@@ -46,7 +46,7 @@ public sealed class StatCacheModelTests
                     Assert.Equal(saved.Count == 0, cache.Emptied is not null);
                 }
 
-                using (StatCache.Reader reader = cache.NewSession())
+                using (StatCache.Reader reader = StatCacheWorld.NewReader(cache))
                 {
                     for (int number = 0; number < 500; number++)
                     {
@@ -69,7 +69,7 @@ public sealed class StatCacheModelTests
             TestThreads.Run(4, part =>
             {
                 // All threads write and read the same files, each in its own order, and with versions of its own.
-                using StatCache.Reader reader = cache.NewSession();
+                using StatCache.Reader reader = StatCacheWorld.NewReader(cache);
                 var random = new Random(part);
                 for (int i = 0; i < 3 * Count; i++)
                 {

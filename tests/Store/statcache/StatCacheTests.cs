@@ -1,5 +1,6 @@
 using HackTree.Linux;
 using HackTree.Store;
+using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Store;
 
@@ -15,7 +16,7 @@ public sealed class StatCacheTests : IDisposable
     {
         using (StatCache cache = world.Open())
         {
-            using StatCache.Reader reader = cache.NewSession();
+            using StatCache.Reader reader = StatCacheWorld.NewReader(cache);
             Assert.False(reader.TryFind(StatCacheWorld.Status(1), out _));
             reader.Add(StatCacheWorld.Status(1), StatCacheWorld.File(1), StatCacheWorld.Now);
             Assert.True(reader.TryFind(StatCacheWorld.Status(1), out CachedFile found));
@@ -32,7 +33,7 @@ public sealed class StatCacheTests : IDisposable
     {
         using (StatCache cache = world.Open())
         {
-            cache.NewSession().Add(StatCacheWorld.Status(1), StatCacheWorld.File(1), StatCacheWorld.Now);
+            StatCacheWorld.NewReader(cache).Add(StatCacheWorld.Status(1), StatCacheWorld.File(1), StatCacheWorld.Now);
         }
 
         Assert.Equal(0, world.CountHits(10));
@@ -47,6 +48,7 @@ public sealed class StatCacheTests : IDisposable
         [
             raw => raw with { DevMajor = raw.DevMajor + 1 },
             raw => raw with { DevMinor = raw.DevMinor + 8 },
+            raw => raw with { Mask = raw.Mask | Sys.StatxBirthTime, Btime = new RawStatxTime { Seconds = 1 } },
             raw => raw with { Ino = raw.Ino + 100 },
             raw => raw with { Size = raw.Size + 1 },
             raw => raw with { Mtime = raw.Mtime with { Seconds = raw.Mtime.Seconds + 1 } },
@@ -58,7 +60,7 @@ public sealed class StatCacheTests : IDisposable
             raw => raw with { Mtime = raw.Mtime with { Seconds = long.MaxValue / 2 } },
         ];
         using StatCache cache = world.Open();
-        using StatCache.Reader reader = cache.NewSession();
+        using StatCache.Reader reader = StatCacheWorld.NewReader(cache);
         foreach (Func<RawStatx, RawStatx> change in changes)
         {
             Assert.False(reader.TryFind(StatCacheWorld.Status(50, change: change), out CachedFile found));
@@ -69,10 +71,52 @@ public sealed class StatCacheTests : IDisposable
     }
 
     [Fact]
+    public void Only_a_filesystem_with_a_number_is_known_and_only_under_that_number()
+    {
+        world.Fill(100);
+        using StatCache cache = world.Open();
+        using StatCache.Reader reader = StatCacheWorld.NewReader(cache);
+        foreach (ulong number in new ulong[] { 0, CachedFilesystem.Own, StatCacheWorld.Filesystem.Number + 1 })
+        {
+            reader.Filesystem = StatCacheWorld.Filesystem with { Number = number };
+            Assert.False(reader.TryFind(StatCacheWorld.Status(50), out _));
+        }
+
+        reader.Filesystem = StatCacheWorld.Filesystem;
+        Assert.True(reader.TryFind(StatCacheWorld.Status(50), out _));
+    }
+
+    [Fact]
+    public void A_copy_of_a_cache_begins_empty()
+    {
+        world.Fill(100);
+        using var copy = new StatCacheWorld();
+        Tools.Run("cp", "-a", world.CachePath, copy.CachePath).Succeeded();
+        using (StatCache cache = copy.Open())
+        {
+            Assert.Contains("copied", cache.Emptied);
+            Assert.Equal(0, StatCacheWorld.CountHits(cache, 100));
+        }
+
+        Assert.Equal(100, world.CountHits(100));
+    }
+
+    [Fact]
+    public void A_cache_is_used_after_a_new_start_of_the_machine_and_not_after_its_filesystem_was_mounted_anew()
+    {
+        var written = new StatCacheHome(1, new MountSession(2, 3));
+        Assert.True(written.IsStill(written));
+        Assert.True(written.IsStill(written with { Session = new MountSession(4, 3) }));
+        Assert.True(written.IsStill(written with { Session = new MountSession(4, 5) }));
+        Assert.False(written.IsStill(written with { Session = new MountSession(2, 5) }));
+        Assert.False(written.IsStill(written with { Place = 9 }));
+    }
+
+    [Fact]
     public void A_file_that_was_just_changed_is_not_remembered()
     {
         using StatCache cache = world.Open();
-        using StatCache.Reader reader = cache.NewSession();
+        using StatCache.Reader reader = StatCacheWorld.NewReader(cache);
         FileStatus status = StatCacheWorld.Status(1);
         reader.Add(status, StatCacheWorld.File(1), new FileTime(status.ChangeTime.Seconds + 1, 999_999_999));
         Assert.False(reader.TryFind(status, out _));
@@ -84,7 +128,7 @@ public sealed class StatCacheTests : IDisposable
     public void Times_that_do_not_fit_are_not_remembered_and_negative_ones_are()
     {
         using StatCache cache = world.Open();
-        using StatCache.Reader reader = cache.NewSession();
+        using StatCache.Reader reader = StatCacheWorld.NewReader(cache);
         foreach ((long seconds, bool fits) in new[] { (-1L, true), (-9_000_000_000, true), (-9_300_000_000, false), (long.MinValue, false) })
         {
             FileStatus status = StatCacheWorld.Status(1, change: raw => raw with { Mtime = new RawStatxTime { Seconds = seconds, Nanoseconds = 7 } });
@@ -114,7 +158,7 @@ public sealed class StatCacheTests : IDisposable
         {
             using StatCache cache = world.Open();
             Assert.Null(cache.Emptied);
-            StatCache.Reader reader = cache.NewSession();
+            StatCache.Reader reader = StatCacheWorld.NewReader(cache);
             int number = 5000 + round;
             reader.Add(StatCacheWorld.Status(number), StatCacheWorld.File(number), StatCacheWorld.Now);
             Assert.True(cache.Save());
@@ -155,7 +199,7 @@ public sealed class StatCacheTests : IDisposable
         {
             TestThreads.Run(2, part =>
             {
-                using StatCache.Reader reader = cache.NewSession();
+                using StatCache.Reader reader = StatCacheWorld.NewReader(cache);
                 for (int i = part; i < Count; i += 2)
                 {
                     reader.Add(StatCacheWorld.Status(i), StatCacheWorld.File(i), StatCacheWorld.Now);
@@ -191,7 +235,7 @@ public sealed class StatCacheTests : IDisposable
     {
         world.Fill(5000);
         using StatCache cache = world.Open();
-        using StatCache.Reader reader = cache.NewSession();
+        using StatCache.Reader reader = StatCacheWorld.NewReader(cache);
         int hits = 0;
 
         // Several rounds: the compiler or the next page of the table may allocate in one of them, but an allocation for each call would be
@@ -230,7 +274,7 @@ public sealed class StatCacheTests : IDisposable
         {
             using StatCache cache = world.Open(Each);
             wasEmptied |= round > 0 && cache.Emptied is not null;
-            StatCache.Reader reader = cache.NewSession();
+            StatCache.Reader reader = StatCacheWorld.NewReader(cache);
             for (int i = 0; i < Each; i++)
             {
                 reader.Add(StatCacheWorld.Status((round * Each) + i), StatCacheWorld.File(i), StatCacheWorld.Now);

@@ -22,7 +22,7 @@ public sealed class StatCacheTroubleTests
             Assert.False(second.IsEnabled);
             Assert.Contains("another process", second.Disabled);
             Assert.Equal(0, StatCacheWorld.CountHits(second, 10));
-            StatCache.Reader reader = second.NewSession();
+            StatCache.Reader reader = StatCacheWorld.NewReader(second);
             reader.Add(StatCacheWorld.Status(20), StatCacheWorld.File(20), StatCacheWorld.Now);
             Assert.False(second.Save());
             Assert.Equal(10, StatCacheWorld.CountHits(first, 10));
@@ -76,7 +76,7 @@ public sealed class StatCacheTroubleTests
         using var world = new StatCacheWorld(disk.Path);
         using (StatCache cache = world.Open())
         {
-            StatCache.Reader reader = cache.NewSession();
+            StatCache.Reader reader = StatCacheWorld.NewReader(cache);
             reader.Add(StatCacheWorld.Status(1), StatCacheWorld.File(1), StatCacheWorld.Now);
             Assert.False(cache.Save());
             Assert.NotNull(cache.Disabled);
@@ -97,7 +97,7 @@ public sealed class StatCacheTroubleTests
         using (StatCache cache = world.Open())
         {
             Assert.Equal(5000, StatCacheWorld.CountHits(cache, 5000));
-            StatCache.Reader reader = cache.NewSession();
+            StatCache.Reader reader = StatCacheWorld.NewReader(cache);
             for (int i = 5000; i < 10_000; i++)
             {
                 reader.Add(StatCacheWorld.Status(i), StatCacheWorld.File(i), StatCacheWorld.Now);

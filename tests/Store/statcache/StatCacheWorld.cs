@@ -14,6 +14,9 @@ internal sealed class StatCacheWorld : IDisposable
     /// <summary>The time at which all statuses are taken: long after every file's times.</summary>
     public static readonly FileTime Now = new(2_000_000_000, 0);
 
+    /// <summary>The filesystem that all files are on.</summary>
+    public static readonly CachedFilesystem Filesystem = new(8UL << 32, 0x1122334455667788);
+
     private readonly TempDirectory? temporary;
     private readonly SafeFileHandle handle;
 
@@ -48,12 +51,19 @@ internal sealed class StatCacheWorld : IDisposable
         }
     }
 
+    /// <summary>A reader that has entered <see cref="Filesystem"/>.</summary>
+    public static StatCache.Reader NewReader(StatCache cache)
+    {
+        StatCache.Reader reader = cache.NewSession();
+        reader.Filesystem = Filesystem;
+        return reader;
+    }
+
     public static FileStatus Status(int number, int version = 0, Func<RawStatx, RawStatx>? change = null)
     {
         var raw = new RawStatx
         {
             DevMajor = 8,
-            DevMinor = (uint)(number % 3),
             Ino = (ulong)number,
             Size = (ulong)(number * 7L),
             Mtime = new RawStatxTime { Seconds = 1_500_000_000 + number, Nanoseconds = (uint)version },
@@ -75,7 +85,7 @@ internal sealed class StatCacheWorld : IDisposable
     public void Fill(int count, int version = 0)
     {
         using StatCache cache = Open(count);
-        using (StatCache.Reader reader = cache.NewSession())
+        using (StatCache.Reader reader = NewReader(cache))
         {
             for (int i = 0; i < count; i++)
             {
@@ -89,7 +99,7 @@ internal sealed class StatCacheWorld : IDisposable
     /// <summary>Looks all files up, in an odd order. Fails if an answer is wrong. Returns the number of hits.</summary>
     public static int CountHits(StatCache cache, int count, int version = 0)
     {
-        using StatCache.Reader reader = cache.NewSession();
+        using StatCache.Reader reader = NewReader(cache);
         int hits = 0;
         for (int i = 0; i < count; i++)
         {
