@@ -34,7 +34,7 @@ public readonly record struct FileLock(FileLockKind Kind, int Process, long Star
 
         foreach (string line in File.ReadLines(Table))
         {
-            if (TryParse(line, out ulong inode, out FileLock held) && inode == file.Inode)
+            if (TryParse(line, out ulong device, out ulong inode, out FileLock held) && inode == file.Inode && MayBe(device, file.Device))
             {
                 locks.Add(held);
             }
@@ -45,11 +45,10 @@ public readonly record struct FileLock(FileLockKind Kind, int Process, long Star
 
     /// <summary>
     /// Reads a line such as "1: FLOCK  ADVISORY  READ 1234 08:01:5678 0 EOF". False for a process that waits ("1: -> FLOCK ...") and for other kinds.
-    /// The device is passed over: btrfs has another one there than in statx(2).
     /// </summary>
-    internal static bool TryParse(string line, out ulong inode, out FileLock held)
+    internal static bool TryParse(string line, out ulong device, out ulong inode, out FileLock held)
     {
-        (inode, held) = (0, default);
+        (device, inode, held) = (0, 0, default);
         string[] fields = line.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         FileLockKind? kind = fields.Length != 8 ? null : fields[1] switch
         {
@@ -58,15 +57,26 @@ public readonly record struct FileLock(FileLockKind Kind, int Process, long Star
             "OFDLCK" => FileLockKind.OpenFile,
             _ => null,
         };
+        string[] place = fields.Length != 8 ? [] : fields[5].Split(':');
         if (kind is null
+            || place.Length != 3
+            || !uint.TryParse(place[0], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out uint major)
+            || !uint.TryParse(place[1], NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out uint minor)
             || !int.TryParse(fields[4], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int process)
-            || !ulong.TryParse(fields[5][(fields[5].LastIndexOf(':') + 1)..], NumberStyles.None, CultureInfo.InvariantCulture, out inode)
+            || !ulong.TryParse(place[2], NumberStyles.None, CultureInfo.InvariantCulture, out inode)
             || !long.TryParse(fields[6], NumberStyles.None, CultureInfo.InvariantCulture, out long start))
         {
             return false;
         }
 
+        device = ((ulong)major << 32) | minor;
         held = new FileLock(kind.Value, process, start);
         return true;
     }
+
+    /// <summary>
+    /// Whether a device in the table can be the one that statx(2) gives for the same file. They differ on btrfs, where both have the major number
+    /// 0: of such filesystems any can be the one.
+    /// </summary>
+    private static bool MayBe(ulong listed, ulong device) => listed == device || (listed >> 32 == 0 && device >> 32 == 0);
 }

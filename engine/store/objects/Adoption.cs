@@ -81,9 +81,8 @@ public sealed class Adoption : IDisposable
         }
 
         mark.Set();
-        if (now.BirthTime >= mark.MadeAt)
+        if (!mark.Covers(now, FileTime.Now))
         {
-            // Doubt counts an inode that is younger than the mark as made by the store. So such a file is not adopted.
             return false;
         }
 

@@ -12,6 +12,9 @@ public readonly record struct DirectoryIdentity(ulong Inode, long? Born)
     /// <summary>The identity of the directory with this status.</summary>
     public static DirectoryIdentity Of(in FileStatus status) => new(status.Inode, status.BirthTime?.ToNanoseconds());
 
+    /// <summary>Whether two records mean one directory. The birth time counts only if both have one.</summary>
+    internal bool IsSame(DirectoryIdentity other) => Inode == other.Inode && (Born is null || other.Born is null || Born == other.Born);
+
     /// <summary>Whether the status is that of this directory. The birth time counts only if both have one.</summary>
     public bool IsOf(in FileStatus status) =>
         status.Type == FileType.Directory && IsInode(status);

@@ -122,7 +122,10 @@ internal sealed class RootSurvey(Roots roots)
 
     /// <summary>Whether the maker of the root had written the root's record before it ended. The root may have been pinned since.</summary>
     private bool IsRecorded(string path, BuildRecord build) =>
-        roots.FindByPath(path) is { } record && record.Directory?.Inode == build.Directory?.Inode && record.Commit == build.Commit;
+        roots.FindByPath(path) is { Directory: { } recorded } record
+        && build.Directory is { } built
+        && recorded.IsSame(built)
+        && record.Commit == build.Commit;
 
     /// <summary>
     /// Whether nothing has that path. A path that cannot be looked up, for lack of rights or on a failing disk, is not missing.

@@ -69,6 +69,37 @@ public sealed class DoubtTests : IDisposable
     }
 
     [Fact]
+    public void Of_several_adopting_marks_the_earliest_counts_for_changes_and_the_latest_for_births()
+    {
+        string[] marks = [directory.At("objects/tmp/adopting-first"), directory.At("objects/tmp/adopting-second")];
+        Array.ForEach(marks, mark => File.WriteAllText(mark, ""));
+        File.SetLastWriteTimeUtc(marks[0], DateTime.UtcNow.AddHours(-1));
+        File.SetLastWriteTimeUtc(marks[1], DateTime.UtcNow.AddHours(1));
+        Tools.Run("ln", ObjectPath, directory.At("outside")).Succeeded();
+
+        // The object was made after the first mark, and may have been adopted under the second.
+        Assert.Equal(ObjectState.SuspectName, Find());
+        File.Delete(marks[1]);
+        Assert.Equal(ObjectState.There, Find());
+    }
+
+    [Fact]
+    public void A_mark_does_not_cover_what_is_adopted_while_the_clock_is_behind_it()
+    {
+        using ObjectStore store = Open();
+        DoubtMark mark = store.Doubt.Adopting;
+        Assert.Equal(Errno.None, Sys.Stat(Sys.WorkingDirectory, System.Text.Encoding.UTF8.GetBytes(ObjectPath), out FileStatus old));
+        Assert.False(mark.Covers(old, FileTime.Now));
+        Thread.Sleep(20);
+        mark.Set();
+        FileTime made = mark.MadeAt!.Value;
+        Assert.True(mark.Covers(old, FileTime.Now));
+        Assert.True(mark.Covers(old, made));
+        Assert.False(mark.Covers(old, made with { Seconds = made.Seconds - 1 }));
+        mark.End(mark.Take(), isSafe: true);
+    }
+
+    [Fact]
     public void A_mark_that_a_process_holds_is_no_doubt_whoever_asks_and_whenever()
     {
         using ObjectStore store = Open();

@@ -21,11 +21,11 @@ namespace HackTree.Store;
 /// </list>
 /// <para>
 /// A mark that its maker holds raises no doubt. The maker is alive, its objects are right in memory, and the sync of a later commit covers
-/// them too. A mark that nobody holds puts the store in doubt. The doubt begins at the time at which the mark was made.
+/// them too. A mark that nobody holds puts the store in doubt.
 /// </para>
 /// <para>
-/// While an adopting mark raises doubt, an object may have been adopted if its inode was made before that time and changed after it. Such
-/// an object is suspect if it has several links, or other metadata than its name says, even if its content is right now. Every other object
+/// While adopting marks raise doubt, an object may have been adopted if its inode was made before the latest of them and changed after the
+/// earliest. Such an object is suspect if it has several links, or other metadata than its name says, even if its content is right now. Every other object
 /// is read from the disk, and is suspect if its content is not what its name says. A commit does not rely on a suspect object: a new inode
 /// with the right content takes the name.
 /// </para>
@@ -66,7 +66,7 @@ internal sealed class Doubt
 
     /// <summary>Whether the object with this status may be a file that a process adopted and then did not remove from its tree.</summary>
     internal bool MayBeAdopted(in FileStatus status) =>
-        Adopting.DoubtedSince is { } since && status.ChangeTime >= since && !(status.BirthTime >= since);
+        Adopting.Abandoned is { } marks && status.ChangeTime >= marks.Earliest && !(status.BirthTime >= marks.Latest);
 
     /// <summary>
     /// Whether a commit may rely on an object. Returns <see cref="ObjectState.There"/>, or the reason why not. The caller has compared the

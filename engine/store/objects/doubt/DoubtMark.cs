@@ -18,7 +18,7 @@ internal sealed class DoubtMark
     private readonly string prefix;
     private readonly string subject;
     private readonly Lock gate = new();
-    private readonly Lazy<FileTime?> doubtedSince;
+    private readonly Lazy<MarkTimes?> abandoned;
     private Held? held;
 
     internal DoubtMark(SafeFileHandle temporary, string prefix, string subject)
@@ -26,25 +26,30 @@ internal sealed class DoubtMark
         this.temporary = temporary;
         this.prefix = prefix;
         this.subject = subject;
-        doubtedSince = new Lazy<FileTime?>(FindAbandoned);
+        abandoned = new Lazy<MarkTimes?>(FindAbandoned);
     }
 
     /// <summary>
-    /// The time at which the earliest abandoned mark was made; null if there is no abandoned mark. Objects with an earlier change time are
-    /// not covered by the mark. The marks are read once, at the first call, which may be at any time. A mark that this process holds is not
+    /// The times at which abandoned marks were made; null if there is no abandoned mark. The marks are read once, at the first call, which may be at any time. A mark that this process holds is not
     /// abandoned. If another process abandons an unsynced mark later, that does no harm: a power cut that damages its objects ends this
     /// process too.
     /// </summary>
-    internal FileTime? DoubtedSince => doubtedSince.Value;
+    internal MarkTimes? Abandoned => abandoned.Value;
 
     /// <summary>Whether there is an abandoned mark.</summary>
-    internal bool IsInDoubt => DoubtedSince is not null;
+    internal bool IsInDoubt => Abandoned is not null;
 
     /// <summary>Whether this process holds a mark.</summary>
     internal bool IsSet => Volatile.Read(ref held) is not null;
 
     /// <summary>The time at which this process made its mark; null if it has no mark.</summary>
     internal FileTime? MadeAt => Volatile.Read(ref held)?.MadeAt;
+
+    /// <summary>
+    /// Whether this process's mark covers a file that is adopted now. A file that is younger than the mark would count as made by the store. While
+    /// the clock is behind the mark, because it was set back, the file's change time would be too early.
+    /// </summary>
+    internal bool Covers(in FileStatus file, FileTime now) => MadeAt is { } made && now >= made && !(file.BirthTime >= made);
 
     /// <summary>Makes a mark, durably, unless this process has one. Call this before an object gets its name.</summary>
     internal void Set()
@@ -110,23 +115,24 @@ internal sealed class DoubtMark
         }
     }
 
-    private FileTime? FindAbandoned()
+    private MarkTimes? FindAbandoned()
     {
-        FileTime? earliest = null;
+        MarkTimes? times = null;
         using SafeFileHandle directory = DirectoryReader.Reopen(temporary, subject);
         var reader = new DirectoryReader();
         reader.Start(directory, subject);
         while (reader.Next())
         {
             if (reader.Name.StartsWith(Encoding.ASCII.GetBytes(prefix))
-                && IsAbandoned(reader.Name, out FileTime made)
-                && (earliest is null || made < earliest))
+                && IsAbandoned(reader.Name, out FileTime made))
             {
-                earliest = made;
+                times = times is { } known
+                    ? new MarkTimes(made < known.Earliest ? made : known.Earliest, made > known.Latest ? made : known.Latest)
+                    : new MarkTimes(made, made);
             }
         }
 
-        return earliest;
+        return times;
     }
 
     private bool IsAbandoned(ReadOnlySpan<byte> name, out FileTime made)
@@ -152,6 +158,9 @@ internal sealed class DoubtMark
             return status.LinkCount > 0;
         }
     }
+
+    /// <summary>When abandoned marks were made.</summary>
+    internal readonly record struct MarkTimes(FileTime Earliest, FileTime Latest);
 
     /// <summary>A mark that this process holds.</summary>
     internal sealed record Held(SafeFileHandle File, byte[] Name, FileTime MadeAt);
