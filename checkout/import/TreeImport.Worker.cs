@@ -68,8 +68,8 @@ public sealed partial class TreeImport
                 case FileType.Regular when Matches(import.options.Emptied, directory, name):
                     AddEmptied(directory, name, status);
                     break;
-                case FileType.Regular when TryFindStored(status, out CachedFile known):
-                    AddFile(directory, name, status, known.Blob, []);
+                case FileType.Regular when TryFindStored(directory, name, status, out Digest known, out byte[] attributes):
+                    AddFile(directory, name, status, known, attributes);
                     break;
                 case FileType.Regular when TryFindCheckedOut(directory, name, status, out TreeEntry before):
                     AddFile(directory, name, status, before.Digest, before.Xattrs);
@@ -151,15 +151,17 @@ public sealed partial class TreeImport
         }
 
         /// <summary>
-        /// Whether a file need not be read, because the stat cache has its digest and the store its object. A file with attributes is read,
-        /// because the cache does not have them.
+        /// Whether a file need not be read, because the stat cache has its digest and the store its object. The cache knows whether the file has
+        /// attributes. They are read by the file's name, without opening it.
         /// </summary>
-        private bool TryFindStored(in FileStatus status, out CachedFile known)
+        private bool TryFindStored(
+            ImportDirectory directory, ReadOnlySpan<byte> name, in FileStatus status, out Digest blob, out byte[] attributes)
         {
-            known = default;
-            return cache?.TryFind(status, out known) == true
-                && !known.HasXattrs
-                && (import.additions is null || IsThere(import.store.Blobs.NameOf(known.Blob, MetadataOf(status), []), status, []));
+            CachedFile known = default;
+            bool isKnown = cache?.TryFind(status, out known) == true;
+            blob = known.Blob;
+            attributes = isKnown && known.HasXattrs ? xattrs.Read(directory.Handle, name, this) : [];
+            return isKnown && (import.additions is null || IsThere(import.store.Blobs.NameOf(blob, MetadataOf(status), attributes), status));
         }
 
         /// <summary>
@@ -173,14 +175,12 @@ public sealed partial class TreeImport
                 && before.Size == status.Size
                 && before.Metadata == MetadataOf(status)
                 && before.Xattrs.SequenceEqual(xattrs.Read(directory.Handle, name, this))
-                && IsObject(import.store.Blobs.NameOf(before), status, before.Xattrs);
+                && IsObject(import.store.Blobs.NameOf(before), status);
         }
 
-        private bool IsObject(in ObjectName name, in FileStatus status, ReadOnlySpan<byte> attributes) =>
-            import.store.Blobs.IsInode(name, status) && IsThere(name, status, attributes);
+        private bool IsObject(in ObjectName name, in FileStatus status) => import.store.Blobs.IsInode(name, status) && IsThere(name, status);
 
-        private bool IsThere(in ObjectName name, in FileStatus status, ReadOnlySpan<byte> attributes) =>
-            import.store.Blobs.Find(name, status.Size, attributes) == ObjectState.There;
+        private bool IsThere(in ObjectName name, in FileStatus status) => import.store.Blobs.FindKnown(name, status.Size) == ObjectState.There;
 
         private void ReadFile(ImportDirectory directory, ReadOnlySpan<byte> name)
         {
@@ -196,7 +196,12 @@ public sealed partial class TreeImport
 
                 byte[] attributes = xattrs.Read(file, this);
                 Digest digest = Store(file, status, MetadataOf(status), attributes);
-                cache?.Add(status, new CachedFile(digest, attributes.Length > 0 || xattrs.HasLeftOut), taken);
+                if (import.additions is not null || attributes.Length == 0)
+                {
+                    // A file with attributes is known only when a commit has compared them with those of its object.
+                    cache?.Add(status, new CachedFile(digest, attributes.Length > 0 || xattrs.HasLeftOut), taken);
+                }
+
                 AddFile(directory, name, status, digest, attributes);
             }
         }

@@ -125,6 +125,9 @@ internal static unsafe partial class Native
     [LibraryImport(LibC, EntryPoint = "syscall", SetLastError = true)]
     internal static partial nint ListXattrAt(nint number, SafeFileHandle dir, byte* name, nint flags, byte* list, nint size);
 
+    [LibraryImport(LibC, EntryPoint = "syscall", SetLastError = true)]
+    internal static partial nint GetXattrAt(nint number, SafeFileHandle dir, byte* name, nint flags, byte* attribute, XattrArguments* arguments, nint size);
+
     [LibraryImport(LibC, EntryPoint = "llistxattr", SetLastError = true)]
     internal static partial nint LListXattr(byte* path, byte* list, nint size);
 
@@ -173,6 +176,14 @@ internal static unsafe partial class Native
 internal struct OpenHow
 {
     public ulong Flags, Mode, Resolve;
+}
+
+/// <summary>struct xattr_args of linux/xattr.h (Linux 6.13).</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct XattrArguments
+{
+    public ulong Value;
+    public uint Size, Flags;
 }
 
 /// <summary>struct timespec on 64-bit Linux.</summary>

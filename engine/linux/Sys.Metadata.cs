@@ -10,9 +10,11 @@ public static unsafe partial class Sys
     internal const uint StatxBasicStats = 0x7FF;
     internal const uint StatxBirthTime = 0x800;
     internal const uint StatxMountId = 0x1000;
+    internal const nint GetXattrAtNumber = 464;
     internal const nint ListXattrAtNumber = 465;
 
     private static volatile bool lacksListXattrAt;
+    private static volatile bool lacksGetXattrAt;
 
     /// <summary>statx(2) of a name. For a symbolic link it describes the link itself. Does not trigger automounts.</summary>
     public static Errno Stat(SafeFileHandle dir, ReadOnlySpan<byte> name, out FileStatus status)
@@ -155,13 +157,38 @@ public static unsafe partial class Sys
         }
     }
 
-    /// <summary>lgetxattr(2) of a name in a directory. Needs /proc.</summary>
+    /// <summary>
+    /// Reads an attribute of a name in a directory. It neither opens the file nor follows a symbolic link. Uses getxattrat(2) of Linux 6.13, and
+    /// lgetxattr(2), which needs /proc, on older kernels.
+    /// </summary>
     public static Errno GetXattr(SafeFileHandle dir, ReadOnlySpan<byte> name, ReadOnlySpan<byte> attribute, Span<byte> value, out int length)
     {
+        if (!lacksGetXattrAt)
+        {
+            Errno errno = GetXattrAt(dir, name, attribute, value, out length);
+            if (errno is not (Errno.ENOSYS or Errno.EPERM))
+            {
+                return errno;
+            }
+
+            lacksGetXattrAt = true;
+        }
+
         var key = new NativeName(attribute, stackalloc byte[NativeName.StackBytes]);
         fixed (byte* path = new NativeName(ProcPath(dir, name), []), k = key, v = value)
         {
             return Length(Native.LGetXattr(path, k, v, value.Length), out length);
+        }
+    }
+
+    private static Errno GetXattrAt(SafeFileHandle dir, ReadOnlySpan<byte> name, ReadOnlySpan<byte> attribute, Span<byte> value, out int length)
+    {
+        var at = new NativeName(name, stackalloc byte[NativeName.StackBytes]);
+        var key = new NativeName(attribute, stackalloc byte[NativeName.StackBytes]);
+        fixed (byte* n = at, k = key, v = value)
+        {
+            var arguments = new XattrArguments { Value = (ulong)v, Size = (uint)value.Length };
+            return Length(Native.GetXattrAt(GetXattrAtNumber, dir, n, AtSymlinkNoFollow, k, &arguments, sizeof(XattrArguments)), out length);
         }
     }
 

@@ -19,10 +19,12 @@ public static class XattrSet
     /// </summary>
     public const int MaxLength = 16 * 1024 * 1024;
 
+    /// <summary>The bytes before each name: the lengths of name and value.</summary>
+    public const int HeaderSize = 5;
+
     /// <summary>The bytes that an attribute takes in a set.</summary>
     public static int LengthOf(int nameLength, int valueLength) => HeaderSize + nameLength + valueLength;
 
-    private const int HeaderSize = 5;
     private const int MaxNameLength = 255;
 
     private static ReadOnlySpan<byte> Domain => "hacktree xattrs 1\n"u8;
@@ -43,14 +45,20 @@ public static class XattrSet
         Span<byte> rest = bytes;
         foreach ((byte[] name, byte[] value) in sorted)
         {
-            rest[0] = (byte)name.Length;
-            BinaryPrimitives.WriteInt32LittleEndian(rest[1..], value.Length);
-            name.CopyTo(rest[HeaderSize..]);
+            WriteName(rest, name, value.Length);
             value.CopyTo(rest[(HeaderSize + name.Length)..]);
             rest = rest[(HeaderSize + name.Length + value.Length)..];
         }
 
         return IsCanonical(bytes) ? bytes : throw new ArgumentException("not a set of extended attributes", nameof(attributes));
+    }
+
+    /// <summary>Writes what stands before the value of one attribute: <see cref="HeaderSize"/> bytes, then the name.</summary>
+    public static void WriteName(Span<byte> destination, ReadOnlySpan<byte> name, int valueLength)
+    {
+        destination[0] = (byte)name.Length;
+        BinaryPrimitives.WriteInt32LittleEndian(destination[1..], valueLength);
+        name.CopyTo(destination[HeaderSize..]);
     }
 
     /// <summary>Whether <see cref="Encode"/> returns <paramref name="bytes"/> for some set.</summary>

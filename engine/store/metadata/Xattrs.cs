@@ -14,10 +14,14 @@ public sealed class Xattrs(StoreFormat? policy = null, XattrTest? leavesOut = nu
     // The kernel allocates as much memory as the caller offers, in each call. So a small buffer is offered first.
     private const int Usual = 512;
 
+    // As many attributes as files usually have are read without allocating more than the set.
+    private const int Few = 8;
+
     [ThreadStatic]
     private static Xattrs? ofThread;
 
     private readonly bool ignoresMachineXattrs = policy is { IgnoresMachineXattrs: true };
+
     private readonly byte[] list = GC.AllocateUninitializedArray<byte>(Limit);
     private readonly byte[] value = GC.AllocateUninitializedArray<byte>(Limit);
 
@@ -54,6 +58,11 @@ public sealed class Xattrs(StoreFormat? policy = null, XattrTest? leavesOut = nu
         }
 
         errno.ThrowIfFailed("listxattr", subject);
+        if (TryReadFew(file, name, length, out byte[] few))
+        {
+            return few;
+        }
+
         long total = 0;
         var found = new List<(byte[] Name, byte[] Value)>();
         for (ReadOnlySpan<byte> names = list.AsSpan(0, length); !names.IsEmpty;)
@@ -89,6 +98,52 @@ public sealed class Xattrs(StoreFormat? policy = null, XattrTest? leavesOut = nu
         }
 
         return found.Count == 0 ? [] : XattrSet.Encode(found);
+    }
+
+    /// <summary>Reads a set of few and short attributes; false if it is another, or changes meanwhile.</summary>
+    private bool TryReadFew(SafeFileHandle file, ReadOnlySpan<byte> name, int listed, out byte[] set)
+    {
+        set = [];
+        Span<Range> names = stackalloc Range[Few];
+        int count = 0;
+        for (int start = 0, end; start < listed; start = end + 1)
+        {
+            end = start + list.AsSpan(start, listed - start).IndexOf((byte)0);
+            if (IsPassedOver(list.AsSpan(start..end)))
+            {
+                continue;
+            }
+
+            if (count == Few)
+            {
+                return false;
+            }
+
+            int at = count++;
+            for (; at > 0 && list.AsSpan(names[at - 1]).SequenceCompareTo(list.AsSpan(start..end)) > 0; at--)
+            {
+                names[at] = names[at - 1];
+            }
+
+            names[at] = start..end;
+        }
+
+        int filled = 0;
+        foreach (Range place in names[..count])
+        {
+            // The value is read to where it stands in the set.
+            ReadOnlySpan<byte> attribute = list.AsSpan(place);
+            if (Get(file, name, attribute, value.AsSpan(filled + XattrSet.HeaderSize + attribute.Length, Usual), out int length) != Errno.None)
+            {
+                return false;
+            }
+
+            XattrSet.WriteName(value.AsSpan(filled), attribute, length);
+            filled += XattrSet.HeaderSize + attribute.Length + length;
+        }
+
+        set = value[..filled];
+        return XattrSet.IsCanonical(set);
     }
 
     /// <summary>Sets every attribute of a canonical set on an open file.</summary>

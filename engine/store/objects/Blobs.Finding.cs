@@ -13,7 +13,7 @@ public sealed partial class Blobs
     /// </summary>
     public ObjectState Find(in ObjectName name, long size, ReadOnlySpan<byte> recordedXattrs)
     {
-        ObjectState state = (doubt.IsAny ? null : FindListed(name)) ?? Look(name, size);
+        ObjectState state = FindKnown(name, size);
         if (state == ObjectState.There && name.XattrTag != 0)
         {
             RequireXattrs(name, recordedXattrs);
@@ -21,6 +21,11 @@ public sealed partial class Blobs
 
         return state;
     }
+
+    /// <summary>
+    /// Answers as <see cref="Find"/> does, for a file that a commit relied on before and that is unchanged: that commit compared the attributes.
+    /// </summary>
+    public ObjectState FindKnown(in ObjectName name, long size) => (doubt.IsAny ? null : FindListed(name)) ?? Look(name, size);
 
     /// <summary>
     /// Whether the file with this status is an object's inode and has the object's metadata. While nothing is in doubt, the inode that the
