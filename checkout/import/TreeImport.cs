@@ -6,9 +6,10 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Checkout;
 
 /// <summary>
-/// Reads a directory into a store. Every file that is new in the store is stored, and each directory becomes a tree in a pack. All cores
-/// read directories. A tree is built when the last directory below it is done. The walk goes by descriptors, follows no symbolic link below
-/// the top, and enters no mount point: a directory or file that something is mounted on becomes an empty one. This file has the import as a whole. TreeImport.Worker.cs has the work on one directory.
+/// Reads a directory into a store. Every file that is new in the store is stored, and each directory becomes a tree in a pack. All cores read
+/// directories. A tree is built when the last directory below it is done. The walk goes by descriptors, follows no symbolic link below the top, and
+/// enters no mount point: a directory or file that something is mounted on becomes an empty one. This file has the import as a whole.
+/// TreeImport.Worker.cs has the work on one directory.
 /// </summary>
 public sealed partial class TreeImport
 {

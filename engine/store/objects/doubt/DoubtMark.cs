@@ -30,9 +30,9 @@ internal sealed class DoubtMark
     }
 
     /// <summary>
-    /// The times at which abandoned marks were made; null if there is no abandoned mark. The marks are read once, at the first call, which may be at any time. A mark that this process holds is not
-    /// abandoned. If another process abandons an unsynced mark later, that does no harm: a power cut that damages its objects ends this
-    /// process too.
+    /// The times at which abandoned marks were made; null if there is no abandoned mark. The marks are read once, at the first call, which may be
+    /// at any time. A mark that this process holds is not abandoned. If another process abandons an unsynced mark later, that does no harm: a power
+    /// cut that damages its objects ends this process too.
     /// </summary>
     internal MarkTimes? Abandoned => abandoned.Value;
 
