@@ -1,3 +1,4 @@
+using HackTree.Checkout;
 using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
@@ -233,11 +234,11 @@ public sealed class InitrdReader : IDisposable
     {
         private Decoder? opened;
 
-        internal override string? KernelFault => opened?.KernelFault;
+        public override string? KernelFault => opened?.KernelFault;
 
-        internal override int Read(Span<byte> buffer) => (opened ??= open()).Read(buffer);
+        public override int Read(Span<byte> buffer) => (opened ??= open()).Read(buffer);
 
-        internal override bool TryGoOn() => opened?.TryGoOn() ?? false;
+        public override bool TryGoOn() => opened?.TryGoOn() ?? false;
 
         public override void Dispose()
         {

@@ -64,11 +64,12 @@ internal sealed class TarExcluded(Additions additions, TarReader reader) : IDisp
     /// The excluded entry of a path; null if there is none. A file that is no object yet has no digest; <paramref name="read"/> reads its
     /// content from the start, once.
     /// </summary>
-    internal TarNode? Find(ReadOnlySpan<byte> path, out ContentReader read)
+    internal TarNode? Find(ReadOnlySpan<byte> path, out ContentReader read, out bool hasHoles)
     {
         Entry? entry = entries.GetValueOrDefault(TarPath.Plain(path));
         long at = entry?.Start ?? 0;
         read = destination => Read(destination, entry!.Map, ref at);
+        hasHoles = entry?.Map is not null;
         return entry?.Node;
     }
 

@@ -16,14 +16,20 @@ internal static class TarForeign
             : null;
     }
 
-    /// <summary>The format of compressed bytes and the program that decompresses it; empty if none is known.</summary>
+    /// <summary>
+    /// The format of compressed bytes and the program that decompresses it; empty if none is known. These are formats that
+    /// <see cref="TarPacking"/> does not open, or that it opened and found inside.
+    /// </summary>
     private static (string Format, string Program) FindCompression(ReadOnlySpan<byte> start) => start switch
     {
         [0x1F, 0x8B, ..] => ("gzip", "gzip"),
+        [0x1F, 0x9D, ..] => ("compress", "gzip"),
         [0x28, 0xB5, 0x2F, 0xFD, ..] => ("zstd", "zstd"),
         [0xFD, (byte)'7', (byte)'z', (byte)'X', (byte)'Z', 0, ..] => ("xz", "xz"),
+        [0x5D, 0, 0, _, _, ..] when start.Length > 12 && start[12] is 0 or 0xFF => ("lzma", "xz"),
         [(byte)'B', (byte)'Z', (byte)'h', >= (byte)'1' and <= (byte)'9', 0x31 or 0x17, ..] => ("bzip2", "bzip2"),
-        [0x04, 0x22, 0x4D, 0x18, ..] => ("LZ4", "lz4"),
+        [0x04, 0x22, 0x4D, 0x18, ..] => ("lz4", "lz4"),
+        [0x02, 0x21, 0x4C, 0x18, ..] => ("lz4 in its old form", "lz4"),
         [(byte)'L', (byte)'Z', (byte)'I', (byte)'P', 1, ..] => ("lzip", "lzip"),
         _ => ("", ""),
     };

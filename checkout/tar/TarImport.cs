@@ -15,6 +15,7 @@ public sealed class TarImport : IDisposable
 
     private readonly Additions additions;
     private readonly ImportOptions options;
+    private readonly Stream archive;
     private readonly TarReader reader;
     private readonly TarExcluded excluded;
     private readonly TarNode root = new([]);
@@ -25,7 +26,8 @@ public sealed class TarImport : IDisposable
     {
         this.additions = additions;
         this.options = options;
-        reader = new TarReader(input);
+        archive = TarPacking.Open(input);
+        reader = new TarReader(archive);
         excluded = new TarExcluded(additions, reader);
     }
 
@@ -50,7 +52,11 @@ public sealed class TarImport : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => excluded.Dispose();
+    public void Dispose()
+    {
+        excluded.Dispose();
+        archive.Dispose();
+    }
 
     /// <summary>Adds the entry. Every exception of the store becomes one that names the entry.</summary>
     private void AddOrSay()
@@ -200,13 +206,13 @@ public sealed class TarImport : IDisposable
             return original;
         }
 
-        TarNode left = excluded.Find(reader.LinkTarget, out ContentReader read)
+        TarNode left = excluded.Find(reader.LinkTarget, out ContentReader read, out bool hasHoles)
             ?? throw reader.Fault($"linked to {TarException.Show(reader.LinkTarget)}, which is no file in the archive before it");
         RequireValid(left);
         RequireHeld(left);
         if (left.Kind == EntryKind.Regular && left.Digest.IsNone)
         {
-            left.Digest = AddContent(left, read, leaveHoles: false);
+            left.Digest = AddContent(left, read, hasHoles);
         }
 
         return left;

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using HackTree.Checkout;
 using HackTree.Linux;
 
 namespace HackTree.Boot;
@@ -99,7 +100,7 @@ internal sealed class ByteInput(Decoder decoder, string subject, CancellationTok
         }
         catch (UnreadableFormatException e)
         {
-            throw Fault(Position, e.Message);
+            throw Fault(Position, $"{e.Message}; make the initrd again with another compression");
         }
         catch (Exception e) when (e is not (InitrdException or LinuxException or OutOfMemoryException) and (EndOfStreamException or not IOException))
         {

@@ -1,3 +1,5 @@
+using HackTree.Checkout;
+
 namespace HackTree.Boot;
 
 /// <summary>

@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Hashing;
+using HackTree.Checkout;
 using SharpCompress.Compressors;
 using SharpCompress.Compressors.Deflate;
 
@@ -33,10 +34,10 @@ internal sealed class GzipDecoder : Decoder
     }
 
     /// <summary>The kernel skips a file's name in the header and no other field (lib/decompress_inflate.c).</summary>
-    internal override string? KernelFault => !hasUnknownField ? null
+    public override string? KernelFault => !hasUnknownField ? null
         : "its header has an extra field, a comment or a checksum, which the kernel takes for data; pack it again with `gzip`";
 
-    internal override int Read(Span<byte> buffer)
+    public override int Read(Span<byte> buffer)
     {
         if (hasEnded)
         {

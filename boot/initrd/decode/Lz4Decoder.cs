@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using HackTree.Checkout;
 using K4os.Compression.LZ4;
 
 namespace HackTree.Boot;
@@ -29,7 +30,7 @@ internal sealed class Lz4Decoder : Decoder
         Require(TryReadNumber(out uint magic) && magic == Magic);
     }
 
-    internal override int Read(Span<byte> buffer)
+    public override int Read(Span<byte> buffer)
     {
         while (at == end)
         {
@@ -46,7 +47,7 @@ internal sealed class Lz4Decoder : Decoder
     }
 
     /// <summary>The kernel reads a further frame as a part of the first one.</summary>
-    internal override bool TryGoOn()
+    public override bool TryGoOn()
     {
         bool goesOn = isAtFrame;
         file.Position += goesOn ? sizeof(uint) : 0;

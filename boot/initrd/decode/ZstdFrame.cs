@@ -1,4 +1,5 @@
 using System.Buffers.Binary;
+using HackTree.Checkout;
 using ZstdSharp;
 
 namespace HackTree.Boot;
@@ -57,7 +58,7 @@ internal static class ZstdFrame
     {
         if (window > 17 << 3)
         {
-            throw new UnreadableFormatException("its window is larger than 128 MiB, which the kernel does not take; make the initrd again with `zstd` without --long");
+            throw new UnreadableFormatException("its window is larger than 128 MiB, which the kernel does not take");
         }
     }
 
@@ -73,7 +74,7 @@ internal static class ZstdFrame
 
     private sealed class ZstdDecoder(Stream file, DecompressionStream stream, long end) : Decoder
     {
-        internal override int Read(Span<byte> buffer)
+        public override int Read(Span<byte> buffer)
         {
             int count = stream.Read(buffer);
             file.Position = count == 0 ? end : file.Position;

@@ -63,7 +63,7 @@ internal sealed class CommitCommand : Verb
         Description = "Leave out what belongs to one machine: machine-id, ssh host keys, random seeds, leases, logs. README.md has the list.",
     };
 
-    private readonly Option<string?> tar = new("--tar") { Description = "Commit the tree in a tar archive; - is standard input.", HelpName = "FILE" };
+    private readonly Option<string?> tar = new("--tar") { Description = "Commit the tree in a tar archive, compressed or not; - is standard input.", HelpName = "FILE" };
 
     private readonly Option<bool> json = Json();
 
@@ -72,7 +72,7 @@ internal sealed class CommitCommand : Verb
             "commit",
             "Turn a directory or a tar archive into a commit.",
             "hacktree commit -b debian/bookworm -m 'with openssh' --exclude '/proc/*' ./rootfs",
-            "zcat layer.tar.gz | hacktree commit -b layer --tar -")
+            "hacktree commit -b layer --tar layer.tar.gz")
     {
         Details = "Prints the commit's id. $SOURCE_DATE_EPOCH sets its time. Filesystems that are mounted below TREE are left out.";
         name.CompletionSources.Add(Completions.Refs);

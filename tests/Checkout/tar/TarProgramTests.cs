@@ -1,6 +1,5 @@
 using System.Text;
 using HackTree.Model;
-using HackTree.Store;
 using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Checkout;
@@ -150,21 +149,6 @@ public sealed class TarProgramTests : IDisposable
         string[] fromDisk = LinesOfTree(Tree, []);
         Tools.Run("tar", "-C", Tree, "--format=gnu", "-V", "a label", "-g", directory.At("snapshot"), "--numeric-owner", "-cf", Archive, ".").Succeeded();
         Assert.Equal(fromDisk, TarItem.Lines(TarItem.Read(File.ReadAllBytes(Archive))));
-    }
-
-    [Theory]
-    [InlineData("gzip")]
-    [InlineData("zstd")]
-    [InlineData("xz")]
-    [InlineData("bzip2")]
-    [InlineData("lz4")]
-    public void Compressed_input_is_refused_with_what_to_do(string program)
-    {
-        Tools.Require(program);
-        string file = directory.Write("some", TarItem.Write());
-        Tools.Run("sh", "-c", $"{program} -c {file} > {Archive}").Succeeded();
-        var error = Assert.Throws<HackTree.Checkout.TarException>(() => TarItem.Read(File.ReadAllBytes(Archive)));
-        Assert.Equal(new Remedy.Decompress(program), error.Remedy);
     }
 
     private byte[] MakeArchive(string format, string[] can)

@@ -1,12 +1,12 @@
 using System.Buffers.Binary;
 using SharpCompress.Compressors.LZMA;
 
-namespace HackTree.Boot;
+namespace HackTree.Checkout;
 
 /// <summary>
 /// Opens LZMA data: the format of `lzma`, and LZMA2 inside xz. SharpCompress reads the file byte by byte, so its position is right at the end.
 /// </summary>
-internal static class Lzma
+public static class Lzma
 {
     /// <summary>The largest accepted dictionary: twice that of `xz -9`. The header claims its size, and that memory is allocated.</summary>
     internal const uint MaxDictionary = 128 * 1024 * 1024;
@@ -15,7 +15,7 @@ internal static class Lzma
     private const int DictionaryOffset = 1;
 
     /// <summary>Opens the format of `lzma`: properties, dictionary size, unpacked size (-1 if an end mark follows), data.</summary>
-    internal static LzmaStream OpenAlone(Stream file)
+    public static Stream OpenAlone(Stream file)
     {
         Span<byte> header = stackalloc byte[PropertiesLength + sizeof(long)];
         file.ReadExactly(header);
@@ -43,7 +43,7 @@ internal static class Lzma
     {
         if (length > MaxDictionary)
         {
-            throw new UnreadableFormatException("its dictionary is larger than 128 MiB, which HackTree does not read; make the initrd again with `xz -9` or less");
+            throw new UnreadableFormatException("its dictionary is larger than 128 MiB, which HackTree does not read");
         }
     }
 }

@@ -1,14 +1,14 @@
 using System.Buffers.Binary;
 using System.IO.Hashing;
 
-namespace HackTree.Boot;
+namespace HackTree.Checkout;
 
 /// <summary>
-/// Unpacks one xz stream (The .xz File Format 1.1): header, blocks, index, footer. The only filter that it knows is LZMA2, and the only check
-/// that it compares is CRC32. The kernel (lib/xz) takes no check or CRC32, and knows BCJ filters of some architectures as well. SharpCompress
-/// has an xz reader too, but it allocates any dictionary that the header claims.
+/// Unpacks one xz stream (The .xz File Format 1.1): header, blocks, index, footer. The only filter that it knows is LZMA2.
+/// Of the integrity checks it compares CRC32, CRC64 and SHA-256. The kernel (lib/xz) takes no check or CRC32, and knows BCJ filters of some
+/// architectures as well. SharpCompress has an xz reader too, but it allocates any dictionary that the header claims.
 /// </summary>
-internal sealed class XzDecoder : Decoder
+public sealed class XzDecoder : Decoder
 {
     private const int HeaderLength = 12;
     private const int FooterLength = 12;
@@ -16,20 +16,20 @@ internal sealed class XzDecoder : Decoder
     private const int Alignment = 4;
     private const int MoreFilters = 0x03, HasPackedSize = 0x40, HasSize = 0x80;
     private const ulong Lzma2 = 0x21, Delta = 0x03;
-    private const int Crc32Check = 1;
 
     /// <summary>Filters for machine code, by their numbers from 4 on (section 5.3.2).</summary>
     private static readonly string[] CodeFilters = ["x86", "powerpc", "ia64", "arm", "armthumb", "sparc", "arm64", "riscv"];
 
     private readonly Stream file;
     private readonly byte check;
-    private readonly Crc32 sum = new();
+    private readonly XzCheck sum;
     private Stream? block;
     private long blockStart;
     private ulong blocks;
     private bool hasEnded;
 
-    internal XzDecoder(Stream file)
+    /// <summary>Begins at the stream's header. The input's position must be readable; it need not be settable.</summary>
+    public XzDecoder(Stream file)
     {
         this.file = file;
         Span<byte> header = stackalloc byte[HeaderLength];
@@ -38,14 +38,15 @@ internal sealed class XzDecoder : Decoder
         Require(Crc32.HashToUInt32(header[6..8]) == BinaryPrimitives.ReadUInt32LittleEndian(header[8..]));
         check = header[CheckType];
         Require(check < 16);
+        sum = new XzCheck(check);
     }
 
-    internal override string? KernelFault => check <= Crc32Check ? null
-        : $"its integrity check is {CheckName}, and the kernel takes only crc32; make the initrd again with `xz --check=crc32`";
+    /// <inheritdoc/>
+    public override string? KernelFault => check <= XzCheck.Crc32Number ? null
+        : $"its integrity check is {sum.Name}, and the kernel takes only crc32; make the initrd again with `xz --check=crc32`";
 
-    private string CheckName => check switch { 4 => "crc64", 10 => "sha256", _ => $"number {check}" };
-
-    internal override int Read(Span<byte> buffer)
+    /// <inheritdoc/>
+    public override int Read(Span<byte> buffer)
     {
         while (!hasEnded)
         {
@@ -67,6 +68,14 @@ internal sealed class XzDecoder : Decoder
         }
 
         return 0;
+    }
+
+    /// <inheritdoc/>
+    public override void Dispose()
+    {
+        block?.Dispose();
+        sum.Dispose();
+        base.Dispose();
     }
 
     private bool OpenBlock()
@@ -107,19 +116,18 @@ internal sealed class XzDecoder : Decoder
         Require(first < 4UL + (ulong)CodeFilters.Length && first >= Delta && more > 0);
         string filter = first == Delta ? "delta" : $"{CodeFilters[first - Delta - 1]} (BCJ)";
         throw new UnreadableFormatException(
-            $"it is packed with the xz filter {filter}, which HackTree cannot read; make the initrd again with `xz --check=crc32` and no filter");
+            $"it is packed with the xz filter {filter}, which HackTree cannot read");
     }
 
     private void CloseBlock()
     {
+        block?.Dispose();
         block = null;
         SkipPadding(file.Position - blockStart);
-        Span<byte> stored = stackalloc byte[64];
-        stored = stored[..(check == 0 ? 0 : Alignment << ((check - 1) / 3))];
+        Span<byte> stored = stackalloc byte[XzCheck.LongestLength];
+        stored = stored[..sum.Length];
         file.ReadExactly(stored);
-        Span<byte> own = stackalloc byte[sizeof(uint)];
-        _ = sum.GetHashAndReset(own);
-        Require(check != Crc32Check || own.SequenceEqual(stored));
+        Require(sum.TakeAgreesWith(stored));
     }
 
     /// <summary>
@@ -136,7 +144,8 @@ internal sealed class XzDecoder : Decoder
         }
 
         SkipPadding(file.Position - start);
-        file.Position += sizeof(uint);
+        Span<byte> indexSum = stackalloc byte[sizeof(uint)];
+        file.ReadExactly(indexSum);
         long length = file.Position - start;
         Span<byte> footer = stackalloc byte[FooterLength];
         file.ReadExactly(footer);

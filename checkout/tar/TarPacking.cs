@@ -1,0 +1,72 @@
+using System.IO.Compression;
+using HackTree.Linux;
+using HackTree.Store;
+using K4os.Compression.LZ4.Streams;
+using SharpCompress.Compressors.BZip2;
+using ZstdSharp;
+using ZstdSharp.Unsafe;
+
+namespace HackTree.Checkout;
+
+/// <summary>Opens an archive that may be compressed with gzip, xz, zstd, bzip2 or lz4, which its first bytes tell.</summary>
+internal static class TarPacking
+{
+    private const int MagicLength = 6;
+
+    /// <summary>The archive's bytes, unpacked while they are read. A compressed one is checked up to its end.</summary>
+    internal static Stream Open(Stream stream)
+    {
+        // .NET's decoder takes a gzip stream that was cut short for a whole one, unless this is set.
+        AppContext.SetSwitch("System.IO.Compression.UseStrictValidation", true);
+        var input = new PackedInput(stream);
+        return input.Peek(MagicLength) switch
+        {
+            [0x1F, 0x8B, ..] => new Unpacked("gzip", input, () => new GZipStream(input, CompressionMode.Decompress, leaveOpen: true)),
+            [0x28, 0xB5, 0x2F, 0xFD, ..] => new Unpacked("zstd", input, () => new DecompressionStream(input, leaveOpen: true)),
+            [0xFD, (byte)'7', (byte)'z', (byte)'X', (byte)'Z', 0] => new Unpacked("xz", input, () => new XzStream(input)),
+            [(byte)'B', (byte)'Z', (byte)'h', >= (byte)'1' and <= (byte)'9', 0x31 or 0x17, ..] => new Unpacked("bzip2", input, () => OpenBzip2(input)),
+            [0x04, 0x22, 0x4D, 0x18, ..] => new Unpacked("lz4", input, () => LZ4Stream.Decode(input, leaveOpen: true)),
+            _ => input,
+        };
+    }
+
+    private static BZip2Stream OpenBzip2(PackedInput input) => BZip2Stream.Create(
+        input,
+        SharpCompress.Compressors.CompressionMode.Decompress,
+        decompressConcatenated: true,
+        leaveOpen: true,
+        tolerateTruncatedStream: false);
+
+    /// <summary>Makes one sentence of whatever a decoder throws.</summary>
+    private sealed class Unpacked(string format, PackedInput input, Func<Stream> open) : ReadOnlyStream
+    {
+        private Stream? decoder;
+
+        public override int Read(Span<byte> buffer)
+        {
+            try
+            {
+                decoder ??= open();
+                return decoder.Read(buffer);
+            }
+            catch (UnreadableFormatException e)
+            {
+                throw new TarException($"{e.Message} (at byte {input.Position} of the {format} data)", new Remedy.Decompress(format));
+            }
+            catch (ZstdException e) when (e.Code == ZSTD_ErrorCode.ZSTD_error_frameParameter_windowTooLarge)
+            {
+                throw new TarException("its window is larger than 128 MiB", new Remedy.Decompress("zstd --long=31"));
+            }
+            catch (Exception e) when (e is not (LinuxException or OperationCanceledException or OutOfMemoryException or StoreException))
+            {
+                throw new TarException($"the {format} data is damaged, cut short, or followed by something else (before byte {input.Position})");
+            }
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            decoder?.Dispose();
+            base.Dispose(disposing);
+        }
+    }
+}
