@@ -8,7 +8,8 @@ using HackTree.Store;
 namespace HackTree.Cli;
 
 /// <summary>
-/// What a shell offers for a commit, for a path in one, and for a root. Without a store it offers nothing, and prints no error.
+/// What a shell offers for a commit, for a path in one, and for a root. Without a store, and while gc has
+/// the store alone, it offers nothing, and prints no error.
 /// </summary>
 internal static class Completions
 {
@@ -60,7 +61,7 @@ internal static class Completions
     {
         try
         {
-            using ObjectStore store = new Session(context.ParseResult).OpenStore();
+            using ObjectStore store = new Session(context.ParseResult).OpenStoreAtOnce();
             return [.. question(store).Select(answer => new CompletionItem(answer))];
         }
         catch (Exception e) when (e is StoreException or LinuxException)

@@ -52,6 +52,10 @@ internal sealed class Session(ParseResult parse)
     /// <summary>Opens the store that was named. If none was named, opens the first store in the usual places. Mounts nothing.</summary>
     internal ObjectStore OpenStore() => ObjectStore.Open(GivenStore() ?? FindStore() ?? throw NoStore(), NoteWait, Stop);
 
+    /// <summary>Opens the store as <see cref="OpenStore"/> does, but throws <see cref="StoreException"/> where another process must be waited for.</summary>
+    internal ObjectStore OpenStoreAtOnce() =>
+        ObjectStore.Open(GivenStore() ?? FindStore() ?? throw NoStore(), wait => throw new StoreException(WaitText.Of(wait)), Stop);
+
     /// <summary>Opens the store to write to it. Mounts the physical root if the store is there and the running root does not show it.</summary>
     internal ObjectStore OpenStoreToWrite()
     {

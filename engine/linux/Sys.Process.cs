@@ -15,6 +15,7 @@ public enum LockKind
 public static unsafe partial class Sys
 {
     internal const int LockNonBlocking = 4;
+    internal const int LockRelease = 8;
     internal const int GetOpenFileLock = 36;
     internal const int WriteLock = 1;
     internal const int NoLock = 2;
@@ -105,9 +106,13 @@ public static unsafe partial class Sys
     /// flock(2). Without <paramref name="wait"/>, EAGAIN if another process holds the lock. The lock ends when the descriptor is closed, so
     /// a killed process leaves no lock behind.
     /// </summary>
-    public static Errno Lock(SafeFileHandle file, LockKind kind, bool wait)
+    public static Errno Lock(SafeFileHandle file, LockKind kind, bool wait) => FLock(file, (int)kind | (wait ? 0 : LockNonBlocking));
+
+    /// <summary>flock(2) with LOCK_UN: gives up a lock, and keeps the descriptor.</summary>
+    public static Errno Unlock(SafeFileHandle file) => FLock(file, LockRelease);
+
+    private static Errno FLock(SafeFileHandle file, int operation)
     {
-        int operation = (int)kind | (wait ? 0 : LockNonBlocking);
         Errno errno;
         do
         {

@@ -10,30 +10,41 @@ namespace HackTree.Store;
 /// <remarks>
 /// All locks are taken in one order. A process never waits for a lock while it holds a later one:
 /// <list type="number">
+/// <item>the gate (<see cref="StoreGate"/>): gc's sweep closes it while it waits for the next lock, everybody else goes through it;</item>
 /// <item>the store's lock: every process holds it as long as it has the store open;</item>
 /// <item>the turn for a root (<see cref="RootTurn"/>): a process that makes, changes or removes the root takes it, without waiting;</item>
 /// <item>the refs' turn (<see cref="RefTurn"/>): held for milliseconds, because no syncfs(2) happens in it;</item>
 /// <item>the lock of the stat cache: taken without waiting.</item>
 /// </list>
-/// gc holds the first lock shared when it waits for it exclusively. It holds no other lock then.
+/// gc gives up the store's lock before it waits for the gate and then for the store's lock exclusively. It holds no other lock then.
 /// </remarks>
 public sealed class StoreLock : IDisposable
 {
+    private const string Order = "the store's lock is taken shared, then exclusive for one sweep at a time";
+
+    private readonly SafeFileHandle store;
     private readonly SafeFileHandle file;
-    private readonly string subject;
+    private readonly string storePath;
     private readonly CancellationToken stop;
     private LockKind? held;
 
-    private StoreLock(SafeFileHandle file, string subject, CancellationToken stop)
+    private StoreLock(SafeFileHandle store, SafeFileHandle file, string storePath, CancellationToken stop)
     {
+        this.store = store;
         this.file = file;
-        this.subject = subject;
+        this.storePath = storePath;
         this.stop = stop;
     }
 
-    /// <summary>Takes the lock shared. <paramref name="onWait"/> is called once if the call must wait for a sweep.</summary>
+    private string Subject => $"{storePath}/lock";
+
+    /// <summary>
+    /// Takes the lock shared. <paramref name="onWait"/> is called if the call must wait for a gc that waits for its sweep, and again if it must
+    /// wait for a sweep. <paramref name="store"/> must stay open as long as the lock is held.
+    /// </summary>
     internal static StoreLock Take(SafeFileHandle store, string storePath, Action<LockWait>? onWait, CancellationToken stop)
     {
+        StoreGate.Pass(store, storePath, StoreGate.Patience, onWait, stop);
         string subject = $"{storePath}/lock";
         Errno errno = Sys.Open(store, "lock"u8, OpenFlags.ReadOnly | OpenFlags.NoFollow, out SafeFileHandle file);
         if (errno == Errno.ENOENT)
@@ -42,7 +53,7 @@ public sealed class StoreLock : IDisposable
         }
 
         errno.ThrowIfFailed("openat", subject);
-        var result = new StoreLock(file, subject, stop);
+        var result = new StoreLock(store, file, storePath, stop);
         try
         {
             result.Change(null, LockKind.Shared, onWait);
@@ -56,10 +67,17 @@ public sealed class StoreLock : IDisposable
     }
 
     /// <summary>
-    /// Waits until no other process uses the store, and keeps others out until <see cref="Share"/>. flock(2) changes the kind of the lock
-    /// in two steps. Another sweep may happen between them, so anything that was read before may be out of date.
+    /// Waits until no other process uses the store, and keeps others out until <see cref="Share"/>. Meanwhile the lock is not held. Another
+    /// sweep may happen then, so anything that was read before may be out of date.
     /// </summary>
-    internal void Exclude(Action<LockWait>? onWait) => Change(LockKind.Shared, LockKind.Exclusive, onWait);
+    internal void Exclude(Action<LockWait>? onWait)
+    {
+        Step.Require(held == LockKind.Shared, Order);
+        Sys.Unlock(file).ThrowIfFailed("flock", Subject);
+        held = null;
+        using SafeFileHandle gate = StoreGate.Close(store, storePath, onWait, stop);
+        Change(null, LockKind.Exclusive, onWait);
+    }
 
     /// <summary>Makes the lock shared again.</summary>
     internal void Share() => Change(LockKind.Exclusive, LockKind.Shared, null);
@@ -72,8 +90,8 @@ public sealed class StoreLock : IDisposable
 
     private void Change(LockKind? from, LockKind to, Action<LockWait>? onWait)
     {
-        Step.Require(held == from, "the store's lock is taken shared, then exclusive for one sweep at a time");
-        Flock.Take(file, to, subject, onWait, stop);
+        Step.Require(held == from, Order);
+        Flock.Take(file, to, Subject, onWait, stop);
         held = to;
     }
 }

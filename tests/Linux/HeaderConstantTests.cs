@@ -77,6 +77,7 @@ public sealed class HeaderConstantTests
         ("LOCK_SH", (long)LockKind.Shared),
         ("LOCK_EX", (long)LockKind.Exclusive),
         ("LOCK_NB", Sys.LockNonBlocking),
+        ("LOCK_UN", Sys.LockRelease),
         ("POLLIN", Sys.PollIn),
         ("RLIMIT_NOFILE", Sys.LimitOpenFiles),
         ("CLONE_NEWNS", Sys.CloneNewNamespace),

@@ -1,6 +1,10 @@
 using System.Diagnostics;
+using HackTree.Linux;
+using HackTree.Model;
 using HackTree.Store;
+using HackTree.Tests.Crash;
 using HackTree.Tests.Support;
+using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Tests.Store;
 
@@ -65,6 +69,74 @@ public sealed class LockTests : IDisposable
     }
 
     [Fact]
+    public void Who_comes_while_a_sweep_waits_lets_it_go_first_and_is_told()
+    {
+        Tools.Require("flock");
+        using Process reader = Hold("-s");
+        using var sweeps = new ManualResetEventSlim();
+        using var comes = new ManualResetEventSlim();
+        var told = new List<LockWait>();
+        bool isSwept = false;
+        Action joinSweep = TestThreads.Start(() =>
+        {
+            store.Collect(onWait: _ => sweeps.Set());
+            Volatile.Write(ref isSwept, true);
+        });
+        Assert.True(sweeps.Wait(Patience, TestContext.Current.CancellationToken));
+        Action joinOpen = TestThreads.Start(() =>
+        {
+            using ObjectStore opened = store.Open(wait => Tell(told, wait, comes));
+            Assert.True(Volatile.Read(ref isSwept));
+        });
+        Assert.True(comes.Wait(Patience, TestContext.Current.CancellationToken));
+        reader.StandardInput.Close();
+        joinSweep();
+        joinOpen();
+        Assert.Equal((store.Path, StoreGate.Patience), (told[0].Path, told[0].Patience!.Value));
+    }
+
+    [Fact]
+    public void Nobody_lets_a_sweep_go_first_for_ever()
+    {
+        using SafeFileHandle directory = OpenStoreDirectory();
+        using SafeFileHandle closed = StoreGate.Close(directory, store.Path, null, CancellationToken.None);
+        var told = new List<LockWait>();
+        StoreGate.Pass(directory, store.Path, TimeSpan.FromMilliseconds(50), told.Add, CancellationToken.None);
+        Assert.Single(told);
+    }
+
+    [Fact]
+    public void A_sweep_that_is_killed_while_it_waits_bars_nobody()
+    {
+        Hacktree.Require();
+        using var reader = new ManualResetEventSlim();
+        Process gc;
+        Action join;
+        using (ObjectStore opened = store.Open())
+        {
+            gc = Process.Start(new ProcessStartInfo(Hacktree.Path, ["--store", store.Path, "gc"]) { RedirectStandardError = true })!;
+            Assert.Contains("waiting for", gc.StandardError.ReadLine(), StringComparison.Ordinal);
+            join = TestThreads.Start(() => store.Open(_ => reader.Set()).Dispose());
+            Assert.True(reader.Wait(Patience, TestContext.Current.CancellationToken));
+            gc.Kill();
+            gc.WaitForExit();
+            join();
+        }
+
+        gc.Dispose();
+    }
+
+    [Fact]
+    public void A_question_of_the_shell_waits_for_nobody()
+    {
+        Hacktree.Require();
+        using SafeFileHandle directory = OpenStoreDirectory();
+        using SafeFileHandle closed = StoreGate.Close(directory, store.Path, null, CancellationToken.None);
+        ToolResult answer = Hacktree.Run("__complete", "--store", store.Path, "log", "");
+        Assert.Equal("", answer.Error);
+    }
+
+    [Fact]
     public void Two_sweeps_at_once_wait_for_each_other_and_both_end()
     {
         store.Commit("main", "a=one");
@@ -81,6 +153,13 @@ public sealed class LockTests : IDisposable
         reader.WaitForExit();
         using ObjectStore opened = store.Open();
         Assert.Empty(opened.Refs.List());
+    }
+
+    private SafeFileHandle OpenStoreDirectory()
+    {
+        Errno errno = Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(store.Path), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory);
+        Assert.Equal(Errno.None, errno);
+        return directory;
     }
 
     /// <summary>A process that holds the lock until its input ends; it has the lock when this returns.</summary>

@@ -11,7 +11,10 @@ public sealed record LockHolder(int Process, string? Program);
 /// <summary>A lock that this process must wait for.</summary>
 /// <param name="Path">The file or directory that is locked.</param>
 /// <param name="Holders">The processes that hold the lock. Empty if the kernel names none.</param>
-public sealed record LockWait(string Path, IReadOnlyList<LockHolder> Holders);
+/// <param name="Patience">
+/// The longest time for which this process waits, to let the holders go first; null if it waits until they have finished.
+/// </param>
+public sealed record LockWait(string Path, IReadOnlyList<LockHolder> Holders, TimeSpan? Patience);
 
 /// <summary>Takes locks by flock(2), and tells the caller for which processes it waits.</summary>
 internal static class Flock
@@ -25,11 +28,33 @@ internal static class Flock
         Errno errno = Sys.Lock(file, kind, wait: false);
         if (errno == Errno.EAGAIN)
         {
-            onWait?.Invoke(new LockWait(path, FindHolders(file)));
+            onWait?.Invoke(new LockWait(path, FindHolders(file), Patience: null));
             errno = Stop.Lock(file, kind, stop);
         }
 
         errno.ThrowIfFailed("flock", path);
+    }
+
+    /// <summary>
+    /// Takes a lock, or gives up after <paramref name="patience"/>. If another process holds the lock, <paramref name="onWait"/> is called once,
+    /// before the wait. False if this process gave up. Then <paramref name="file"/> must be disposed of.
+    /// </summary>
+    internal static bool TryTake(SafeFileHandle file, LockKind kind, string path, TimeSpan patience, Action<LockWait>? onWait, CancellationToken stop)
+    {
+        Errno errno = Sys.Lock(file, kind, wait: false);
+        if (errno == Errno.EAGAIN)
+        {
+            onWait?.Invoke(new LockWait(path, FindHolders(file), patience));
+            errno = Stop.TryLock(file, kind, patience, stop);
+        }
+
+        if (errno == Errno.EAGAIN)
+        {
+            return false;
+        }
+
+        errno.ThrowIfFailed("flock", path);
+        return true;
     }
 
     private static List<LockHolder> FindHolders(SafeFileHandle file)

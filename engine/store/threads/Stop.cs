@@ -22,11 +22,29 @@ internal static class Stop
             return Sys.Lock(file, kind, wait: true);
         }
 
-        var waiting = Task.Factory.StartNew(
-            () => Sys.Lock(file, kind, wait: true), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
+        Task<Errno> waiting = WaitInKernel(file, kind);
         waiting.Wait(stop);
         return waiting.Result;
     }
+
+    /// <summary>
+    /// Waits for a lock as <see cref="Lock"/> does, but only for a time. EAGAIN if another process still holds the lock then. In that case
+    /// <paramref name="file"/> must be disposed of soon, because the lock may be taken later all the same.
+    /// </summary>
+    internal static Errno TryLock(SafeFileHandle file, LockKind kind, TimeSpan limit, CancellationToken stop)
+    {
+        Errno errno = Sys.Lock(file, kind, wait: false);
+        if (errno != Errno.EAGAIN)
+        {
+            return errno;
+        }
+
+        Task<Errno> waiting = WaitInKernel(file, kind);
+        return waiting.Wait((int)limit.TotalMilliseconds, stop) ? waiting.Result : Errno.EAGAIN;
+    }
+
+    private static Task<Errno> WaitInKernel(SafeFileHandle file, LockKind kind) => Task.Factory.StartNew(
+        () => Sys.Lock(file, kind, wait: true), CancellationToken.None, TaskCreationOptions.LongRunning, TaskScheduler.Default);
 }
 
 /// <summary>
