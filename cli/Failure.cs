@@ -31,10 +31,13 @@ internal static class Failure
     /// <summary>Writes one line to standard error, whatever the text contains.</summary>
     internal static void Say(string sentence) => ErrorTerminal.WriteLine($"hacktree: {OneLine(sentence)}");
 
-    private static string Sentence(Exception exception) => exception switch
+    /// <summary>An exception as one sentence.</summary>
+    internal static string Sentence(Exception exception) => exception switch
     {
         LinuxException { Errno: Errno.ENOSPC or Errno.EDQUOT, Subject: not StandardOutput.Subject } =>
-            $"{exception.Message}; free some and run `hacktree gc`",
+            $"{exception.Message}; free some and {(Session.HasStore ? "run `hacktree gc`" : "try again")}",
+        LinuxException { Errno: Errno.EPERM, Call: "unlinkat" } =>
+            $"{exception.Message}; the file or its directory is immutable or append-only (`lsattr -d` tells), and `chattr -ia` ends that",
         LinuxException { Errno: Errno.EMFILE or Errno.ENFILE } => $"{exception.Message}; raise the limit (ulimit -n) and try again",
         FileNotFoundException { FileName: null } => "the current directory was removed or replaced; change to a directory that is there",
         OutOfMemoryException => "out of memory; close other programs, or give this one more",

@@ -15,6 +15,9 @@ internal sealed class Session(ParseResult parse)
     /// <summary>Whether the command is to stop.</summary>
     internal static CancellationToken Stop => StopSignals.Token;
 
+    /// <summary>Whether the command writes to a store, from which gc may free space.</summary>
+    internal static bool HasStore { get; private set; }
+
     internal bool IsQuiet => parse.GetValue(CommandTree.Quiet);
 
     internal bool IsStoreOption => parse.GetResult(CommandTree.Store) is not null;
@@ -59,18 +62,10 @@ internal sealed class Session(ParseResult parse)
     /// <summary>Opens the store to write to it. Mounts the physical root if the store is there and the running root does not show it.</summary>
     internal ObjectStore OpenStoreToWrite()
     {
-        ObjectStore store = ObjectStore.Open(GivenStore() ?? FindStore() ?? MountStore() ?? throw NoStore(), NoteWait, Stop);
-        try
-        {
-            store.RequireWritable();
-            store.OnDoubt = () => Note("an earlier command was cut short, so all that this one relies on is read again; `hacktree gc` puts an end to that");
-            return store;
-        }
-        catch
-        {
-            store.Dispose();
-            throw;
-        }
+        ObjectStore store = ObjectStore.OpenToWrite(GivenStore() ?? FindStore() ?? MountStore() ?? throw NoStore(), NoteWait, Stop);
+        HasStore = true;
+        store.OnDoubt = () => Note("an earlier command was cut short, so all that this one relies on is read again; `hacktree gc` puts an end to that");
+        return store;
     }
 
     private static string? FindStore() => ObjectStore.IsCertainlyStore(".") ? "." : Array.Find(Places, ObjectStore.IsStore);

@@ -1,5 +1,6 @@
 using HackTree.Linux;
 using HackTree.Model;
+using HackTree.Store;
 using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Checkout;

@@ -103,9 +103,14 @@ internal sealed class PrivatePlace : IDisposable
             }
 
             errno.ThrowIfFailed("openat", place.Path);
-            return Sys.Lock(handle, LockKind.Exclusive, wait: false) == Errno.None
-                ? place
-                : throw new StoreException($"{treePath}: another process is consuming it");
+            errno = Sys.Lock(handle, LockKind.Exclusive, wait: false);
+            if (errno == Errno.EAGAIN)
+            {
+                throw new StoreException($"{treePath}: another process is consuming it");
+            }
+
+            errno.ThrowIfFailed("flock", place.Path);
+            return place;
         }
         catch
         {

@@ -1,4 +1,5 @@
 using HackTree.Model;
+using HackTree.Store;
 using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Checkout;

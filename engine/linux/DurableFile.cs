@@ -28,6 +28,11 @@ public sealed class DurableFile : IDisposable
 {
     private const int LongestName = 255;
 
+    // A dot, 32 random digits, and the end.
+    private const int PartialSuffixLength = 1 + 32 + 8;
+
+    private static ReadOnlySpan<byte> PartialEnd => ".partial"u8;
+
     private readonly SafeFileHandle directory;
     private readonly bool ownsDirectory;
     private readonly byte[] name;
@@ -64,7 +69,9 @@ public sealed class DurableFile : IDisposable
         if (errno is Errno.EOPNOTSUPP or Errno.EISDIR)
         {
             temporaryName = PartialName(name);
+            RemoveAbandoned(directory, name);
             errno = Sys.Open(directory, temporaryName, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Exclusive, out file, mode);
+            MarkAsInUse(file);
         }
 
         errno.ThrowIfFailed("openat", subject);
@@ -170,6 +177,8 @@ public sealed class DurableFile : IDisposable
             return true;
         }
 
+        RemoveAbandoned(directory, name);
+        MarkAsInUse(Handle);
         byte[] fresh = PartialName(name);
         Sys.LinkOpenFile(Handle, directory, fresh).ThrowIfFailed("linkat", subject);
         temporaryName = fresh;
@@ -192,9 +201,73 @@ public sealed class DurableFile : IDisposable
         temporaryName = null;
     }
 
+    /// <summary>A killed process holds no lock, so the lock tells the next writer of the same name that this process lives.</summary>
+    private static void MarkAsInUse(SafeFileHandle file)
+    {
+        if (!file.IsInvalid)
+        {
+            // Without a lock (on some file servers) nobody else can lock the file either, so nobody removes it.
+            _ = Sys.Lock(file, LockKind.Exclusive, wait: false);
+        }
+    }
+
+    /// <summary>
+    /// Removes what killed processes left of the same file. A file that is still empty may belong to a process that has not locked it yet. What
+    /// cannot be looked at or removed stays.
+    /// </summary>
+    private static void RemoveAbandoned(SafeFileHandle directory, ReadOnlySpan<byte> name)
+    {
+        if (Sys.Open(directory, "."u8, OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle listing) != Errno.None)
+        {
+            return;
+        }
+
+        using (listing)
+        {
+            try
+            {
+                var reader = new DirectoryReader();
+                reader.Start(listing, "a directory");
+                while (reader.Next())
+                {
+                    if (IsPartialName(reader.Name, name) && IsAbandoned(directory, reader.Name))
+                    {
+                        _ = Sys.Unlink(directory, reader.Name);
+                    }
+                }
+            }
+            catch (LinuxException)
+            {
+                // Litter is no reason to fail.
+            }
+        }
+    }
+
+    private static bool IsAbandoned(SafeFileHandle directory, ReadOnlySpan<byte> partial)
+    {
+        Errno errno = Sys.Open(directory, partial, OpenFlags.ReadOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking, out SafeFileHandle file);
+        using (file)
+        {
+            return errno == Errno.None
+                && Sys.Stat(file, out FileStatus status) == Errno.None
+                && status is { Type: FileType.Regular, Size: > 0 }
+                && Sys.Lock(file, LockKind.Exclusive, wait: false) == Errno.None;
+        }
+    }
+
+    private static bool IsPartialName(ReadOnlySpan<byte> partial, ReadOnlySpan<byte> name)
+    {
+        int kept = Math.Min(name.Length, LongestName - PartialSuffixLength);
+        return partial.Length == kept + PartialSuffixLength
+            && partial[..kept].SequenceEqual(name[..kept])
+            && partial[kept] == (byte)'.'
+            && TemporaryName.IsRandom(partial[(kept + 1)..^PartialEnd.Length])
+            && partial.EndsWith(PartialEnd);
+    }
+
     private static byte[] PartialName(ReadOnlySpan<byte> name)
     {
-        byte[] suffix = Encoding.ASCII.GetBytes($".{TemporaryName.RandomDigits()}.partial");
+        byte[] suffix = [(byte)'.', .. Encoding.ASCII.GetBytes(TemporaryName.RandomDigits()), .. PartialEnd];
         return [.. name[..Math.Min(name.Length, LongestName - suffix.Length)], .. suffix];
     }
 }

@@ -120,6 +120,9 @@ public readonly struct FileStatus
 
     /// <summary>Whether a file can only be appended to (chattr +a): it gets and loses no name either.</summary>
     public bool IsAppendOnly => (raw.Attributes & raw.AttributesMask & AttributeAppendOnly) != 0;
+
+    /// <summary>Whether nobody can remove the file, because it is immutable or append-only (chattr +i, +a).</summary>
+    public bool IsFixed => IsImmutable || IsAppendOnly;
 }
 
 /// <summary>struct statx of linux/stat.h, 256 bytes.</summary>

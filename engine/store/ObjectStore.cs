@@ -37,7 +37,10 @@ public sealed class ObjectStore : IDisposable
     private readonly SafeFileHandle directory;
     private readonly List<SafeFileHandle> rooms = [];
 
-    private ObjectStore(SafeFileHandle directory, string path, StoreFormat format, StoreLock storeLock, Action<LockWait>? onWait, CancellationToken stop)
+    // A directory that is missing and that only writers need; null if all are there.
+    private CorruptException? missing;
+
+    private ObjectStore(SafeFileHandle directory, string path, StoreFormat format, StoreLock storeLock, bool toWrite, Action<LockWait>? onWait, CancellationToken stop)
     {
         this.directory = directory;
         Path = path;
@@ -47,6 +50,11 @@ public sealed class ObjectStore : IDisposable
         Stop = stop;
         try
         {
+            if (toWrite)
+            {
+                StoreRooms.MakeMissing(directory, path);
+            }
+
             Temporary = OpenRoom("tmp", OpenFlags.Path);
             Doubt = new Doubt(Temporary, $"{path}/tmp");
             Blobs = new Blobs(OpenRoom("files", OpenFlags.Path), Temporary, Doubt, format, $"{path}/files", stop);
@@ -121,61 +129,27 @@ public sealed class ObjectStore : IDisposable
     public static bool IsCertainlyStore(string path) => IsStore(path) && Directory.Exists(System.IO.Path.Combine(path, "packs"));
 
     /// <summary>
-    /// Makes a store in a new or empty directory. The format file is made last, so a store that has it is whole.
+    /// Makes a store in a new or empty directory, or in one in which a killed process began to. Throws <see cref="StoreException"/> if the directory
+    /// has anything else.
     /// </summary>
-    public static void Create(string path, StoreFormat format)
-    {
-        CurrentDirectory.RequireFor(path);
-        path = System.IO.Path.GetFullPath(path);
-        if (IsStore(path))
-        {
-            throw new StoreException($"{path}: there is a store already");
-        }
-
-        if (!format.UserMode && !Sys.IsRoot)
-        {
-            throw new StoreException($"{path}: only root can keep a store with owners and devices", new Remedy.MakeUserStore());
-        }
-
-        byte[] bytes = ByteText.FromArgument(path);
-        using SafeFileHandle directory = MakeDirectory(Sys.WorkingDirectory, bytes, FileModes.PublicDirectory, path, mayExist: true);
-        var reader = new DirectoryReader();
-        reader.Start(directory, path);
-        if (reader.Next())
-        {
-            throw new StoreException($"{path}: the directory is not empty; give a new one");
-        }
-
-        // Old versions of set-uid programs stay in files/ after an upgrade. Nobody but the owner may run them there.
-        using (SafeFileHandle files = MakeDirectory(directory, "files"u8, FileModes.OwnerOnly, path, mayExist: false))
-        {
-            Span<byte> fan = stackalloc byte[2];
-            for (int i = 0; i < 256; i++)
-            {
-                Convert.TryToHexStringLower([(byte)i], fan, out _);
-                MakeDirectory(files, fan, FileModes.PublicDirectory, path, mayExist: false).Dispose();
-            }
-        }
-
-        foreach (string room in new[] { "packs", "refs", "logs", "roots" })
-        {
-            MakeDirectory(directory, ByteText.FromArgument(room), FileModes.PublicDirectory, path, mayExist: false).Dispose();
-        }
-
-        using SafeFileHandle temporary = MakeDirectory(directory, "tmp"u8, FileModes.OwnerOnly, path, mayExist: false);
-        Sys.Open(directory, "lock"u8, OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive, out SafeFileHandle lockFile, FileModes.PublicFile)
-            .ThrowIfFailed("openat", path);
-        lockFile.Dispose();
-        Sys.SyncFilesystem(directory).ThrowIfFailed("syncfs", path);
-        DurableFile.WriteStaged(temporary, directory, "format"u8, format.Encode(), path);
-    }
+    public static void Create(string path, StoreFormat format) => StoreCreation.Run(path, format);
 
     /// <summary>
     /// Opens a store. Throws <see cref="StoreException"/> if there is no store, or if its format is newer than this program.
     /// <paramref name="onWait"/> is called before this process waits for another process: in this call for a sweep of gc, later for the
     /// refs' turn, and for gc until no other process uses the store. <paramref name="stop"/> becomes <see cref="Stop"/>.
     /// </summary>
-    public static ObjectStore Open(string path, Action<LockWait>? onWait = null, CancellationToken stop = default)
+    public static ObjectStore Open(string path, Action<LockWait>? onWait = null, CancellationToken stop = default) =>
+        OpenAs(path, toWrite: false, onWait, stop);
+
+    /// <summary>
+    /// Opens a store as <see cref="Open"/> does, to write to it. Makes directories that are missing
+    /// because a program that copied the store left out empty ones. Throws as <see cref="RequireWritable"/> does.
+    /// </summary>
+    public static ObjectStore OpenToWrite(string path, Action<LockWait>? onWait = null, CancellationToken stop = default) =>
+        OpenAs(path, toWrite: true, onWait, stop);
+
+    private static ObjectStore OpenAs(string path, bool toWrite, Action<LockWait>? onWait, CancellationToken stop)
     {
         CurrentDirectory.RequireFor(path);
         path = System.IO.Path.GetFullPath(path);
@@ -193,7 +167,14 @@ public sealed class ObjectStore : IDisposable
         {
             // Roots stand beside the store. So the path must be the store's real path, not the path of a link to it.
             path = RealPath.Of(directory, path);
-            return new ObjectStore(directory, path, StoreFormat.Decode(format, path), StoreLock.Take(directory, path, onWait, stop), onWait, stop);
+            var decoded = StoreFormat.Decode(format, path);
+            if (toWrite)
+            {
+                RequireMayWrite(decoded, path);
+            }
+
+            StoreLock held = StoreLock.Take(directory, path, onWait, stop);
+            return new ObjectStore(directory, path, decoded, held, toWrite, onWait, stop);
         }
         catch
         {
@@ -208,12 +189,21 @@ public sealed class ObjectStore : IDisposable
     /// </summary>
     public void RequireWritable()
     {
-        if (!Format.UserMode && !Sys.IsRoot)
+        RequireMayWrite(Format, Path);
+        if (missing is not null)
         {
-            throw new StoreException($"{Path}: this store keeps owners and devices, so only root can write to it", new Remedy.WriteAsRoot());
+            throw missing;
+        }
+    }
+
+    private static void RequireMayWrite(StoreFormat format, string path)
+    {
+        if (!format.UserMode && !Sys.IsRoot)
+        {
+            throw new StoreException($"{path}: this store keeps owners and devices, so only root can write to it", new Remedy.WriteAsRoot());
         }
 
-        Format.RequireKnown(FeatureSet.ReadOnlyCompatible, Path);
+        format.RequireKnown(FeatureSet.ReadOnlyCompatible, path);
     }
 
     /// <summary>
@@ -328,22 +318,6 @@ public sealed class ObjectStore : IDisposable
         return errno;
     }
 
-    private static SafeFileHandle MakeDirectory(SafeFileHandle parent, ReadOnlySpan<byte> name, uint mode, string subject, bool mayExist)
-    {
-        Errno errno = Sys.MakeDirectory(parent, name, FileModes.OwnerOnly);
-        if (errno != Errno.EEXIST || !mayExist)
-        {
-            errno.ThrowIfFailed("mkdirat", subject);
-        }
-
-        Sys.Open(parent, name, OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle made).ThrowIfFailed("openat", subject);
-
-        // The objects must not inherit anything from the directory above the store, such as default ACLs or the set-gid bit.
-        Xattrs.RemoveInheritedAcls(made, subject);
-        Sys.SetMode(made, mode).ThrowIfFailed("fchmod", subject);
-        return made;
-    }
-
     /// <summary>
     /// Opens a directory of the store. With O_PATH this works for other users too, who may not list or read the directory.
     /// </summary>
@@ -352,13 +326,19 @@ public sealed class ObjectStore : IDisposable
         Errno errno = Sys.Open(directory, ByteText.FromArgument(name), access | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle room);
         if (errno == Errno.ENOENT)
         {
-            Remedy remedy = name switch
+            bool isWholeWithout = StoreRooms.IsWholeWithout(name);
+            Remedy remedy = isWholeWithout
+                ? new Remedy.MakeDirectory($"{Path}/{name}", StoreRooms.ModeOf(name) == FileModes.OwnerOnly)
+                : new Remedy.RestoreFromCopy();
+            var damage = new CorruptException($"{Path}/{name}", "missing from the store", remedy) { IsMissing = true };
+            if (!isWholeWithout)
             {
-                "tmp" => new Remedy.MakeDirectory($"{Path}/tmp", IsPrivate: true),
-                "logs" => new Remedy.MakeDirectory($"{Path}/logs", IsPrivate: false),
-                _ => new Remedy.RestoreFromCopy(),
-            };
-            throw new CorruptException($"{Path}/{name}", "missing from the store", remedy) { IsMissing = true };
+                throw damage;
+            }
+
+            // A reader needs none of the names that the directory could have, and changes nothing. The directory of packs has none of them.
+            missing ??= damage;
+            errno = Sys.Open(directory, "packs"u8, access | OpenFlags.Directory | OpenFlags.NoFollow, out room);
         }
 
         errno.ThrowIfFailed("openat", $"{Path}/{name}");

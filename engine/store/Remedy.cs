@@ -41,6 +41,13 @@ public abstract record Remedy
     /// <param name="IsPrivate">Whether only the owner may look into it.</param>
     public sealed record MakeDirectory(string Path, bool IsPrivate) : Remedy;
 
+    /// <summary>Free some space on the filesystem, and try again.</summary>
+    public sealed record FreeSpace : Remedy;
+
+    /// <summary>Move a file away that does not belong where it is.</summary>
+    /// <param name="Path">The file.</param>
+    public sealed record MoveAway(string Path) : Remedy;
+
     /// <summary>Commit a tree that nobody writes to meanwhile.</summary>
     public sealed record LeaveTreeAlone : Remedy;
 

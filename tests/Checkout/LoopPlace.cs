@@ -1,3 +1,4 @@
+using HackTree.Store;
 using HackTree.Linux;
 using HackTree.Model;
 

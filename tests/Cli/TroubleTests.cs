@@ -12,12 +12,9 @@ public sealed class TroubleTests : IDisposable
 
     [Theory]
     [InlineData("lock", "an empty file will do: `touch ")]
-    [InlineData("tmp", "an empty directory will do: `mkdir -m 700 ")]
-    [InlineData("logs", "an empty directory will do: `mkdir ")]
     [InlineData("packs", "bring it back from a copy of the store")]
     [InlineData("refs", "bring it back from a copy of the store")]
     [InlineData("files", "bring it back from a copy of the store")]
-    [InlineData("roots", "bring it back from a copy of the store")]
     public void What_a_store_has_not_is_named_with_what_to_do(string room, string remedy)
     {
         world.Commit();

@@ -18,6 +18,29 @@ public sealed class DurableFileTests
     }
 
     [Fact]
+    public void What_a_killed_process_left_goes_when_the_file_is_written_again_and_what_is_in_use_stays()
+    {
+        using var place = new TempDirectory();
+        string left = $"out.{new string('a', 32)}.partial", used = $"out.{new string('b', 32)}.partial", fresh = $"out.{new string('c', 32)}.partial";
+        string[] others = [$"other.{new string('a', 32)}.partial", "out.partial", $"out.{new string('x', 32)}.partial"];
+        foreach (string name in (string[])["out", left, used, .. others])
+        {
+            File.WriteAllText(place.At(name), "something");
+        }
+
+        File.WriteAllText(place.At(fresh), "");
+        Files.Ok(Sys.Open(place.Handle, System.Text.Encoding.ASCII.GetBytes(used), OpenFlags.ReadOnly, out SafeFileHandle held));
+        using (held)
+        {
+            Files.Ok(Sys.Lock(held, LockKind.Exclusive, wait: false));
+            DurableFile.Write(place.Handle, "out"u8, "new"u8, 0x1A4, "out");
+        }
+
+        Assert.Equal("new", File.ReadAllText(place.At("out")));
+        Assert.Equal([.. ((string[])["out", used, fresh, .. others]).Order(StringComparer.Ordinal)], Files.Names(place.Handle).Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
     public void A_file_has_its_name_when_it_is_whole_here()
     {
         using var temp = new TempDirectory();

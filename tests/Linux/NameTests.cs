@@ -1,4 +1,5 @@
 using HackTree.Linux;
+using HackTree.Store;
 using HackTree.Tests.Support;
 using Microsoft.Win32.SafeHandles;
 

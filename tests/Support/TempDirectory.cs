@@ -1,5 +1,6 @@
 using System.Text;
 using HackTree.Linux;
+using HackTree.Store;
 using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Tests.Support;

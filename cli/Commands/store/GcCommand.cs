@@ -49,13 +49,20 @@ internal sealed class GcCommand : Verb
             Print(result, options.DryRun);
         }
 
-        if (result.Obstacle is { } obstacle)
+        return result.ObstacleCount == 0 ? ExitCode.Done : SayObstacles(result);
+    }
+
+    private static int SayObstacles(CollectResult result)
+    {
+        foreach (Exception obstacle in result.Obstacles)
         {
-            Failure.Say($"{obstacle.Message}; it stays until a later gc, all else was done");
-            return ExitCode.Failed;
+            Failure.Say(Failure.Sentence(obstacle));
         }
 
-        return ExitCode.Done;
+        long more = result.ObstacleCount - result.Obstacles.Count;
+        string others = more > 0 ? $"{HumanText.Count(more, "other thing")} stood in the way too; " : "";
+        Failure.Say($"{others}what stood in the way stays until a later gc, all else was done");
+        return ExitCode.Failed;
     }
 
     protected override string Undone(Session session) => "what was removed so far nobody needs, and the next gc removes the rest";

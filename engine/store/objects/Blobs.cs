@@ -92,6 +92,14 @@ public sealed partial class Blobs : IDisposable
     /// <summary>Forgets which objects there are, because some will be removed.</summary>
     internal void ForgetListed() => listed.Forget();
 
+    /// <summary>Whether one of the 256 fan-out directories exists.</summary>
+    internal bool HasFan(byte fan)
+    {
+        Span<byte> name = stackalloc byte[2];
+        Convert.TryToHexStringLower([fan], name, out _);
+        return Sys.Stat(files, name, out _) != Errno.ENOENT;
+    }
+
     /// <summary>Opens one of the 256 fan-out directories for listing.</summary>
     internal SafeFileHandle OpenFan(byte fan)
     {

@@ -36,6 +36,9 @@ public sealed class Packs : IDisposable
     /// <summary><see cref="PackDirectory.AddAlone"/>.</summary>
     internal void AddAlone(PackWriter writer) => directory.AddAlone(writer);
 
+    /// <summary><see cref="PackDirectory.IsFixed"/>.</summary>
+    internal bool IsFixed(Digest name) => directory.IsFixed(name);
+
     /// <summary><see cref="PackDirectory.Remove"/>.</summary>
     internal void Remove(Digest name) => directory.Remove(name);
 

@@ -9,7 +9,7 @@ public static class RefHistory
     public static bool Has(ObjectStore store, Digest commit)
     {
         var seen = new HashSet<Digest>();
-        var rest = new Stack<Digest>(store.Refs.All().Select(named => named.Commit));
+        var rest = new Stack<Digest>(store.Refs.All(_ => { }).Select(named => named.Commit));
         while (rest.TryPop(out Digest next))
         {
             if (next == commit)

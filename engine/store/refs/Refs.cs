@@ -14,6 +14,9 @@ public sealed class Refs : IDisposable
     // A line has about 150 bytes, so this is enough for more than a million changes of one ref.
     private const int MaxLogLength = 256 * 1024 * 1024;
 
+    // A ref has 65 bytes. An editor's copy of one may have more.
+    private const int MaxStrangerLength = 4096;
+
     private readonly SafeFileHandle logs;
     private readonly string storePath;
 
@@ -54,23 +57,35 @@ public sealed class Refs : IDisposable
     public List<string> List() => List([]);
 
     /// <summary>
-    /// All refs with their commits. Throws <see cref="CorruptException"/> if a ref is damaged, or if there is a file with a name that no
-    /// ref can have: it may have been a ref.
+    /// All refs with their commits. Throws <see cref="CorruptException"/> if a ref is damaged. What can be no ref is given to
+    /// <paramref name="onStranger"/>: a file with a name that no ref can have, or something that is no regular file, such as a socket.
     /// </summary>
-    internal List<(string Name, Digest Commit)> All()
+    internal List<(string Name, Digest Commit)> All(Action<string> onStranger)
     {
         var strangers = new List<string>();
-        List<string> names = List(strangers);
-        if (strangers.Count > 0)
+        var found = new List<(string Name, Digest Commit)>();
+        foreach (string name in List(strangers))
         {
-            throw new CorruptException(Subject(strangers[0]), "no ref can have that name", new Remedy.CheckStore());
+            if (Sys.Stat(Directory, PathOf(name), out FileStatus status) == Errno.None && status.Type != FileType.Regular)
+            {
+                strangers.Add(name);
+            }
+            else if (Find(name) is { IsNone: false } commit)
+            {
+                found.Add((name, commit));
+            }
         }
 
         // A ref that was deleted after the listing is left out.
-        List<(string Name, Digest Commit)> found = names.ConvertAll(name => (name, Find(name)));
-        found.RemoveAll(r => r.Commit.IsNone);
+        strangers.ForEach(onStranger);
         return found;
     }
+
+    /// <summary>The bytes of a file below refs/ that is no ref; none if it is no regular file, or too large for a ref.</summary>
+    internal byte[] ReadStranger(string name) =>
+        Sys.Stat(Directory, PathOf(name), out FileStatus status) == Errno.None && status.Type == FileType.Regular && status.Size <= MaxStrangerLength
+            ? SmallFile.TryRead(Directory, PathOf(name), Subject(name)) ?? []
+            : [];
 
     /// <summary>The names of all refs, sorted. Names that no ref can have are added to <paramref name="strangers"/>.</summary>
     internal List<string> List(List<string> strangers)

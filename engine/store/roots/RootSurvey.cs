@@ -30,30 +30,46 @@ internal sealed class RootSurvey(Roots roots)
     internal IEnumerable<(string Name, Digest Commit)> Held =>
         Findings.Where(f => f.Verdict != RootVerdict.Drop).Select(f => (f.Name, f.Record.Commit));
 
-    /// <summary>Looks at every record. Throws <see cref="CorruptException"/> for a damaged one.</summary>
+    /// <summary>The records that the last look could not read, and why. A root needs its record for nothing that cannot be made again.</summary>
+    internal IReadOnlyList<(string Name, CorruptException Why)> Damaged { get; private set; } = [];
+
+    /// <summary>Looks at every record.</summary>
     internal void Look()
     {
         var findings = new List<RootFinding>();
+        var damaged = new List<(string Name, CorruptException Why)>();
         foreach (string name in roots.Names())
         {
-            if (roots.Read(name) is { } record)
+            try
             {
-                findings.Add(record is BuildRecord build ? Judge(name, build) : Judge(name, (RootRecord)record));
+                if (roots.Read(name) is { } record)
+                {
+                    findings.Add(record is BuildRecord build ? Judge(name, build) : Judge(name, (RootRecord)record));
+                }
+            }
+            catch (CorruptException e)
+            {
+                damaged.Add((name, e));
+            }
+            catch (LinuxException) when (!roots.IsFile(name))
+            {
+                damaged.Add((name, roots.NotARecord(name)));
             }
         }
 
-        Findings = findings;
+        (Findings, Damaged) = (findings, damaged);
     }
 
     /// <summary>
     /// Does what a finding asks for: removes litter, deletes or completes the record. The caller must hold the store's lock exclusively.
+    /// <paramref name="remove"/> removes the litter, or moves it where the next gc finds it.
     /// </summary>
-    internal void Settle(RootFinding finding)
+    internal void Settle(RootFinding finding, Action<string> remove)
     {
         // The record goes last, so that after a crash in between the next gc still knows of the litter.
         if (finding.Litter is { } litter)
         {
-            TreeRemoval.Remove(Sys.WorkingDirectory, ByteText.FromArgument(litter), litter);
+            remove(litter);
         }
 
         if (finding is { Verdict: RootVerdict.Complete, Record: BuildRecord build })

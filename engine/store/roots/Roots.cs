@@ -18,6 +18,9 @@ public sealed class Roots : IDisposable
     private const int EntryLimit = 200;
     private const int HashLength = 16;
 
+    // A record has less than 6 KiB: a path may have 4095 bytes.
+    private const int MaxDamagedLength = 64 * 1024;
+
     private readonly SafeFileHandle directory;
     private readonly SafeFileHandle temporary;
     private readonly string path;
@@ -64,6 +67,18 @@ public sealed class Roots : IDisposable
         return RootEntry.Decode(name, bytes) ?? throw new CorruptException(Subject(name), "damaged", new Remedy.ReplaceRecord());
     }
 
+    /// <summary>Whether a record is a regular file, as all records are.</summary>
+    internal bool IsFile(string name) => Sys.Stat(directory, FileName(name), out FileStatus status) == Errno.None && status.Type == FileType.Regular;
+
+    /// <summary>The error for something that has the name of a record and is no regular file.</summary>
+    internal CorruptException NotARecord(string name) => new(Subject(name), "not a root's record", new Remedy.MoveAway(Subject(name)));
+
+    /// <summary>The bytes of a record that is damaged; none if it is no regular file, or too large for a record.</summary>
+    internal byte[] ReadDamaged(string name) =>
+        Sys.Stat(directory, FileName(name), out FileStatus status) == Errno.None && status.Type == FileType.Regular && status.Size <= MaxDamagedLength
+            ? SmallFile.TryRead(directory, FileName(name), Subject(name)) ?? []
+            : [];
+
     /// <summary>Reads the record of a whole root; null if there is none. Throws <see cref="CorruptException"/> if it is damaged.</summary>
     public RootRecord? Find(string name) => Read(name) as RootRecord;
 
@@ -93,7 +108,7 @@ public sealed class Roots : IDisposable
             {
                 record = Find(name);
             }
-            catch (CorruptException)
+            catch (Exception e) when (e is CorruptException || (e is LinuxException && !IsFile(name)))
             {
                 continue;
             }

@@ -60,6 +60,11 @@ public static class Check
         Errno errno = Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument($"{store.Path}/{room}"), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory);
         using (directory)
         {
+            if (errno == Errno.ENOENT && StoreRooms.IsWholeWithout(room))
+            {
+                return names;
+            }
+
             try
             {
                 errno.ThrowIfFailed("openat", room);

@@ -12,13 +12,17 @@ namespace HackTree.Store;
 /// Invariants:
 /// <list type="bullet">
 /// <item>Marking runs beside readers and writers. Only the sweep excludes them, and it first marks what was added meanwhile.</item>
-/// <item>If a ref, record, pack, commit or tree cannot be read, and something may be needed only through it, gc ends before anything is
+/// <item>If a ref, pack, commit or tree cannot be read, and something may be needed only through it, gc ends before anything is
 /// removed.</item>
+/// <item>One bad thing does not stop the rest: a file that cannot be removed, a damaged record of a root, a foreign file in refs/. Each is an
+/// obstacle, which the result tells. Commits that such a file names are kept (<see cref="Salvage"/>), and so is everything in a pack that
+/// cannot be removed.</item>
+/// <item>While gc has the store alone, it moves large leftovers into tmp/. It removes them when others can use the store again.</item>
 /// <item>A tree is removed from the packs, durably, before the objects that it needs. So a tree in a pack has its objects at every instant.
 /// A crash or a stop at any point leaves only litter for the next gc.</item>
 /// </list>
 /// </remarks>
-public sealed class Collect
+public sealed partial class Collect
 {
     private readonly ObjectStore store;
     private readonly CollectOptions options;
@@ -27,6 +31,10 @@ public sealed class Collect
     private readonly LiveWalk live;
     private readonly RootSurvey roots;
     private readonly Lock gate = new();
+    private readonly List<Exception> obstacles = [];
+
+    // Names in tmp/ that are removed after the sweep.
+    private readonly List<byte[]> doomed = [];
     private volatile bool keepsDoubt;
 
     private Collect(ObjectStore store, CollectOptions options)
@@ -62,7 +70,7 @@ public sealed class Collect
         if (options.DryRun)
         {
             Sweep(first);
-            return result;
+            return Finish();
         }
 
         store.Lock.Exclude(store.OnWait);
@@ -81,6 +89,17 @@ public sealed class Collect
             store.Lock.Share();
         }
 
+        RemoveDoomed();
+        return Finish();
+    }
+
+    private CollectResult Finish()
+    {
+        if (obstacles.Count > 0)
+        {
+            result.Obstacles = [.. obstacles];
+        }
+
         return result;
     }
 
@@ -88,9 +107,11 @@ public sealed class Collect
     {
         try
         {
+            obstacles.Clear();
+            result.ObstacleCount = 0;
             store.Packs.Forget();
             roots.Look();
-            foreach ((string name, Digest commit) in store.Refs.All())
+            foreach ((string name, Digest commit) in store.Refs.All(PassStranger))
             {
                 live.Add(commit, Holder.OfRef(name), options.Depth ?? int.MaxValue);
             }
@@ -100,11 +121,72 @@ public sealed class Collect
                 live.Add(commit, Holder.OfRoot(name), 0);
             }
 
+            foreach ((string name, CorruptException why) in roots.Damaged)
+            {
+                AddObstacle(why);
+                KeepCommitsIn(store.Roots.ReadDamaged(name), Holder.OfRoot(name));
+            }
+
+            KeepFixedPacks();
             return RepackPlan.Make(store.Packs, live);
         }
         catch (CorruptException e)
         {
             throw new CollectRefusedException(e);
+        }
+    }
+
+    /// <summary>
+    /// A file in refs/ that can be no ref. Other programs leave files whose names begin with a dot (rsync, NFS), and nobody takes those for refs.
+    /// </summary>
+    private void PassStranger(string name)
+    {
+        if (!$"/{name}".Contains("/.", StringComparison.Ordinal))
+        {
+            string path = store.Refs.Subject(name);
+            AddObstacle(new CorruptException(path, "it is no ref", new Remedy.MoveAway(path)));
+        }
+
+        KeepCommitsIn(store.Refs.ReadStranger(name), Holder.OfRef(name));
+    }
+
+    private void KeepCommitsIn(byte[] file, Holder holder)
+    {
+        foreach (Digest commit in Salvage.CommitsIn(file, store.Packs))
+        {
+            live.Add(commit, holder, 0);
+        }
+    }
+
+    /// <summary>Keeps what is in packs that nobody can remove: a commit that can be read must have its objects.</summary>
+    private void KeepFixedPacks()
+    {
+        foreach (PackFile pack in store.Packs.Files.Where(pack => store.Packs.IsFixed(pack.Name)))
+        {
+            int before = live.CommitCount;
+            for (int i = 0; i < pack.Count; i++)
+            {
+                if (pack.Row(i).Kind == PackedKind.Commit)
+                {
+                    live.Add(pack.Row(i).Digest, Holder.OfRef($"packs/{pack.Name}.pack"), 0);
+                }
+            }
+
+            if (live.CommitCount > before)
+            {
+                AddObstacle(new LinuxException(Errno.EPERM, "unlinkat", $"{store.Path}/packs/{pack.Name}.pack"));
+            }
+        }
+    }
+
+    private void AddObstacle(Exception why)
+    {
+        lock (gate)
+        {
+            if (result.ObstacleCount++ < CollectResult.MostObstacles)
+            {
+                obstacles.Add(why);
+            }
         }
     }
 
@@ -122,44 +204,6 @@ public sealed class Collect
         SweepPacks(plan);
         SweepObjects();
         SweepTemporary();
-    }
-
-    private void SweepRoots()
-    {
-        foreach (RootFinding finding in roots.Findings)
-        {
-            store.Stop.ThrowIfCancellationRequested();
-            if (finding.Litter is { } litter)
-            {
-                result.LitterRemoved++;
-                options.OnRemove?.Invoke(litter);
-            }
-
-            if (finding.Verdict == RootVerdict.Drop)
-            {
-                result.RootRecordsDropped++;
-                options.OnRemove?.Invoke($"roots/{finding.Name}.json");
-            }
-
-            result.RootRecordsCompleted += finding.Verdict == RootVerdict.Complete ? 1 : 0;
-            if (!options.DryRun)
-            {
-                Settle(finding);
-            }
-        }
-    }
-
-    private void Settle(RootFinding finding)
-    {
-        try
-        {
-            roots.Settle(finding);
-        }
-        catch (LinuxException e) when (e.Errno is not (Errno.EIO or Errno.ENOSPC or Errno.EROFS))
-        {
-            // What one root left (something may be mounted in it) must not prevent the rest from being freed. Its record stays.
-            result.Obstacle ??= e;
-        }
     }
 
     private void SweepPacks(RepackPlan plan)
@@ -230,12 +274,21 @@ public sealed class Collect
     private void SweepObject(byte fan, SafeFileHandle directory, ReadOnlySpan<byte> name)
     {
         string subject = $"files/{fan:x2}/{Encoding.ASCII.GetString(name)}";
-        Sys.Stat(directory, name, out FileStatus status).ThrowIfFailed("statx", $"{store.Path}/{subject}");
-        if (!options.DryRun)
+        Errno errno = Sys.Stat(directory, name, out FileStatus status);
+        string call = "statx";
+        if (errno == Errno.None && !options.DryRun)
         {
-            Sys.Unlink(directory, name).ThrowIfFailed("unlinkat", $"{store.Path}/{subject}");
+            errno = Sys.Unlink(directory, name);
+            call = "unlinkat";
         }
 
+        if (errno is Errno.EPERM or Errno.EACCES or Errno.EBUSY or Errno.EISDIR)
+        {
+            AddObstacle(new LinuxException(errno, call, $"{store.Path}/{subject}"));
+            return;
+        }
+
+        errno.ThrowIfFailed(call, $"{store.Path}/{subject}");
         lock (gate)
         {
             bool isLast = status.LinkCount == 1;
@@ -244,31 +297,6 @@ public sealed class Collect
             result.ObjectsHeldOutside += isLast ? 0 : 1;
             result.BytesHeldOutside += isLast ? 0 : status.AllocatedBytes;
             options.OnRemove?.Invoke(subject);
-        }
-    }
-
-    private void SweepTemporary()
-    {
-        // No other process uses the store, so nobody will name the files that wait there.
-        using SafeFileHandle directory = DirectoryReader.Reopen(store.Temporary, $"{store.Path}/tmp");
-        var reader = new DirectoryReader();
-        reader.Start(directory, $"{store.Path}/tmp");
-        while (reader.Next())
-        {
-            if (keepsDoubt && Doubt.IsAdoptingMark(reader.Name))
-            {
-                // The mark makes the next commit that has the content replace the object.
-                continue;
-            }
-
-            store.Stop.ThrowIfCancellationRequested();
-            string subject = $"tmp/{ByteText.Quote(reader.Name)}";
-            result.LitterRemoved++;
-            options.OnRemove?.Invoke(subject);
-            if (!options.DryRun)
-            {
-                TreeRemoval.Remove(directory, reader.Name, $"{store.Path}/{subject}");
-            }
         }
     }
 }

@@ -73,8 +73,17 @@ public sealed record CollectResult
     /// <summary>The number of temporary files and abandoned roots that were removed.</summary>
     public int LitterRemoved { get; internal set; }
 
-    /// <summary>Why the first of the leftovers that stay could not be removed; null if all were removed.</summary>
-    public LinuxException? Obstacle { get; internal set; }
+    /// <summary>
+    /// What stood in the way, in no order: a file that cannot be removed (<see cref="LinuxException"/>), or something in the store that does not
+    /// belong there (<see cref="CorruptException"/>). Everything else was done. At most <see cref="MostObstacles"/> are listed.
+    /// </summary>
+    public IReadOnlyList<Exception> Obstacles { get; internal set; } = [];
+
+    /// <summary>The number of obstacles.</summary>
+    public long ObstacleCount { get; internal set; }
+
+    /// <summary>The length of <see cref="Obstacles"/> at most.</summary>
+    public const int MostObstacles = 20;
 
     /// <summary>The number of records that were deleted because their roots are gone or were never finished.</summary>
     public int RootRecordsDropped { get; internal set; }

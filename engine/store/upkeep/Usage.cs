@@ -95,7 +95,7 @@ public sealed class Usage
 
     private void MeasureSharing(ObjectStore store)
     {
-        List<(string Name, Digest Commit)> refs = store.Refs.All();
+        List<(string Name, Digest Commit)> refs = store.Refs.All(_ => { });
         List<Digest> roots = HardlinkRoots(store);
         var sharing = new SharingCount(store);
         foreach (Digest commit in refs.Select(r => r.Commit).Distinct())
@@ -124,9 +124,9 @@ public sealed class Usage
     private static List<Digest> HardlinkRoots(ObjectStore store)
     {
         var commits = new List<Digest>();
-        foreach (string name in store.Roots.Names())
+        foreach ((_, RootRecord record) in store.Roots.Finished())
         {
-            if (store.Roots.Read(name) is RootRecord { Method: CheckoutMethod.Hardlink } record && Directory.Exists(store.Roots.AbsolutePath(record)))
+            if (record.Method == CheckoutMethod.Hardlink && Directory.Exists(store.Roots.AbsolutePath(record)))
             {
                 commits.Add(record.Commit);
             }

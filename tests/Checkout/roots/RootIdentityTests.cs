@@ -199,7 +199,7 @@ public sealed class RootIdentityTests : IDisposable
         ToolResult result = Tools.Run("unshare", "-m", "sh", "-c", script);
         Assert.Equal(1, result.ExitCode);
         Assert.Contains("1 commit,", result.Output, StringComparison.Ordinal);
-        Assert.Contains("it stays until a later gc", result.Error, StringComparison.Ordinal);
+        Assert.Contains("stays until a later gc", result.Error, StringComparison.Ordinal);
         root.AssertCleanAfterGc();
     }
 

@@ -204,7 +204,6 @@ public sealed class RefsTests : IDisposable
         }
 
         below.Dispose();
-        Assert.Contains("no ref can have that name", Assert.Throws<CorruptException>(() => opened.Refs.All()).Message);
         Assert.Throws<StoreException>(() => TestStore.SetRef(opened, "deep", Two));
         var strangers = new List<string>();
         Assert.Equal(["main"], opened.Refs.List(strangers));
@@ -221,7 +220,7 @@ public sealed class RefsTests : IDisposable
             {
                 TestStore.SetRef(mine, $"a/b/{number}", One);
                 TestStore.DeleteRef(mine, $"a/b/{number}");
-                Assert.All(mine.Refs.All(), r => Assert.Equal(One, r.Commit));
+                Assert.All(mine.Refs.All(_ => { }), r => Assert.Equal(One, r.Commit));
             }
         });
 

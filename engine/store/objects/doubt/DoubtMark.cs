@@ -148,12 +148,15 @@ internal sealed class DoubtMark
 
             errno.ThrowIfFailed("openat", subject);
 
-            // The holder may have ended the mark since the listing. Then the file has no name any more.
-            if (Sys.Lock(file, LockKind.Shared, wait: false) != Errno.None || Sys.Stat(file, out FileStatus status) != Errno.None)
+            errno = Sys.Lock(file, LockKind.Shared, wait: false);
+            if (errno == Errno.EAGAIN)
             {
                 return false;
             }
 
+            // The holder may have ended the mark since the listing. Then the file has no name any more.
+            errno.ThrowIfFailed("flock", subject);
+            Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", subject);
             made = status.ModifyTime;
             return status.LinkCount > 0;
         }

@@ -1,9 +1,10 @@
-using HackTree.Checkout;
 using HackTree.Linux;
+using HackTree.Store;
+using HackTree.Tests.Linux;
 using HackTree.Tests.Support;
 using Microsoft.Win32.SafeHandles;
 
-namespace HackTree.Tests.Linux;
+namespace HackTree.Tests.Store;
 
 public sealed class TreeRemovalTests() : TreeRemovalContract(TreeRemoval.Remove);
 

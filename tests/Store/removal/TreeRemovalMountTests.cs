@@ -1,7 +1,8 @@
 using HackTree.Linux;
+using HackTree.Store;
 using HackTree.Tests.Support;
 
-namespace HackTree.Tests.Linux;
+namespace HackTree.Tests.Store;
 
 /// <summary>A shared /home may be mounted in a root that is removed. It must survive.</summary>
 public sealed class TreeRemovalMountTests : IDisposable

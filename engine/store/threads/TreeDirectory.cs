@@ -1,13 +1,13 @@
 using HackTree.Model;
 
-namespace HackTree.Checkout;
+namespace HackTree.Store;
 
 /// <summary>
 /// A directory of a tree that several threads work on. It is finished when its own entries are done and every directory below it that
 /// <see cref="Expect"/> announced is finished.
 /// </summary>
 /// <typeparam name="TSelf">The kind of directory. The directories above and below have the same kind.</typeparam>
-internal abstract class TreeDirectory<TSelf>(TSelf? parent, byte[] name)
+public abstract class TreeDirectory<TSelf>(TSelf? parent, byte[] name)
     where TSelf : TreeDirectory<TSelf>
 {
     private int unfinished = 1;

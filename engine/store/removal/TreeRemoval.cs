@@ -1,7 +1,8 @@
 using System.Text;
+using HackTree.Linux;
 using Microsoft.Win32.SafeHandles;
 
-namespace HackTree.Linux;
+namespace HackTree.Store;
 
 /// <summary>
 /// Removes a whole tree by descriptors. It builds no path, follows no symbolic link and enters no mount, and the tree may have any depth.
@@ -14,10 +15,21 @@ public static class TreeRemoval
 
     /// <summary>
     /// Removes <paramref name="name"/> in <paramref name="parent"/>: a file, or a directory with everything below it. A missing name is not
-    /// an error. A directory without permissions for its owner gets them first. Throws <see cref="LinuxException"/>: EBUSY for a mount in
-    /// the tree, which stays as it is; what was removed before the mount was found is gone.
+    /// an error. A directory without permissions for its owner gets them first. What cannot be removed, such as an immutable file or a mount,
+    /// stays with the directories above it, and everything else goes. Then throws <see cref="LinuxException"/> for the first such thing.
     /// </summary>
     public static void Remove(SafeFileHandle parent, ReadOnlySpan<byte> name, string subject)
+    {
+        LinuxException? first = null;
+        Remove(parent, name, subject, e => first ??= e);
+        if (first is not null)
+        {
+            throw first;
+        }
+    }
+
+    /// <summary>Removes a tree. <paramref name="onRest"/> is called for each thing that stays.</summary>
+    internal static void Remove(SafeFileHandle parent, ReadOnlySpan<byte> name, string subject, Action<LinuxException> onRest)
     {
         Errno errno = Sys.Unlink(parent, name);
         if (errno is Errno.None or Errno.ENOENT)
@@ -27,31 +39,41 @@ public static class TreeRemoval
 
         if (!EmptiedDirectory.IsDirectory(errno, parent, name))
         {
-            throw new LinuxException(errno, "unlinkat", subject);
+            onRest(new LinuxException(errno, "unlinkat", subject));
+            return;
         }
 
-        var levels = new Stack<EmptiedDirectory>();
         try
         {
-            var reader = new DirectoryReader();
-            var top = new EmptiedDirectory(parent, name.ToArray(), subject);
-            levels.Push(top);
+            Empty(new EmptiedDirectory(parent, name.ToArray(), subject, above: null, onRest), new DirectoryReader());
+        }
+        catch (LinuxException e) when (EmptiedDirectory.IsOfOneThing(e))
+        {
+            onRest(e);
+        }
+    }
+
+    /// <summary>Removes a directory that is open, with everything below it.</summary>
+    internal static void Empty(EmptiedDirectory top, DirectoryReader reader)
+    {
+        var levels = new Stack<EmptiedDirectory>();
+        levels.Push(top);
+        try
+        {
             top.RemoveFiles(reader);
             while (levels.TryPeek(out EmptiedDirectory? level))
             {
                 if (!level.Subdirectories.TryPop(out byte[]? child))
                 {
                     levels.Pop();
-                    RequireEmpty(level, subject);
                     level.Remove();
                 }
                 else if (levels.Count >= MaxLevels)
                 {
-                    MoveUp(level, child, top, subject);
+                    MoveUp(level, child, top);
                 }
-                else
+                else if (level.TryEnter(child) is { } below)
                 {
-                    var below = new EmptiedDirectory(level.Handle, child, subject);
                     levels.Push(below);
                     below.RemoveFiles(reader);
                 }
@@ -66,16 +88,7 @@ public static class TreeRemoval
         }
     }
 
-    private static void RequireEmpty(EmptiedDirectory level, string subject)
-    {
-        if (level.Obstacles.Count > 0)
-        {
-            level.Dispose();
-            throw new LinuxException(Errno.EPERM, "unlinkat", subject);
-        }
-    }
-
-    private static void MoveUp(EmptiedDirectory level, byte[] child, EmptiedDirectory top, string subject)
+    private static void MoveUp(EmptiedDirectory level, byte[] child, EmptiedDirectory top)
     {
         bool madeWritable = false;
         for (int number = 0; ; number++)
@@ -98,7 +111,8 @@ public static class TreeRemoval
             }
             else if (errno != Errno.EEXIST)
             {
-                throw new LinuxException(errno, "renameat2", subject);
+                level.Keep(new LinuxException(errno, "renameat2", level.Path));
+                return;
             }
         }
     }

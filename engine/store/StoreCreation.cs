@@ -1,0 +1,140 @@
+using System.Text;
+using HackTree.Linux;
+using HackTree.Model;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Store;
+
+/// <summary>
+/// Makes a store: the rooms, the lock's file, then the format file, with which the store is whole. What a killed process left of one is finished
+/// by the next that makes a store there. A process that fails leaves nothing.
+/// </summary>
+internal static class StoreCreation
+{
+    private const string LockName = "lock";
+
+    /// <summary><see cref="ObjectStore.Create"/>.</summary>
+    internal static void Run(string path, StoreFormat format)
+    {
+        CurrentDirectory.RequireFor(path);
+        path = Path.GetFullPath(path);
+        RequireNone(path);
+        if (!format.UserMode && !Sys.IsRoot)
+        {
+            throw new StoreException($"{path}: only root can keep a store with owners and devices", new Remedy.MakeUserStore());
+        }
+
+        byte[] bytes = ByteText.FromArgument(path);
+        Errno made = Sys.MakeDirectory(Sys.WorkingDirectory, bytes, FileModes.OwnerOnly);
+        if (made != Errno.EEXIST)
+        {
+            made.ThrowIfFailed("mkdirat", path);
+        }
+
+        Sys.Open(Sys.WorkingDirectory, bytes, OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory).ThrowIfFailed("openat", path);
+        using (directory)
+        {
+            TakeTurn(directory, path);
+            RequireNone(path);
+            RequireUnused(directory, path);
+            try
+            {
+                Fill(directory, path, format);
+            }
+            catch (LinuxException e)
+            {
+                TakeBack(directory, path);
+                _ = made == Errno.None ? Sys.RemoveDirectory(Sys.WorkingDirectory, bytes) : Errno.None;
+                throw e.Errno is Errno.ENOSPC or Errno.EDQUOT ? new StoreException(e.Message, new Remedy.FreeSpace()) : e;
+            }
+        }
+    }
+
+    private static void RequireNone(string path)
+    {
+        if (ObjectStore.IsStore(path))
+        {
+            throw new StoreException($"{path}: there is a store already");
+        }
+    }
+
+    /// <summary>One process at a time makes a store in a directory. It holds the gate (<see cref="StoreGate"/>) meanwhile.</summary>
+    private static void TakeTurn(SafeFileHandle directory, string path)
+    {
+        Errno errno = Sys.Lock(directory, LockKind.Exclusive, wait: false);
+        if (errno == Errno.EAGAIN)
+        {
+            throw new StoreException($"{path}: another process is making a store there; wait for that one");
+        }
+
+        errno.ThrowIfFailed("flock", path);
+    }
+
+    /// <summary>Throws unless the directory is empty or has only what a killed process left of a store that nobody used.</summary>
+    private static void RequireUnused(SafeFileHandle directory, string path)
+    {
+        foreach (byte[] name in NamesIn(directory, path))
+        {
+            string room = Encoding.Latin1.GetString(name);
+            if (room != LockName && !(StoreRooms.All.Contains(room) && IsUnused(directory, name, room)))
+            {
+                throw new StoreException($"{path}: the directory is not empty; give a new one");
+            }
+        }
+    }
+
+    private static bool IsUnused(SafeFileHandle directory, byte[] name, string room)
+    {
+        if (Sys.Open(directory, name, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle opened) != Errno.None)
+        {
+            return false;
+        }
+
+        using (opened)
+        {
+            return NamesIn(opened, room).TrueForAll(entry => room switch
+            {
+                "tmp" => TemporaryName.IsOne(entry),
+                "files" => entry.Length == 2 && IsUnused(opened, entry, "a fan-out directory"),
+                _ => false,
+            });
+        }
+    }
+
+    private static List<byte[]> NamesIn(SafeFileHandle directory, string subject)
+    {
+        var names = new List<byte[]>();
+        var reader = new DirectoryReader();
+        reader.Start(directory, subject);
+        while (reader.Next())
+        {
+            names.Add(reader.Name.ToArray());
+        }
+
+        return names;
+    }
+
+    private static void Fill(SafeFileHandle directory, string path, StoreFormat format)
+    {
+        StoreRooms.SetUp(directory, FileModes.PublicDirectory, path);
+        StoreRooms.Make(directory, path);
+        Sys.Open(directory, ByteText.FromArgument(LockName), OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.NoFollow, out SafeFileHandle lockFile, FileModes.PublicFile)
+            .ThrowIfFailed("openat", path);
+        lockFile.Dispose();
+        Sys.SyncFilesystem(directory).ThrowIfFailed("syncfs", path);
+        Sys.Open(directory, "tmp"u8, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle temporary).ThrowIfFailed("openat", path);
+        using (temporary)
+        {
+            DurableFile.WriteStaged(temporary, directory, "format"u8, format.Encode(), path);
+        }
+    }
+
+    /// <summary>Removes what <see cref="Fill"/> made. The user must learn of the first failure, not of a failed removal.</summary>
+    private static void TakeBack(SafeFileHandle directory, string path)
+    {
+        foreach (string name in StoreRooms.All.Append(LockName).Append("format"))
+        {
+            TreeRemoval.Remove(directory, ByteText.FromArgument(name), path, _ => { });
+        }
+    }
+}
