@@ -49,7 +49,20 @@ internal sealed class RootSite : IDisposable
     internal bool TryRemovePartial(DirectoryIdentity? owned) =>
         Sys.Stat(Parent, PartialName, out FileStatus status) != Errno.None
         || owned?.IsInode(status) != true
-        || ParallelRemoval.TryRemove(Parent, PartialName, PartialPath, stop);
+        || TryRemove();
+
+    /// <summary>Removes the tree under the partial name. Throws for the first thing that stays, and says so if that is immutable.</summary>
+    private bool TryRemove()
+    {
+        try
+        {
+            return ParallelRemoval.TryRemove(Parent, PartialName, PartialPath, stop);
+        }
+        catch (LinuxException e) when (e.Errno == Errno.EPERM && FixedFile.Find(e.Subject) is { } reason)
+        {
+            throw reason;
+        }
+    }
 
     /// <summary>
     /// Removes what an interrupted attempt left under the partial name. Throws <see cref="StoreException"/> if something else is there, and throws if a
@@ -72,7 +85,7 @@ internal sealed class RootSite : IDisposable
             throw new StoreException($"{PartialPath}: it is in the way, and this store does not know it; move it away, or remove it if nobody needs it");
         }
 
-        if (isOwned && !ParallelRemoval.TryRemove(Parent, PartialName, PartialPath, stop))
+        if (isOwned && !TryRemove())
         {
             stop.ThrowIfCancellationRequested();
         }

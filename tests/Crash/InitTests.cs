@@ -17,7 +17,7 @@ public sealed class InitTests : IDisposable
     [InlineData("mkdirat", 100)]
     [InlineData("mkdirat", 262)]
     [InlineData("syncfs", 1)]
-    [InlineData("renameat2", 1)]
+    [InlineData("renameat", 1)]
     [InlineData("fsync", 1)]
     public void What_a_killed_one_left_is_finished_by_the_next(string call, int when)
     {
@@ -42,7 +42,7 @@ public sealed class InitTests : IDisposable
     [InlineData("mkdirat", 2)]
     [InlineData("mkdirat", 100)]
     [InlineData("syncfs", 1)]
-    [InlineData("renameat2", 1)]
+    [InlineData("renameat", 1)]
     public void One_that_fails_leaves_nothing_and_says_what_helps(string call, int when)
     {
         Hacktree.Require();

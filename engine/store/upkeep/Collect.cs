@@ -24,6 +24,7 @@ namespace HackTree.Store;
 /// </remarks>
 public sealed partial class Collect
 {
+    private readonly HashSet<Digest> keptPacks = [];
     private readonly ObjectStore store;
     private readonly CollectOptions options;
     private readonly CollectResult result = new();
@@ -172,8 +173,10 @@ public sealed partial class Collect
                 }
             }
 
-            if (live.CommitCount > before)
+            // The second marking finds what the first one added.
+            if (live.CommitCount > before || keptPacks.Contains(pack.Name))
             {
+                keptPacks.Add(pack.Name);
                 AddObstacle(new LinuxException(Errno.EPERM, "unlinkat", $"{store.Path}/packs/{pack.Name}.pack"));
             }
         }
