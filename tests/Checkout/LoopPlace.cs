@@ -1,6 +1,6 @@
-using HackTree.Store;
 using HackTree.Linux;
 using HackTree.Model;
+using HackTree.Store;
 
 namespace HackTree.Tests.Checkout;
 

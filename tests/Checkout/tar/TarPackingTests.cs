@@ -1,5 +1,4 @@
 using HackTree.Checkout;
-using HackTree.Model;
 using HackTree.Store;
 using HackTree.Tests.Support;
 
