@@ -162,6 +162,9 @@ public sealed class DurableFile : IDisposable
         if (temporaryName is not null || !TryLink(existing))
         {
             Rename(existing);
+
+            // The file has its own name now, and others may want to lock it. A child process may have the descriptor for a moment longer.
+            _ = Sys.Unlock(Handle);
         }
     }
 

@@ -63,7 +63,7 @@ public sealed class BadInputTests : IDisposable
     [InlineData("no such file or directory", "commit", "-b", "x", "--tar", "nowhere")]
     [InlineData("this is not a tar archive", "commit", "-b", "x", "--tar", "tree/etc/passwd")]
     [InlineData("'a[' has a '[' without its ']'", "commit", "-b", "x", "--exclude", "a[", "tree")]
-    [InlineData("it is the running system's root", "commit", "-b", "x", "--consume", "/")]
+    [InlineData("the store itself is there", "commit", "-b", "x", "--consume", "/")]
     [InlineData("it exists already; choose another name, or replace it with --force", "checkout", "debian/test", "tree")]
     [InlineData("no such directory; make it first", "checkout", "debian/test", "no/where")]
     [InlineData("'no/thing' is not in debian/test", "checkout", "--subpath", "no/thing", "debian/test", "r")]

@@ -152,8 +152,8 @@ public sealed class AdditionsTests : IDisposable
     [Fact]
     public void A_store_that_lacks_a_room_is_not_opened_and_not_kept_locked()
     {
-        Directory.Delete($"{store.Path}/roots");
-        Assert.Contains("/roots: missing", Assert.Throws<CorruptException>(() => store.Open()).Message);
+        Directory.Delete($"{store.Path}/refs", recursive: true);
+        Assert.Contains("/refs: missing", Assert.Throws<CorruptException>(() => store.Open()).Message);
         opened.Lock.Exclude(wait => Assert.Fail($"waits for {string.Join(", ", wait.Holders)}"));
         opened.Lock.Share();
     }
