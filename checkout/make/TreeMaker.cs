@@ -37,6 +37,9 @@ internal sealed class TreeMaker
         restoresOwners = !store.Format.UserMode;
     }
 
+    /// <summary>The commit that the tree belongs to, for messages.</summary>
+    internal required Digest Commit { get; init; }
+
     /// <summary>Whether files below the top's "etc" are copied even if other files are hardlinks.</summary>
     internal bool CopiesEtc { get; init; }
 
@@ -233,11 +236,12 @@ internal sealed class TreeMaker
 
         if (fileMethod != CheckoutMethod.Hardlink)
         {
-            FileCopy.Make(store, fileMethod, entry, directory, name, Subject(place, name), stop);
+            FileCopy.Make(store, fileMethod, entry, directory, name, FileOf(place, name));
             return;
         }
 
-        Errno errno = store.Blobs.Link(store.Blobs.NameOf(entry), directory, name);
+        ObjectName objectName = store.Blobs.NameOf(entry);
+        Errno errno = store.Blobs.Link(objectName, directory, name);
         if (errno == Errno.EXDEV)
         {
             throw new StoreException(
@@ -248,7 +252,7 @@ internal sealed class TreeMaker
         if (errno == Errno.EPERM && store.Blobs.IsFixed(store.Blobs.NameOf(entry)))
         {
             // Somebody set the attribute in a root, whose file is the object's inode. The object cannot get a new inode either.
-            FileCopy.Make(store, CheckoutMethod.Copy, entry, directory, name, Subject(place, name), stop);
+            FileCopy.Make(store, CheckoutMethod.Copy, entry, directory, name, FileOf(place, name));
             Unrestored.AddCopy(Subject(place, name));
             return;
         }
@@ -256,6 +260,11 @@ internal sealed class TreeMaker
         if (errno == Errno.EPERM && !Sys.IsRoot)
         {
             throw new StoreException($"{Subject(place, name)}: only the owner of the store's files may make hardlinks of them here (fs.protected_hardlinks)");
+        }
+
+        if (errno == Errno.ENOENT)
+        {
+            throw store.Blobs.Missing(objectName, FileOf(place, name));
         }
 
         if (errno != Errno.None)
@@ -342,6 +351,13 @@ internal sealed class TreeMaker
         {
             throw new LinuxException(errno, call, Subject(place, name));
         }
+    }
+
+    /// <summary>A file for messages about its object.</summary>
+    private CommitFile FileOf(object place, ReadOnlySpan<byte> name)
+    {
+        byte[] kept = name.ToArray();
+        return new CommitFile(Commit, () => Subject(place, kept));
     }
 
     /// <summary>The name of an entry in messages. Its place is a <see cref="MadeDirectory"/>, or the text of the destination.</summary>

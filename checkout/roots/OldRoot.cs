@@ -16,6 +16,7 @@ internal sealed class OldRoot : IDisposable
         string revision,
         DirectoryIdentity directory,
         long sealedAt,
+        Digest digest,
         Commit commit,
         SafeFileHandle parent,
         FileStatus status,
@@ -25,6 +26,7 @@ internal sealed class OldRoot : IDisposable
         Revision = revision;
         Directory = directory;
         SealedAt = sealedAt;
+        Digest = digest;
         Commit = commit;
         Parent = parent;
         Status = status;
@@ -42,6 +44,9 @@ internal sealed class OldRoot : IDisposable
 
     /// <summary>The change time of its directory when the root was finished (<see cref="RootRecord.SealedAt"/>).</summary>
     internal long SealedAt { get; }
+
+    /// <summary>The digest of the commit it was made from.</summary>
+    internal Digest Digest { get; }
 
     /// <summary>The commit it was made from.</summary>
     internal Commit Commit { get; }
@@ -88,7 +93,7 @@ internal sealed class OldRoot : IDisposable
         {
             top = Open(parent, path, record.Revision, directory, out FileStatus status);
             RootUse.RequireFree(store, path, status, record);
-            return new OldRoot(path, record.Revision, DirectoryIdentity.Of(status), sealedAt, commit, parent, status, top);
+            return new OldRoot(path, record.Revision, DirectoryIdentity.Of(status), sealedAt, record.Commit, commit, parent, status, top);
         }
         catch
         {

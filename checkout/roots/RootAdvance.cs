@@ -42,7 +42,7 @@ public static class RootAdvance
         RootTurn oldTurn = otherTurn ?? place.Turn;
         using OldRoot old = OldRoot.Require(store, oldPath);
         RootPlace.Unfinished unfinished = place.MoveIn(old);
-        var maker = new TreeMaker(store, CheckoutMethod.Hardlink, place.Path, null, store.Stop);
+        var maker = new TreeMaker(store, CheckoutMethod.Hardlink, place.Path, null, store.Stop) { Commit = commitDigest };
         var changer = new TreeChanger(store, maker, place.Path, old.SealedAt, options.Progress, store.Stop);
         RootPlace.Named root;
         try
@@ -93,7 +93,7 @@ public static class RootAdvance
         {
             old.Top.Dispose();
             SafeFileHandle top = place.OpenUnfinished(out FileStatus status);
-            var maker = new TreeMaker(store, CheckoutMethod.Hardlink, place.Path, null, CancellationToken.None);
+            var maker = new TreeMaker(store, CheckoutMethod.Hardlink, place.Path, null, CancellationToken.None) { Commit = old.Digest };
             var changer = new TreeChanger(store, maker, place.Path, old.SealedAt - LongestTick, null, CancellationToken.None);
             changer.Run(top, status, old.Commit.RootEntry(), old.Commit.RootEntry());
             return place.MoveBack(old);

@@ -55,7 +55,7 @@ public static class RootBuilder
         bool isWhole = options.Subpath.Length == 0;
         var plan = new RootPlan(commitDigest, revision, options.Method, isWhole, options.Force, OwnsEtc: options.Boot);
         using RootPlace place = RootPlace.Reserve(store, destination, plan);
-        var maker = new TreeMaker(store, options.Method, place.Path, options.Progress, store.Stop) { CopiesEtc = options.Boot };
+        var maker = new TreeMaker(store, options.Method, place.Path, options.Progress, store.Stop) { Commit = commitDigest, CopiesEtc = options.Boot };
         RootPlace.Named root;
         try
         {

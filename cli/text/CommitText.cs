@@ -7,10 +7,8 @@ namespace HackTree.Cli;
 /// <summary>Text and JSON of commits, for `log`, `show`, `refs` and `roots`.</summary>
 internal static class CommitText
 {
-    private const int ShortLength = 16;
-
-    /// <summary>The first digits of a commit's digest: enough for any store, and few enough for a table.</summary>
-    internal static string Short(Digest commit) => commit.ToString()[..ShortLength];
+    /// <summary><see cref="Digest.ToShortString"/>.</summary>
+    internal static string Short(Digest commit) => commit.ToShortString();
 
     /// <summary>A subject or other text as one line that cannot control the terminal.</summary>
     internal static string Line(string text) =>

@@ -132,7 +132,8 @@ public sealed class LinuxException : IOException
         Errno.ENOTDIR => "not a directory",
         Errno.EISDIR => "is a directory",
         Errno.EINVAL => "invalid argument",
-        Errno.EMFILE or Errno.ENFILE => "too many open files",
+        Errno.EMFILE => "too few descriptors (ulimit -n)",
+        Errno.ENFILE => "too few descriptors in the whole system (fs.file-max)",
         Errno.ETXTBSY => "the file is being executed",
         Errno.EFBIG => "file too large",
         Errno.ENOSPC => "no space left on the filesystem",
@@ -180,6 +181,9 @@ public sealed class LinuxException : IOException
 /// <summary>Turns an unexpected errno into an exception.</summary>
 public static class ErrnoExtensions
 {
+    /// <summary>Whether the machine or the process lacked something for the call. Then the call says nothing about its subject.</summary>
+    public static bool IsShortage(this Errno errno) => errno is Errno.EMFILE or Errno.ENFILE or Errno.ENOMEM;
+
     /// <summary>Throws <see cref="LinuxException"/> unless the call succeeded.</summary>
     /// <param name="errno">The result of the call.</param>
     /// <param name="call">The system call, as in its man page.</param>

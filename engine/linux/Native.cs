@@ -113,9 +113,6 @@ internal static unsafe partial class Native
     [LibraryImport(LibC, EntryPoint = "fcntl", SetLastError = true)]
     internal static partial int Fcntl(SafeFileHandle file, int command, nint argument);
 
-    [LibraryImport(LibC, EntryPoint = "copy_file_range", SetLastError = true)]
-    internal static partial nint CopyFileRange(SafeFileHandle from, long* fromOffset, SafeFileHandle to, long* toOffset, nint count, uint flags);
-
     [LibraryImport(LibC, EntryPoint = "posix_fadvise", SetLastError = true)]
     internal static partial int FAdvise(SafeFileHandle file, long offset, long length, int advice);
 

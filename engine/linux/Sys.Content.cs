@@ -160,15 +160,6 @@ public static unsafe partial class Sys
         }
     }
 
-    /// <summary>copy_file_range(2), once: copies up to <paramref name="count"/> bytes inside the kernel.</summary>
-    public static Errno CopyRange(SafeFileHandle from, SafeFileHandle to, long offset, long count, out long copied)
-    {
-        long fromOffset = offset, toOffset = offset;
-        nint done = Native.CopyFileRange(from, &fromOffset, to, &toOffset, (nint)count, 0);
-        copied = done < 0 ? 0 : done;
-        return done < 0 ? LastError() : Errno.None;
-    }
-
     /// <summary>
     /// Tells the kernel that a file will be read from front to back (posix_fadvise(2)). This is only advice, so errors are ignored.
     /// </summary>

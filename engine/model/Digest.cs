@@ -15,6 +15,8 @@ public readonly struct Digest : IEquatable<Digest>, IComparable<Digest>
     /// <summary>Digits in a digest's text.</summary>
     public const int HexLength = 64;
 
+    private const int ShortLength = 16;
+
     // One state is kept, because trees are short: a new OpenSSL state takes as long as hashing 700 bytes, and the finalizer must free it.
     [ThreadStatic]
     private static IncrementalHash? hasher;
@@ -135,6 +137,9 @@ public readonly struct Digest : IEquatable<Digest>, IComparable<Digest>
         CopyTo(bytes);
         return Convert.ToHexStringLower(bytes);
     }
+
+    /// <summary>The first 16 digits: enough for any store, and few enough for a table.</summary>
+    public string ToShortString() => ToString()[..ShortLength];
 
     /// <summary>Whether two digests are the same.</summary>
     public static bool operator ==(Digest left, Digest right) => left.Equals(right);

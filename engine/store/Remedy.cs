@@ -13,6 +13,9 @@ public abstract record Remedy
     /// <summary>Check the whole store: something in it is damaged or missing.</summary>
     public sealed record CheckStore : Remedy;
 
+    /// <summary>See what else is damaged, and commit a good copy of the file, which takes the place of a damaged object.</summary>
+    public sealed record HealObject : Remedy;
+
     /// <summary>Make a store, or name another one.</summary>
     /// <param name="Path">Where a store was looked for.</param>
     public sealed record MakeStore(string Path) : Remedy;

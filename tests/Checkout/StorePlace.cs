@@ -72,7 +72,7 @@ internal sealed class StorePlace : IDisposable
     public string Export(Digest commit, string name)
     {
         using FileStream archive = File.Create(At(name));
-        TarExport.Run(Store, Store.Packs.ReadCommit(commit), archive, null);
+        TarExport.Run(Store, commit, archive, null);
         return At(name);
     }
 

@@ -4,7 +4,7 @@ using HackTree.Tests.Support;
 namespace HackTree.Tests.Crash;
 
 /// <summary>
-/// Reads that fail one after the other, as on a failing disk, without memory or with too many open files: strace answers in the kernel's
+/// Reads that fail one after the other, as on a failing disk, without memory or with too few descriptors: strace answers in the kernel's
 /// place, for files of the store, the roots and the source only. Whichever fails, the program says so in one sentence that names what and
 /// where, takes nothing unreadable for something absent, and does its work when it is run again.
 /// </summary>
@@ -13,8 +13,8 @@ public sealed partial class FailingReadTests
     /// <summary>The call (strace 6.1 does not know listxattrat), its error, and how the program says that.</summary>
     private static readonly (string Call, string Error, string Said)[] Failures =
     [
-        ("openat", "EIO", "input/output error"), ("openat", "EMFILE", "too many open files"),
-        ("openat2", "EIO", "input/output error"), ("openat2", "EMFILE", "too many open files"),
+        ("openat", "EIO", "input/output error"), ("openat", "EMFILE", "too few descriptors"),
+        ("openat2", "EIO", "input/output error"), ("openat2", "EMFILE", "too few descriptors"),
         ("statx", "EIO", "input/output error"), ("statx", "ENOMEM", "out of memory"),
         ("pread64", "EIO", "input/output error"), ("getdents64", "EIO", "input/output error"), ("getdents64", "ENOMEM", "out of memory"),
         ("flock", "ENOLCK", "no locks available"), ("flistxattr", "EIO", "input/output error"), ("fgetxattr", "EIO", "input/output error"),

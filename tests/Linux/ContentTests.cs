@@ -117,28 +117,6 @@ public sealed class ContentTests : IDisposable
     }
 
     [Fact]
-    public void A_range_is_copied_to_the_same_offset()
-    {
-        byte[] content = Content.Of(Mebibyte);
-        using SafeFileHandle from = Files.Create(Dir, "from"u8, content), to = Files.Create(Dir, "to"u8);
-        long done = 1000;
-        while (done < content.Length)
-        {
-            Files.Ok(Sys.CopyRange(from, to, done, content.Length - done, out long copied));
-            Assert.InRange(copied, 1, content.Length - done);
-            done += copied;
-        }
-
-        byte[] result = new byte[content.Length];
-        Files.Ok(Sys.ReadAt(to, result, 0, out int count));
-        Assert.Equal(content.Length, count);
-        Assert.Equal(new byte[1000], result[..1000]);
-        Assert.True(content.AsSpan(1000).SequenceEqual(result.AsSpan(1000)));
-        Files.Ok(Sys.CopyRange(from, to, content.Length, 10, out long none));
-        Assert.Equal(0, none);
-    }
-
-    [Fact]
     public void A_clone_has_the_content_or_the_filesystem_says_that_it_makes_none()
     {
         byte[] content = Content.Of(50_000);

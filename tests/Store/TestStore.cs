@@ -110,7 +110,7 @@ internal sealed class TestStore : IDisposable
         {
             if (entry.Kind == EntryKind.Regular)
             {
-                using SafeFileHandle file = store.Blobs.Open(store.Blobs.NameOf(entry));
+                using SafeFileHandle file = store.Blobs.Open(entry, entry.Digest, out _);
                 byte[] content = new byte[entry.Size];
                 Assert.Equal(Errno.None, Sys.ReadAt(file, content, 0, out int count));
                 Assert.Equal(entry.Size, count);

@@ -36,7 +36,7 @@ internal sealed class StoreTransfer(ObjectStore source, ObjectStore target, Prog
                 }
                 else if (entry.Kind == EntryKind.Regular)
                 {
-                    Take(additions, entry);
+                    Take(additions, entry, digest);
                 }
             }
 
@@ -46,14 +46,14 @@ internal sealed class StoreTransfer(ObjectStore source, ObjectStore target, Prog
         _ = additions.PublishCommit(refName, commit).SetRef($"image: {commit.Subject}");
     }
 
-    private void Take(Additions additions, in TreeEntry entry)
+    private void Take(Additions additions, in TreeEntry entry, Digest commit)
     {
-        string subject = ByteText.Quote(entry.Name);
-        using SafeFileHandle file = source.Blobs.Open(source.Blobs.NameOf(entry));
-        Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", subject);
-        if (additions.AddFile(file, status, entry.Metadata, entry.Xattrs, buffer, subject, expected: entry.Digest) != entry.Digest)
+        byte[] name = entry.Name.ToArray();
+        var place = new CommitFile(commit, () => ByteText.Quote(name));
+        using SafeFileHandle file = source.Blobs.Open(entry, place, out FileStatus status);
+        if (additions.AddFile(file, status, entry.Metadata, entry.Xattrs, buffer, place, expected: entry.Digest) != entry.Digest)
         {
-            throw new CorruptException(subject, $"its object in {source.Path} is damaged", new Remedy.CheckStore());
+            throw source.Blobs.OtherContent(entry, place);
         }
 
         progress?.Add(entry.Size);

@@ -1,8 +1,6 @@
 using System.CommandLine;
-using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
-using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Cli;
 
@@ -29,7 +27,8 @@ internal sealed class CatCommand : Verb
     {
         using ObjectStore store = session.OpenStore();
         store.RequireReadable();
-        Commit commit = store.Packs.ReadCommit(Revision.Resolve(store, session.Get(revision)));
+        Digest digest = Revision.Resolve(store, session.Get(revision));
+        Commit commit = store.Packs.ReadCommit(digest);
         byte[] path = Session.TreePath(session.Get(place));
         if (!TreeWalk.TryFollow(store.Packs, commit, path, out TreeEntry entry))
         {
@@ -45,21 +44,7 @@ internal sealed class CatCommand : Verb
             throw new StoreException($"'{session.Get(place)}' is no file but a {EntryText.TypeOf(entry.Kind)}; give a file");
         }
 
-        ObjectName name = store.Blobs.NameOf(entry);
-        using SafeFileHandle file = store.Blobs.Open(name);
-        byte[] buffer = GC.AllocateUninitializedArray<byte>(256 * 1024);
-        for (long offset = 0; offset < entry.Size;)
-        {
-            int wanted = (int)Math.Min(buffer.Length, entry.Size - offset);
-            Sys.ReadAt(file, buffer.AsSpan(0, wanted), offset, out int count).ThrowIfFailed("pread", $"files/{name}");
-            Session.Output.Write(buffer.AsSpan(0, count));
-            offset += count;
-            if (count != wanted)
-            {
-                throw new CorruptException($"files/{name}", "the object is shorter than the commit says", new Remedy.CheckStore());
-            }
-        }
-
+        store.Blobs.Read(entry, new CommitFile(digest, () => ByteText.Quote(path)), Session.Output.Write);
         return ExitCode.Done;
     }
 }

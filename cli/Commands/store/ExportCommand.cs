@@ -33,8 +33,8 @@ internal sealed class ExportCommand : Verb
     {
         using ObjectStore store = session.OpenStore();
         store.RequireReadable();
-        Commit commit = store.Packs.ReadCommit(Revision.Resolve(store, session.Get(revision)));
-        var progress = new Progress { TotalFiles = commit.Files };
+        Digest commit = Revision.Resolve(store, session.Get(revision));
+        var progress = new Progress { TotalFiles = store.Packs.ReadCommit(commit).Files };
         using ProgressLine? line = session.Show("exporting", progress);
         if (session.Get(tar) == "-")
         {

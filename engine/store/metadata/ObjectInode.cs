@@ -4,9 +4,15 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Store;
 
-/// <summary>Sets the metadata of an inode: a new object, a copy, or a directory of a root.</summary>
+/// <summary>Sets the metadata of an inode: a new object, a copy, or a directory of a root. Compares the metadata of an object's inode.</summary>
 public static class ObjectInode
 {
+    private const long EarliestTime = int.MinValue;
+
+    // The latest times that filesystems can keep. They replace a later time: ext4 with small inodes, ext4 with large inodes, XFS with
+    // bigtime.
+    private static readonly long[] LatestTimes = [int.MaxValue, 0x37FFFFFFF, 16299260424];
+
     /// <summary>
     /// Sets owner, attributes, mode and time, in this order: a change of owner clears set-id bits and capabilities, and an ACL changes the mode.
     /// </summary>
@@ -87,4 +93,18 @@ public static class ObjectInode
         byte[] actual = Xattrs.OfThread.Read(file, subject);
         return format.HoldsXattrs(actual, xattrs) ? null : Unheld.OfChangedXattr(actual, xattrs);
     }
+
+    /// <summary>The ways in which an inode's mode, owner and time differ from those in an object's name.</summary>
+    internal static ObjectFaults Compare(StoreFormat format, FileMetadata named, in FileStatus status)
+    {
+        // In a user store, inodes belong to the user, not to the owner in the name. So the owner is not compared.
+        bool hasOwner = format.UserMode || (status.Uid == named.Uid && status.Gid == named.Gid);
+        bool hasTime = status.ModifyTime == new FileTime(named.ModifyTime, 0) || IsClamped(named.ModifyTime, status.ModifyTime.Seconds);
+        return (status.Mode == named.Mode ? ObjectFaults.None : ObjectFaults.Mode)
+            | (hasOwner ? ObjectFaults.None : ObjectFaults.Owner)
+            | (hasTime ? ObjectFaults.None : ObjectFaults.Time);
+    }
+
+    private static bool IsClamped(long named, long actual) =>
+        named < actual ? actual == EarliestTime : named > actual && LatestTimes.Contains(actual);
 }

@@ -83,7 +83,7 @@ public sealed partial class Blobs
 
     private void RequireXattrs(in ObjectName name, ReadOnlySpan<byte> recordedXattrs)
     {
-        using SafeFileHandle file = Open(name);
+        using SafeFileHandle file = Open(name, out _);
         if (!format.HoldsXattrs(Xattrs.OfThread.Read(file, Subject(name)), recordedXattrs))
         {
             throw new CorruptException(Subject(name), "its extended attributes are not those its name stands for", new Remedy.CheckStore());

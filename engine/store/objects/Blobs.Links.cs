@@ -11,8 +11,8 @@ public sealed partial class Blobs
     private readonly Lock renewal = new();
 
     /// <summary>
-    /// Gives an object another name. Files of roots are made so. Returns the errno, such as EEXIST or EXDEV; throws if the object is
-    /// missing. If the filesystem allows no more links to the inode, the object gets a new inode. The old inode stays in the roots that
+    /// Gives an object another name. Files of roots are made so. Returns the errno, such as EEXIST, EXDEV, or
+    /// ENOENT if the object is missing. If the filesystem allows no more links to the inode, the object gets a new inode. The old inode stays in the roots that
     /// have it.
     /// </summary>
     public Errno Link(in ObjectName name, SafeFileHandle directory, ReadOnlySpan<byte> newName)
@@ -32,7 +32,6 @@ public sealed partial class Blobs
             }
         }
 
-        ThrowIfMissing(errno, name);
         return errno;
     }
 
@@ -66,7 +65,7 @@ public sealed partial class Blobs
 
     private void Renew(in ObjectName name, ReadOnlySpan<byte> objectPath)
     {
-        using SafeFileHandle full = Open(name);
+        using SafeFileHandle full = Open(name, out _);
         if (!TryRenew(name, objectPath, new Xattrs(format).Read(full, Subject(name))))
         {
             throw new CorruptException(Subject(name), "the content is not what the name says", new Remedy.CheckStore());
@@ -76,8 +75,7 @@ public sealed partial class Blobs
     /// <summary>Gives an object a new inode with a copy of its content. False if the content is not what the object's name says.</summary>
     private bool TryRenew(in ObjectName name, ReadOnlySpan<byte> objectPath, ReadOnlySpan<byte> xattrs)
     {
-        using SafeFileHandle old = Open(name);
-        Sys.Stat(old, out FileStatus status).ThrowIfFailed("statx", $"{path}/{name}");
+        using SafeFileHandle old = Open(name, out FileStatus status);
         using SafeFileHandle file = NewFile(name.Metadata);
         if (FileContent.Read(old, status, file, Subject(name), CancellationToken.None) != name.Blob)
         {

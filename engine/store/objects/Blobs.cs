@@ -50,13 +50,20 @@ public sealed partial class Blobs : IDisposable
     /// <summary>Bytes of content of the objects counted by <see cref="Added"/>.</summary>
     public long AddedBytes => Interlocked.Read(ref addedBytes);
 
-    /// <summary>Opens an object for reading. Throws <see cref="CorruptException"/> if it is missing.</summary>
-    public SafeFileHandle Open(in ObjectName name)
+    /// <summary>
+    /// Opens an object for reading. Throws <see cref="CorruptException"/> if it is missing or no regular file. <paramref name="place"/> is a
+    /// file that needs the object, for messages.
+    /// </summary>
+    internal SafeFileHandle Open(in ObjectName name, out FileStatus status, object? place = null)
     {
         ReadOnlySpan<byte> objectPath = PathOf(name, stackalloc byte[ObjectName.MaxLength]);
-        Errno errno = Sys.Open(files, objectPath, OpenFlags.ReadOnly | OpenFlags.NoFollow, out SafeFileHandle file);
-        ThrowIfMissing(errno, name);
-        errno.ThrowIfFailed("openat", $"{path}/{name}");
+        Errno errno = StoreFile.TryOpen(files, objectPath, OpenFlags.ReadOnly, out SafeFileHandle file, out status);
+        if (errno is Errno.ENOENT or Errno.ENXIO)
+        {
+            throw errno == Errno.ENOENT ? Missing(name, place) : Damaged(name, place, StoreFile.NotRegular);
+        }
+
+        errno.ThrowIfFailed("openat", $"{Subject(name, place)}");
         return file;
     }
 
@@ -113,13 +120,9 @@ public sealed partial class Blobs : IDisposable
     /// <summary>Closes the directory.</summary>
     public void Dispose() => files.Dispose();
 
-    private void ThrowIfMissing(Errno errno, in ObjectName name)
-    {
-        if (errno == Errno.ENOENT)
-        {
-            throw new CorruptException(Subject(name), "the object is missing", new Remedy.CheckStore()) { IsMissing = true };
-        }
-    }
+    /// <summary>The failure of a file whose object is missing.</summary>
+    public CorruptException Missing(in ObjectName name, object? place) =>
+        new(Subject(name, place), "the object is missing", new Remedy.HealObject()) { IsMissing = true };
 
     /// <summary>An object's path in messages.</summary>
     internal string Subject(in ObjectName name) => $"{path}/{name}";

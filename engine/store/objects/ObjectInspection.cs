@@ -9,12 +9,6 @@ namespace HackTree.Store;
 /// </summary>
 internal sealed class ObjectInspection(StoreFormat format)
 {
-    private const long EarliestTime = int.MinValue;
-
-    // The latest times that filesystems can keep. They replace a later time: ext4 with small inodes, ext4 with large inodes, XFS with
-    // bigtime.
-    private static readonly long[] LatestTimes = [int.MaxValue, 0x37FFFFFFF, 16299260424];
-
     private readonly Xattrs xattrs = new();
     private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(FileContent.SmallFile);
 
@@ -36,7 +30,7 @@ internal sealed class ObjectInspection(StoreFormat format)
             return ObjectFaults.Type;
         }
 
-        ObjectFaults faults = CompareMetadata(name.Metadata, status);
+        ObjectFaults faults = ObjectInode.Compare(format, name.Metadata, status);
         Sys.Open(directory, entry, OpenFlags.ReadOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking, out SafeFileHandle file).ThrowIfFailed("openat", "object");
         using (file)
         {
@@ -61,16 +55,6 @@ internal sealed class ObjectInspection(StoreFormat format)
         }
     }
 
-    private ObjectFaults CompareMetadata(FileMetadata named, in FileStatus status)
-    {
-        // In a user store, inodes belong to the user, not to the owner in the name. So the owner is not compared.
-        bool hasOwner = format.UserMode || (status.Uid == named.Uid && status.Gid == named.Gid);
-        bool hasTime = status.ModifyTime == new FileTime(named.ModifyTime, 0) || IsClamped(named.ModifyTime, status.ModifyTime.Seconds);
-        return (status.Mode == named.Mode ? ObjectFaults.None : ObjectFaults.Mode)
-            | (hasOwner ? ObjectFaults.None : ObjectFaults.Owner)
-            | (hasTime ? ObjectFaults.None : ObjectFaults.Time);
-    }
-
     private bool HasXattrs(SafeFileHandle file, in ObjectName name, ExpectedObject? expected)
     {
         // The machine may have put attributes of its own on the inode. What the tree records is not known here, so the set counts with them
@@ -92,7 +76,4 @@ internal sealed class ObjectInspection(StoreFormat format)
         Sys.ReadAt(file, buffer.AsSpan(0, (int)status.Size), 0, out int count).ThrowIfFailed("pread", "object");
         return Verity.Compute(buffer.AsSpan(0, count));
     }
-
-    private static bool IsClamped(long named, long actual) =>
-        named < actual ? actual == EarliestTime : named > actual && LatestTimes.Contains(actual);
 }

@@ -78,7 +78,7 @@ internal sealed class CheckReport(string storePath, Action<Finding> onProblem)
     internal Cause CauseOf(string path, Exception e) => e switch
     {
         LinuxException failed => new Cause.FailedCall(failed.Errno, failed.Call) { Path = PathOf(failed.Subject, path) },
-        CorruptException damage => new Cause.Damage(damage.Fault, damage.Remedy is Remedy.CheckStore ? null : damage.Remedy) { Path = PathOf(damage.Subject, path) },
+        CorruptException damage => new Cause.Damage(damage.Fault, damage.Remedy is Remedy.CheckStore or Remedy.HealObject ? null : damage.Remedy) { Path = PathOf(damage.Subject, path) },
         _ => new Cause.Damage(e.Message),
     };
 

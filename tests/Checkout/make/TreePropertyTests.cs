@@ -72,7 +72,7 @@ public sealed class TreePropertyTests : IDisposable
     private byte[] Export(Digest commit)
     {
         var archive = new MemoryStream();
-        TarExport.Run(place.Store, place.Store.Packs.ReadCommit(commit), archive, null);
+        TarExport.Run(place.Store, commit, archive, null);
         return archive.ToArray();
     }
 

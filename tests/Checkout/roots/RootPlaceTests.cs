@@ -146,7 +146,7 @@ public sealed class RootPlaceTests : IDisposable
 
     private RootPlace.Unfinished Begin(RootPlace reserved)
     {
-        var maker = new TreeMaker(place.Store, CheckoutMethod.Hardlink, reserved.Path, null, CancellationToken.None);
+        var maker = new TreeMaker(place.Store, CheckoutMethod.Hardlink, reserved.Path, null, CancellationToken.None) { Commit = commit };
         RootPlace.Unfinished unfinished = reserved.Begin(maker, place.Store.Packs.ReadCommit(commit).RootEntry());
         maker.Run();
         return unfinished;

@@ -85,7 +85,7 @@ internal sealed class Doubt
         }
 
         Interlocked.Exchange(ref onDoubt, null)?.Invoke();
-        using SafeFileHandle file = objects.Open(name);
+        using SafeFileHandle file = objects.Open(name, out _);
 
         // After a failed sync the page cache has the right content and counts it as written, but the disk may have other content.
         Sys.DropCached(file);

@@ -1,0 +1,58 @@
+using HackTree.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Store;
+
+/// <summary>
+/// Opens files of the store. Each of them is a regular file. A fifo, a device, a socket, a directory or a symbolic link in its place is
+/// refused at once: opening a fifo would wait for its other end.
+/// </summary>
+internal static class StoreFile
+{
+    /// <summary>What is wrong with a name that cannot be opened because of <see cref="Errno.ENXIO"/>.</summary>
+    internal const string NotRegular = "it is not a regular file";
+
+    /// <summary>Opens a file, or answers why it cannot be opened: <see cref="Errno.ENXIO"/> if something else than a regular file has the name.</summary>
+    internal static Errno TryOpen(
+        SafeFileHandle directory, ReadOnlySpan<byte> name, OpenFlags flags, out SafeFileHandle file, out FileStatus status, uint mode = 0)
+    {
+        status = default;
+        Errno errno = Sys.Open(directory, name, flags | OpenFlags.NoFollow | OpenFlags.NonBlocking, out file, mode);
+        if (errno == Errno.ENOENT || errno.IsShortage())
+        {
+            return errno;
+        }
+
+        // A name that cannot be opened is looked at, because each other kind of file has an errno of its own, and devices have several.
+        bool isOther = errno == Errno.None
+            ? Sys.Stat(file, out status) == Errno.None && status.Type != FileType.Regular
+            : Sys.Stat(directory, name, out status) == Errno.None && status.Type != FileType.Regular;
+        if (isOther)
+        {
+            file.Dispose();
+            return Errno.ENXIO;
+        }
+
+        return errno;
+    }
+
+    /// <summary>
+    /// Opens a file. Throws <see cref="CorruptException"/> if something else than a regular file has the name, and
+    /// <see cref="LinuxException"/> if it cannot be opened, but answers that there is none.
+    /// </summary>
+    internal static bool Open(SafeFileHandle directory, ReadOnlySpan<byte> name, OpenFlags flags, string subject, out SafeFileHandle file, uint mode = 0)
+    {
+        Errno errno = TryOpen(directory, name, flags, out file, out _, mode);
+        if (errno == Errno.ENXIO)
+        {
+            throw new CorruptException(subject, NotRegular, new Remedy.CheckStore());
+        }
+
+        if (errno is not (Errno.None or Errno.ENOENT))
+        {
+            throw new LinuxException(errno, "openat", subject);
+        }
+
+        return errno == Errno.None;
+    }
+}
