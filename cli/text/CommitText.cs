@@ -10,6 +10,22 @@ internal static class CommitText
     /// <summary><see cref="Digest.ToShortString"/>.</summary>
     internal static string Short(Digest commit) => commit.ToShortString();
 
+    /// <summary>What a commit says of the damaged objects that it replaced; null if it replaced none.</summary>
+    internal static string? Healed(ObjectStore store)
+    {
+        long count = store.Blobs.HealedCount;
+        if (count == 0)
+        {
+            return null;
+        }
+
+        IReadOnlyList<string> names = store.Blobs.Healed;
+        string objects = $"{HumanText.Count(count, "damaged object")} {(count == 1 ? "was" : "were")} replaced by the right content: {string.Join(", ", names)}";
+        string more = count > names.Count ? ", ..." : "";
+        string roots = store.Blobs.HealedInRoots > 0 ? "; roots that were checked out before keep the damaged file, so check them out again" : "";
+        return objects + more + roots;
+    }
+
     /// <summary>A subject or other text as one line that cannot control the terminal.</summary>
     internal static string Line(string text) =>
         ByteText.Quote(ByteText.FromArgument(text)).Replace("\\\\", "\\", StringComparison.Ordinal);

@@ -3,7 +3,6 @@ using System.Text;
 using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
-using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Cli;
 
@@ -58,10 +57,9 @@ internal sealed class OwnerNames
                 return "";
             }
 
-            using SafeFileHandle file = store.Blobs.Open(store.Blobs.NameOf(entry));
-            byte[] text = new byte[(int)entry.Size];
-            Sys.ReadAt(file, text, 0, out int count).ThrowIfFailed("pread", "object");
-            return Encoding.UTF8.GetString(text.AsSpan(0, count));
+            using var text = new MemoryStream((int)entry.Size);
+            store.Blobs.Read(entry, ByteText.Quote(path), text.Write);
+            return Encoding.UTF8.GetString(text.GetBuffer(), 0, (int)text.Length);
         }
         catch (Exception e) when (e is StoreException or LinuxException)
         {

@@ -25,6 +25,10 @@ public static unsafe partial class Sys
 
     internal const ulong ResolveInRoot = 0x10 | 0x02;
 
+    // openat2(2) answers EAGAIN if something was renamed meanwhile, which seldom happens twice, and with O_NONBLOCK also if another process
+    // has a lease on the file, which lasts.
+    private const int MostRenames = 1000;
+
     /// <summary>Stands for the working directory where a directory descriptor is asked for (AT_FDCWD).</summary>
     public static SafeFileHandle WorkingDirectory { get; } = new(-100, ownsHandle: false);
 
@@ -85,11 +89,12 @@ public static unsafe partial class Sys
             fixed (byte* p = native)
             {
                 nint fd;
+                int tries = 0;
                 do
                 {
                     fd = Native.OpenAt2(OpenAt2Number, dir.DangerousGetHandle(), p, &how, sizeof(OpenHow));
                 }
-                while (fd < 0 && LastError() is Errno.EINTR or Errno.EAGAIN);
+                while (fd < 0 && (LastError() == Errno.EINTR || (LastError() == Errno.EAGAIN && ++tries < MostRenames)));
 
                 file = new SafeFileHandle(fd, ownsHandle: true);
                 return fd < 0 ? LastError() : Errno.None;

@@ -46,13 +46,11 @@ public sealed class StoreLock : IDisposable
     {
         StoreGate.Pass(store, storePath, StoreGate.Patience, onWait, stop);
         string subject = $"{storePath}/lock";
-        Errno errno = Sys.Open(store, "lock"u8, OpenFlags.ReadOnly | OpenFlags.NoFollow, out SafeFileHandle file);
-        if (errno == Errno.ENOENT)
+        if (!StoreFile.Open(store, "lock"u8, OpenFlags.ReadOnly, subject, out SafeFileHandle file))
         {
             throw new CorruptException(subject, "missing from the store", new Remedy.MakeFile(subject)) { IsMissing = true };
         }
 
-        errno.ThrowIfFailed("openat", subject);
         var result = new StoreLock(store, file, storePath, stop);
         try
         {

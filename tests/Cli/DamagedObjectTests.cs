@@ -88,6 +88,29 @@ public sealed class DamagedObjectTests : IDisposable
         Assert.False(Directory.Exists(disk.At("r1")));
     }
 
+    [Theory]
+    [InlineData("commit -q -b again tree")]
+    [InlineData("commit -q -b again --tar good.tar")]
+    [InlineData("commit -q -b again --consume tree")]
+    public void A_commit_of_the_good_tree_heals_damaged_objects_and_says_so(string command)
+    {
+        world.Shell(MakeBig).Succeeded();
+        world.Shell("tar -C tree -cf good.tar .").Succeeded();
+        world.Commit();
+        world.Run("checkout", "-q", "debian/test", "r1").Succeeded();
+        string large = Damage("etc/big"), small = Damage("etc/passwd");
+        world.Shell($"chmod 644 {small}; touch {ObjectOf("usr/bin/hi")}; rm -f objects/cache/manifest").Succeeded();
+        ToolResult result = world.Shell($"$H {command}");
+        Assert.Equal(0, result.ExitCode);
+        Assert.True(CliWorld.IsOneSentence(result), result.Error);
+        Assert.Contains("3 damaged objects were replaced by the right content: ", result.Error);
+        Assert.Contains(large["objects/".Length..], result.Error);
+        Assert.Contains("roots that were checked out before keep the damaged file", result.Error);
+        Assert.Equal("", world.Run("fsck").Succeeded());
+        world.Shell("$H checkout -q debian/test r2 && tail -c 1 r2/etc/passwd | grep -qv X && tail -c 1 r2/etc/big | grep -q y").Succeeded();
+        Assert.Equal("", world.Shell("$H commit -q -b again --tar good.tar > /dev/null").Error);
+    }
+
     /// <summary>Changes the last byte of a file's object, and sets its time back. Returns the object's path.</summary>
     private string Damage(string file)
     {

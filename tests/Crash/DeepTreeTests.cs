@@ -50,7 +50,7 @@ public sealed class DeepTreeTests : IDisposable
     {
         Tools.Require("prlimit");
         string[] few = ["--nofile=512:512", Hacktree.Path, .. root.Arguments("checkout", "deep", root.At("r1"))];
-        Assert.Contains("too few descriptors (ulimit -n)", Hacktree.Refused(Tools.Run("prlimit", few)), StringComparison.Ordinal);
+        Assert.Contains("too few descriptors", Hacktree.Refused(Tools.Run("prlimit", few)), StringComparison.Ordinal);
         Assert.False(Directory.Exists(root.At("r1")));
         root.AssertCleanAfterGc();
     }

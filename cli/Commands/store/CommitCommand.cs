@@ -134,6 +134,11 @@ internal sealed class CommitCommand : Verb
             session.Note(note);
         }
 
+        if (CommitText.Healed(store) is { } healed)
+        {
+            Failure.Say(healed);
+        }
+
         Digest before = request.Parent.IsNone ? store.Refs.Find(request.Ref) : request.Parent;
         bool isUnchanged = IsTreeOf(store, before, result);
         if (session.Get(skip) && IsTreeOf(store, store.Refs.Find(request.Ref), result))

@@ -41,13 +41,14 @@ public sealed class Adoption : IDisposable
         Digest digest = FileContent.Read(source, status, null, subject, objects.Stop);
         ObjectName name = objects.NameOf(digest, metadata, xattrs);
         FileStatus known = status;
-        if (objects.Find(name, status.Size, xattrs) == ObjectState.There)
+        ObjectState state = objects.FindToAdd(name, status.Size, xattrs);
+        if (state == ObjectState.There)
         {
             Blobs.RequireUnchanged(source, status, subject);
             return digest;
         }
 
-        return TryAdopt(source, ref known, name, subject) ? digest : objects.AddFile(source, known, metadata, xattrs, buffer, subject);
+        return TryAdopt(source, ref known, name, state, subject) ? digest : objects.AddFile(source, known, metadata, xattrs, buffer, subject);
     }
 
     /// <summary>Whether the file with this status is the inode of an entry's object.</summary>
@@ -68,7 +69,7 @@ public sealed class Adoption : IDisposable
     /// <summary>Leaves the mark, if there is one, because adopted files may have names outside the store.</summary>
     public void Dispose() => mark.End(mark.Take(), isSafe: false);
 
-    private bool TryAdopt(SafeFileHandle source, ref FileStatus status, in ObjectName name, object subject)
+    private bool TryAdopt(SafeFileHandle source, ref FileStatus status, in ObjectName name, ObjectState state, object subject)
     {
         // Writers are looked for first, then the times: a writer that has just closed the file has changed its times. A file that changed
         // is copied or refused. To set its time here would hide that it was written to, and to set its owner would clear set-id bits and
@@ -90,7 +91,7 @@ public sealed class Adoption : IDisposable
         {
             // The inode has the object's metadata already, except that its time may have fractions of a second.
             Sys.SetTime(source, name.Metadata.ModifyTime).ThrowIfFailed("futimens", subject);
-            objects.GiveName(source, name, status.Size);
+            objects.GiveName(source, name, status.Size, state);
             return true;
         }
         catch (LinuxException e) when (e.Errno == Errno.EXDEV)

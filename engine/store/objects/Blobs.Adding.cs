@@ -36,7 +36,8 @@ public sealed partial class Blobs
         }
 
         ObjectName name = NameOf(digest, metadata, xattrs);
-        if (Find(name, content.Length, xattrs) != ObjectState.There)
+        ObjectState state = FindToAdd(name, content.Length, xattrs);
+        if (state != ObjectState.There)
         {
             using SafeFileHandle file = NewFile(metadata);
             if (leaveHoles)
@@ -45,7 +46,7 @@ public sealed partial class Blobs
             }
 
             FileContent.Write(file, content, 0, leaveHoles, path);
-            MakeObject(file, name, xattrs, content.Length);
+            MakeObject(file, name, xattrs, content.Length, state);
         }
 
         return digest;
@@ -128,9 +129,10 @@ public sealed partial class Blobs
         }
 
         ObjectName name = NameOf(digest, metadata, xattrs);
-        if (Find(name, size, xattrs) != ObjectState.There)
+        ObjectState state = FindToAdd(name, size, xattrs);
+        if (state != ObjectState.There)
         {
-            MakeObject(file, name, xattrs, size);
+            MakeObject(file, name, xattrs, size, state);
         }
 
         return digest;
@@ -155,7 +157,7 @@ public sealed partial class Blobs
     /// Sets an object's metadata and gives it its name. Throws <see cref="UnheldException"/> if the filesystem does not hold the metadata.
     /// Its caller knows the file, and names it.
     /// </summary>
-    private void MakeObject(SafeFileHandle file, in ObjectName name, ReadOnlySpan<byte> recordedXattrs, long size)
+    private void MakeObject(SafeFileHandle file, in ObjectName name, ReadOnlySpan<byte> recordedXattrs, long size, ObjectState state)
     {
         ReadOnlySpan<byte> xattrs = format.ObjectXattrs(recordedXattrs);
         if ((ObjectInode.TrySetMetadata(format, file, name.Metadata, xattrs, path)
@@ -164,11 +166,14 @@ public sealed partial class Blobs
             throw new UnheldException(path, unheld, isCommit: true);
         }
 
-        GiveName(file, name, size);
+        GiveName(file, name, size, state);
     }
 
-    /// <summary>Gives a whole object its name. If a suspect inode has the name, the object replaces it.</summary>
-    internal void GiveName(SafeFileHandle file, in ObjectName name, long size)
+    /// <summary>
+    /// Gives a whole object its name. If a suspect inode has the name, the object replaces it. <paramref name="state"/> is what a look at
+    /// the name showed before.
+    /// </summary>
+    internal void GiveName(SafeFileHandle file, in ObjectName name, long size, ObjectState state)
     {
         doubt.Unsynced.Set();
         ReadOnlySpan<byte> objectPath = PathOf(name, stackalloc byte[ObjectName.MaxLength]);
@@ -181,12 +186,18 @@ public sealed partial class Blobs
         listed.Add(name.Fanout, objectPath[ObjectName.FanoutLength..]);
         if (errno == Errno.EEXIST)
         {
-            if (Look(name, size) == ObjectState.There)
+            // What was missing a moment ago was made by another process.
+            if (state == ObjectState.Missing && Look(name, size) == ObjectState.There)
             {
                 return;
             }
 
+            _ = TryStat(name, out FileStatus before);
             Replace(file, name, objectPath);
+            if (state is ObjectState.SuspectContent or ObjectState.SuspectSize)
+            {
+                CountHealed(name, before);
+            }
         }
 
         Interlocked.Increment(ref added);

@@ -7,7 +7,6 @@ namespace HackTree.Store;
 internal sealed class BlockCache
 {
     private const int SlotCount = 64;
-    private const int LargestKept = 4 * PackLayout.BlockTarget;
 
     private readonly Slot[] slots = [.. Enumerable.Range(0, SlotCount).Select(_ => new Slot())];
 
@@ -21,10 +20,6 @@ internal sealed class BlockCache
         {
             // The object is alone in its block, so caching the block would not help another object.
             file.ReadBlock(row.Block, bytes);
-        }
-        else if (rawLength > LargestKept)
-        {
-            file.ReadBlock(row.Block).AsSpan(row.Offset, row.Length).CopyTo(bytes);
         }
         else
         {

@@ -17,7 +17,7 @@ internal sealed class PackFile : IDisposable
     // all threads of the process wait while the kernel enlarges the table of open files (expand_fdtable of fs/file.c).
     private const int ReadWhole = 16 * 1024;
 
-    private readonly SafeFileHandle file;
+    private readonly SafeFileHandle? file;
     private readonly string subject;
     private readonly Lazy<Contents> contents;
     private readonly byte[]? whole;
@@ -35,6 +35,14 @@ internal sealed class PackFile : IDisposable
         }
     }
 
+    /// <summary>Makes a pack that cannot be opened. Each look-up throws <paramref name="failure"/>.</summary>
+    private PackFile(Exception failure, Digest name, string subject)
+    {
+        Name = name;
+        this.subject = subject;
+        contents = new Lazy<Contents>(() => throw failure);
+    }
+
     /// <summary>The digest that names the pack.</summary>
     internal Digest Name { get; }
 
@@ -45,16 +53,32 @@ internal sealed class PackFile : IDisposable
     /// <summary>Bytes in the file.</summary>
     internal long Length => contents.Value.Footer.Length;
 
+    /// <summary>
+    /// Opens a pack. If that fails, the pack's first look-up throws, so that a pack that cannot be opened does not hide the others. Throws
+    /// <see cref="LinuxException"/> if this process lacks descriptors or memory.
+    /// </summary>
     internal static PackFile Open(SafeFileHandle packs, Digest name, string subject)
     {
-        Sys.Open(packs, PackWriter.FileName(name), OpenFlags.ReadOnly | OpenFlags.NoFollow, out SafeFileHandle file)
-            .ThrowIfFailed("openat", subject);
-        return new PackFile(file, name, subject);
+        Errno errno = StoreFile.TryOpen(packs, PackWriter.FileName(name), OpenFlags.ReadOnly, out SafeFileHandle file, out _);
+        if (errno.IsShortage())
+        {
+            throw new LinuxException(errno, "openat", subject);
+        }
+
+        return errno switch
+        {
+            Errno.None => new PackFile(file, name, subject),
+            Errno.ENXIO => new PackFile(new CorruptException(subject, StoreFile.NotRegular, new Remedy.CheckStore()), name, subject),
+            _ => new PackFile(new LinuxException(errno, "openat", subject), name, subject),
+        };
     }
+
+    /// <summary>Whether an exception says that a pack is damaged or cannot be read. Another pack may have what is looked for.</summary>
+    internal static bool IsUnreadable(Exception e) => e is CorruptException || (e is LinuxException failed && !failed.Errno.IsShortage());
 
     /// <summary>The row of object number <paramref name="number"/>, in the order of digests.</summary>
     internal IndexRow Row(int number) =>
-        IndexRow.Read(contents.Value.Index.AsSpan(number * PackLayout.IndexRowSize, PackLayout.IndexRowSize));
+        IndexRow.Read(contents.Value.Index.Span.Slice(number * PackLayout.IndexRowSize, PackLayout.IndexRowSize));
 
     /// <summary>The rows in the order of the file, so that a reader unpacks each block once and from front to back.</summary>
     internal IndexRow[] RowsInBlockOrder()
@@ -82,7 +106,7 @@ internal sealed class PackFile : IDisposable
     {
         Span<byte> wanted = stackalloc byte[Digest.Size];
         digest.CopyTo(wanted);
-        ReadOnlySpan<byte> index = contents.Value.Index;
+        ReadOnlySpan<byte> index = contents.Value.Index.Span;
         int low = 0, high = Count;
         while (low < high)
         {
@@ -160,7 +184,7 @@ internal sealed class PackFile : IDisposable
         }
     }
 
-    public void Dispose() => file.Dispose();
+    public void Dispose() => file?.Dispose();
 
     internal CorruptException Damaged(string what) => new(subject, what, new Remedy.CheckStore());
 
@@ -185,7 +209,7 @@ internal sealed class PackFile : IDisposable
             return whole.Length;
         }
 
-        Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", subject);
+        Sys.Stat(file!, out FileStatus status).ThrowIfFailed("statx", subject);
         return status.Size;
     }
 
@@ -240,13 +264,14 @@ internal sealed class PackFile : IDisposable
             throw Damaged("there are bytes between the blocks and their table");
         }
 
-        byte[] index = rows[(blocks.Length * PackLayout.BlockRowSize)..];
-        CheckIndex(index, blocks);
+        ReadOnlyMemory<byte> index = rows.AsMemory(blocks.Length * PackLayout.BlockRowSize);
+        CheckIndex(index.Span, blocks);
         return new Contents(footer, blocks, index);
     }
 
     private void CheckIndex(ReadOnlySpan<byte> index, BlockRow[] blocks)
     {
+        bool[] isTaken = new bool[blocks.Length];
         ReadOnlySpan<byte> previous = default;
         for (; !index.IsEmpty; index = index[PackLayout.IndexRowSize..])
         {
@@ -261,6 +286,14 @@ internal sealed class PackFile : IDisposable
                 throw Damaged($"the index row of {row.Digest} is not valid");
             }
 
+            // To read one object, its block is unpacked. So a long block has one object, as a writer makes it: otherwise a small file could
+            // make a reader unpack hundreds of megabytes for each of a million objects.
+            if (blocks[row.Block].RawLength > PackLayout.BlockTarget && (isTaken[row.Block] || row.Length != blocks[row.Block].RawLength))
+            {
+                throw Damaged($"block {row.Block} is longer than {PackLayout.BlockTarget} bytes and has not one object alone");
+            }
+
+            isTaken[row.Block] = true;
             previous = index[..Digest.Size];
         }
     }
@@ -283,9 +316,9 @@ internal sealed class PackFile : IDisposable
             return rest.Length;
         }
 
-        Sys.ReadAt(file, buffer, offset, out int count).ThrowIfFailed("pread", subject);
+        Sys.ReadAt(file!, buffer, offset, out int count).ThrowIfFailed("pread", subject);
         return count;
     }
 
-    private sealed record Contents(PackFooter Footer, BlockRow[] Blocks, byte[] Index);
+    private sealed record Contents(PackFooter Footer, BlockRow[] Blocks, ReadOnlyMemory<byte> Index);
 }

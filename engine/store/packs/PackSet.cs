@@ -62,9 +62,9 @@ internal sealed class PackSet
         {
             return file.Count <= SmallPack;
         }
-        catch (CorruptException)
+        catch (Exception e) when (PackFile.IsUnreadable(e))
         {
-            // The first look-up reports the damage.
+            // The first look-up that finds nothing reports it.
             return false;
         }
     }

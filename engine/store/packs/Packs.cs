@@ -64,7 +64,7 @@ public sealed class Packs : IDisposable
             return true;
         }
 
-        CorruptException? damage = null;
+        Exception? damage = null;
         foreach (PackFile file in packs.Others)
         {
             if (TryFind(file, digest, ref damage, out _))
@@ -119,24 +119,38 @@ public sealed class Packs : IDisposable
 
         Forget();
         var found = new HashSet<Digest>();
+        Exception? damage = null;
         foreach (PackFile file in Files)
         {
-            for (int i = file.LowerBound(first); i < file.Count && found.Count < most; i++)
+            try
             {
-                IndexRow row = file.Row(i);
-                if (row.Digest > last)
-                {
-                    break;
-                }
-
-                if (row.Kind == PackedKind.Commit)
-                {
-                    found.Add(row.Digest);
-                }
+                AddCommits(file, first, last, most, found);
+            }
+            catch (Exception e) when (PackFile.IsUnreadable(e))
+            {
+                damage ??= e;
             }
         }
 
-        return [.. found];
+        // A pack that cannot be read may have had the commit.
+        return found.Count > 0 || damage is null ? [.. found] : throw damage;
+    }
+
+    private static void AddCommits(PackFile file, Digest first, Digest last, int most, HashSet<Digest> found)
+    {
+        for (int i = file.LowerBound(first); i < file.Count && found.Count < most; i++)
+        {
+            IndexRow row = file.Row(i);
+            if (row.Digest > last)
+            {
+                break;
+            }
+
+            if (row.Kind == PackedKind.Commit)
+            {
+                found.Add(row.Digest);
+            }
+        }
     }
 
     /// <summary>Reads the bytes of a tree or commit from a pack. They are not compared with the digest.</summary>
@@ -150,7 +164,7 @@ public sealed class Packs : IDisposable
     /// <summary>Whether a pack's copy of a tree or commit has the right digest.</summary>
     internal bool IsSound(PackFile file, IndexRow row)
     {
-        CorruptException? damage = null;
+        Exception? damage = null;
         return TryRead(file, row, null, ref damage, out _);
     }
 
@@ -160,7 +174,7 @@ public sealed class Packs : IDisposable
     /// </summary>
     internal ReadOnlyMemory<byte> ReadSound(PackFile file, IndexRow row)
     {
-        CorruptException? damage = null;
+        Exception? damage = null;
         return TryRead(file, row, null, ref damage, out ReadOnlyMemory<byte> bytes) || TryReadKnown(row.Kind, row.Digest, null, out bytes) ? bytes : throw damage!;
     }
 
@@ -192,7 +206,7 @@ public sealed class Packs : IDisposable
     private bool TryReadKnown(PackedKind kind, Digest digest, TreeBuffer? reused, out ReadOnlyMemory<byte> bytes)
     {
         PackSet packs = directory.Known;
-        CorruptException? damage = null;
+        Exception? damage = null;
         PackFile[] searched = packs.Others;
         if (packs.FindSmall(digest) is var (small, smallRow))
         {
@@ -214,7 +228,7 @@ public sealed class Packs : IDisposable
         return damage is null ? false : throw damage;
     }
 
-    private bool TryRead(PackFile[] searched, PackedKind kind, Digest digest, TreeBuffer? reused, ref CorruptException? damage, out ReadOnlyMemory<byte> bytes)
+    private bool TryRead(PackFile[] searched, PackedKind kind, Digest digest, TreeBuffer? reused, ref Exception? damage, out ReadOnlyMemory<byte> bytes)
     {
         foreach (PackFile file in searched)
         {
@@ -228,13 +242,13 @@ public sealed class Packs : IDisposable
         return false;
     }
 
-    private static bool TryFind(PackFile file, Digest digest, ref CorruptException? damage, out IndexRow row)
+    private static bool TryFind(PackFile file, Digest digest, ref Exception? damage, out IndexRow row)
     {
         try
         {
             return file.TryFind(digest, out row);
         }
-        catch (CorruptException e)
+        catch (Exception e) when (PackFile.IsUnreadable(e))
         {
             damage ??= e;
             row = default;
@@ -242,7 +256,7 @@ public sealed class Packs : IDisposable
         }
     }
 
-    private bool TryRead(PackFile file, IndexRow row, TreeBuffer? reused, ref CorruptException? damage, out ReadOnlyMemory<byte> bytes)
+    private bool TryRead(PackFile file, IndexRow row, TreeBuffer? reused, ref Exception? damage, out ReadOnlyMemory<byte> bytes)
     {
         try
         {
@@ -252,7 +266,7 @@ public sealed class Packs : IDisposable
             // own digest.
             return PackedObject.DigestOf(row.Kind, bytes.Span) == row.Digest ? true : throw file.Damaged($"what it holds as {row.Digest} is something else");
         }
-        catch (CorruptException e)
+        catch (Exception e) when (PackFile.IsUnreadable(e))
         {
             damage ??= e;
             bytes = default;

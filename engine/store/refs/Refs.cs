@@ -141,8 +141,7 @@ public sealed class Refs : IDisposable
     {
         using SafeFileHandle directory = MakeParents(logs, name, LogSubject(name));
         byte[] fileName = [.. LastComponent(name), .. ".log"u8];
-        Sys.Open(directory, fileName, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Append | OpenFlags.NoFollow, out SafeFileHandle file, FileModes.PublicFile)
-            .ThrowIfFailed("openat", LogSubject(name));
+        _ = StoreFile.Open(directory, fileName, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Append, LogSubject(name), out SafeFileHandle file, FileModes.PublicFile);
         using (file)
         {
             // A full disk may have cut the last line short. It stays as it is, and the new line begins after it.

@@ -287,8 +287,7 @@ public sealed class Roots : IDisposable
         while (true)
         {
             turn = null;
-            Sys.Open(temporary, fileName, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.NoFollow, out SafeFileHandle file, FileModes.PrivateFile)
-                .ThrowIfFailed("openat", Subject(name));
+            _ = StoreFile.Open(temporary, fileName, OpenFlags.ReadWrite | OpenFlags.Create, Subject(name), out SafeFileHandle file, FileModes.PrivateFile);
             Errno errno = Sys.Lock(file, LockKind.Exclusive, wait: false);
             Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", Subject(name));
             if (errno == Errno.None && status.LinkCount > 0)

@@ -70,15 +70,16 @@ internal sealed class CheckReport(string storePath, Action<Finding> onProblem)
     }
 
     /// <summary>
-    /// Whether fsck goes on after this exception: something it read is damaged or unreadable, but the program is not at fault.
+    /// Whether fsck goes on after this exception: something it read is damaged or unreadable. A lack of descriptors or memory tells nothing
+    /// about the store.
     /// </summary>
-    internal static bool IsFinding(Exception e) => e is StoreException or LinuxException;
+    internal static bool IsFinding(Exception e) => e is StoreException || (e is LinuxException failed && !failed.Errno.IsShortage());
 
     /// <summary>Why a file of the store cannot be relied on: the facts of an exception.</summary>
     internal Cause CauseOf(string path, Exception e) => e switch
     {
         LinuxException failed => new Cause.FailedCall(failed.Errno, failed.Call) { Path = PathOf(failed.Subject, path) },
-        CorruptException damage => new Cause.Damage(damage.Fault, damage.Remedy is Remedy.CheckStore or Remedy.HealObject ? null : damage.Remedy) { Path = PathOf(damage.Subject, path) },
+        CorruptException damage => new Cause.Damage(damage.Fault, RemedyBesides(damage)) { Path = PathOf(damage.Subject, path) },
         _ => new Cause.Damage(e.Message),
     };
 
@@ -87,6 +88,8 @@ internal sealed class CheckReport(string storePath, Action<Finding> onProblem)
 
     /// <summary>A file name, which may be any bytes, for a finding.</summary>
     internal static string Show(string directory, ReadOnlySpan<byte> name) => $"{directory}/{ByteText.Quote(name)}";
+
+    private static Remedy? RemedyBesides(CorruptException damage) => damage.Remedy is Remedy.CheckStore or Remedy.HealObject ? null : damage.Remedy;
 
     private string? PathOf(string subject, string path) =>
         Roots.IsBelow(subject, storePath) && subject != $"{storePath}/{path}" ? Path.GetRelativePath(storePath, subject) : null;

@@ -30,6 +30,9 @@ namespace HackTree.Store;
 /// with the right content takes the name.
 /// </para>
 /// <para>
+/// A commit that has read a file compares the object with its name in any case (<see cref="Blobs.FindToAdd"/>), doubt or not.
+/// </para>
+/// <para>
 /// gc ends the doubt. It removes all objects that nothing needs, and then the marks. It keeps the adopting marks if an object that is
 /// needed may have been adopted and is not what its name says.
 /// </para>
