@@ -193,8 +193,10 @@ public sealed class KillTests : IDisposable
 
         // What an earlier try left is removed before the root gets another name: killed meanwhile, both are there.
         root.Ok("checkout", "0", root.At("r1"));
-        string litter = Directory.CreateDirectory(root.At(".r1.partial/litter")).FullName;
-        File.WriteAllText(Path.Combine(litter, "file"), "");
+        string[] early = ["-f", "-o", "/dev/null", "-e", "trace=linkat", "-e", "inject=linkat:signal=KILL:when=5"];
+        Tools.Run("strace", [.. early, Hacktree.Path, .. root.Arguments("checkout", "--force", "1", root.At("r1"))]);
+        string litter = root.At(".r1.partial");
+        Assert.NotEmpty(Directory.GetFileSystemEntries(litter));
         string[] kill = ["-f", "-o", "/dev/null", "-P", litter, "-e", "trace=unlinkat", "-e", "inject=unlinkat:signal=KILL"];
         ToolResult killed = Tools.Run("strace", [.. kill, Hacktree.Path, .. root.Arguments("checkout", "--from", root.At("r1"), "1", root.At("r1"))]);
         Assert.NotEqual(0, killed.ExitCode);

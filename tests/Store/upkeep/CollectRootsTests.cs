@@ -104,7 +104,7 @@ public sealed class CollectRootsTests : IDisposable
         Directory.CreateDirectory(Roots.PartialPath(store.At("r1")));
         Record("r1", state, inode: Inode(store.At("r1")));
         byte[] record = File.ReadAllBytes(store.At("objects/roots/r1.json"));
-        RecordBuild("r1", Inode(store.At("r1")));
+        RecordBuild("r1", Inode(store.At("r1")), replaced: Inode(Roots.PartialPath(store.At("r1"))));
 
         CollectResult result = store.Collect();
 
@@ -128,7 +128,7 @@ public sealed class CollectRootsTests : IDisposable
         }
 
         Record("r1", RootState.Ready, kept);
-        RecordBuild("r1", Inode(wasExchanged ? store.At("r1") : partial));
+        RecordBuild("r1", Inode(wasExchanged ? store.At("r1") : partial), replaced: Inode(wasExchanged ? partial : store.At("r1")));
 
         CollectResult result = store.Collect();
 
@@ -158,7 +158,7 @@ public sealed class CollectRootsTests : IDisposable
     {
         Directory.CreateDirectory(Roots.PartialPath(store.At("r1")));
         Directory.CreateDirectory(store.At("r2"));
-        RecordBuild("r1", inode: 1);
+        RecordBuild("r1", Inode(Roots.PartialPath(store.At("r1"))));
         RecordBuild("r2", Inode(store.At("r2")));
         Record("r3", RootState.Ready);
         List<string> before = store.Snapshot();
@@ -186,7 +186,7 @@ public sealed class CollectRootsTests : IDisposable
         });
     }
 
-    private void RecordBuild(string path, ulong inode, bool becomesRoot = true)
+    private void RecordBuild(string path, ulong inode, bool becomesRoot = true, ulong? replaced = null)
     {
         using ObjectStore opened = store.Open();
         opened.Record(path, new BuildRecord
@@ -199,6 +199,7 @@ public sealed class CollectRootsTests : IDisposable
             Directory = new DirectoryIdentity(inode, Born: null),
             Above = Inode(store.At(".")),
             BecomesRoot = becomesRoot,
+            Replaced = replaced is { } old ? new DirectoryIdentity(old, Born: null) : null,
         });
     }
 
