@@ -1,3 +1,4 @@
+using HackTree.Checkout;
 using HackTree.Linux;
 using Microsoft.Win32.SafeHandles;
 
@@ -8,25 +9,11 @@ namespace HackTree.Cli;
 /// </summary>
 /// <param name="file">The file, read from its position. It is closed with the stream.</param>
 /// <param name="subject">The file's name in errors.</param>
-internal sealed class InputStream(SafeFileHandle file, string subject) : Stream
+internal sealed class InputStream(SafeFileHandle file, string subject) : ReadOnlyStream
 {
     // In milliseconds. A signal does not end read(2), because the runtime lets the kernel continue the call (SA_RESTART). So the wait is
     // cut into pieces.
     private const int Patience = 100;
-
-    public override bool CanRead => true;
-
-    public override bool CanSeek => false;
-
-    public override bool CanWrite => false;
-
-    public override long Length => throw new NotSupportedException();
-
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     public override int Read(Span<byte> bytes)
     {
@@ -38,18 +25,6 @@ internal sealed class InputStream(SafeFileHandle file, string subject) : Stream
         Sys.Read(file, bytes, out int count).ThrowIfFailed("read", subject);
         return count;
     }
-
-    public override int Read(byte[] bytes, int offset, int count) => Read(bytes.AsSpan(offset, count));
-
-    public override void Flush()
-    {
-    }
-
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    public override void Write(byte[] bytes, int offset, int count) => throw new NotSupportedException();
 
     protected override void Dispose(bool disposing)
     {

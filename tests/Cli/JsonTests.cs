@@ -127,7 +127,7 @@ public sealed class JsonTests : IDisposable
         Assert.Equal(("stranger", "does not belong in a store"), (Text(Of("foreign-file"), "path"), Text(Of("foreign-file"), "problem")));
         Assert.Equal(("b", "damaged"), (Text(Of("damaged-ref"), "ref"), Text(Of("damaged-ref").GetProperty("cause"), "damage")));
         JsonElement pack = Of("damaged-pack").GetProperty("cause");
-        Assert.Equal(("ELOOP", "openat"), (Text(pack, "errno"), Text(pack, "call")));
+        Assert.Equal("it is not a regular file", Text(pack, "damage"));
         JsonElement fault = Of("damaged-object").GetProperty("faults")[0];
         Assert.Equal(("mode", "0644", "0640"), (Text(fault, "fault"), Text(fault, "expected"), Text(fault, "actual")));
         JsonElement note = fsck.GetProperty("noteFacts")[0];

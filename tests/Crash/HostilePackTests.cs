@@ -124,6 +124,21 @@ public sealed class HostilePackTests : IDisposable
     }
 
     [Fact]
+    public void A_long_block_that_holds_several_objects_is_refused()
+    {
+        // All else of it is right: without this rule each object that is read would unpack the whole block.
+        byte[] tree = PackForgery.Tree(1600, [.. Enumerable.Range(0, 1600).Select(i => PackForgery.Symlink(Name(i), "nowhere"))]);
+        byte[] commit = PackForgery.CommitBytes(Tree.DigestOf(tree));
+        byte[] block = [.. tree, .. commit];
+        Assert.InRange(block.Length, PackLayout.BlockTarget + 1, 2 * PackLayout.BlockTarget);
+        WritePack(block, block.Length, Commit.DigestOf(commit), [
+            new IndexRow(Tree.DigestOf(tree), 0, 0, tree.Length, PackedKind.Tree),
+            new IndexRow(Commit.DigestOf(commit), 0, tree.Length, commit.Length, PackedKind.Commit)]);
+        AssertRefused();
+        Assert.Contains("has not one object alone", root.Run("fsck").Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Large_directories_that_take_little_space_do_not_fill_the_memory()
     {
         Tools.Require("python3");
@@ -174,19 +189,29 @@ public sealed class HostilePackTests : IDisposable
     /// <summary>A pack by hand, with checksums that are right: blocks of the same stored bytes, and one object, which the ref "hostile" names.</summary>
     private void WritePack(byte[] stored, int rawLength, int objectLength, int blocks = 1)
     {
+        Digest commit = PackForgery.Invented(5);
+        WritePack(stored, rawLength, commit, [new IndexRow(commit, 0, 0, objectLength, PackedKind.Commit)], blocks);
+    }
+
+    private void WritePack(byte[] stored, int rawLength, Digest commit, IndexRow[] objects, int blocks = 1)
+    {
         byte[] table = new byte[blocks * PackLayout.BlockRowSize];
         for (int i = 0; i < blocks; i++)
         {
             new BlockRow(PackLayout.HeaderSize, stored.Length, rawLength, XxHash3.HashToUInt64(stored)).Write(table.AsSpan(i * PackLayout.BlockRowSize));
         }
 
-        byte[] index = new byte[PackLayout.IndexRowSize];
-        Digest commit = PackForgery.Invented(5);
-        new IndexRow(commit, 0, 0, objectLength, PackedKind.Commit).Write(index);
+        byte[] index = new byte[objects.Length * PackLayout.IndexRowSize];
+        IndexRow[] sorted = [.. objects.OrderBy(row => row.Digest.ToString(), StringComparer.Ordinal)];
+        for (int i = 0; i < sorted.Length; i++)
+        {
+            sorted[i].Write(index.AsSpan(i * PackLayout.IndexRowSize));
+        }
+
         byte[] rows = [.. table, .. index];
         byte[] footer = new byte[PackLayout.FooterSize];
         long tableOffset = PackLayout.HeaderSize + stored.Length;
-        new PackFooter(blocks, 1, tableOffset, tableOffset + table.Length, XxHash3.HashToUInt64(rows)).Write(footer);
+        new PackFooter(blocks, objects.Length, tableOffset, tableOffset + table.Length, XxHash3.HashToUInt64(rows)).Write(footer);
         byte[] pack = [.. PackLayout.HeaderMagic, .. new byte[8], .. stored, .. rows, .. footer];
         File.WriteAllBytes($"{root.Store}/packs/{Convert.ToHexStringLower(SHA256.HashData(pack))}.pack", pack);
         PackForgery.SetRef(root.Store, "hostile", commit);
