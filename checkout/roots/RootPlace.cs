@@ -124,7 +124,14 @@ internal sealed partial class RootPlace : IDisposable
         RemoveLitter();
         Record(directory: null);
         maker.Begin(site.Parent, site.PartialName, top);
-        Sys.Stat(site.Parent, site.PartialName, out FileStatus status).ThrowIfFailed("statx", Path);
+        Errno errno = Sys.Stat(site.Parent, site.PartialName, out FileStatus status);
+        if (errno != Errno.None)
+        {
+            // Without its inode nothing could tell later that the directory is ours. It is empty.
+            _ = Sys.RemoveDirectory(site.Parent, site.PartialName);
+            throw new LinuxException(errno, "statx", Path);
+        }
+
         partial = DirectoryIdentity.Of(status);
         Record(partial);
         Pass(State.Begun, State.Unfinished);

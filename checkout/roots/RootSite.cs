@@ -46,10 +46,17 @@ internal sealed class RootSite : IDisposable
     /// Removes the tree under the partial name, an unfinished tree or a replaced root, if it is <paramref name="owned"/>. Something else with that name
     /// stays. False if something of the tree is left after a request to stop.
     /// </summary>
-    internal bool TryRemovePartial(DirectoryIdentity? owned) =>
-        Sys.Stat(Parent, PartialName, out FileStatus status) != Errno.None
-        || owned?.IsInode(status) != true
-        || TryRemove();
+    internal bool TryRemovePartial(DirectoryIdentity? owned)
+    {
+        Errno errno = Sys.Stat(Parent, PartialName, out FileStatus status);
+        if (errno == Errno.ENOENT)
+        {
+            return true;
+        }
+
+        errno.ThrowIfFailed("statx", PartialPath);
+        return owned?.IsInode(status) != true || TryRemove();
+    }
 
     /// <summary>Removes the tree under the partial name. Throws for the first thing that stays, and says so if that is immutable.</summary>
     private bool TryRemove()
@@ -72,10 +79,13 @@ internal sealed class RootSite : IDisposable
     /// <param name="root">The record of the whole root of that name; null if there is none.</param>
     internal void RemoveLitter(BuildRecord? left, RootRecord? root)
     {
-        if (Sys.Stat(Parent, PartialName, out FileStatus status) == Errno.ENOENT)
+        Errno errno = Sys.Stat(Parent, PartialName, out FileStatus status);
+        if (errno == Errno.ENOENT)
         {
             return;
         }
+
+        errno.ThrowIfFailed("statx", PartialPath);
 
         bool isOwned = left?.Owns(status, root) == true;
 

@@ -24,13 +24,13 @@ internal static class StoreFile
         }
 
         // A name that cannot be opened is looked at, because each other kind of file has an errno of its own, and devices have several.
-        bool isOther = errno == Errno.None
-            ? Sys.Stat(file, out status) == Errno.None && status.Type != FileType.Regular
-            : Sys.Stat(directory, name, out status) == Errno.None && status.Type != FileType.Regular;
-        if (isOther)
+        bool isOpen = errno == Errno.None;
+        Errno looked = isOpen ? Sys.Stat(file, out status) : Sys.Stat(directory, name, out status);
+        bool isOther = looked == Errno.None && status.Type != FileType.Regular;
+        errno = isOther ? Errno.ENXIO : isOpen ? looked : errno;
+        if (errno != Errno.None)
         {
             file.Dispose();
-            return Errno.ENXIO;
         }
 
         return errno;
