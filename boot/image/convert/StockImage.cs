@@ -47,9 +47,14 @@ public static class StockImage
         }
 
         using var conversion = new ImageConversion(mounted.Path, mounted.Uuid, image) { Stop = stop };
-        bool isChanged = conversion.Run(root);
+        if (!conversion.Run(root))
+        {
+            // The root that is there may have another name.
+            return new ConversionResult(IsChanged: false, []);
+        }
+
         string[] shared = [.. ImageLayout.Shared.Select(name => $"/{name}")];
-        return new ConversionResult(isChanged, [.. Fstab.Read(Path.Combine(mounted.Path, root)).Where(line => shared.Contains(line.Place))]);
+        return new ConversionResult(IsChanged: true, [.. Fstab.Read(Path.Combine(mounted.Path, root)).Where(line => shared.Contains(line.Place))]);
     }
 
     private static void RequireName(string root)

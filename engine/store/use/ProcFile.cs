@@ -16,7 +16,11 @@ internal static class ProcFile
 
         try
         {
-            return ByteText.ToArgument(File.ReadAllBytes(path)).TrimEnd('\n');
+            // Not File.ReadAllBytes: sysfs tells 4,096 bytes for every file, and that takes a shorter one for cut off.
+            using FileStream file = File.OpenRead(path);
+            using var bytes = new MemoryStream();
+            file.CopyTo(bytes);
+            return ByteText.ToArgument(bytes.ToArray()).TrimEnd('\n');
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
