@@ -166,7 +166,8 @@ internal sealed class CommitCommand : Verb
             return Revision.Resolve(store, revision);
         }
 
-        if (session.Get(tree) is not { } path || !store.Refs.Find(refName).IsNone
+        // What is consumed is no root.
+        if (session.Get(consume) || session.Get(tree) is not { } path || !store.Refs.Find(refName).IsNone
             || RunningRoot.RecordOf(store, path) is not { } record || !store.Packs.TryReadCommit(record.Commit, out _))
         {
             return default;

@@ -68,9 +68,9 @@ public sealed class InitrdCliTests : IDisposable
     }
 
     [Fact]
-    public void The_segment_alone_is_gzip_and_always_the_same()
+    public void The_segment_alone_is_gzip_behind_four_zeros_and_always_the_same()
     {
-        world.Shell("set -e; $H initrd segment -o a; $H initrd segment -o - | cmp - a; gzip -t < a; $H initrd verify a").Succeeded();
+        world.Shell("set -e; $H initrd segment -o a; $H initrd segment -o - | cmp - a; tail -c +5 a | gzip -t; $H initrd verify a").Succeeded();
         Assert.Equal(InitrdSamples.Read(BootSegment.MakeSeparate()), InitrdSamples.Read(File.ReadAllBytes(world.At("a"))));
     }
 
