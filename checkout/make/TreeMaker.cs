@@ -64,14 +64,27 @@ internal sealed class TreeMaker
 
         var top = new MadeDirectory(null, entry, name, method);
         MakeDirectory(top, parent);
-        Open(top, parent);
+        try
+        {
+            OpenNew(top, parent);
+        }
+        catch (LinuxException)
+        {
+            // No record tells of it yet. It is empty.
+            _ = Sys.RemoveDirectory(parent, name);
+            throw;
+        }
 
-        // A new directory may inherit default ACLs, the set-gid bit and a group from its parent. All directories below would inherit them
-        // too.
+        work.Push(top);
+    }
+
+    // A new directory may inherit default ACLs, the set-gid bit and a group from its parent. All below would inherit them too, so they go.
+    private void OpenNew(MadeDirectory top, SafeFileHandle parent)
+    {
+        Open(top, parent);
         Xattrs.RemoveInheritedAcls(top.Handle, destination);
         Sys.SetOwner(top.Handle, uid, gid).ThrowIfFailed("fchownat", destination);
         Sys.SetMode(top.Handle, FileModes.OwnerOnly).ThrowIfFailed("fchmod", destination);
-        work.Push(top);
     }
 
     /// <summary>Makes everything below the entry.</summary>
