@@ -85,6 +85,9 @@ public abstract record Remedy
     /// <summary>See which roots there are.</summary>
     public sealed record ListRoots : Remedy;
 
+    /// <summary>Say of the running root that it is good, or go back to another.</summary>
+    public sealed record EndTrial : Remedy;
+
     /// <summary>Remove a root.</summary>
     public sealed record RemoveRoot : Remedy;
 

@@ -12,11 +12,14 @@ internal static class GrubMenu
 
     private const int EnvironmentSize = 1024;
 
+    private const string DefaultLine = "set hacktree_usual=";
+
     /// <summary>The file in /boot with HackTree's part of the initrd. Each menu entry loads it after the system's own initrd.</summary>
     internal const string Segment = "hacktree.cpio.gz";
 
     /// <summary>
     /// The commands. Each directory with a usr/ in it gets an entry, and all entries boot the newest kernel of /boot that has an initrd.
+    /// A root on trial (<see cref="BootChoice"/>) boots until its tries are used up. GRUB cannot subtract. A count that cannot be written is no trial.
     /// What grub-reboot(8) asked for boots once; on a converted disk, grub.cfg may have taken that already, and then boot_once is true.
     /// The root that <see cref="SmbiosText"/> names gets an entry even if it does not exist; the initrd then says so. On a machine without
     /// that string GRUB prints a line and goes on.
@@ -40,7 +43,7 @@ internal static class GrubMenu
         done
         function hacktree_boot {
             if [ "$1" = {{root}} ]; then set hacktree_own="{{ownOptions}}"; else set hacktree_own=; fi
-            linux "/boot/vmlinuz-$hacktree_version" {{options}} subroot=$1 $hacktree_own $hacktree_more
+            linux "/boot/vmlinuz-$hacktree_version" {{options}} subroot=$1 $hacktree_own $hacktree_tried $hacktree_more
             initrd "/boot/initrd.img-$hacktree_version" /boot/{{Segment}}
         }
         if [ -s "$prefix/grubenv" ]; then load_env; fi
@@ -49,7 +52,25 @@ internal static class GrubMenu
             set next_entry=
             save_env next_entry
         elif [ "$boot_once" != true ]; then
-            set default={{root}}
+            {{DefaultLine}}{{root}}
+            set default="$hacktree_usual"
+            if [ -n "$hacktree_default" ]; then set default="$hacktree_default"; fi
+            if [ -n "$hacktree_trial" -a -d "/$hacktree_trial/usr" ]; then
+                set hacktree_left=
+                if [ "$hacktree_tries" = 1 ]; then set hacktree_left=0; fi
+                if [ "$hacktree_tries" = 2 ]; then set hacktree_left=1; fi
+                if [ "$hacktree_tries" = 3 ]; then set hacktree_left=2; fi
+                if [ "$hacktree_tries" = 4 ]; then set hacktree_left=3; fi
+                if [ "$hacktree_tries" = 5 ]; then set hacktree_left=4; fi
+                if [ -n "$hacktree_left" ]; then
+                    set hacktree_tries="$hacktree_left"
+                    if save_env hacktree_tries; then
+                        set hacktree_tried="subroot.trial subroot.fallback=$default panic=10"
+                        set fallback="$default"
+                        set default="$hacktree_trial"
+                    fi
+                fi
+            fi
         fi
         for hacktree_file in /*; do
             if regexp --set 1:hacktree_name '/([^./][^/]*)$' "$hacktree_file"; then
@@ -69,6 +90,12 @@ internal static class GrubMenu
             fi
         fi
         """;
+
+    /// <summary>The root that boots in a menu of these commands if the environment names none; null for another menu.</summary>
+    internal static string? DefaultOf(string menu) =>
+        menu.Contains("save_env hacktree_tries", StringComparison.Ordinal)
+            ? Array.Find(menu.Split('\n', StringSplitOptions.TrimEntries), line => line.StartsWith(DefaultLine, StringComparison.Ordinal))?[DefaultLine.Length..]
+            : null;
 
     /// <summary>
     /// An empty environment of GRUB, in which grub-reboot(8) leaves the next entry. GRUB can write to it only if it has its whole length.

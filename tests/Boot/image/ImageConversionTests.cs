@@ -85,7 +85,7 @@ public sealed class ImageConversionTests : IDisposable
         byte[] before = File.ReadAllBytes(file);
         Convert();
         Assert.StartsWith(File.ReadAllText(file)[..before.Length], System.Text.Encoding.UTF8.GetString(before), StringComparison.Ordinal);
-        Assert.Contains("set default=r0", File.ReadAllText(file), StringComparison.Ordinal);
+        Assert.Contains("set hacktree_usual=r0", File.ReadAllText(file), StringComparison.Ordinal);
         Assert.Contains("set default=\"$next_entry\"", File.ReadAllText(file), StringComparison.Ordinal);
         Undo();
         Assert.Equal(before, File.ReadAllBytes(file));

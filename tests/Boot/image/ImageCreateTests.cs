@@ -27,7 +27,7 @@ public sealed class ImageCreateTests : IDisposable
         Tools.Run("setpriv", [.. unable, .. create]).Succeeded();
 
         // GRUB finds kernels and roots by itself. The package database belongs to the root alone.
-        const string script = "stat -c '%u %g %h %n' r0/usr/bin/x r0/var/lib/dpkg/status home objects; ls var/lib/dpkg; grep -c '^ *set default=r0' boot/grub/grub.cfg; ls boot";
+        const string script = "stat -c '%u %g %h %n' r0/usr/bin/x r0/var/lib/dpkg/status home objects; ls var/lib/dpkg; grep -c '^ *set hacktree_usual=r0' boot/grub/grub.cfg; ls boot";
         string[] facts = ImageWorld.Image("edit", disk, "--", "sh", "-c", script).Succeeded().Split('\n');
         Assert.Equal(["12 34 3 r0/usr/bin/x", "0 0 2 r0/var/lib/dpkg/status", "0 0 2 home", "0 0 9 objects", "1", "grub", "hacktree.cpio.gz"], facts[..7]);
     }

@@ -1,0 +1,22 @@
+using System.CommandLine;
+using HackTree.Boot;
+using HackTree.Store;
+
+namespace HackTree.Cli;
+
+internal sealed class DefaultCommand : Verb
+{
+    private readonly Argument<string> name = new("ROOT") { Description = "The root's name." };
+
+    internal DefaultCommand()
+        : base("default", "Make a root the one that boots, and end a trial.", "hacktree default r1") => Add(Completions.WithRoots(name));
+
+    protected override int Run(Session session)
+    {
+        using ObjectStore store = session.OpenStoreToWrite();
+        string root = session.Get(name);
+        Deployment.RequireBootable(store, root);
+        BootChoice.Read(Deployment.PhysicalOf(store)).Choose(root);
+        return ExitCode.Done;
+    }
+}

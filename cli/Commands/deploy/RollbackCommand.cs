@@ -1,0 +1,24 @@
+using HackTree.Boot;
+using HackTree.Store;
+
+namespace HackTree.Cli;
+
+internal sealed class RollbackCommand : Verb
+{
+    internal RollbackCommand()
+        : base("rollback", "Go back: end a trial, or make the default before this one the default again.", "hacktree rollback") =>
+        Details = "If a root is on trial, the trial ends and the default stays. Otherwise the default and the one before it change places. What boots next "
+            + "is printed. `hacktree default` names any root.";
+
+    protected override int Run(Session session)
+    {
+        using ObjectStore store = session.OpenStoreToWrite();
+        BootChoice choice = BootChoice.Read(Deployment.PhysicalOf(store));
+        string root = choice.Trial is not null ? choice.Default
+            : choice.Previous ?? throw new StoreException($"no root was the default before {choice.Default}; `hacktree default` makes one of `hacktree status` it");
+        Deployment.RequireBootable(store, root);
+        choice.Choose(root);
+        Session.Output.WriteLine(root);
+        return ExitCode.Done;
+    }
+}
