@@ -86,7 +86,9 @@ public sealed class LockTests : IDisposable
         Action joinOpen = TestThreads.Start(() =>
         {
             using ObjectStore opened = store.Open(wait => Tell(told, wait, comes));
-            Assert.True(Volatile.Read(ref isSwept));
+
+            // The sweep is over, though its thread may not have said so. While this store is open, no sweep could come to its end.
+            Assert.True(SpinWait.SpinUntil(() => Volatile.Read(ref isSwept), Patience));
         });
         Assert.True(comes.Wait(Patience, TestContext.Current.CancellationToken));
         reader.StandardInput.Close();
