@@ -84,7 +84,10 @@ public sealed class TarPackingTests : IDisposable
     private void Refuses(byte[] packed, string program)
     {
         var error = Assert.Throws<TarException>(() => Import(new MemoryStream(packed)));
-        Assert.Contains($"the {program} data is damaged", error.Message, StringComparison.Ordinal);
+
+        // SharpCompress's bzip2 may make bytes of what is not there, and the tar reader may be the first to see that.
+        bool isSeenLater = program == "bzip2" && error.Message.Contains("not a tar archive", StringComparison.Ordinal);
+        Assert.True(isSeenLater || error.Message.Contains($"the {program} data is damaged", StringComparison.Ordinal), error.Message);
     }
 
     private ImportResult Import(string name)
