@@ -39,10 +39,18 @@ public sealed class TarImport : IDisposable
     public static ImportResult Run(Additions additions, Stream input, ImportOptions options)
     {
         using var import = new TarImport(additions, input, options);
-        while (import.reader.Next())
+        try
         {
-            additions.Store.Stop.ThrowIfCancellationRequested();
-            import.AddOrSay();
+            while (import.reader.Next())
+            {
+                additions.Store.Stop.ThrowIfCancellationRequested();
+                import.AddOrSay();
+            }
+        }
+        catch (TarException e) when (e.Cause is null)
+        {
+            TarPacking.RequireUndamaged(import.archive);
+            throw;
         }
 
         string[] notes = import.reader.RestOffset is { } rest

@@ -13,6 +13,9 @@ internal static class TarPacking
 {
     private const int MagicLength = 6;
 
+    // The most that a block of bzip2 unpacks to is 46 MB: 900,000 bytes, of which each 5 may stand for 259.
+    private const int LongestBlock = 64 * 1024 * 1024;
+
     /// <summary>The archive's bytes, unpacked while they are read. A compressed one is checked up to its end.</summary>
     internal static Stream Open(Stream stream)
     {
@@ -30,6 +33,23 @@ internal static class TarPacking
         };
     }
 
+    /// <summary>
+    /// Reads on after a fault in an archive. Some decoders give the bytes of a block before they compare its sum, so the fault may come from damage,
+    /// and then that is thrown, as <see cref="TarException"/>. An archive that is not compressed has no sums.
+    /// </summary>
+    internal static void RequireUndamaged(Stream archive)
+    {
+        if (archive is not Unpacked { HasFailed: false } unpacked)
+        {
+            return;
+        }
+
+        byte[] rest = new byte[64 * 1024];
+        for (int left = LongestBlock; left > 0 && unpacked.Read(rest) is > 0 and int count; left -= count)
+        {
+        }
+    }
+
     private static BZip2Stream OpenBzip2(PackedInput input) => BZip2Stream.Create(
         input,
         SharpCompress.Compressors.CompressionMode.Decompress,
@@ -42,6 +62,9 @@ internal static class TarPacking
     {
         private Stream? decoder;
 
+        /// <summary>Whether the decoder threw. What it would give after that says nothing.</summary>
+        internal bool HasFailed { get; private set; }
+
         public override int Read(Span<byte> buffer)
         {
             try
@@ -49,19 +72,27 @@ internal static class TarPacking
                 decoder ??= open();
                 return decoder.Read(buffer);
             }
-            catch (UnreadableFormatException e)
+            catch (Exception e)
             {
-                throw new TarException($"{e.Message} (at byte {input.Position} of the {format} data)", new Remedy.Decompress(format));
-            }
-            catch (ZstdException e) when (e.Code == ZSTD_ErrorCode.ZSTD_error_frameParameter_windowTooLarge)
-            {
-                throw new TarException("its window is larger than 128 MiB", new Remedy.Decompress("zstd --long=31"));
-            }
-            catch (Exception e) when (e is not (LinuxException or OperationCanceledException or OutOfMemoryException or StoreException))
-            {
-                throw new TarException($"the {format} data is damaged, cut short, or followed by something else (before byte {input.Position})");
+                HasFailed = true;
+                if (Sentence(e) is { } told)
+                {
+                    throw told;
+                }
+
+                throw;
             }
         }
+
+        /// <summary>What an exception of the decoder says of the archive; null if it says nothing of it.</summary>
+        private TarException? Sentence(Exception exception) => exception switch
+        {
+            LinuxException or OperationCanceledException or OutOfMemoryException or StoreException => null,
+            UnreadableFormatException => new TarException($"{exception.Message} (at byte {input.Position} of the {format} data)", new Remedy.Decompress(format)),
+            ZstdException { Code: ZSTD_ErrorCode.ZSTD_error_frameParameter_windowTooLarge } =>
+                new TarException("its window is larger than 128 MiB", new Remedy.Decompress("zstd --long=31")),
+            _ => new TarException($"the {format} data is damaged, cut short, or followed by something else (before byte {input.Position})"),
+        };
 
         protected override void Dispose(bool disposing)
         {

@@ -57,6 +57,13 @@ public sealed class TarPackingTests : IDisposable
         Refuses(packed[..^9], program);
         Refuses(packed[..(packed.Length / 2)], program);
         Refuses(packed[..30], program);
+
+        // The decoder of bzip2 gives the bytes of a block that was cut short before it compares the sum, where what is left happens to end one.
+        for (int length = 100; length < packed.Length; length += packed.Length / 50)
+        {
+            Refuses(packed[..length], program);
+        }
+
         for (int at = 40; at < packed.Length; at += packed.Length / 7)
         {
             byte[] flipped = [.. packed];
@@ -84,10 +91,7 @@ public sealed class TarPackingTests : IDisposable
     private void Refuses(byte[] packed, string program)
     {
         var error = Assert.Throws<TarException>(() => Import(new MemoryStream(packed)));
-
-        // SharpCompress's bzip2 may make bytes of what is not there, and the tar reader may be the first to see that.
-        bool isSeenLater = program == "bzip2" && error.Message.Contains("not a tar archive", StringComparison.Ordinal);
-        Assert.True(isSeenLater || error.Message.Contains($"the {program} data is damaged", StringComparison.Ordinal), error.Message);
+        Assert.Contains($"the {program} data is damaged", error.Message, StringComparison.Ordinal);
     }
 
     private ImportResult Import(string name)
