@@ -1,3 +1,4 @@
+using System.Globalization;
 using HackTree.Store;
 
 namespace HackTree.Boot;
@@ -11,17 +12,14 @@ public sealed class BootChoice
     /// <summary>The most tries that the menu can count.</summary>
     public const int MostTries = 5;
 
-    private const string DefaultName = "hacktree_default";
     private const string PreviousName = "hacktree_previous";
-    private const string TrialName = "hacktree_trial";
-    private const string TriesName = "hacktree_tries";
 
     private readonly GrubEnvironment environment;
 
     private BootChoice(GrubEnvironment environment, string firstDefault)
     {
         this.environment = environment;
-        Default = environment.Get(DefaultName) ?? firstDefault;
+        Default = environment.Get(GrubMenu.DefaultName) ?? firstDefault;
     }
 
     /// <summary>The root that boots if none is on trial.</summary>
@@ -31,10 +29,10 @@ public sealed class BootChoice
     public string? Previous => environment.Get(PreviousName);
 
     /// <summary>The root on trial; null if there is none. Without tries left, it failed.</summary>
-    public string? Trial => environment.Get(TrialName);
+    public string? Trial => environment.Get(GrubMenu.TrialName);
 
     /// <summary>How many times the loader will still start <see cref="Trial"/>.</summary>
-    public int TriesLeft => int.TryParse(environment.Get(TriesName), out int tries) ? tries : 0;
+    public int TriesLeft => int.TryParse(environment.Get(GrubMenu.TriesName), out int tries) ? tries : 0;
 
     /// <summary>
     /// Reads the choice of the disk whose physical root this is. Throws <see cref="StoreException"/> if its boot menu cannot have a root on trial.
@@ -49,7 +47,9 @@ public sealed class BootChoice
 
         if (GrubMenu.DefaultOf(File.ReadAllText(menu)) is not { } firstDefault)
         {
-            throw new StoreException($"{menu}: the menu counts no tries of a root; a disk made by this version of `hacktree image create` or `image convert` has one that does");
+            throw new StoreException(
+                $"{menu}: the menu counts no tries of a root; "
+                + "a disk made by this version of `hacktree image create` or `image convert` has one that does");
         }
 
         return new BootChoice(GrubEnvironment.Read(Path.Combine(grub, GrubMenu.EnvironmentFile)), firstDefault);
@@ -58,8 +58,8 @@ public sealed class BootChoice
     /// <summary>Puts a root on trial. The default stays.</summary>
     public void Try(string root, int tries)
     {
-        environment.Set(TrialName, root);
-        environment.Set(TriesName, tries.ToString(System.Globalization.CultureInfo.InvariantCulture));
+        environment.Set(GrubMenu.TrialName, root);
+        environment.Set(GrubMenu.TriesName, tries.ToString(CultureInfo.InvariantCulture));
         environment.Write();
     }
 
@@ -71,9 +71,9 @@ public sealed class BootChoice
             environment.Set(PreviousName, Default);
         }
 
-        environment.Set(DefaultName, root);
-        environment.Set(TrialName, null);
-        environment.Set(TriesName, null);
+        environment.Set(GrubMenu.DefaultName, root);
+        environment.Set(GrubMenu.TrialName, null);
+        environment.Set(GrubMenu.TriesName, null);
         environment.Write();
         Default = root;
     }

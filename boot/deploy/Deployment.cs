@@ -33,7 +33,9 @@ public static class Deployment
         string? program = Array.Find(Programs, path => Find(store, commit, path) is EntryKind.Regular);
         if (program is null && !request.Force)
         {
-            throw new StoreException($"{request.Revision} has no hacktree in /usr/bin or /usr/local/bin, so a root of it can neither say that it is good nor be updated; --force deploys it all the same");
+            throw new StoreException(
+                $"{request.Revision} has no hacktree in /usr/bin or /usr/local/bin, so a root of it can neither say that it is good nor be updated; "
+                + "--force deploys it all the same");
         }
 
         string name = FreeName(physical), path = Path.Combine(physical, name);
@@ -54,10 +56,12 @@ public static class Deployment
 
     /// <summary>The name of the root that this system runs on; null if it is none of this physical root.</summary>
     public static string? RunningName(ObjectStore store) =>
-        RunningRoot.RecordOf(store, "/") is { } record && Path.GetDirectoryName(store.Roots.AbsolutePath(record)) == PhysicalOf(store) ? Path.GetFileName(record.Path) : null;
+        RunningRoot.RecordOf(store, "/") is { } record && Path.GetDirectoryName(store.Roots.AbsolutePath(record)) == PhysicalOf(store)
+            ? Path.GetFileName(record.Path)
+            : null;
 
-    /// <summary>Throws <see cref="StoreException"/> if no such root could boot.</summary>
-    public static void RequireBootable(ObjectStore store, string name)
+    /// <summary>Throws <see cref="StoreException"/> if there is no such root beside the store.</summary>
+    public static void RequireRoot(ObjectStore store, string name)
     {
         string path = Path.Combine(PhysicalOf(store), name);
         if (!ImageLayout.IsRootName(name) || store.Roots.FindByPath(path) is null || !Directory.Exists(path))
@@ -80,7 +84,9 @@ public static class Deployment
         string version = KernelVersion.FindNewest(boot) ?? throw new StoreException($"{boot}: there is no kernel with an initrd in it, so nothing could boot");
         if (Find(store, commit, $"usr/lib/modules/{version}") is not EntryKind.Directory)
         {
-            throw new StoreException($"{request.Revision} has no /usr/lib/modules/{version}, and that is the kernel which boots from {boot}; build the commit with that kernel's package");
+            throw new StoreException(
+                $"{request.Revision} has no /usr/lib/modules/{version}, and that is the kernel which boots from {boot}; "
+                + "build the commit with that kernel's package");
         }
 
         if (Find(store, commit, "usr/sbin/init") is null && Find(store, commit, "sbin/init") is null)
@@ -112,16 +118,14 @@ public static class Deployment
         }
 
         RootRemoval.Run(store, root);
-        throw new StoreException($"the /{program} of the new root does not find its root in this store ({run.LastWords}), so that root could not be updated; --force deploys it all the same");
+        throw new StoreException(
+            $"the /{program} of the new root does not find its root in this store ({run.LastWords}), so that root could not be updated; "
+            + "--force deploys it all the same");
     }
 
     private static void Sync(string physical)
     {
-        const OpenFlags Flags = OpenFlags.ReadOnly | OpenFlags.Directory;
-        Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(physical), Flags, out SafeFileHandle folder).ThrowIfFailed("openat", physical);
-        using (folder)
-        {
-            Sys.SyncFilesystem(folder).ThrowIfFailed("syncfs", physical);
-        }
+        using SafeFileHandle folder = OpenPath.Directory(physical);
+        Sys.SyncFilesystem(folder).ThrowIfFailed("syncfs", physical);
     }
 }

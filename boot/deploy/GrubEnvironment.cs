@@ -1,8 +1,6 @@
 using System.Text;
 using HackTree.Linux;
-using HackTree.Model;
 using HackTree.Store;
-using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Boot;
 
@@ -69,11 +67,9 @@ internal sealed class GrubEnvironment
             throw new StoreException($"{path}: its {length} bytes are full; `grub-editenv {path} list` shows with what");
         }
 
-        const OpenFlags Flags = OpenFlags.ReadOnly | OpenFlags.Directory;
-        Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(Path.GetDirectoryName(path)!), Flags, out SafeFileHandle folder).ThrowIfFailed("openat", path);
-        using (folder)
-        {
-            DurableFile.Write(folder, ByteText.FromArgument(Path.GetFileName(path)), Encoding.Latin1.GetBytes(text.PadRight(length, '#')), FileModes.PublicFile, path);
-        }
+        using DurableFile file = OpenPath.ToReplace(path, FileModes.PublicFile);
+        file.SetMode(FileModes.PublicFile);
+        file.Append(Encoding.Latin1.GetBytes(text.PadRight(length, '#')));
+        file.Complete();
     }
 }

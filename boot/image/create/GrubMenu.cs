@@ -12,6 +12,11 @@ internal static class GrubMenu
 
     private const int EnvironmentSize = 1024;
 
+    /// <summary>The variables of the environment that <see cref="BootChoice"/> sets and the commands read.</summary>
+    internal const string DefaultName = "hacktree_default";
+    internal const string TrialName = "hacktree_trial";
+    internal const string TriesName = "hacktree_tries";
+
     private const string DefaultLine = "set hacktree_usual=";
 
     /// <summary>The file in /boot with HackTree's part of the initrd. Each menu entry loads it after the system's own initrd.</summary>
@@ -54,20 +59,16 @@ internal static class GrubMenu
         elif [ "$boot_once" != true ]; then
             {{DefaultLine}}{{root}}
             set default="$hacktree_usual"
-            if [ -n "$hacktree_default" ]; then set default="$hacktree_default"; fi
-            if [ -n "$hacktree_trial" -a -d "/$hacktree_trial/usr" ]; then
+            if [ -n "${{DefaultName}}" ]; then set default="${{DefaultName}}"; fi
+            if [ -n "${{TrialName}}" -a -d "/${{TrialName}}/usr" ]; then
                 set hacktree_left=
-                if [ "$hacktree_tries" = 1 ]; then set hacktree_left=0; fi
-                if [ "$hacktree_tries" = 2 ]; then set hacktree_left=1; fi
-                if [ "$hacktree_tries" = 3 ]; then set hacktree_left=2; fi
-                if [ "$hacktree_tries" = 4 ]; then set hacktree_left=3; fi
-                if [ "$hacktree_tries" = 5 ]; then set hacktree_left=4; fi
+                {{CountDown()}}
                 if [ -n "$hacktree_left" ]; then
-                    set hacktree_tries="$hacktree_left"
-                    if save_env hacktree_tries; then
+                    set {{TriesName}}="$hacktree_left"
+                    if save_env {{TriesName}}; then
                         set hacktree_tried="subroot.trial subroot.fallback=$default panic=10"
                         set fallback="$default"
-                        set default="$hacktree_trial"
+                        set default="${{TrialName}}"
                     fi
                 fi
             fi
@@ -91,9 +92,14 @@ internal static class GrubMenu
         fi
         """;
 
+    /// <summary>A line for each number of tries that there may be.</summary>
+    private static string CountDown() => string.Join(
+        "\n        ",
+        Enumerable.Range(1, BootChoice.MostTries).Select(tries => $"if [ \"${TriesName}\" = {tries} ]; then set hacktree_left={tries - 1}; fi"));
+
     /// <summary>The root that boots in a menu of these commands if the environment names none; null for another menu.</summary>
     internal static string? DefaultOf(string menu) =>
-        menu.Contains("save_env hacktree_tries", StringComparison.Ordinal)
+        menu.Contains($"save_env {TriesName}", StringComparison.Ordinal)
             ? Array.Find(menu.Split('\n', StringSplitOptions.TrimEntries), line => line.StartsWith(DefaultLine, StringComparison.Ordinal))?[DefaultLine.Length..]
             : null;
 

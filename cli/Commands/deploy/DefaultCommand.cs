@@ -15,7 +15,7 @@ internal sealed class DefaultCommand : Verb
     {
         using ObjectStore store = session.OpenStoreToWrite();
         string root = session.Get(name);
-        Deployment.RequireBootable(store, root);
+        Deployment.RequireRoot(store, root);
         BootChoice.Read(Deployment.PhysicalOf(store)).Choose(root);
         return ExitCode.Done;
     }

@@ -15,8 +15,8 @@ internal sealed class RollbackCommand : Verb
         using ObjectStore store = session.OpenStoreToWrite();
         BootChoice choice = BootChoice.Read(Deployment.PhysicalOf(store));
         string root = choice.Trial is not null ? choice.Default
-            : choice.Previous ?? throw new StoreException($"no root was the default before {choice.Default}; `hacktree default` makes one of `hacktree status` it");
-        Deployment.RequireBootable(store, root);
+            : choice.Previous ?? throw new StoreException($"no root was the default before {choice.Default}; `hacktree default ROOT` chooses one that `hacktree status` lists");
+        Deployment.RequireRoot(store, root);
         choice.Choose(root);
         Session.Output.WriteLine(root);
         return ExitCode.Done;
