@@ -1,0 +1,74 @@
+using HackTree.Store;
+
+namespace HackTree.Boot;
+
+/// <summary>
+/// Which root the boot loader starts: the default, or a root on trial as long as it has tries left. Each boot loader has one class that reads this
+/// from the loader's own files and writes it there, and a row in <see cref="Loaders"/>. The loader counts the tries down, one before each.
+/// </summary>
+/// <remarks>
+/// All of them pass the same tests (BootChoiceTests). One write, a rename, stands between "the old root boots" and "the new root is tried", and as
+/// well between one default and another. A root on trial has subroot.trial, subroot.fallback=DEFAULT and panic=10 on the kernel's command line,
+/// and no other root has.
+/// </remarks>
+public abstract class BootChoice
+{
+    /// <summary>The most tries that a loader can count.</summary>
+    public const int MostTries = 5;
+
+    private static readonly Func<string, FoundLoader>[] Loaders = [GrubChoice.Find];
+
+    /// <summary>The root that boots if none is on trial.</summary>
+    public abstract string Default { get; }
+
+    /// <summary>The default before that one; null if there was none.</summary>
+    public abstract string? Previous { get; }
+
+    /// <summary>The root on trial; null if there is none. Without tries left, it failed, or its last try runs.</summary>
+    public abstract string? Trial { get; }
+
+    /// <summary>How many times the loader will still start <see cref="Trial"/>.</summary>
+    public abstract int TriesLeft { get; }
+
+    /// <summary>
+    /// Reads the choice of the disk whose physical root this is. Throws <see cref="StoreException"/> if no boot loader of it can have a root on trial.
+    /// </summary>
+    public static BootChoice Read(string physicalRoot)
+    {
+        var faults = new List<string>();
+        foreach (Func<string, FoundLoader> find in Loaders)
+        {
+            FoundLoader found = find(physicalRoot);
+            if (found.Choice is { } choice)
+            {
+                return choice;
+            }
+
+            faults.Add(found.Fault!);
+        }
+
+        throw new StoreException($"{physicalRoot}: no boot loader here can start a root on trial: {string.Join("; ", faults)}");
+    }
+
+    /// <summary>
+    /// Whether the loader can start the root as it is. If not, <see cref="Place"/> must come before <see cref="Try"/> and <see cref="Choose"/>.
+    /// </summary>
+    public abstract bool Offers(string root);
+
+    /// <summary>Puts a root's kernel and initrd where the loader can read them. What boots stays as it is.</summary>
+    /// <param name="root">The root's name.</param>
+    /// <param name="kernel">The path of its kernel.</param>
+    /// <param name="initrd">The path of the kernel's initrd, without HackTree's segment.</param>
+    public abstract void Place(string root, string kernel, string initrd);
+
+    /// <summary>Puts a root on trial. The default stays.</summary>
+    public abstract void Try(string root, int tries);
+
+    /// <summary>Makes a root the default and ends any trial.</summary>
+    public abstract void Choose(string root);
+}
+
+/// <summary>What a boot loader's class found below a physical root.</summary>
+/// <param name="Choice">The choice; null if the loader is not there, or cannot have a root on trial.</param>
+/// <param name="Fault">Why not, in words; null if there is a choice.</param>
+internal readonly record struct FoundLoader(BootChoice? Choice, string? Fault);

@@ -1,0 +1,68 @@
+using System.Globalization;
+
+namespace HackTree.Boot;
+
+/// <summary>
+/// The choice that GRUB reads from its environment block. The menu (<see cref="GrubMenu"/>) counts the tries down there, and finds roots and their
+/// kernels by itself.
+/// </summary>
+internal sealed class GrubChoice : BootChoice
+{
+    private const string PreviousName = "hacktree_previous";
+
+    private readonly GrubEnvironment environment;
+    private readonly string firstDefault;
+
+    private GrubChoice(GrubEnvironment environment, string firstDefault) => (this.environment, this.firstDefault) = (environment, firstDefault);
+
+    public override string Default => environment.Get(GrubMenu.DefaultName) ?? firstDefault;
+
+    public override string? Previous => environment.Get(PreviousName);
+
+    public override string? Trial => environment.Get(GrubMenu.TrialName);
+
+    public override int TriesLeft => int.TryParse(environment.Get(GrubMenu.TriesName), out int tries) ? tries : 0;
+
+    internal static FoundLoader Find(string physicalRoot)
+    {
+        string grub = Path.Combine(physicalRoot, "boot/grub"), menu = Path.Combine(grub, "grub.cfg");
+        if (!File.Exists(menu))
+        {
+            return new FoundLoader(null, $"for GRUB, there is no {menu}");
+        }
+
+        if (GrubMenu.DefaultOf(File.ReadAllText(menu)) is not { } firstDefault)
+        {
+            return new FoundLoader(null, $"the menu {menu} counts no tries; a disk made by this version of `hacktree image create` or `image convert` has one that does");
+        }
+
+        return new FoundLoader(new GrubChoice(GrubEnvironment.Read(Path.Combine(grub, GrubMenu.EnvironmentFile)), firstDefault), null);
+    }
+
+    public override bool Offers(string root) => true;
+
+    public override void Place(string root, string kernel, string initrd)
+    {
+        // The menu loads them from the filesystem of the roots.
+    }
+
+    public override void Try(string root, int tries)
+    {
+        environment.Set(GrubMenu.TrialName, root);
+        environment.Set(GrubMenu.TriesName, tries.ToString(CultureInfo.InvariantCulture));
+        environment.Write();
+    }
+
+    public override void Choose(string root)
+    {
+        if (root != Default)
+        {
+            environment.Set(PreviousName, Default);
+        }
+
+        environment.Set(GrubMenu.DefaultName, root);
+        environment.Set(GrubMenu.TrialName, null);
+        environment.Set(GrubMenu.TriesName, null);
+        environment.Write();
+    }
+}
