@@ -42,7 +42,7 @@ internal static class CommandTree
     }
 
     /// <summary>The names of all commands.</summary>
-    internal static IEnumerable<CompletionItem> Verbs() => Make().Subcommands.Select(command => new CompletionItem(command.Name));
+    internal static IEnumerable<CompletionItem> Verbs() => Make().Subcommands.Where(command => !command.Hidden).Select(command => new CompletionItem(command.Name));
 
     private static int Invoke(ParseResult parse)
     {
@@ -117,6 +117,7 @@ internal static class CommandTree
         version.Aliases.Add("-V");
         version.Description = "Print the version.";
         version.Action = new PrintVersion();
+        root.Add(new ManPagesCommand(root, groups));
         return root;
     }
 

@@ -57,7 +57,7 @@ internal static class Misuse
 
     private static string? UnknownVerb(ParseResult parse)
     {
-        IEnumerable<string> verbs = parse.CommandResult.Command.Subcommands.Select(command => command.Name);
+        IEnumerable<string> verbs = parse.CommandResult.Command.Subcommands.Where(command => !command.Hidden).Select(command => command.Name);
         if (!verbs.Any() || parse.UnmatchedTokens is not [var word, ..] || word.StartsWith('-'))
         {
             return null;

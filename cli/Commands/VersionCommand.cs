@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Reflection;
 using HackTree.Store;
 
 namespace HackTree.Cli;
@@ -10,7 +11,9 @@ internal sealed class VersionCommand : Verb
     internal VersionCommand()
         : base("version", "Print the version of the program and of its store format.", "hacktree version --json") => json = AddJson();
 
-    internal static string Number { get; } = typeof(VersionCommand).Assembly.GetName().Version!.ToString(3);
+    /// <summary>What `git describe` said when the program was built: 0.1.0+g0755794, or 0.1.0 of a build without git.</summary>
+    internal static string Number { get; } =
+        typeof(VersionCommand).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion;
 
     internal static string Text => $"hacktree {Number} (store format {StoreFormat.CurrentVersion})";
 

@@ -69,17 +69,20 @@ internal sealed class HelpText(int width)
     /// <summary>An option as it stands in a command line: "--from ROOT".</summary>
     internal static string NameOf(Option option) => option.HelpName is { } value ? $"{option.Name} {value}" : option.Name;
 
-    private static string TermOf(Option option)
+    /// <summary>An option with its short name: "-q, --quiet".</summary>
+    internal static string TermOf(Option option)
     {
         // The short name comes first, wherever it was declared.
         string names = string.Join(", ", option.Aliases.Prepend(option.Name).OrderBy(name => name.Length));
         return option.HelpName is { } value ? $"{names} {value}" : names;
     }
 
-    private static string MeaningOf(Option option) =>
+    /// <summary>What an option does, and its default.</summary>
+    internal static string MeaningOf(Option option) =>
         option.HelpName is not null && option.HasDefaultValue ? $"{option.Description} Default: {option.GetDefaultValue()}." : option.Description!;
 
-    private static IEnumerable<string> Usages(Verb verb, string name)
+    /// <summary>How a command is called, in one line or two.</summary>
+    internal static IEnumerable<string> Usages(Verb verb, string name)
     {
         var usage = new StringBuilder(name);
         foreach (Option option in verb.Options.Where(option => option.Required))
