@@ -98,7 +98,7 @@ internal static class CommandTree
             ("Roots", [new RootsCommand()]),
             ("Machine", [new DeployCommand(), new StatusCommand(), new GoodCommand(), new DefaultCommand(), new RollbackCommand()]),
             ("Upkeep", [new GcCommand(), new FsckCommand(), new DuCommand()]),
-            ("Booting", [new ImageCommand(), new InitrdCommand()]),
+            ("Booting", [new ImageCommand(), new InitrdCommand(), new EtcCommand()]),
             ("Other", [new HelpCommand(), new VersionCommand(), new CompletionCommand(), new BenchCommand()]),
         ];
         foreach (Command command in groups.SelectMany(group => group.Commands))
