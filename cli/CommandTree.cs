@@ -93,7 +93,7 @@ internal static class CommandTree
         };
         (string Title, Command[] Commands)[] groups =
         [
-            ("Store", [new InitCommand(), new CommitCommand(), new CheckoutCommand(), new ExportCommand(), new RefsCommand()]),
+            ("Store", [new InitCommand(), new CommitCommand(), new BuildCommand(), new CheckoutCommand(), new ExportCommand(), new RefsCommand()]),
             ("Look", [new LogCommand(), new ShowCommand(), new LsCommand(), new CatCommand(), new DiffCommand(), new HashCommand()]),
             ("Roots", [new RootsCommand()]),
             ("Machine", [new DeployCommand(), new StatusCommand(), new GoodCommand(), new DefaultCommand(), new RollbackCommand()]),

@@ -18,6 +18,9 @@ internal sealed class ImportDirectory(ImportDirectory? parent, byte[] name, Safe
     /// <summary>The tree that the directory was checked out from, if it is part of a root; otherwise none.</summary>
     public Digest CheckedOut { get; init; }
 
+    /// <summary>The stored tree that the directory lies over, if it is part of an overlay's upper directory; otherwise none.</summary>
+    public Digest Over { get; init; }
+
     public SafeFileHandle Handle => handle!;
 
     public FileMetadata Metadata { get; set; }

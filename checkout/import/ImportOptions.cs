@@ -30,13 +30,16 @@ public sealed record ImportOptions
     /// </summary>
     public TreeConsume? Consume { get; init; }
 
+    /// <summary>The stored tree, if the directory is the upper directory of an overlay over that tree; otherwise null.</summary>
+    public OverlayBase? Over { get; init; }
+
     /// <summary>Counts files and bytes as they are done.</summary>
     public Progress? Progress { get; init; }
 
     /// <summary>Whether an extended attribute is left out.</summary>
     internal bool LeavesOut(ReadOnlySpan<byte> attribute)
     {
-        if (LeavesOutAllXattrs)
+        if (LeavesOutAllXattrs || (Over is not null && OverlayBase.IsOwnAttribute(attribute)))
         {
             return true;
         }

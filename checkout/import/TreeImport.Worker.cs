@@ -23,6 +23,7 @@ public sealed partial class TreeImport
         // again.
         private readonly StatCache.Reader? cache = import.options.Consume is null ? import.cache.NewSession() : null;
         private TreeIndex? checkedOut;
+        private TreeIndex? over;
         private ImportDirectory? current;
 
         /// <summary>The path of the current entry or directory, for errors. The text is made only if there is an error.</summary>
@@ -38,6 +39,8 @@ public sealed partial class TreeImport
             directory.Xattrs = xattrs.Read(directory.Handle, this);
             RequireHeld(EntryKind.Directory, directory.Metadata, directory.Xattrs);
             checkedOut = directory.CheckedOut.IsNone ? null : new TreeIndex(import.store.Packs.ReadTree(directory.CheckedOut, checkedOutBuffer));
+            Tree? stored = directory.Over.IsNone || OverlayBase.IsOpaque(directory.Handle) ? null : import.store.Packs.ReadTree(directory.Over);
+            over = stored is null ? null : new TreeIndex(stored);
             reader.Start(directory.Handle, this);
             while (reader.Next())
             {
@@ -46,6 +49,11 @@ public sealed partial class TreeImport
                 {
                     Add(directory, reader.Name);
                 }
+            }
+
+            if (stored is not null)
+            {
+                KeepStored(directory, stored);
             }
 
             for (ImportDirectory? done = directory; done is not null && done.FinishOne(); done = done.Parent)
@@ -59,6 +67,8 @@ public sealed partial class TreeImport
             RequireThere(Sys.Stat(directory.Handle, name, out FileStatus status), "statx", directory, name);
             switch (status.Type)
             {
+                case FileType.CharacterDevice when import.options.Over is not null && OverlayBase.IsDeletion(status):
+                    break;
                 case FileType.Directory:
                     AddDirectory(directory, name, status);
                     break;
@@ -97,6 +107,28 @@ public sealed partial class TreeImport
             }
         }
 
+        /// <summary>
+        /// Adds the entries of the stored tree whose names the upper directory does not have. A name that is left out keeps its entry, unless
+        /// it was deleted.
+        /// </summary>
+        private void KeepStored(ImportDirectory directory, Tree stored)
+        {
+            for (var cursor = new TreeCursor(stored); cursor.Next(out TreeEntry entry);)
+            {
+                Errno errno = Sys.Stat(directory.Handle, entry.Name, out FileStatus status);
+                bool isKept = errno == Errno.ENOENT
+                    || (errno == Errno.None && !OverlayBase.IsDeletion(status) && Matches(import.options.Excludes, directory, entry.Name));
+                if (isKept)
+                {
+                    AddTo(directory, entry);
+                    import.options.Over!.Keep(import.store.Packs, entry);
+                    continue;
+                }
+
+                RequireThere(errno, "statx", directory, entry.Name);
+            }
+        }
+
         private void AddDirectory(ImportDirectory directory, ReadOnlySpan<byte> name, in FileStatus status)
         {
             if ((status.Device, status.Inode) == import.storeIdentity)
@@ -106,7 +138,12 @@ public sealed partial class TreeImport
             }
 
             TreeEntry before = checkedOut is null ? default : checkedOut.Find(name);
-            var child = new ImportDirectory(directory, name.ToArray(), null) { CheckedOut = before.IsDirectory ? before.Digest : default };
+            TreeEntry below = over is null ? default : over.Find(name);
+            var child = new ImportDirectory(directory, name.ToArray(), null)
+            {
+                CheckedOut = before.IsDirectory ? before.Digest : default,
+                Over = below.IsDirectory ? below.Digest : default,
+            };
             if (!status.IsMountRoot)
             {
                 directory.Expect();

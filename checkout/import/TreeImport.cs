@@ -63,11 +63,21 @@ public sealed partial class TreeImport
         RequireOutside(store, directory, path);
         using StatCache cache = store.OpenStatCache();
         var import = new TreeImport(store, pack, additions, path, options, cache);
-        var root = new ImportDirectory(null, [], directory) { CheckedOut = import.CheckedOutTree(directory) };
+        var root = new ImportDirectory(null, [], directory) 
+        {
+            CheckedOut = import.CheckedOutTree(directory),
+            Over = options.Over?.Tree ?? default,
+        };
         import.work.Push(root);
         import.work.RunReaders(() => new Worker(import).Process);
         cache.Save();
-        return new ImportResult(root.Digest, root.Metadata, root.Xattrs, import.files, import.contentBytes, import.Notes());
+        return new ImportResult(
+            root.Digest,
+            root.Metadata,
+            root.Xattrs,
+            import.files + (options.Over?.Files ?? 0),
+            import.contentBytes + (options.Over?.ContentBytes ?? 0),
+            import.Notes());
     }
 
     /// <summary>Opens a directory that will become a tree. Throws <see cref="StoreException"/> if it is something else.</summary>

@@ -86,6 +86,9 @@ internal sealed partial class RootPlace : IDisposable
     /// <summary>The absolute path of the root.</summary>
     internal string Path => site.Path;
 
+    /// <summary>The path of what is being made.</summary>
+    internal string PartialPath => site.PartialPath;
+
     /// <summary>The turn to make the root. Every root of this store has one.</summary>
     internal RootTurn Turn => turn ?? throw new InvalidOperationException($"{Path}: no root of this store is made here");
 
@@ -120,10 +123,28 @@ internal sealed partial class RootPlace : IDisposable
     /// </summary>
     internal Unfinished Begin(TreeMaker maker, in TreeEntry top)
     {
+        Prepare();
+        maker.Begin(site.Parent, site.PartialName, top);
+        return Made();
+    }
+
+    /// <summary>Makes an empty directory under the partial name, which only its owner may enter.</summary>
+    internal Unfinished BeginEmpty()
+    {
+        Prepare();
+        Sys.MakeDirectory(site.Parent, site.PartialName, FileModes.OwnerOnly).ThrowIfFailed("mkdirat", Path);
+        return Made();
+    }
+
+    private void Prepare()
+    {
         Pass(State.Reserved, State.Begun);
         RemoveLitter();
         Record(directory: null);
-        maker.Begin(site.Parent, site.PartialName, top);
+    }
+
+    private Unfinished Made()
+    {
         Errno errno = Sys.Stat(site.Parent, site.PartialName, out FileStatus status);
         if (errno != Errno.None)
         {

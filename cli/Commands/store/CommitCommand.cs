@@ -177,7 +177,7 @@ internal sealed class CommitCommand : Verb
         return record.Commit;
     }
 
-    private static bool IsTreeOf(ObjectStore store, Digest commit, ImportResult tree) =>
+    internal static bool IsTreeOf(ObjectStore store, Digest commit, ImportResult tree) =>
         !commit.IsNone
         && store.Packs.TryReadCommit(commit, out Commit? read)
         && read.Tree == tree.Tree && read.RootMetadata == tree.RootMetadata && read.RootXattrs.Span.SequenceEqual(tree.RootXattrs);
@@ -307,7 +307,7 @@ internal sealed class CommitCommand : Verb
     }
 
     /// <summary>The commit's time: now, or the time that a reproducible build sets.</summary>
-    private static long CommitTime()
+    internal static long CommitTime()
     {
         if (Environment.GetEnvironmentVariable("SOURCE_DATE_EPOCH") is not { Length: > 0 } epoch)
         {

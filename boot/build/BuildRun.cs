@@ -1,0 +1,84 @@
+using System.Diagnostics;
+using System.Text;
+using HackTree.Checkout;
+using HackTree.Store;
+
+namespace HackTree.Boot;
+
+/// <summary>
+/// Runs the command of a build in an overlay over a private checkout. The command has its own mounts, processes and host name. If this process
+/// is killed, the command is killed too, and the mounts end with it.
+/// </summary>
+public static class BuildRun
+{
+    private static readonly Tool SetPrivileges = new("setpriv", "util-linux");
+    private static readonly Tool Unshare = new("unshare", "util-linux");
+
+    // What the user's environment may say to the command: how its terminal looks, and how it reaches the network.
+    private static readonly string[] Passed = ["TERM", "http_proxy", "https_proxy", "ftp_proxy", "no_proxy"];
+
+    /// <summary>
+    /// Changes at these paths are not recorded: lists and packages that apt fetches again, and the files that a build puts there itself.
+    /// </summary>
+    public static IReadOnlyList<PathGlob> Unrecorded { get; } =
+    [
+        .. new[]
+        {
+            "/var/lib/apt/lists/*", "/var/cache/apt/*.bin", "/var/cache/apt/archives/*.deb", "/usr/sbin/policy-rc.d", "/etc/resolv.conf", "/run/*", "/tmp/*",
+        }.Select(glob => new PathGlob(glob)),
+    ];
+
+    /// <summary>Runs the command to its end and returns its exit code. Throws <see cref="StoreException"/> if its root cannot be set up.</summary>
+    public static int Run(BuildPlace place, BuildRequest request, CancellationToken stop)
+    {
+        // Packages must start no service in a build (invoke-rc.d(8)).
+        place.PutStandIn("usr/sbin", "policy-rc.d", "#!/bin/sh\nexit 101\n"u8, isProgram: true);
+        if (request.HasNetwork && File.Exists("/etc/resolv.conf"))
+        {
+            place.PutStandIn("etc", "resolv.conf", File.ReadAllBytes("/etc/resolv.conf"), isProgram: false);
+        }
+
+        IReadOnlyList<string> command = request.Command;
+        if (request.Script is { } script)
+        {
+            File.Copy(script, Path.Combine(place.Path, "script"));
+            command = ["/run/hacktree-build", .. command];
+        }
+
+        int code = RunInside(place, request, command, stop);
+        return File.Exists(Path.Combine(place.Path, "entered"))
+            ? code
+            : throw new StoreException("the root of the build could not be set up; the message above says why");
+    }
+
+    private static int RunInside(BuildPlace place, BuildRequest request, IReadOnlyList<string> command, CancellationToken stop)
+    {
+        IReadOnlyList<string> words =
+        [
+            "--pdeathsig", "KILL", Unshare.Path, "--mount", "--pid", "--fork", "--uts", "--ipc", "--kill-child", .. request.HasNetwork ? Array.Empty<string>() : ["--net"],
+            "/bin/sh", "-c", Encoding.UTF8.GetString(BootFiles.Read("build/enter.sh")), "hacktree-build", place.Path, $"{request.Binds.Count}",
+            .. request.Binds.SelectMany(bind => new[] { Path.GetFullPath(bind.Source), bind.Target }), .. command,
+        ];
+        var start = new ProcessStartInfo(SetPrivileges.Path, words);
+        Dictionary<string, string?> passed = Passed.ToDictionary(name => name, Environment.GetEnvironmentVariable);
+        start.Environment.Clear();
+        start.Environment["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+        start.Environment["HOME"] = "/root";
+        start.Environment["DEBIAN_FRONTEND"] = "noninteractive";
+        foreach ((string name, string? value) in passed.Where(variable => variable.Value is not null).Select(variable => (variable.Key, variable.Value)))
+        {
+            start.Environment[name] = value;
+        }
+
+        foreach ((string name, string value) in request.Environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        using Process process = ProgramRun.Start(start);
+        using CancellationTokenRegistration killing = stop.Register(process.Kill);
+        process.WaitForExit();
+        stop.ThrowIfCancellationRequested();
+        return process.ExitCode;
+    }
+}

@@ -1,0 +1,53 @@
+# Runs in namespaces of its own: SCRATCH N, N times SRC DST, and COMMAND... It mounts the root of the build and runs the command in it.
+set -e
+scratch=$1 binds=$2 root=$1/merged
+shift 2
+cd "$scratch"
+mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work,metacopy=off,redirect_dir=off,index=off hacktree-build merged
+
+for point in proc sys dev run tmp; do
+    if [ -L "$root/$point" ] || [ ! -d "$root/$point" ]; then
+        echo "/$point is no directory in the commit" >&2
+        exit 1
+    fi
+done
+
+mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
+mount -t sysfs -o ro,nosuid,nodev,noexec sysfs "$root/sys" 2> /dev/null || mount --rbind -o ro /sys "$root/sys"
+mount -t tmpfs -o nosuid,mode=755 tmpfs "$root/dev"
+for device in null zero full random urandom tty; do
+    : > "$root/dev/$device"
+    mount --bind "/dev/$device" "$root/dev/$device"
+done
+mkdir "$root/dev/pts" "$root/dev/shm"
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts "$root/dev/pts"
+mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs "$root/dev/shm"
+ln -s pts/ptmx "$root/dev/ptmx"
+ln -s /proc/self/fd "$root/dev/fd"
+ln -s fd/0 "$root/dev/stdin"
+ln -s fd/1 "$root/dev/stdout"
+ln -s fd/2 "$root/dev/stderr"
+mount -t tmpfs -o nosuid,nodev,mode=755 tmpfs "$root/run"
+mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs "$root/tmp"
+
+while [ "$binds" -gt 0 ]; do
+    # A symbolic link in the commit must not lead out of the root: realpath of the whole must be what was asked for.
+    target=$root/${2#/}
+    if [ "$(realpath "$target" 2> /dev/null)" != "$(realpath "$root")/${2#/}" ]; then
+        echo "$2: --bind needs a path that is in the commit and leads through no symbolic link" >&2
+        exit 1
+    fi
+    mount --rbind "$1" "$target"
+    shift 2
+    binds=$((binds - 1))
+done
+
+if [ -e script ]; then
+    cp script "$root/run/hacktree-build"
+    chmod 755 "$root/run/hacktree-build"
+fi
+
+: > entered
+cd /
+# Standard output is for the id of the commit.
+exec chroot "$root" "$@" >&2

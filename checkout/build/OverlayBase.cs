@@ -1,0 +1,81 @@
+using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Checkout;
+
+/// <summary>
+/// The stored tree that an overlay's upper directory is read over. The upper directory has only what was changed: names that it lacks keep the
+/// entries of the stored tree, a character device 0:0 is a deletion, and a directory with the attribute opaque has nothing of the stored tree.
+/// The overlay must be mounted with redirect_dir=off and metacopy=off, so that every file of the upper directory is whole.
+/// </summary>
+public sealed class OverlayBase(Digest tree)
+{
+    private long files;
+    private long contentBytes;
+
+    // "opaque" is read by itself, and the others are notes of the kernel that say nothing of the tree.
+    private static readonly string[] Known = ["opaque", "origin", "impure", "nlink", "uuid", "protattr"];
+
+    internal Digest Tree { get; } = tree;
+
+    /// <summary>The number of entries that were kept, without directories.</summary>
+    internal long Files => files;
+
+    /// <summary>The sizes of the regular files that were kept.</summary>
+    internal long ContentBytes => contentBytes;
+
+    /// <summary>Whether an entry of an upper directory says that its name was deleted.</summary>
+    internal static bool IsDeletion(in FileStatus status) =>
+        status is { Type: FileType.CharacterDevice, DeviceMajor: 0, DeviceMinor: 0 };
+
+    /// <summary>Whether a directory of the upper directory replaces that of the stored tree.</summary>
+    internal static bool IsOpaque(SafeFileHandle directory)
+    {
+        Span<byte> value = stackalloc byte[1];
+        return Sys.GetXattr(directory, "trusted.overlay.opaque"u8, value, out int length) == Errno.None && length == 1 && value[0] == (byte)'y';
+    }
+
+    /// <summary>
+    /// Whether an attribute belongs to the overlay and not to the tree. Throws <see cref="StoreException"/> for one that says that a file's
+    /// content or name is elsewhere.
+    /// </summary>
+    internal static bool IsOwnAttribute(ReadOnlySpan<byte> attribute)
+    {
+        if (!attribute.StartsWith("trusted.overlay."u8))
+        {
+            return false;
+        }
+
+        string name = ByteText.Quote(attribute["trusted.overlay."u8.Length..]);
+        return Known.Contains(name)
+            ? true
+            : throw new StoreException($"the overlay has the attribute trusted.overlay.{name}, of which no commit can be made; commit a copy of the merged directory");
+    }
+
+    /// <summary>Counts an entry of the stored tree that stays, with everything below it.</summary>
+    internal void Keep(Packs packs, in TreeEntry entry)
+    {
+        if (!entry.IsDirectory)
+        {
+            Count(entry);
+            return;
+        }
+
+        TreeWalk.Visit(packs, entry.Digest, (PathBuffer _, in TreeEntry below) =>
+        {
+            Count(below);
+            return true;
+        });
+    }
+
+    private void Count(in TreeEntry entry)
+    {
+        if (!entry.IsDirectory)
+        {
+            Interlocked.Increment(ref files);
+            Interlocked.Add(ref contentBytes, entry.Size);
+        }
+    }
+}

@@ -1,0 +1,150 @@
+using System.CommandLine;
+using System.Diagnostics;
+using HackTree.Boot;
+using HackTree.Checkout;
+using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
+
+namespace HackTree.Cli;
+
+internal sealed class BuildCommand : Verb
+{
+    private readonly Argument<string[]> command = new("COMMAND")
+    {
+        Description = "The command to run, after --. Default: a shell.",
+        Arity = ArgumentArity.ZeroOrMore,
+    };
+
+    private readonly Option<string> name = new("-b", "--branch") { Description = "The ref to set to the new commit.", HelpName = "REF", Required = true };
+    private readonly Option<string> from = new("--from") { Description = "The commit to begin with.", HelpName = "COMMIT", Required = true };
+    private readonly Option<string[]> messages = new("-m", "--message")
+    {
+        Description = "The message: its first line is the subject, the rest the body. May be repeated.",
+        HelpName = "TEXT",
+    };
+
+    private readonly Option<bool> noNetwork = new("--no-network") { Description = "Run the command without a network." };
+    private readonly Option<string[]> binds = new("--bind")
+    {
+        Description = "Show a file or directory of this system at a path that is in the commit. May be repeated.",
+        HelpName = "SRC:DST",
+    };
+
+    private readonly Option<string[]> variables = new("--env") { Description = "A variable for the command. May be repeated.", HelpName = "KEY=VALUE" };
+    private readonly Option<string?> script = new("--script") { Description = "Run this file of this system; COMMAND is its arguments.", HelpName = "FILE" };
+    private readonly Option<bool> json = Json();
+
+    internal BuildCommand()
+        : base(
+            "build",
+            "Run a command in a commit's tree and commit what it changed.",
+            "hacktree build -b web --from debian/bookworm -m 'with nginx' -- sh -c 'apt-get update && apt-get install -y nginx'")
+    {
+        Details = "Prints the new commit's id; what the command prints goes to standard error. If the command fails, nothing is committed. "
+            + "$SOURCE_DATE_EPOCH sets the commit's time. Needs root. README.md says what the command sees and what is not recorded.";
+        name.CompletionSources.Add(Completions.Refs);
+        from.CompletionSources.Add(Completions.Refs);
+        Add(command);
+        foreach (Option option in new Option[] { name, from, messages, noNetwork, binds, variables, script, json })
+        {
+            Add(option);
+        }
+    }
+
+    // Ctrl-C is the command's, which may be a shell.
+    protected override StopWay WayToStop(Session session) => StopWay.LeaveKeysToChild;
+
+    protected override string Undone(Session session) => "the command was ended, and nothing was committed";
+
+    protected override int Run(Session session)
+    {
+        string refName = session.Get(name)!;
+        RefName.Require(refName);
+        BuildRequest request = Request(session);
+        (string subject, string body) = CommitMessage.Of(null, session.Get(messages) ?? []);
+        if (!Sys.IsRoot)
+        {
+            throw new StoreException("a build mounts an overlay, for which it must be run as root");
+        }
+
+        using ObjectStore store = session.OpenStoreToWrite();
+        store.Refs.RequireFree(refName);
+        string revision = session.Get(from)!;
+        Digest basis = Revision.Resolve(store, revision);
+        using BuildPlace place = BuildPlace.Make(store, basis, revision);
+        int code = BuildRun.Run(place, request, Session.Stop);
+        if (code != 0)
+        {
+            throw new StoreException($"the command failed with exit code {code}, and nothing was committed");
+        }
+
+        long started = Stopwatch.GetTimestamp();
+        using var additions = new Additions(store);
+        ImportResult result = place.Import(additions, new ImportOptions { Excludes = BuildRun.Unrecorded });
+        foreach (string note in result.Notes)
+        {
+            session.Note(note);
+        }
+
+        bool isUnchanged = CommitCommand.IsTreeOf(store, basis, result);
+        Digest commit = Committer.Run(additions, result, new CommitRequest
+        {
+            Ref = refName,
+            Parent = store.Refs.Find(refName).IsNone ? basis : default,
+            Subject = subject,
+            Body = body,
+            Time = CommitCommand.CommitTime(),
+        });
+        session.Note(isUnchanged ? $"nothing has changed since commit {CommitText.Short(basis)}" : null);
+        session.Note($"new: {HumanText.Count(store.Blobs.Added, "object")}, {HumanText.Bytes(store.Blobs.AddedBytes)}; "
+            + $"the commit took {HumanText.Duration(Stopwatch.GetElapsedTime(started))}");
+        return Print(session, commit, refName);
+    }
+
+    private BuildRequest Request(Session session)
+    {
+        string? file = session.Get(script);
+        if (file is not null && !File.Exists(file))
+        {
+            throw new StoreException($"{file}: no such file; --script names one of this system");
+        }
+
+        IReadOnlyList<string> words = session.Get(command);
+        return new BuildRequest(
+            words.Count == 0 && file is null ? ["/bin/sh", "-i"] : words,
+            file,
+            HasNetwork: !session.Get(noNetwork),
+            [.. (session.Get(binds) ?? []).Select(bind => Pair(bind, ':', "--bind SRC:DST")).Select(RequireSource)],
+            [.. (session.Get(variables) ?? []).Select(variable => Pair(variable, '=', "--env KEY=VALUE"))]);
+    }
+
+    private static (string Source, string Target) RequireSource((string Source, string Target) bind) =>
+        Path.Exists(bind.Source) ? bind : throw new StoreException($"{bind.Source}: no such file or directory; --bind shows one of this system");
+
+    private static (string Left, string Right) Pair(string text, char separator, string form)
+    {
+        int at = text.IndexOf(separator, StringComparison.Ordinal);
+        return at > 0 && (separator != ':' || text[(at + 1)..].StartsWith('/'))
+            ? (text[..at], text[(at + 1)..].TrimEnd(separator == ':' ? '/' : '\0'))
+            : throw new UsageException($"'{text}' is not of the form {form}{(separator == ':' ? ", with DST a path from the top of the tree" : "")}");
+    }
+
+    private int Print(Session session, Digest commit, string refName)
+    {
+        if (!session.Get(json))
+        {
+            Session.Output.WriteLine(commit.ToString());
+            return ExitCode.Done;
+        }
+
+        JsonText.Write(writer =>
+        {
+            writer.WriteStartObject();
+            writer.WriteDigest("commit", commit);
+            writer.WriteString("ref", refName);
+            writer.WriteEndObject();
+        });
+        return ExitCode.Done;
+    }
+}
