@@ -63,7 +63,7 @@ public sealed partial class TreeImport
         RequireOutside(store, directory, path);
         using StatCache cache = store.OpenStatCache();
         var import = new TreeImport(store, pack, additions, path, options, cache);
-        var root = new ImportDirectory(null, [], directory) 
+        var root = new ImportDirectory(null, [], directory)
         {
             CheckedOut = import.CheckedOutTree(directory),
             Over = options.Over?.Tree ?? default,
