@@ -78,7 +78,6 @@ internal static class ForeignWords
         ["digest"] = Use("hash"),
         ["run"] = Use("image run"),
         ["boot"] = Use("image run"),
-        ["build"] = Use("image create"),
         ["convert"] = Use("image convert"),
         ["lsinitrd"] = Use("initrd ls"),
         ["man"] = Use("help"),
