@@ -83,7 +83,7 @@ public sealed class BuildPlace : IDisposable
 
     /// <summary>Makes trees of the commit's tree and of what the upper directory has.</summary>
     public ImportResult Import(Additions additions, ImportOptions options) =>
-        TreeImport.Run(additions, System.IO.Path.Combine(Path, "upper"), options with { Over = new OverlayBase(commit.Tree) });
+        TreeImport.Run(additions, System.IO.Path.Combine(Path, "upper"), options with { Over = new OverlayBase(commit) });
 
     /// <summary>Removes the place. What cannot be removed now is left to gc.</summary>
     public void Dispose()

@@ -10,20 +10,20 @@ namespace HackTree.Checkout;
 /// entries of the stored tree, a character device 0:0 is a deletion, and a directory with the attribute opaque has nothing of the stored tree.
 /// The overlay must be mounted with redirect_dir=off and metacopy=off, so that every file of the upper directory is whole.
 /// </summary>
-public sealed class OverlayBase(Digest tree)
+public sealed class OverlayBase(Commit commit)
 {
-    private long files;
-    private long contentBytes;
+    private long files = commit.Files;
+    private long contentBytes = commit.ContentBytes;
 
     // "opaque" is read by itself, and the others are notes of the kernel that say nothing of the tree.
     private static readonly string[] Known = ["opaque", "origin", "impure", "nlink", "uuid", "protattr"];
 
-    internal Digest Tree { get; } = tree;
+    internal Digest Tree => commit.Tree;
 
-    /// <summary>The number of entries that were kept, without directories.</summary>
+    /// <summary>The number of entries of the stored tree that stay, without directories.</summary>
     internal long Files => files;
 
-    /// <summary>The sizes of the regular files that were kept.</summary>
+    /// <summary>The sum of the sizes of the regular files that stay.</summary>
     internal long ContentBytes => contentBytes;
 
     /// <summary>Whether an entry of an upper directory says that its name was deleted.</summary>
@@ -54,28 +54,27 @@ public sealed class OverlayBase(Digest tree)
             : throw new StoreException($"the overlay has the attribute trusted.overlay.{name}, of which no commit can be made; commit a copy of the merged directory");
     }
 
-    /// <summary>Counts an entry of the stored tree that stays, with everything below it.</summary>
-    internal void Keep(Packs packs, in TreeEntry entry)
+    /// <summary>Counts an entry of the stored tree that is gone or replaced, with everything below it.</summary>
+    internal void Drop(Packs packs, in TreeEntry entry)
     {
-        if (!entry.IsDirectory)
+        if (entry.IsDirectory)
         {
-            Count(entry);
+            DropTree(packs, entry.Digest);
             return;
         }
 
-        TreeWalk.Visit(packs, entry.Digest, (PathBuffer _, in TreeEntry below) =>
-        {
-            Count(below);
-            return true;
-        });
+        Interlocked.Decrement(ref files);
+        Interlocked.Add(ref contentBytes, -entry.Size);
     }
 
-    private void Count(in TreeEntry entry)
+    /// <summary>Counts everything below a directory of the stored tree as gone.</summary>
+    internal void DropTree(Packs packs, Digest tree) => TreeWalk.Visit(packs, tree, (PathBuffer _, in TreeEntry entry) =>
     {
         if (!entry.IsDirectory)
         {
-            Interlocked.Increment(ref files);
-            Interlocked.Add(ref contentBytes, entry.Size);
+            Drop(packs, entry);
         }
-    }
+
+        return true;
+    });
 }

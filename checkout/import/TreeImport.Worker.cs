@@ -9,7 +9,7 @@ namespace HackTree.Checkout;
 public sealed partial class TreeImport
 {
     /// <summary>The state of one thread.</summary>
-    private sealed class Worker(TreeImport import)
+    private sealed partial class Worker(TreeImport import)
     {
         private const OpenFlags ReadFlags = OpenFlags.ReadOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking;
 
@@ -39,7 +39,7 @@ public sealed partial class TreeImport
             directory.Xattrs = xattrs.Read(directory.Handle, this);
             RequireHeld(EntryKind.Directory, directory.Metadata, directory.Xattrs);
             checkedOut = directory.CheckedOut.IsNone ? null : new TreeIndex(import.store.Packs.ReadTree(directory.CheckedOut, checkedOutBuffer));
-            Tree? stored = directory.Over.IsNone || OverlayBase.IsOpaque(directory.Handle) ? null : import.store.Packs.ReadTree(directory.Over);
+            Tree? stored = StoredBelow(directory);
             over = stored is null ? null : new TreeIndex(stored);
             reader.Start(directory.Handle, this);
             while (reader.Next())
@@ -104,28 +104,6 @@ public sealed partial class TreeImport
                 default:
                     Interlocked.Increment(ref import.sockets);
                     break;
-            }
-        }
-
-        /// <summary>
-        /// Adds the entries of the stored tree whose names the upper directory does not have. A name that is left out keeps its entry, unless
-        /// it was deleted.
-        /// </summary>
-        private void KeepStored(ImportDirectory directory, Tree stored)
-        {
-            for (var cursor = new TreeCursor(stored); cursor.Next(out TreeEntry entry);)
-            {
-                Errno errno = Sys.Stat(directory.Handle, entry.Name, out FileStatus status);
-                bool isKept = errno == Errno.ENOENT
-                    || (errno == Errno.None && !OverlayBase.IsDeletion(status) && Matches(import.options.Excludes, directory, entry.Name));
-                if (isKept)
-                {
-                    AddTo(directory, entry);
-                    import.options.Over!.Keep(import.store.Packs, entry);
-                    continue;
-                }
-
-                RequireThere(errno, "statx", directory, entry.Name);
             }
         }
 
