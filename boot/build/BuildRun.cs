@@ -75,6 +75,7 @@ public static class BuildRun
             start.Environment[name] = value;
         }
 
+        // The kernel kills the child when the thread ends that started it. This thread waits for the child.
         using Process process = ProgramRun.Start(start);
         using CancellationTokenRegistration killing = stop.Register(process.Kill);
         process.WaitForExit();

@@ -3,6 +3,11 @@ set -e
 scratch=$1 binds=$2 root=$1/merged
 shift 2
 cd "$scratch"
+if flock -n -s . true; then
+    # Its maker, which holds the directory, was killed before setpriv could make this process end with it.
+    exit 1
+fi
+
 mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work,metacopy=off,redirect_dir=off,index=off hacktree-build merged
 
 for point in proc sys dev run tmp; do

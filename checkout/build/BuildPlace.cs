@@ -8,7 +8,8 @@ namespace HackTree.Checkout;
 
 /// <summary>
 /// A scratch directory beside the store for one build: "lower" is a private checkout of the commit, "upper" and "work" are for the overlay, and
-/// "merged" is where the overlay is mounted. A build record tells of the directory, so gc removes what a killed build left.
+/// "merged" is where the overlay is mounted. A build record tells of the directory, so gc removes what a killed build left. While this process
+/// lives, it holds the directory, and gc keeps the directory and its commit.
 /// </summary>
 public sealed class BuildPlace : IDisposable
 {
@@ -21,13 +22,14 @@ public sealed class BuildPlace : IDisposable
     private readonly Commit commit;
     private readonly RootPlace place;
 
+    // Locked from the beginning to the end, so that gc leaves the place alone while the store's lock is not held.
+    private SafeFileHandle? held;
+
     private BuildPlace(ObjectStore store, Digest digest, string revision)
     {
         this.store = store;
         commit = store.Packs.ReadCommit(digest);
-        string name = "build-" + Random.Shared.Next().ToString("x8", CultureInfo.InvariantCulture);
-        string path = System.IO.Path.Combine(System.IO.Path.GetDirectoryName(RealPath.OfName(store.Path))!, name);
-        place = RootPlace.Reserve(store, path, new RootPlan(digest, revision, CheckoutMethod.Hardlink, IsWhole: true, Force: false));
+        place = Reserve(store, new RootPlan(digest, revision, CheckoutMethod.Hardlink, IsWhole: true, Force: false));
     }
 
     /// <summary>The path of the scratch directory.</summary>
@@ -41,6 +43,8 @@ public sealed class BuildPlace : IDisposable
         try
         {
             _ = made.place.BeginEmpty();
+            made.held = made.place.OpenUnfinished(out _);
+            Sys.Lock(made.held, LockKind.Exclusive, wait: false).ThrowIfFailed("flock", made.Path);
             made.Fill(commit);
             return made;
         }
@@ -89,7 +93,30 @@ public sealed class BuildPlace : IDisposable
     public void Dispose()
     {
         place.RemoveUnfinished();
+        held?.Dispose();
         place.Dispose();
+    }
+
+    /// <summary>
+    /// Reserves the first free name of build-1, build-2 and so on. A name whose build was killed is free, and its next build removes what is left.
+    /// </summary>
+    private static RootPlace Reserve(ObjectStore store, RootPlan plan)
+    {
+        for (int number = 1; ; number++)
+        {
+            string path = System.IO.Path.Combine(store.PhysicalRoot, string.Create(CultureInfo.InvariantCulture, $"build-{number}"));
+            try
+            {
+                if (!System.IO.Path.Exists(path))
+                {
+                    return RootPlace.Reserve(store, path, plan);
+                }
+            }
+            catch (RootPlace.TakenException)
+            {
+                // Another build is at work there.
+            }
+        }
     }
 
     private void Fill(Digest digest)

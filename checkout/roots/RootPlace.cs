@@ -83,6 +83,9 @@ internal sealed partial class RootPlace : IDisposable
         Ended,
     }
 
+    /// <summary>Another process has the turn to make a root there.</summary>
+    internal sealed class TakenException(string message) : StoreException(message);
+
     /// <summary>The absolute path of the root.</summary>
     internal string Path => site.Path;
 
@@ -301,7 +304,7 @@ internal sealed partial class RootPlace : IDisposable
         {
             return store.Roots.TryTakeTurnAt(path, out RootTurn? turn)
                 ? turn
-                : throw new StoreException($"{path}: another process is building it; wait for that one, or choose another name");
+                : throw new TakenException($"{path}: another process is building it; wait for that one, or choose another name");
         }
         catch (LinuxException e) when (!mustRecord && e.Errno is Errno.EROFS or Errno.EACCES)
         {

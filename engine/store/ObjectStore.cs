@@ -238,6 +238,27 @@ public sealed class ObjectStore : IDisposable
     public void Sync() => TrySync().ThrowIfFailed("syncfs", Path);
 
     /// <summary>
+    /// Runs something that does not use this store and may take long, such as another program. gc may sweep meanwhile. Afterwards only those
+    /// commits are sure to be there that a ref, a root or a held build record names. If <paramref name="action"/> throws, this store may only be
+    /// disposed of.
+    /// </summary>
+    public T RunUnlocked<T>(Func<T> action)
+    {
+        if (Doubt.Unsynced.IsSet)
+        {
+            // gc would remove the mark.
+            Sync();
+        }
+
+        Lock.Leave();
+        T result = action();
+        Lock.Return(OnWait);
+        Packs.Forget();
+        Blobs.ForgetListed();
+        return result;
+    }
+
+    /// <summary>
     /// Gives the right to make files of a tree objects as they are. Null in three cases: in a user store, because its objects do not carry
     /// all of a file's metadata; if the tree is on another filesystem; and if the filesystem is not known to tell whether a process has a
     /// file open for writing.

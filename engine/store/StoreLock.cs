@@ -17,6 +17,8 @@ namespace HackTree.Store;
 /// <item>the lock of the stat cache: taken without waiting.</item>
 /// </list>
 /// gc gives up the store's lock before it waits for the gate and then for the store's lock exclusively. It holds no other lock then.
+/// A build gives up the store's lock while its command runs, and then waits for it with a root's turn. That is safe, because no process waits for
+/// a root's turn.
 /// </remarks>
 public sealed class StoreLock : IDisposable
 {
@@ -79,6 +81,21 @@ public sealed class StoreLock : IDisposable
 
     /// <summary>Makes the lock shared again.</summary>
     internal void Share() => Change(LockKind.Exclusive, LockKind.Shared, null);
+
+    /// <summary>Gives up the lock until <see cref="Return"/>. gc may sweep meanwhile.</summary>
+    internal void Leave()
+    {
+        Step.Require(held == LockKind.Shared, Order);
+        Sys.Unlock(file).ThrowIfFailed("flock", Subject);
+        held = null;
+    }
+
+    /// <summary>Takes the lock shared again, as <see cref="Take"/> does.</summary>
+    internal void Return(Action<LockWait>? onWait)
+    {
+        StoreGate.Pass(store, storePath, StoreGate.Patience, onWait, stop);
+        Change(null, LockKind.Shared, onWait);
+    }
 
     /// <summary>Throws unless this process holds the lock exclusively. The sweep of gc calls this before it removes anything.</summary>
     internal void RequireExclusive() => Step.Require(held == LockKind.Exclusive, "only a process that holds the store alone removes anything from it");

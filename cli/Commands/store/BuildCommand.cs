@@ -73,7 +73,7 @@ internal sealed class BuildCommand : Verb
         string revision = session.Get(from)!;
         Digest basis = Revision.Resolve(store, revision);
         using BuildPlace place = BuildPlace.Make(store, basis, revision);
-        int code = BuildRun.Run(place, request, Session.Stop);
+        int code = store.RunUnlocked(() => BuildRun.Run(place, request, Session.Stop));
         if (code != 0)
         {
             throw new StoreException($"the command failed with exit code {code}, and nothing was committed");

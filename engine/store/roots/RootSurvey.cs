@@ -1,12 +1,13 @@
 using HackTree.Linux;
 using HackTree.Model;
+using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Store;
 
 /// <summary>What gc does with a root's record.</summary>
 internal enum RootVerdict
 {
-    /// <summary>The root exists, so its commit is needed.</summary>
+    /// <summary>The root exists, or is being built, so its commit is needed.</summary>
     Hold,
     /// <summary>The root is gone or was never finished, so the record is deleted.</summary>
     Drop,
@@ -15,11 +16,15 @@ internal enum RootVerdict
 }
 
 /// <summary>A record, what to do with it, and the path of the abandoned directory beside the root; null if there is none.</summary>
-internal sealed record RootFinding(string Name, RootEntry Record, RootVerdict Verdict, string? Litter);
+internal sealed record RootFinding(string Name, RootEntry Record, RootVerdict Verdict, string? Litter)
+{
+    /// <summary>Whether a process holds the directory of a build record, without the store's lock (<see cref="ObjectStore.RunUnlocked"/>).</summary>
+    internal bool IsHeld { get; init; }
+}
 
 /// <summary>
 /// Compares the records of roots with the directories that exist. What it finds about unfinished roots is certain only while no other
-/// process uses the store, because then nobody is building them.
+/// process uses the store, because then nobody is building them. A build that has given up the store's lock holds its directory.
 /// </summary>
 internal sealed class RootSurvey(Roots roots)
 {
@@ -32,6 +37,20 @@ internal sealed class RootSurvey(Roots roots)
 
     /// <summary>The records that the last look could not read, and why. A root needs its record for nothing that cannot be made again.</summary>
     internal IReadOnlyList<(string Name, CorruptException Why)> Damaged { get; private set; } = [];
+
+    /// <summary>Whether a name in tmp/ is the turn of a process that holds the directory of a build record.</summary>
+    internal bool IsHeldTurn(ReadOnlySpan<byte> name)
+    {
+        foreach (RootFinding finding in Findings)
+        {
+            if (finding.IsHeld && name.SequenceEqual(RootTurn.LockName(Roots.NameOfRoot(finding.Name))))
+            {
+                return true;
+            }
+        }
+
+        return false;
+    }
 
     /// <summary>Looks at every record.</summary>
     internal void Look()
@@ -92,6 +111,11 @@ internal sealed class RootSurvey(Roots roots)
     {
         string path = roots.AbsolutePath(record), partial = Roots.PartialPath(path);
 
+        if (IsAt(partial, record) && IsHeld(partial))
+        {
+            return new RootFinding(name, record, RootVerdict.Hold, Litter: null) { IsHeld = true };
+        }
+
         // If the directory above is gone, the litter is gone too, and the build record has no further use.
         if (IsMissing(Path.GetDirectoryName(path)))
         {
@@ -127,6 +151,16 @@ internal sealed class RootSurvey(Roots roots)
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             return false;
+        }
+    }
+
+    private static bool IsHeld(string partial)
+    {
+        Errno errno = Sys.Open(
+            Sys.WorkingDirectory, ByteText.FromArgument(partial), OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle directory);
+        using (directory)
+        {
+            return errno == Errno.None && Sys.Lock(directory, LockKind.Shared, wait: false) == Errno.EAGAIN;
         }
     }
 

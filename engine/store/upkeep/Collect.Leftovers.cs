@@ -83,9 +83,9 @@ public sealed partial class Collect
         reader.Start(directory, $"{store.Path}/tmp");
         while (reader.Next())
         {
-            if ((keepsDoubt && Doubt.IsAdoptingMark(reader.Name)) || IsDoomed(reader.Name))
+            if ((keepsDoubt && Doubt.IsAdoptingMark(reader.Name)) || IsDoomed(reader.Name) || roots.IsHeldTurn(reader.Name))
             {
-                // The mark makes the next commit that has the content replace the object.
+                // The mark makes the next commit that has the content replace the object. The turn belongs to a build.
                 continue;
             }
 

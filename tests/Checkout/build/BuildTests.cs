@@ -98,19 +98,48 @@ public sealed class BuildTests : IDisposable
     }
 
     [Fact]
-    public void A_killed_build_leaves_nothing_after_gc()
+    public void Gc_does_not_wait_for_the_command_and_keeps_its_commit()
     {
         world.Shell("""
-            $H build -b built --from base -- /bin/bash -c 'echo x > /data/f1; echo > /seen; sleep 1000' & pid=$!
-            until ls .build-*.partial/upper/seen 2> /dev/null; do sleep 0.1; done
-            kill -9 $pid; wait $pid
-            for i in $(seq 100); do grep -qs "$PWD/[.]build-" /proc/[0-9]*/cmdline || break; sleep 0.1; done
-            ! grep -s "$PWD/[.]build-" /proc/[0-9]*/cmdline /proc/[0-9]*/mounts
+            mkdir bound
+            $H build -q -b built --from base --bind $PWD/bound:/data/full -- /bin/bash -ec 'echo x > /data/f1; : > /data/full/seen; until [ -e /data/full/go ]; do sleep 0.1; done' & pid=$!
+            until [ -e bound/seen ]; do sleep 0.1; done
+            $H refs rm -q base && timeout 60 $H gc
+            [ -e .build-1.partial/lower/data ] && [ -e objects/tmp/building-build-1 ] && touch bound/go && wait $pid
             """).Succeeded();
+        Assert.Equal("x\n", world.Run("cat", "built", "data/f1").Succeeded());
+        Assert.Equal("2\n", world.Run("cat", "built~1", "data/f2").Succeeded());
+        RequireClean();
+    }
+
+    [Fact]
+    public void What_a_killed_build_left_the_next_build_removes_or_gc()
+    {
+        Kill();
+        world.Run("build", "-q", "-b", "next", "--from", "base", "--", "/bin/bash", "-c", "[ ! -e /seen ]").Succeeded();
+        RequireClean();
+        Kill();
         world.Run("gc").Succeeded();
         RequireClean();
-        Assert.Equal("base\n", world.Shell("$H refs | cut -d' ' -f1").Succeeded());
+        Assert.Equal("base\nnext\n", world.Shell("$H refs | cut -d' ' -f1").Succeeded());
+
+        void Kill() => world.Shell("""
+            $H build -b built --from base -- /bin/bash -c 'echo x > /data/f1; echo > /seen; sleep 1000' & pid=$!
+            until ls .build-1.partial/upper/seen 2> /dev/null; do sleep 0.1; done
+            kill -9 $pid; wait $pid
+            for i in $(seq 100); do grep -qs "$PWD/[.]build-" /proc/[0-9]*/cmdline || break; sleep 0.1; done
+            ! grep -s "$PWD/[.]build-" /proc/[0-9]*/cmdline /proc/[0-9]*/mounts && [ -e .build-1.partial ]
+            """).Succeeded();
     }
+
+    [Fact]
+    public void Two_builds_have_two_places() =>
+        world.Shell("""
+            mkdir bound
+            $H build -q -b one --from base --bind $PWD/bound:/data/full -- /bin/bash -ec ': > /data/full/seen; until [ -e /data/full/go ]; do sleep 0.1; done' & pid=$!
+            until [ -e bound/seen ]; do sleep 0.1; done
+            $H build -q -b two --from base --bind $PWD/bound:/data/full -- /bin/bash -ec ': > /data/full/go' && wait $pid
+            """).Succeeded();
 
     private string FactsOf(string commit) => world.Shell(
         $"$H show --json {commit} | python3 -c 'import json,sys; c=json.load(sys.stdin); print(c[\"tree\"], c[\"files\"], c[\"bytes\"])'").Succeeded();
