@@ -14,6 +14,13 @@ namespace HackTree.Boot;
 /// <param name="Force">Whether a root whose own hacktree does not work may be tried.</param>
 public sealed record DeployRequest(Digest Commit, string Revision, int Tries, bool Force);
 
+/// <summary>What a deploy will do.</summary>
+/// <param name="Name">The name of the new root.</param>
+/// <param name="Kernel">The kernel that it will boot.</param>
+/// <param name="Space">What the root takes on the disk, at most.</param>
+/// <param name="Program">The path of the commit's own hacktree; null if it has none, and that is forced.</param>
+public sealed record DeployPlan(string Name, RootKernel Kernel, RootSpace Space, string? Program);
+
 /// <summary>
 /// Makes a commit the root on trial. The order is what makes it safe: the root is made, proved and synced first. Until the last step, one write of
 /// the loader's environment block, the machine boots what it booted before, and a root that was made and not tried is a root like others.
@@ -22,14 +29,14 @@ public static class Deployment
 {
     private static readonly string[] Programs = ["usr/bin/hacktree", "usr/local/bin/hacktree"];
 
-    /// <summary>Deploys, and returns the name of the root. Throws <see cref="StoreException"/> if the commit could not boot here.</summary>
-    public static string Run(ObjectStore store, DeployRequest request, Progress? progress = null)
+    /// <summary>Says what <see cref="Run"/> will do, and changes nothing. Throws <see cref="StoreException"/> if the commit could not boot here.</summary>
+    public static DeployPlan Plan(ObjectStore store, DeployRequest request)
     {
         string physical = PhysicalOf(store);
-        BootChoice choice = BootChoice.Read(physical);
-        RequireNoOpenTrial(store, choice);
+        RequireNoOpenTrial(store, BootChoice.Read(physical));
         Commit commit = store.Packs.ReadCommit(request.Commit);
-        RequireKernel(store, commit, request, Path.Combine(physical, ImageLayout.Boot));
+        var kernel = RootKernel.Require(store, commit, request.Revision, Path.Combine(physical, ImageLayout.Boot));
+        RequireInit(store, commit, request.Revision);
         string? program = Array.Find(Programs, path => Find(store, commit, path) is EntryKind.Regular);
         if (program is null && !request.Force)
         {
@@ -38,17 +45,29 @@ public static class Deployment
                 + "--force deploys it all the same");
         }
 
-        string name = FreeName(physical), path = Path.Combine(physical, name);
+        var space = RootSpace.Of(store, commit);
+        space.Require(physical, request.Revision);
+        return new DeployPlan(FreeName(physical), kernel, space, program);
+    }
+
+    /// <summary>Deploys. Throws <see cref="StoreException"/> if the new root could not boot; then it is removed again.</summary>
+    public static void Run(ObjectStore store, DeployRequest request, DeployPlan plan, Progress? progress = null)
+    {
+        string physical = PhysicalOf(store), path = Path.Combine(physical, plan.Name);
         _ = RootBuilder.Run(store, request.Commit, request.Revision, path, new CheckoutOptions { Boot = true, Progress = progress });
-        if (program is not null && !request.Force)
+        try
         {
-            Prove(store, physical, path, program);
+            Prove(store, physical, plan, request.Force);
+        }
+        catch
+        {
+            RootRemoval.Run(store, path);
+            throw;
         }
 
         Sync(physical);
-        new TrialFaults(physical).Remove(name);
-        choice.Try(name, request.Tries);
-        return name;
+        new TrialFaults(physical).Remove(plan.Name);
+        BootChoice.Read(physical).Try(plan.Name, request.Tries);
     }
 
     /// <summary>The directory that holds the store and the roots.</summary>
@@ -78,20 +97,11 @@ public static class Deployment
         }
     }
 
-    /// <summary>All roots boot the newest kernel of the shared /boot. The commit must have that kernel's modules, and an init.</summary>
-    private static void RequireKernel(ObjectStore store, Commit commit, DeployRequest request, string boot)
+    private static void RequireInit(ObjectStore store, Commit commit, string revision)
     {
-        string version = KernelVersion.FindNewest(boot) ?? throw new StoreException($"{boot}: there is no kernel with an initrd in it, so nothing could boot");
-        if (Find(store, commit, $"usr/lib/modules/{version}") is not EntryKind.Directory)
-        {
-            throw new StoreException(
-                $"{request.Revision} has no /usr/lib/modules/{version}, and that is the kernel which boots from {boot}; "
-                + "build the commit with that kernel's package");
-        }
-
         if (Find(store, commit, "usr/sbin/init") is null && Find(store, commit, "sbin/init") is null)
         {
-            throw new StoreException($"{request.Revision} has no /sbin/init, so it cannot boot");
+            throw new StoreException($"{revision} has no /sbin/init, so it cannot boot");
         }
     }
 
@@ -103,24 +113,36 @@ public static class Deployment
         Enumerable.Range(0, int.MaxValue).Select(number => string.Create(CultureInfo.InvariantCulture, $"r{number}"))
             .First(name => !Path.Exists(Path.Combine(physical, name)) && !Path.Exists(Roots.PartialPath(Path.Combine(physical, name))));
 
-    /// <summary>
-    /// Has the new root's own program open this store, in a mount namespace of its own. An update that broke the updater could not be undone from the
-    /// new root. The root is removed if its program fails.
-    /// </summary>
-    private static void Prove(ObjectStore store, string physical, string root, string program)
+    /// <summary>Throws <see cref="StoreException"/> if the new root's initrd cannot enter a root, or if its program cannot update it.</summary>
+    private static void Prove(ObjectStore store, string physical, DeployPlan plan, bool force)
     {
-        const string Script = "mount --rbind \"$1\" \"$2/sysroot\" && exec chroot \"$2\" \"/$3\" --store \"/sysroot/$4\" roots";
-        string unshare = new Tool("unshare", "util-linux").Path;
-        ProgramRun run = ProgramRun.Of([unshare, "--mount", "sh", "-c", Script, "sh", physical, root, program, Path.GetFileName(store.Path)], stop: store.Stop);
-        if (run.Succeeded && run.Output.Contains(Path.GetFileName(root), StringComparison.Ordinal))
+        if (!plan.Kernel.IsShared)
         {
-            return;
+            string initrd = plan.Kernel.InitrdIn(physical, plan.Name);
+            InitrdPatch.Require(initrd, initrd, store.Stop);
         }
 
-        RootRemoval.Run(store, root);
-        throw new StoreException(
-            $"the /{program} of the new root does not find its root in this store ({run.LastWords}), so that root could not be updated; "
-            + "--force deploys it all the same");
+        if (plan.Program is { } program && !force)
+        {
+            ProveProgram(store, physical, plan.Name, program);
+        }
+    }
+
+    /// <summary>
+    /// Has the new root's own program open this store, in a mount namespace of its own. An update that broke the updater could not be undone from the
+    /// new root.
+    /// </summary>
+    private static void ProveProgram(ObjectStore store, string physical, string root, string program)
+    {
+        const string Script = "mount --rbind \"$1\" \"$2/sysroot\" && exec chroot \"$2\" \"/$3\" --store \"/sysroot/$4\" roots";
+        string unshare = new Tool("unshare", "util-linux").Path, path = Path.Combine(physical, root);
+        ProgramRun run = ProgramRun.Of([unshare, "--mount", "sh", "-c", Script, "sh", physical, path, program, Path.GetFileName(store.Path)], stop: store.Stop);
+        if (!run.Succeeded || !run.Output.Contains(root, StringComparison.Ordinal))
+        {
+            throw new StoreException(
+                $"the /{program} of the new root does not find its root in this store ({run.LastWords}), so that root could not be updated; "
+                + "--force deploys it all the same");
+        }
     }
 
     private static void Sync(string physical)

@@ -9,6 +9,11 @@ namespace HackTree.Linux;
 /// <param name="IsReadOnly">Whether it is mounted read-only, or is read-only itself.</param>
 public readonly record struct FilesystemStatus(FilesystemType Type, ulong Identifier, bool IsReadOnly);
 
+/// <summary>What is free on a filesystem.</summary>
+/// <param name="Bytes">The bytes that files can still get.</param>
+/// <param name="Inodes">The number of inodes that can still be made; null where nothing limits it, as on btrfs.</param>
+public readonly record struct FreeSpace(long Bytes, long? Inodes);
+
 /// <summary>
 /// Filesystems that need special treatment. The values are the magic numbers of linux/magic.h, as statfs(2) returns them.
 /// </summary>

@@ -224,12 +224,12 @@ public static unsafe partial class Sys
         return errno;
     }
 
-    /// <summary>fstatfs(2): the bytes that a user other than root can still use on a file's filesystem.</summary>
-    public static Errno FreeSpaceOf(SafeFileHandle file, out long bytes)
+    /// <summary>fstatfs(2): what a user other than root can still use on a file's filesystem.</summary>
+    public static Errno FreeSpaceOf(SafeFileHandle file, out FreeSpace free)
     {
         RawStatfs raw = default;
         Errno errno = Result(Native.FStatFs(file, &raw));
-        bytes = (long)raw.AvailableBlocks * raw.BlockSize;
+        free = new FreeSpace((long)raw.AvailableBlocks * raw.BlockSize, raw.Files == 0 ? null : (long)raw.FreeFiles);
         return errno;
     }
 

@@ -18,6 +18,9 @@ internal sealed class GrubEnvironment
 
     private GrubEnvironment(string path) => this.path = path;
 
+    /// <summary>A block without variables, for a file that need not exist.</summary>
+    internal static GrubEnvironment Empty(string path) => new(path);
+
     /// <summary>Reads the block. Throws <see cref="StoreException"/> if the file is missing or is no such block.</summary>
     internal static GrubEnvironment Read(string path)
     {

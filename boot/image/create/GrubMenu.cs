@@ -17,13 +17,17 @@ internal static class GrubMenu
     internal const string TrialName = "hacktree_trial";
     internal const string TriesName = "hacktree_tries";
 
+    /// <summary>The variable in a root's <see cref="KernelOptions"/>.</summary>
+    internal const string OptionsName = "hacktree_options";
+
     private const string DefaultLine = "set hacktree_usual=";
 
     /// <summary>The file in /boot with HackTree's part of the initrd. Each menu entry loads it after the system's own initrd.</summary>
     internal const string Segment = "hacktree.cpio.gz";
 
     /// <summary>
-    /// The commands. Each directory with a usr/ in it gets an entry, and all entries boot the newest kernel of /boot that has an initrd.
+    /// The commands. Each directory with a usr/ in it gets an entry. An entry boots the kernel that <see cref="RootKernel"/> tells of, and with the
+    /// root's own options if it has some.
     /// A root on trial (<see cref="BootChoice"/>) boots until its tries are used up. GRUB cannot subtract. A count that cannot be written is no trial.
     /// What grub-reboot(8) asked for boots once; on a converted disk, grub.cfg may have taken that already, and then boot_once is true.
     /// The root that <see cref="SmbiosText"/> names gets an entry even if it does not exist; the initrd then says so. On a machine without
@@ -35,21 +39,47 @@ internal static class GrubMenu
     internal static string Commands(string root, string options, string ownOptions = "") =>
         $$"""
         insmod regexp
-        for hacktree_file in /boot/vmlinuz-*; do
-            if regexp --set 1:hacktree_name '/vmlinuz-([^/]*)$' "$hacktree_file"; then
-                if [ -f "/boot/initrd.img-$hacktree_name" ]; then
-                    if [ -z "$hacktree_version" ]; then
-                        set hacktree_version="$hacktree_name"
-                    elif [ "$hacktree_name" -pgt "$hacktree_version" ]; then
-                        set hacktree_version="$hacktree_name"
+        function hacktree_find {
+            set hacktree_kernel=
+            set hacktree_initrd=
+            set hacktree_version=
+            set hacktree_fits=
+            for hacktree_file in /boot/vmlinuz-* "/$1/boot/"vmlinuz-*; do
+                if regexp --set 1:hacktree_place --set 2:hacktree_name '^(.*)/vmlinuz-([^/]*)$' "$hacktree_file"; then
+                    if [ -f "$hacktree_place/initrd.img-$hacktree_name" ]; then
+                        set hacktree_better=
+                        set hacktree_has=
+                        if [ -d "/$1/usr/lib/modules/$hacktree_name" -o -d "/$1/lib/modules/$hacktree_name" ]; then set hacktree_has=1; fi
+                        if [ -z "$hacktree_version" ]; then
+                            set hacktree_better=1
+                        elif [ "$hacktree_has" != "$hacktree_fits" ]; then
+                            set hacktree_better="$hacktree_has"
+                        elif [ "$hacktree_name" = "$hacktree_version" ]; then
+                            if [ "$hacktree_place/initrd.img-$hacktree_name" -nt "$hacktree_initrd" ]; then set hacktree_better=1; fi
+                        elif [ "$hacktree_name" -pgt "$hacktree_version" ]; then
+                            set hacktree_better=1
+                        fi
+                        if [ -n "$hacktree_better" ]; then
+                            set hacktree_kernel="$hacktree_file"
+                            set hacktree_initrd="$hacktree_place/initrd.img-$hacktree_name"
+                            set hacktree_version="$hacktree_name"
+                            set hacktree_fits="$hacktree_has"
+                        fi
                     fi
                 fi
-            fi
-        done
+            done
+        }
         function hacktree_boot {
+            hacktree_find "$1"
             if [ "$1" = {{root}} ]; then set hacktree_own="{{ownOptions}}"; else set hacktree_own=; fi
-            linux "/boot/vmlinuz-$hacktree_version" {{options}} subroot=$1 $hacktree_own $hacktree_tried $hacktree_more
-            initrd "/boot/initrd.img-$hacktree_version" /boot/{{Segment}}
+            set {{OptionsName}}=
+            if [ -s "/$1/{{KernelOptions.File}}" ]; then load_env --file "/$1/{{KernelOptions.File}}" {{OptionsName}}; fi
+            if [ -n "${{OptionsName}}" ]; then
+                linux "$hacktree_kernel" {{KernelOptions.Fixed(options)}} ${{OptionsName}} subroot=$1 $hacktree_own $hacktree_tried $hacktree_more
+            else
+                linux "$hacktree_kernel" {{options}} subroot=$1 $hacktree_own $hacktree_tried $hacktree_more
+            fi
+            initrd "$hacktree_initrd" /boot/{{Segment}}
         }
         if [ -s "$prefix/grubenv" ]; then load_env; fi
         if [ -n "$next_entry" ]; then
@@ -99,7 +129,7 @@ internal static class GrubMenu
 
     /// <summary>The root that boots in a menu of these commands if the environment names none; null for another menu.</summary>
     internal static string? DefaultOf(string menu) =>
-        menu.Contains($"save_env {TriesName}", StringComparison.Ordinal)
+        menu.Contains("function hacktree_find", StringComparison.Ordinal)
             ? Array.Find(menu.Split('\n', StringSplitOptions.TrimEntries), line => line.StartsWith(DefaultLine, StringComparison.Ordinal))?[DefaultLine.Length..]
             : null;
 

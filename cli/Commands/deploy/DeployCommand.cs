@@ -12,6 +12,8 @@ internal sealed class DeployCommand : Verb
     private readonly Argument<string> revision;
     private readonly Option<int?> tries;
     private readonly Option<bool> force = new("--force") { Description = "Deploy a commit whose own hacktree is missing, or does not find its root." };
+    private readonly Option<bool> reboot = new("--reboot") { Description = "Restart the machine when all is done." };
+    private readonly Option<bool> dryRun = new("--dry-run") { Description = "Check everything that can be checked, say what would be done, and do nothing." };
     private readonly Option<bool> json = Json();
 
     internal DeployCommand()
@@ -20,6 +22,8 @@ internal sealed class DeployCommand : Verb
         revision = AddRevision("COMMIT", "The commit: a ref, REF^, REF~3, or an id or its beginning.");
         tries = AddNumber($"How many times the boot loader starts it before it goes back to the default, 1 to {BootChoice.MostTries}. Default: {UsualTries}.", "--tries");
         Add(force);
+        Add(reboot);
+        Add(dryRun);
         Add(json);
         Details = "The new root gets the first free name r0, r1, .... Its own hacktree must find it in this store. Only then one write makes it the root on "
             + "trial. It becomes the default when its system has started and all programs in /etc/hacktree/health.d end with 0. A root that does not come so "
@@ -39,28 +43,60 @@ internal sealed class DeployCommand : Verb
         Digest commit = Revision.Resolve(store, session.Get(revision));
         var progress = new Progress { TotalFiles = store.Packs.ReadCommit(commit).Files };
         int count = session.Get(tries) ?? UsualTries;
-        string name;
-        using (session.Show("checking out", progress))
+        var request = new DeployRequest(commit, session.Get(revision), count, session.Get(force));
+        DeployPlan plan = Deployment.Plan(store, request);
+        if (session.Get(dryRun))
         {
-            name = Deployment.Run(store, new DeployRequest(commit, session.Get(revision), count, session.Get(force)), progress);
+            session.Note($"{plan.Name} would be made: commit {CommitText.Short(commit)}, kernel {plan.Kernel.Version}, at most {HumanText.Bytes(plan.Space.Bytes)}");
+        }
+        else
+        {
+            using (session.Show("checking out", progress))
+            {
+                Deployment.Run(store, request, plan, progress);
+            }
+
+            session.Note($"{plan.Name}: commit {CommitText.Short(commit)}, kernel {plan.Kernel.Version}, on trial from the next boot on, {HumanText.Count(count, "time")}");
         }
 
-        session.Note($"{name}: commit {CommitText.Short(commit)}, on trial from the next boot on, {HumanText.Count(count, "time")}");
+        Print(session, request, plan);
+        if (session.Get(reboot) && !session.Get(dryRun))
+        {
+            Reboot();
+        }
+
+        return ExitCode.Done;
+    }
+
+    private void Print(Session session, DeployRequest request, DeployPlan plan)
+    {
         if (!session.Get(json))
         {
-            Session.Output.WriteLine(name);
-            return ExitCode.Done;
+            Session.Output.WriteLine(plan.Name);
+            return;
         }
 
         JsonText.Write(writer =>
         {
             writer.WriteStartObject();
-            writer.WriteString("name", name);
-            writer.WriteDigest("commit", commit);
-            writer.WriteNumber("tries", count);
+            writer.WriteString("name", plan.Name);
+            writer.WriteDigest("commit", request.Commit);
+            writer.WriteNumber("tries", request.Tries);
+            writer.WriteString("kernel", plan.Kernel.Version);
+            writer.WriteNumber("bytes", plan.Space.Bytes);
+            writer.WriteNumber("inodes", plan.Space.Inodes);
+            writer.WriteBoolean("dryRun", session.Get(dryRun));
             writer.WriteEndObject();
         });
-        return ExitCode.Done;
+    }
+
+    private static void Reboot()
+    {
+        ProgramRun run = ProgramRun.Of([ProgramRun.Find("systemctl") ?? "systemctl", "reboot"]);
+        if (!run.Succeeded)
+        {
+            throw new StoreException($"the root is on trial, but the machine does not restart: {run.LastWords}");
+        }
     }
 
     protected override string Undone(Session session) => "the machine boots what it booted before";

@@ -28,7 +28,7 @@ public abstract record Unheld
     internal static Unheld OfXattr(Errno errno, SafeFileHandle place, ReadOnlySpan<byte> name, int length, object subject)
     {
         bool isTooLarge = errno is Errno.E2BIG or Errno.ERANGE
-            || (errno == Errno.ENOSPC && Sys.FreeSpaceOf(place, out long free) == Errno.None && free > HasRoom);
+            || (errno == Errno.ENOSPC && Sys.FreeSpaceOf(place, out FreeSpace free) == Errno.None && free.Bytes > HasRoom);
         if (!isTooLarge && errno is not (Errno.EOPNOTSUPP or Errno.EPERM or Errno.EACCES or Errno.EINVAL))
         {
             throw new LinuxException(errno, "setxattr", $"{subject}, attribute {ByteText.Quote(name)}");

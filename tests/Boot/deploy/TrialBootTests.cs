@@ -1,4 +1,3 @@
-using System.Text.Json;
 using HackTree.Tests.Crash;
 
 namespace HackTree.Tests.Boot;
@@ -83,15 +82,5 @@ public sealed class TrialBootTests : IDisposable
         ImageWorld.Image("edit", disk, "--", "env", $"H={Hacktree.Path} --store objects", "sh", "-ec", script).Succeeded();
 
     /// <summary>What `status` says of each root: "r0: default; r1: trial 3".</summary>
-    private static string States(string disk)
-    {
-        using var json = JsonDocument.Parse(Edit(disk, "$H status --json"));
-        return string.Join("; ", json.RootElement.EnumerateArray().Select(root => $"{root.GetProperty("name")}: {State(root)}"));
-    }
-
-    private static string State(JsonElement root) =>
-        root.GetProperty("failed").GetBoolean() ? $"failed {root.GetProperty("why")}"
-        : root.GetProperty("triesLeft").GetInt32() is > 0 and int tries ? $"trial {tries}"
-        : root.GetProperty("default").GetBoolean() ? "default"
-        : root.GetProperty("rollback").GetBoolean() ? "rollback" : "spare";
+    private static string States(string disk) => DeployWorld.StatesIn(Edit(disk, "$H status --json"));
 }

@@ -1,0 +1,57 @@
+using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Boot;
+
+/// <summary>
+/// What a new root of a commit takes on the disk, at most: an inode and a block for each directory and symbolic link, the names in them, and copies
+/// of the files below /etc. All other files are hardlinks.
+/// </summary>
+/// <param name="Bytes">The bytes.</param>
+/// <param name="Inodes">The inodes.</param>
+public sealed record RootSpace(long Bytes, long Inodes)
+{
+    private const long Block = 4096;
+
+    // An entry of ext4: 8 bytes and the name, up to a multiple of 4. A directory's blocks are not always full.
+    private const long NameLength = 64;
+
+    /// <summary>Counts what a root of the commit takes.</summary>
+    internal static RootSpace Of(ObjectStore store, Commit commit)
+    {
+        long bytes = Block, inodes = 1;
+        TreeWalk.Visit(store.Packs, commit.Tree, (path, in entry) =>
+        {
+            bool isCopied = entry.Kind == EntryKind.Regular && path.Bytes.StartsWith("etc/"u8);
+            if (isCopied || entry.Kind != EntryKind.Regular)
+            {
+                inodes++;
+                bytes += isCopied ? (entry.Size + Block - 1) / Block * Block : Block;
+            }
+
+            bytes += NameLength;
+            return true;
+        });
+        return new RootSpace(bytes, inodes);
+    }
+
+    /// <summary>Throws <see cref="StoreException"/>, with what is short, if the filesystem of that directory has no room for the root.</summary>
+    internal void Require(string physical, string revision)
+    {
+        using SafeFileHandle folder = OpenPath.Directory(physical);
+        Sys.FreeSpaceOf(folder, out FreeSpace free).ThrowIfFailed("fstatfs", physical);
+        if (free.Bytes < Bytes)
+        {
+            throw new StoreException($"{physical}: a root of {revision} takes {InMegabytes(Bytes)} MB, and {InMegabytes(free.Bytes)} MB are free", new Remedy.FreeSpace());
+        }
+
+        if (free.Inodes < Inodes)
+        {
+            throw new StoreException($"{physical}: a root of {revision} takes {Inodes} inodes, and {free.Inodes} are free", new Remedy.FreeSpace());
+        }
+    }
+
+    private static long InMegabytes(long bytes) => (bytes + 999_999) / 1_000_000;
+}

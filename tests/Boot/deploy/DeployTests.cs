@@ -1,0 +1,69 @@
+using HackTree.Tests.Support;
+
+namespace HackTree.Tests.Boot;
+
+/// <summary>What `deploy` chooses, refuses and leaves, on a disk that is not booted.</summary>
+public sealed class DeployTests : IDisposable
+{
+    private readonly DeployWorld world = new();
+
+    public void Dispose() => world.Dispose();
+
+    [Fact]
+    public void A_deployed_root_is_on_trial_and_a_rollback_ends_that()
+    {
+        Assert.Equal("r1\n", world.Shell("$H deploy --force os"));
+        Assert.Equal("r0: default; r1: trial 3", world.States());
+        Assert.Equal("r0\n", world.Shell("$H rollback"));
+        Assert.Equal("r0: default; r1: spare", world.States());
+    }
+
+    [Fact]
+    public void A_dry_run_says_what_would_be_done_and_does_nothing()
+    {
+        string before = world.Shell("find . -printf '%P %i %T@ %s\\n' | sort");
+        ToolResult run = world.Try("$H deploy --force --dry-run os");
+        Assert.Equal("r1\n", run.Succeeded());
+        Assert.Contains($"r1 would be made: commit {world.Shell("$H log --json os").Split('"')[3][..8]}", run.Error, StringComparison.Ordinal);
+        Assert.Contains($"kernel {DeployWorld.Kernel}, at most ", run.Error, StringComparison.Ordinal);
+        Assert.Equal(before, world.Shell("find . -printf '%P %i %T@ %s\\n' | sort"));
+    }
+
+    [Theory]
+    [InlineData("true", DeployWorld.Kernel)]
+    [InlineData("mkdir $T/usr/lib/modules/6.1.0-9-test", DeployWorld.Kernel)]
+    [InlineData("mv $T/usr/lib/modules/6.1.0-10-test $T/usr/lib/modules/6.1.0-9-test", "6.1.0-9-test")]
+    [InlineData("mv $T/usr/lib/modules $T/usr/lib/x; ln -s x $T/usr/lib/modules", DeployWorld.Kernel)]
+    [InlineData("for f in vmlinuz initrd.img; do cp $T/boot/$f-6.1.0-10-test $T/boot/$f-6.1.0-11-own; done", DeployWorld.Kernel)]
+    [InlineData("for f in vmlinuz initrd.img; do cp $T/boot/$f-6.1.0-10-test $T/boot/$f-6.1.0-11-own; done; mkdir $T/usr/lib/modules/6.1.0-11-own", "6.1.0-11-own")]
+    [InlineData("cp $T/boot/vmlinuz-6.1.0-10-test $T/boot/vmlinuz-7-own; mkdir $T/usr/lib/modules/7-own", DeployWorld.Kernel)]
+    [InlineData("for f in vmlinuz initrd.img; do cp boot/$f-6.1.0-10-test boot/$f-6.2.0-other; done", DeployWorld.Kernel)]
+    public void The_newest_kernel_whose_modules_the_root_has_is_booted(string change, string kernel) =>
+        Assert.Contains($"kernel {kernel},", world.Try($"{change}; $H commit -q -b os $T; $H deploy --force os").Error, StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("rm -r $T/usr/lib/modules/*", "has no /usr/lib/modules/6.1.0-10-test, and that is the kernel which would boot")]
+    [InlineData("rm $T/usr/sbin/init", "has no /sbin/init")]
+    [InlineData("rm boot/vmlinuz* $T/boot/vmlinuz*", "boot has a kernel with an initrd")]
+    [InlineData("for f in vmlinuz initrd.img; do echo no > $T/boot/$f-8-own; done; mkdir $T/usr/lib/modules/8-own", "r1/boot/initrd.img-8-own: ")]
+    [InlineData("echo > boot/grub/grub.cfg", "the menu counts no tries of a root")]
+    [InlineData("truncate -s 1000 boot/grub/grubenv", "it is no environment block of GRUB")]
+    public void What_could_not_boot_is_refused_and_leaves_no_root(string change, string words)
+    {
+        ToolResult run = world.Try($"{change}; $H commit -q -b os $T; cp boot/grub/grubenv before; $H deploy -q --force os");
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains(words, run.Error, StringComparison.Ordinal);
+        Assert.Single(run.Error.TrimEnd().Split('\n'));
+        Assert.Equal("objects r0\n", world.Shell("cmp boot/grub/grubenv before; ls -dA objects r? .r?.partial 2> /dev/null | tr '\\n' ' ' | sed 's/ $/\\n/'"));
+    }
+
+    [Fact]
+    public void A_disk_without_room_for_the_root_is_found_full_before_anything_is_made()
+    {
+        using var disk = new LoopFilesystem("ext4", 64);
+        ToolResult run = world.Try($"cp -a . {disk.Path}; cd {disk.Path}; dd if=/dev/zero of=full bs=4k status=none 2> /dev/null || true; truncate -s -20k full; $H deploy -q --force os");
+        Assert.Equal(1, run.ExitCode);
+        Assert.Matches(" a root of os takes 1 MB, and 0 MB are free; free some and try again", run.Error);
+        Assert.False(Directory.Exists(disk.At("r1")));
+    }
+}
