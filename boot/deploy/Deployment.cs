@@ -32,8 +32,9 @@ public static class Deployment
     /// <summary>Says what <see cref="Run"/> will do, and changes nothing. Throws <see cref="StoreException"/> if the commit could not boot here.</summary>
     public static DeployPlan Plan(ObjectStore store, DeployRequest request)
     {
-        string physical = PhysicalOf(store);
-        RequireNoOpenTrial(store, BootChoice.Read(physical));
+        var roots = new BootableRoots(store);
+        string physical = roots.Physical;
+        RequireNoOpenTrial(roots, BootChoice.Read(physical));
         Commit commit = store.Packs.ReadCommit(request.Commit);
         var kernel = RootKernel.Require(store, commit, request.Revision, Path.Combine(physical, ImageLayout.Boot));
         RequireInit(store, commit, request.Revision);
@@ -53,7 +54,7 @@ public static class Deployment
     /// <summary>Deploys. Throws <see cref="StoreException"/> if the new root could not boot; then it is removed again.</summary>
     public static void Run(ObjectStore store, DeployRequest request, DeployPlan plan, Progress? progress = null)
     {
-        string physical = PhysicalOf(store), path = Path.Combine(physical, plan.Name);
+        string physical = new BootableRoots(store).Physical, path = Path.Combine(physical, plan.Name);
         _ = RootBuilder.Run(store, request.Commit, request.Revision, path, new CheckoutOptions { Boot = true, Progress = progress });
         try
         {
@@ -67,31 +68,14 @@ public static class Deployment
 
         Sync(physical);
         new TrialFaults(physical).Remove(plan.Name);
-        BootChoice.Read(physical).Try(plan.Name, request.Tries);
+        var choice = BootChoice.Read(physical);
+        choice.Place(plan.Name, plan.Kernel.PathIn(physical, plan.Name), plan.Kernel.InitrdIn(physical, plan.Name));
+        choice.Try(plan.Name, request.Tries);
     }
 
-    /// <summary>The directory that holds the store and the roots.</summary>
-    public static string PhysicalOf(ObjectStore store) => Path.GetDirectoryName(store.Path)!;
-
-    /// <summary>The name of the root that this system runs on; null if it is none of this physical root.</summary>
-    public static string? RunningName(ObjectStore store) =>
-        RunningRoot.RecordOf(store, "/") is { } record && Path.GetDirectoryName(store.Roots.AbsolutePath(record)) == PhysicalOf(store)
-            ? Path.GetFileName(record.Path)
-            : null;
-
-    /// <summary>Throws <see cref="StoreException"/> if there is no such root beside the store.</summary>
-    public static void RequireRoot(ObjectStore store, string name)
+    private static void RequireNoOpenTrial(BootableRoots roots, BootChoice choice)
     {
-        string path = Path.Combine(PhysicalOf(store), name);
-        if (!ImageLayout.IsRootName(name) || store.Roots.FindByPath(path) is null || !Directory.Exists(path))
-        {
-            throw new StoreException($"{name}: there is no such root beside the store; give the name of one, such as r1");
-        }
-    }
-
-    private static void RequireNoOpenTrial(ObjectStore store, BootChoice choice)
-    {
-        if (choice.Trial is { } trial && trial == RunningName(store))
+        if (choice.Trial is { } trial && trial == roots.FindRunning())
         {
             throw new StoreException($"{trial}, the running root, is on trial itself and was not found good yet", new Remedy.EndTrial());
         }

@@ -37,6 +37,7 @@ internal static class RemedyText
         Remedy.LookIntoHistory => "`gc --depth` may have cut the history there, and `hacktree fsck` tells what is damaged",
         Remedy.ListTree tree => $"`hacktree ls {tree.Revision}` shows what is",
         Remedy.ListRoots => "`hacktree roots` lists those there are",
+        Remedy.BootAnother => "`hacktree default` makes another root the one that boots",
         Remedy.EndTrial => "`hacktree good` keeps it, and a restart ends a try of it",
         Remedy.RemoveRoot => "`hacktree roots rm` removes one",
         Remedy.UnpinRoot root => $"`hacktree roots unpin {root.Path}` lets it be replaced",

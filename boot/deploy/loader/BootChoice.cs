@@ -30,12 +30,24 @@ public abstract class BootChoice
     /// <summary>How many times the loader will still start <see cref="Trial"/>.</summary>
     public abstract int TriesLeft { get; }
 
+    /// <summary>The kernel's options of a root without own ones (<see cref="KernelOptions"/>), except subroot=.</summary>
+    public abstract string Options { get; }
+
     /// <summary>
     /// Reads the choice of the disk whose physical root this is. Throws <see cref="StoreException"/> if no boot loader of it can have a root on trial.
     /// </summary>
     public static BootChoice Read(string physicalRoot)
     {
         var faults = new List<string>();
+        return Find(physicalRoot, faults)
+            ?? throw new StoreException($"{physicalRoot}: no boot loader here can start a root on trial: {string.Join("; ", faults)}");
+    }
+
+    /// <summary>Reads the choice like <see cref="Read"/>; null if there is no such boot loader.</summary>
+    public static BootChoice? Find(string physicalRoot) => Find(physicalRoot, []);
+
+    private static BootChoice? Find(string physicalRoot, List<string> faults)
+    {
         foreach (Func<string, FoundLoader> find in Loaders)
         {
             FoundLoader found = find(physicalRoot);
@@ -47,7 +59,7 @@ public abstract class BootChoice
             faults.Add(found.Fault!);
         }
 
-        throw new StoreException($"{physicalRoot}: no boot loader here can start a root on trial: {string.Join("; ", faults)}");
+        return null;
     }
 
     /// <summary>
@@ -66,6 +78,9 @@ public abstract class BootChoice
 
     /// <summary>Makes a root the default and ends any trial.</summary>
     public abstract void Choose(string root);
+
+    /// <summary>Forgets a root that is gone. It is neither the default nor on trial with tries left.</summary>
+    public abstract void Forget(string root);
 }
 
 /// <summary>What a boot loader's class found below a physical root.</summary>

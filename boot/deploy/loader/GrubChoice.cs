@@ -12,8 +12,10 @@ internal sealed class GrubChoice : BootChoice
 
     private readonly GrubEnvironment environment;
     private readonly string firstDefault;
+    private readonly string menu;
 
-    private GrubChoice(GrubEnvironment environment, string firstDefault) => (this.environment, this.firstDefault) = (environment, firstDefault);
+    private GrubChoice(GrubEnvironment environment, string firstDefault, string menu) =>
+        (this.environment, this.firstDefault, this.menu) = (environment, firstDefault, menu);
 
     public override string Default => environment.Get(GrubMenu.DefaultName) ?? firstDefault;
 
@@ -23,6 +25,8 @@ internal sealed class GrubChoice : BootChoice
 
     public override int TriesLeft => int.TryParse(environment.Get(GrubMenu.TriesName), out int tries) ? tries : 0;
 
+    public override string Options => GrubMenu.OptionsOf(menu);
+
     internal static FoundLoader Find(string physicalRoot)
     {
         string grub = Path.Combine(physicalRoot, "boot/grub"), menu = Path.Combine(grub, "grub.cfg");
@@ -31,12 +35,13 @@ internal sealed class GrubChoice : BootChoice
             return new FoundLoader(null, $"for GRUB, there is no {menu}");
         }
 
-        if (GrubMenu.DefaultOf(File.ReadAllText(menu)) is not { } firstDefault)
+        string text = File.ReadAllText(menu);
+        if (GrubMenu.DefaultOf(text) is not { } firstDefault)
         {
             return new FoundLoader(null, $"the menu {menu} counts no tries; a disk made by this version of `hacktree image create` or `image convert` has one that does");
         }
 
-        return new FoundLoader(new GrubChoice(GrubEnvironment.Read(Path.Combine(grub, GrubMenu.EnvironmentFile)), firstDefault), null);
+        return new FoundLoader(new GrubChoice(GrubEnvironment.Read(Path.Combine(grub, GrubMenu.EnvironmentFile)), firstDefault, text), null);
     }
 
     public override bool Offers(string root) => true;
@@ -64,5 +69,17 @@ internal sealed class GrubChoice : BootChoice
         environment.Set(GrubMenu.TrialName, null);
         environment.Set(GrubMenu.TriesName, null);
         environment.Write();
+    }
+
+    public override void Forget(string root)
+    {
+        foreach (string variable in new[] { PreviousName, GrubMenu.TrialName })
+        {
+            if (environment.Get(variable) == root)
+            {
+                environment.Set(variable, null);
+                environment.Write();
+            }
+        }
     }
 }

@@ -20,6 +20,10 @@ internal static class GrubMenu
     /// <summary>The variable in a root's <see cref="KernelOptions"/>.</summary>
     internal const string OptionsName = "hacktree_options";
 
+    // Between these are the options of a root without own ones.
+    private const string OptionsStart = "linux \"$hacktree_kernel\" ";
+    private const string OptionsEnd = " subroot=$1";
+
     private const string DefaultLine = "set hacktree_usual=";
 
     /// <summary>The file in /boot with HackTree's part of the initrd. Each menu entry loads it after the system's own initrd.</summary>
@@ -77,7 +81,7 @@ internal static class GrubMenu
             if [ -n "${{OptionsName}}" ]; then
                 linux "$hacktree_kernel" {{KernelOptions.Fixed(options)}} ${{OptionsName}} subroot=$1 $hacktree_own $hacktree_tried $hacktree_more
             else
-                linux "$hacktree_kernel" {{options}} subroot=$1 $hacktree_own $hacktree_tried $hacktree_more
+                {{OptionsStart}}{{options}}{{OptionsEnd}} $hacktree_own $hacktree_tried $hacktree_more
             fi
             initrd "$hacktree_initrd" /boot/{{Segment}}
         }
@@ -132,6 +136,13 @@ internal static class GrubMenu
         menu.Contains("function hacktree_find", StringComparison.Ordinal)
             ? Array.Find(menu.Split('\n', StringSplitOptions.TrimEntries), line => line.StartsWith(DefaultLine, StringComparison.Ordinal))?[DefaultLine.Length..]
             : null;
+
+    /// <summary>The options that a menu of these commands gives a root without own ones, except subroot=.</summary>
+    internal static string OptionsOf(string menu)
+    {
+        int start = menu.LastIndexOf(OptionsStart, StringComparison.Ordinal) + OptionsStart.Length;
+        return menu[start..menu.IndexOf(OptionsEnd, start, StringComparison.Ordinal)];
+    }
 
     /// <summary>
     /// An empty environment of GRUB, in which grub-reboot(8) leaves the next entry. GRUB can write to it only if it has its whole length.

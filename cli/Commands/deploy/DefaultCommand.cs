@@ -15,8 +15,9 @@ internal sealed class DefaultCommand : Verb
     {
         using ObjectStore store = session.OpenStoreToWrite();
         string root = session.Get(name);
-        Deployment.RequireRoot(store, root);
-        BootChoice.Read(Deployment.PhysicalOf(store)).Choose(root);
+        var roots = new BootableRoots(store);
+        roots.Require(root);
+        BootChoice.Read(roots.Physical).Choose(root);
         return ExitCode.Done;
     }
 }

@@ -13,9 +13,10 @@ internal sealed class GoodCommand : Verb
     protected override int Run(Session session)
     {
         using ObjectStore store = session.OpenStoreToWrite();
-        string physical = Deployment.PhysicalOf(store);
+        var roots = new BootableRoots(store);
+        string physical = roots.Physical;
         BootChoice choice = BootChoice.Read(physical);
-        string running = Deployment.RunningName(store) ?? throw new StoreException("this system does not run on a root of the store, so there is nothing on trial");
+        string running = roots.FindRunning() ?? throw new StoreException("this system does not run on a root of the store, so there is nothing on trial");
         if (running != choice.Trial)
         {
             session.Note($"{running} is not on trial");

@@ -13,10 +13,11 @@ internal sealed class RollbackCommand : Verb
     protected override int Run(Session session)
     {
         using ObjectStore store = session.OpenStoreToWrite();
-        BootChoice choice = BootChoice.Read(Deployment.PhysicalOf(store));
+        var roots = new BootableRoots(store);
+        BootChoice choice = BootChoice.Read(roots.Physical);
         string root = choice.Trial is not null ? choice.Default
             : choice.Previous ?? throw new StoreException($"no root was the default before {choice.Default}; `hacktree default ROOT` chooses one that `hacktree status` lists");
-        Deployment.RequireRoot(store, root);
+        roots.Require(root);
         choice.Choose(root);
         Session.Output.WriteLine(root);
         return ExitCode.Done;

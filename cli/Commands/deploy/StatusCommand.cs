@@ -16,20 +16,11 @@ internal sealed class StatusCommand : Verb
     protected override int Run(Session session)
     {
         using ObjectStore store = session.OpenStore();
-        string physical = Deployment.PhysicalOf(store);
-        BootChoice choice = BootChoice.Read(physical);
-        string? running = Deployment.RunningName(store);
-        var faults = new TrialFaults(physical);
-        var states = new List<RootStatus>();
-        foreach ((_, RootRecord record) in store.Roots.Finished())
-        {
-            string path = store.Roots.AbsolutePath(record), name = Path.GetFileName(path);
-            if (Path.GetDirectoryName(path) == physical && Directory.Exists(path))
-            {
-                states.Add(new RootStatus(name, record, name == running, choice, faults.Find(name)));
-            }
-        }
-
+        var roots = new BootableRoots(store);
+        var choice = BootChoice.Read(roots.Physical);
+        string? running = roots.FindRunning();
+        var faults = new TrialFaults(roots.Physical);
+        List<RootStatus> states = [.. roots.Names().Select(name => new RootStatus(name, roots.RecordOf(name), name == running, choice, faults.Find(name)))];
         if (session.Get(json))
         {
             WriteJson(states);
@@ -47,9 +38,13 @@ internal sealed class StatusCommand : Verb
         var listing = new Listing("ROOT", "STATE", "COMMIT", new("MADE (UTC)") { Rank = 2 }, new("REVISION") { Rank = 1 }, new("WHY") { Rank = 3 });
         foreach (RootStatus state in states)
         {
-            RootRecord record = state.Record;
-            string commit = CommitText.Short(record.Commit), made = HumanText.ShortDate(record.Time);
-            listing.Add(CommitText.Line(state.Name), state.Words, commit, made, CommitText.Line(record.Revision), CommitText.Line(state.Why ?? ""));
+            string commit = "", made = "", revision = "";
+            if (state.Record is { } record)
+            {
+                (commit, made, revision) = (CommitText.Short(record.Commit), HumanText.ShortDate(record.Time), CommitText.Line(record.Revision));
+            }
+
+            listing.Add(CommitText.Line(state.Name), state.Words, commit, made, revision, CommitText.Line(state.Why ?? ""));
         }
 
         listing.Print();
@@ -62,9 +57,13 @@ internal sealed class StatusCommand : Verb
         {
             writer.WriteStartObject();
             writer.WriteString("name", state.Name);
-            writer.WriteDigest("commit", state.Record.Commit);
-            writer.WriteString("revision", state.Record.Revision);
-            writer.WriteNumber("time", state.Record.Time);
+            if (state.Record is { } record)
+            {
+                writer.WriteDigest("commit", record.Commit);
+                writer.WriteString("revision", record.Revision);
+                writer.WriteNumber("time", record.Time);
+            }
+
             writer.WriteBoolean("running", state.IsRunning);
             writer.WriteBoolean("default", state.IsDefault);
             writer.WriteBoolean("rollback", state.IsRollback);
@@ -79,13 +78,13 @@ internal sealed class StatusCommand : Verb
     });
 
     /// <summary>What a root is to the boot loader.</summary>
-    private sealed record RootStatus(string Name, RootRecord Record, bool IsRunning, BootChoice Choice, string? Fault)
+    private sealed record RootStatus(string Name, RootRecord? Record, bool IsRunning, BootChoice Choice, string? Fault)
     {
         internal bool IsDefault => Name == Choice.Default;
 
         internal bool IsRollback => Name == Choice.Previous && !IsDefault;
 
-        internal bool IsPinned => Record.State == RootState.Pinned;
+        internal bool IsPinned => Record?.State == RootState.Pinned;
 
         internal int TriesLeft => Name == Choice.Trial ? Choice.TriesLeft : 0;
 

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using HackTree.Boot;
 using HackTree.Checkout;
 using HackTree.Linux;
 using HackTree.Model;
@@ -154,7 +155,7 @@ internal sealed class RootsCommand : Verb
             {
                 try
                 {
-                    RootRemoval.Run(store, name);
+                    new BootableRoots(store).Remove(name);
                 }
                 catch (Exception e) when (e is StoreException or LinuxException)
                 {

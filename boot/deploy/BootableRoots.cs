@@ -1,0 +1,84 @@
+using HackTree.Checkout;
+using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
+
+namespace HackTree.Boot;
+
+/// <summary>
+/// The roots that a boot menu can offer: the directories of the physical root with a usr/ in them. Those that this store made have a record; the root
+/// of a converted disk has none.
+/// </summary>
+public sealed class BootableRoots
+{
+    private readonly ObjectStore store;
+
+    /// <summary>The roots beside a store.</summary>
+    public BootableRoots(ObjectStore store)
+    {
+        this.store = store;
+        Physical = Path.GetDirectoryName(store.Path)!;
+    }
+
+    /// <summary>The path of the physical root: the directory that holds the store and the roots.</summary>
+    public string Physical { get; }
+
+    /// <summary>The names of the roots, in the order of their bytes.</summary>
+    public IReadOnlyList<string> Names() =>
+        [.. Directory.EnumerateDirectories(Physical).Select(path => Path.GetFileName(path)).Where(IsRoot).Order(StringComparer.Ordinal)];
+
+    /// <summary>The path of a root.</summary>
+    public string PathOf(string name) => Path.Combine(Physical, name);
+
+    /// <summary>The record of a root; null if it has none.</summary>
+    public RootRecord? RecordOf(string name) => store.Roots.FindByPath(PathOf(name));
+
+    /// <summary>Whether there is such a root.</summary>
+    public bool IsRoot(string name) => ImageLayout.IsRootName(name) && Directory.Exists(Path.Combine(PathOf(name), "usr"));
+
+    /// <summary>Throws <see cref="StoreException"/> if there is no such root.</summary>
+    public void Require(string name)
+    {
+        if (!IsRoot(name))
+        {
+            throw new StoreException($"{name}: there is no such root beside the store; give the name of one, such as r1");
+        }
+    }
+
+    /// <summary>Throws <see cref="StoreException"/> if files below the root's /etc are the store's.</summary>
+    public void RequireOwnEtc(string name)
+    {
+        if (RecordOf(name) is { OwnsEtc: false, Method: CheckoutMethod.Hardlink })
+        {
+            throw new StoreException($"{name}: it was made without --boot, so its /etc is the store's and cannot be changed");
+        }
+    }
+
+    /// <summary>The root that this system runs on; null if it is none of these.</summary>
+    public string? FindRunning() => Identity("/") is { } running ? Names().FirstOrDefault(name => Identity(PathOf(name)) == running) : null;
+
+    /// <summary>
+    /// Removes a root, given by its name or path. Throws <see cref="StoreException"/> as <see cref="RootRemoval"/> does, and if the boot loader would
+    /// start the root next.
+    /// </summary>
+    public void Remove(string nameOrPath)
+    {
+        string name = store.Roots.Require(nameOrPath), path = store.Roots.Find(name) is { } record ? store.Roots.AbsolutePath(record) : "";
+        string root = Path.GetFileName(path);
+        BootChoice? choice = Path.GetDirectoryName(path) == Physical ? BootChoice.Find(Physical) : null;
+        if (choice is not null && (root == choice.Default || (root == choice.Trial && choice.TriesLeft > 0)))
+        {
+            throw new StoreException($"{nameOrPath}: the machine would boot it next", new Remedy.BootAnother());
+        }
+
+        RootRemoval.Run(store, nameOrPath);
+        if (choice is not null)
+        {
+            choice.Forget(root);
+            new TrialFaults(Physical).Remove(root);
+        }
+    }
+
+    private static (ulong Device, ulong Inode)? Identity(string path) =>
+        Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(path), out FileStatus status) == Errno.None ? (status.Device, status.Inode) : null;
+}
