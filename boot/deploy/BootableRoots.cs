@@ -65,7 +65,7 @@ public sealed class BootableRoots
     {
         string name = store.Roots.Require(nameOrPath), path = store.Roots.Find(name) is { } record ? store.Roots.AbsolutePath(record) : "";
         string root = Path.GetFileName(path);
-        BootChoice? choice = Path.GetDirectoryName(path) == Physical ? BootChoice.Find(Physical) : null;
+        BootChoice? choice = Path.GetDirectoryName(path) == Physical ? BootChoice.TryRead(Physical) : null;
         if (choice is not null && (root == choice.Default || (root == choice.Trial && choice.TriesLeft > 0)))
         {
             throw new StoreException($"{nameOrPath}: the machine would boot it next", new Remedy.BootAnother());

@@ -39,14 +39,14 @@ public abstract class BootChoice
     public static BootChoice Read(string physicalRoot)
     {
         var faults = new List<string>();
-        return Find(physicalRoot, faults)
+        return FindIn(physicalRoot, faults)
             ?? throw new StoreException($"{physicalRoot}: no boot loader here can start a root on trial: {string.Join("; ", faults)}");
     }
 
     /// <summary>Reads the choice like <see cref="Read"/>; null if there is no such boot loader.</summary>
-    public static BootChoice? Find(string physicalRoot) => Find(physicalRoot, []);
+    public static BootChoice? TryRead(string physicalRoot) => FindIn(physicalRoot, []);
 
-    private static BootChoice? Find(string physicalRoot, List<string> faults)
+    private static BootChoice? FindIn(string physicalRoot, List<string> faults)
     {
         foreach (Func<string, FoundLoader> find in Loaders)
         {

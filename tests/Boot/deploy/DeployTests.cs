@@ -58,6 +58,52 @@ public sealed class DeployTests : IDisposable
     }
 
     [Fact]
+    public void A_roots_kernel_options_are_its_own_and_keep_what_the_menu_says_of_the_disk()
+    {
+        Assert.Equal("quiet console=ttyS0\n", world.Shell("$H kargs"));
+        Assert.Equal("console=ttyS0 a b=c,d\n", world.Shell("$H kargs r0 --delete quiet --append a --append b=c,d"));
+        Assert.Equal("console=tty0 a b=c,d\n", world.Shell("$H kargs --replace console=tty0"));
+        string file = world.Shell("stat -c %s r0/etc/hacktree/kernel-options; grep -a -o '.* b=c,d$' r0/etc/hacktree/kernel-options");
+        Assert.Equal("1024\nhacktree_options=console=tty0 a b=c,d\n", file);
+        foreach ((string change, string words) in new[]
+        {
+            ("--append root=/dev/sda", "root= is the boot menu's own"),
+            ("--replace subroot=r7", "subroot= is the boot menu's own"),
+            ("--append 'a b'", "cannot be an option"),
+            ("--append ''", "cannot be an option"),
+            ("--delete quiet", "there is no option quiet"),
+            ($"--append {new string('x', 1000)}", "its 1024 bytes are full"),
+        })
+        {
+            ToolResult refused = world.Try($"$H kargs {change}");
+            Assert.Equal(1, refused.ExitCode);
+            Assert.Contains(words, refused.Error, StringComparison.Ordinal);
+        }
+
+        Assert.Equal("console=tty0 a b=c,d\n", world.Shell("$H kargs"));
+        Assert.Contains("made without --boot", world.Try("$H checkout -q os plain; $H kargs plain --append x").Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_boots_next_is_not_removed_and_a_removed_root_is_forgotten()
+    {
+        Assert.Contains("the machine would boot it next; `hacktree default`", world.Try("$H roots rm r0").Error, StringComparison.Ordinal);
+        world.Shell("$H deploy -q --force os");
+        Assert.Contains("the machine would boot it next", world.Try("$H roots rm r1").Error, StringComparison.Ordinal);
+        world.Shell("$H default r1; $H roots rm r0");
+        Assert.Equal("r1: default", world.States());
+        Assert.Contains("no root was the default before r1", world.Try("$H rollback").Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_converted_disks_root_without_a_record_is_one_to_go_back_to()
+    {
+        world.Shell("cp -a r0 old; $H deploy -q --force os; $H default old; $H default r1");
+        Assert.Equal("old: rollback; r0: spare; r1: default", world.States());
+        Assert.Equal("old\n", world.Shell("$H rollback"));
+    }
+
+    [Fact]
     public void A_disk_without_room_for_the_root_is_found_full_before_anything_is_made()
     {
         using var disk = new LoopFilesystem("ext4", 64);
