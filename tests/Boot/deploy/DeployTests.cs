@@ -46,7 +46,7 @@ public sealed class DeployTests : IDisposable
     [InlineData("rm $T/usr/sbin/init", "has no /sbin/init")]
     [InlineData("rm boot/vmlinuz* $T/boot/vmlinuz*", "boot has a kernel with an initrd")]
     [InlineData("for f in vmlinuz initrd.img; do echo no > $T/boot/$f-8-own; done; mkdir $T/usr/lib/modules/8-own", "r1/boot/initrd.img-8-own: ")]
-    [InlineData("echo > boot/grub/grub.cfg", "the menu counts no tries of a root")]
+    [InlineData("echo > boot/grub/grub.cfg", "counts no tries")]
     [InlineData("truncate -s 1000 boot/grub/grubenv", "it is no environment block of GRUB")]
     public void What_could_not_boot_is_refused_and_leaves_no_root(string change, string words)
     {
@@ -70,7 +70,6 @@ public sealed class DeployTests : IDisposable
             ("--append root=/dev/sda", "root= is the boot menu's own"),
             ("--replace subroot=r7", "subroot= is the boot menu's own"),
             ("--append 'a b'", "cannot be an option"),
-            ("--append ''", "cannot be an option"),
             ("--delete quiet", "there is no option quiet"),
             ($"--append {new string('x', 1000)}", "its 1024 bytes are full"),
         })
