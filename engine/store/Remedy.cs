@@ -87,6 +87,7 @@ public abstract record Remedy
 
     /// <summary>Say of the running root that it is good, or go back to another.</summary>
     public sealed record EndTrial : Remedy;
+    /// <summary>Make another root the one that boots.</summary>
     public sealed record BootAnother : Remedy;
 
     /// <summary>Remove a root.</summary>
