@@ -1,4 +1,4 @@
-# build demo demo-boot test test-faults lint bench bench-parts install clean. Everything made goes below out/.
+# build demo demo-boot test test-faults lint bench bench-parts install deb clean. Everything made goes below out/.
 # test-faults lets every read of the commands fail in turn, where test takes a sample; it takes some ten minutes.
 
 PREFIX ?= /usr/local
@@ -21,7 +21,7 @@ ALL := $(SOURCES) HackTree.sln $(shell find bench/ tests/ -type d -o -name '*.cs
 # Warnings are errors, so errors are all that is worth a line.
 QUIET := -p:Configuration=Release -nologo -v:quiet '-clp:ErrorsOnly;NoSummary'
 
-.PHONY: build demo demo-boot test test-faults lint bench bench-parts install clean setup-build setup-test setup-bench
+.PHONY: build demo demo-boot test test-faults lint bench bench-parts install deb clean setup-build setup-test setup-bench setup-deb
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -58,6 +58,12 @@ install: build
 	$(PROGRAM) completion zsh | install -D -m 644 /dev/stdin $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_hacktree
 	$(PROGRAM) completion fish | install -D -m 644 /dev/stdin $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/hacktree.fish
 
+# A program of another commit has that commit's version: it is built again.
+deb: setup-build setup-deb
+	@! [ -e $(PROGRAM) ] || $(PROGRAM) --version | grep -qF "$$(git describe --tags --always --dirty | sed 's/^v//') (" || rm $(PROGRAM)
+	@$(MAKE) --no-print-directory $(PROGRAM)
+	@packaging/build $(PROGRAM) out
+
 clean:
 	rm -rf out
 
@@ -69,6 +75,9 @@ setup-test:
 
 setup-bench:
 	@.setup/apt bench
+
+setup-deb:
+	@.setup/apt deb
 
 $(PROGRAM): $(SOURCES)
 	@echo 'building $@'
