@@ -51,13 +51,18 @@ public static class Deployment
         return new DeployPlan(FreeName(physical), kernel, space, program);
     }
 
-    /// <summary>Deploys. Throws <see cref="StoreException"/> if the new root could not boot; then it is removed again.</summary>
-    public static void Run(ObjectStore store, DeployRequest request, DeployPlan plan, Progress? progress = null)
+    /// <summary>
+    /// Deploys, and tells what became of /etc. Throws <see cref="StoreException"/> if the new root could not boot; then it is removed again.
+    /// </summary>
+    public static CarriedEtc Run(ObjectStore store, DeployRequest request, DeployPlan plan, Progress? progress = null)
     {
-        string physical = new BootableRoots(store).Physical, path = Path.Combine(physical, plan.Name);
+        var roots = new BootableRoots(store);
+        string physical = roots.Physical, path = roots.PathOf(plan.Name);
+        CarriedEtc etc;
         _ = RootBuilder.Run(store, request.Commit, request.Revision, path, new CheckoutOptions { Boot = true, Progress = progress });
         try
         {
+            etc = CarriedEtc.Into(roots, store, request.Commit, plan.Name);
             Prove(store, physical, plan, request.Force);
         }
         catch
@@ -71,6 +76,7 @@ public static class Deployment
         var choice = BootChoice.Read(physical);
         choice.Place(plan.Name, plan.Kernel.PathIn(physical, plan.Name), plan.Kernel.InitrdIn(physical, plan.Name));
         choice.Try(plan.Name, request.Tries);
+        return etc;
     }
 
     private static void RequireNoOpenTrial(BootableRoots roots, BootChoice choice)

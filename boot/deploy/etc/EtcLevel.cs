@@ -35,6 +35,9 @@ internal sealed class EtcLevel(byte[] path, Tree old, Tree mine, Tree theirs, Tr
     /// <summary>Whether the metadata must be set, because they differ or because a name changed.</summary>
     internal bool NeedsMetadata { get; set; }
 
+    /// <summary>Whether what becomes of all in it has been told with its own name.</summary>
+    internal bool IsTold { get; init; }
+
     internal bool IsTop => path.Length == 0;
 
     /// <summary>What becomes of each name. Filled before the first name is changed.</summary>

@@ -33,14 +33,12 @@ public sealed class EtcMerge
         rule = new EtcRule(store.Packs);
     }
 
-    private static ReadOnlySpan<byte> Suffix => ".hacktree-new"u8;
-
     /// <summary>
-    /// Merges. The old root is only read, by descriptors and through no symbolic link. The new root was checked out with its own /etc. Answers what was
-    /// done, in the order of paths in each directory. Throws <see cref="StoreException"/> if a root has no directory /etc, or if the old one changes
-    /// meanwhile. The caller syncs.
+    /// Merges. An old root of no commit has an empty old /etc. The old root is only read, by descriptors and through no symbolic link. The new root
+    /// was checked out with its own /etc. Answers what was done, in the order of paths in each directory. Throws <see cref="StoreException"/> if a
+    /// root has no directory /etc, or if the old one changes meanwhile. The caller syncs.
     /// </summary>
-    public static IReadOnlyList<EtcChange> Run(ObjectStore store, Digest oldCommit, string oldRoot, Digest newCommit, string newRoot)
+    public static IReadOnlyList<EtcChange> Run(ObjectStore store, Digest? oldCommit, string oldRoot, Digest newCommit, string newRoot)
     {
         using SafeFileHandle source = OpenEtc(oldRoot), top = OpenEtc(newRoot);
         string oldEtc = Path.Combine(oldRoot, "etc"), newEtc = Path.Combine(newRoot, "etc");
@@ -55,8 +53,8 @@ public sealed class EtcMerge
     }
 
     /// <summary>The /etc that a commit has; an entry that does not exist if it has none.</summary>
-    internal static TreeEntry EtcOf(ObjectStore store, Digest commit) =>
-        TreeWalk.TryFind(store.Packs, store.Packs.ReadCommit(commit), "etc"u8, out TreeEntry etc) && etc.IsDirectory ? etc : default;
+    internal static TreeEntry EtcOf(ObjectStore store, Digest? commit) =>
+        commit is { } known && TreeWalk.TryFind(store.Packs, store.Packs.ReadCommit(known), "etc"u8, out TreeEntry etc) && etc.IsDirectory ? etc : default;
 
     internal static SafeFileHandle OpenEtc(string root)
     {
@@ -78,7 +76,7 @@ public sealed class EtcMerge
     {
         try
         {
-            Push([], old, mine.AsEntry(), theirs, now.AsEntry(), Reopened(top, newEtc), Reopened(source, oldEtc));
+            Push([], old, mine.AsEntry(), theirs, now.AsEntry(), Reopened(top, newEtc), Reopened(source, oldEtc), isTold: false);
             while (levels.TryPeek(out EtcLevel? level))
             {
                 store.Stop.ThrowIfCancellationRequested();
@@ -119,7 +117,8 @@ public sealed class EtcMerge
         in TreeEntry theirs,
         in TreeEntry now,
         SafeFileHandle directory,
-        SafeFileHandle? source)
+        SafeFileHandle? source,
+        bool isTold)
     {
         bool takesTheirs = !mine.IsDirectory
             || (theirs.IsDirectory && (EtcRule.HasSameMetadata(mine, theirs) || (old.IsDirectory && EtcRule.HasSameMetadata(mine, old))));
@@ -133,6 +132,7 @@ public sealed class EtcMerge
         {
             Place = directory,
             Source = source,
+            IsTold = isTold,
             Metadata = chosen.Metadata,
             Xattrs = chosen.Xattrs.ToArray(),
             NeedsMetadata = !now.IsDirectory || !EtcRule.HasSameMetadata(now, chosen),
@@ -146,7 +146,7 @@ public sealed class EtcMerge
                 level.Plan.Add((name, outcome));
                 if (outcome == EtcOutcome.Beside && !IsAccounts(level, name))
                 {
-                    level.Beside.Add(Encoding.Latin1.GetString(BesideOf(name)));
+                    level.Beside.Add(Encoding.Latin1.GetString(EtcChange.BesideOf(name)));
                 }
             }
         }
@@ -156,7 +156,7 @@ public sealed class EtcMerge
     private EtcOutcome OutcomeOf(EtcLevel level, byte[] name)
     {
         TreeEntry old = level.Old.Find(name), mine = level.Mine.Find(name), theirs = level.Theirs.Find(name);
-        EtcOutcome outcome = rule.Of(old, mine, theirs);
+        EtcOutcome outcome = rule.Of(level.PathOf(name), old, mine, theirs);
         if (outcome == EtcOutcome.Theirs || level.Source is null || !mine.Exists)
         {
             return outcome;
@@ -183,7 +183,7 @@ public sealed class EtcMerge
                 Put(level, name, default, default, theirs);
                 break;
             case EtcOutcome.Directory:
-                Enter(level, name, old, mine, theirs);
+                Enter(level, name, old, mine, theirs, isTold: level.IsTold);
                 break;
             case EtcOutcome.Mine:
                 Report(level, name, mine.Exists ? EtcChangeKind.Mine : EtcChangeKind.Deleted);
@@ -203,14 +203,17 @@ public sealed class EtcMerge
         }
     }
 
-    private void Report(EtcLevel level, byte[] name, EtcChangeKind kind) => changes.Add(new EtcChange(level.PathOf(name), kind));
-
-    /// <summary>The name beside. A name too long for the suffix is cut.</summary>
-    private static byte[] BesideOf(ReadOnlySpan<byte> name) => [.. name[..Math.Min(name.Length, EntryName.MaxLength - Suffix.Length)], .. Suffix];
+    private void Report(EtcLevel level, byte[] name, EtcChangeKind kind)
+    {
+        if (!level.IsTold)
+        {
+            changes.Add(new EtcChange(level.PathOf(name), kind));
+        }
+    }
 
     private void PutBeside(EtcLevel level, byte[] name, in TreeEntry theirs)
     {
-        byte[] beside = BesideOf(name);
+        byte[] beside = EtcChange.BesideOf(name);
         TreeEntry now = level.NowOf(beside);
         if (theirs.IsDirectory && now.Exists && !rule.IsSame(now, theirs))
         {
@@ -232,7 +235,7 @@ public sealed class EtcMerge
         string subject = SubjectOf(newEtc, level.PathOf(name));
         if (wanted.IsDirectory)
         {
-            Enter(level, name, old, mine, theirs);
+            Enter(level, name, old, mine, theirs, isTold: level.IsTold || !old.Exists);
         }
         else if (!wanted.Exists && now.Exists)
         {
@@ -246,7 +249,7 @@ public sealed class EtcMerge
         }
     }
 
-    private void Enter(EtcLevel level, byte[] name, in TreeEntry old, in TreeEntry mine, in TreeEntry theirs)
+    private void Enter(EtcLevel level, byte[] name, in TreeEntry old, in TreeEntry mine, in TreeEntry theirs, bool isTold)
     {
         byte[] path = level.PathOf(name);
         string subject = SubjectOf(newEtc, path);
@@ -255,7 +258,7 @@ public sealed class EtcMerge
         place.MakeDirectory(level.Place, name, subject);
         SafeFileHandle directory = EtcPlace.OpenDirectory(level.Place, name, subject);
         SafeFileHandle? source = mine.IsDirectory ? EtcPlace.OpenDirectory(level.Source!, name, SubjectOf(oldEtc, path)) : null;
-        Push(path, old, mine, theirs, now, directory, source);
+        Push(path, old, mine, theirs, now, directory, source, isTold);
     }
 
     /// <summary>Merges a file of accounts; false if it is too long for one.</summary>
@@ -268,12 +271,13 @@ public sealed class EtcMerge
             return false;
         }
 
+        Report(level, name, EtcChangeKind.Merged);
         AccountMerge merge = AccountMerge.Run(name, ReadStored(old, path), ours, ReadStored(theirs, path));
         changes.AddRange(merge.Conflicts.Select(account => new EtcChange(path, EtcChangeKind.Account, account)));
         changes.AddRange(merge.Clashes.Select(account => new EtcChange(path, EtcChangeKind.AccountNumber, account)));
         if (merge.Conflicts.Count > 0)
         {
-            level.Beside.Add(Encoding.Latin1.GetString(BesideOf(name)));
+            level.Beside.Add(Encoding.Latin1.GetString(EtcChange.BesideOf(name)));
             PutBeside(level, name, theirs);
         }
 

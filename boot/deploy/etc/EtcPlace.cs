@@ -42,7 +42,7 @@ internal sealed class EtcPlace : IDisposable
         return errno is Errno.ENOTDIR or Errno.ELOOP or Errno.ENOENT ? throw Changed(subject) : Opened(errno, directory, subject);
     }
 
-    internal static StoreException Changed(string subject) => new($"{subject}: it changed while /etc was merged; merge again");
+    internal static StoreException Changed(string subject) => new($"{subject}: it changed while /etc was merged; try again");
 
     public void Dispose() => stage.Dispose();
 

@@ -24,7 +24,17 @@ internal enum EtcOutcome
 /// </summary>
 internal sealed class EtcRule(Packs packs)
 {
-    internal EtcOutcome Of(in TreeEntry old, in TreeEntry mine, in TreeEntry theirs) =>
+    /// <summary>The outcome for a path below /etc.</summary>
+    internal EtcOutcome Of(ReadOnlySpan<byte> path, in TreeEntry old, in TreeEntry mine, in TreeEntry theirs) =>
+        IsOfMachine(path) && mine.Exists && mine.Size > 0 && !IsSame(mine, theirs) ? EtcOutcome.Mine
+        : path.SequenceEqual("ld.so.cache"u8) ? EtcOutcome.Theirs
+        : Of(old, mine, theirs);
+
+    /// <summary>Whether the file tells which machine this is. An update does not make it another one.</summary>
+    private static bool IsOfMachine(ReadOnlySpan<byte> path) =>
+        path.SequenceEqual("machine-id"u8) || path.SequenceEqual("hostname"u8) || path.StartsWith("ssh/ssh_host_"u8);
+
+    private EtcOutcome Of(in TreeEntry old, in TreeEntry mine, in TreeEntry theirs) =>
         mine.IsDirectory && theirs.IsDirectory ? EtcOutcome.Directory
         : IsSame(mine, theirs) || IsSame(mine, old) ? EtcOutcome.Theirs
         : IsSame(theirs, old) ? EtcOutcome.Mine

@@ -25,7 +25,7 @@ internal sealed class DeployCommand : Verb
         Add(reboot);
         Add(dryRun);
         Add(json);
-        Details = "The new root gets the first free name r0, r1, .... Its own hacktree must find it in this store. Only then one write makes it the root on "
+        Details = "The new root gets the first free name r0, r1, .... What was changed in /etc is carried over, see docs/etc-merge.md. Its own hacktree must find it in this store. Only then one write makes it the root on "
             + "trial. It becomes the default when its system has started and all programs in /etc/hacktree/health.d end with 0. A root that does not come so "
             + "far restarts the machine, and without tries left the default boots again. The boot menu must be GRUB's, made by `hacktree image`.";
         AddRule(result =>
@@ -45,6 +45,7 @@ internal sealed class DeployCommand : Verb
         int count = session.Get(tries) ?? UsualTries;
         var request = new DeployRequest(commit, session.Get(revision), count, session.Get(force));
         DeployPlan plan = Deployment.Plan(store, request);
+        CarriedEtc? etc = null;
         if (session.Get(dryRun))
         {
             session.Note($"{plan.Name} would be made: commit {CommitText.Short(commit)}, kernel {plan.Kernel.Version}, at most {HumanText.Bytes(plan.Space.Bytes)}");
@@ -53,13 +54,18 @@ internal sealed class DeployCommand : Verb
         {
             using (session.Show("checking out", progress))
             {
-                Deployment.Run(store, request, plan, progress);
+                etc = Deployment.Run(store, request, plan, progress);
+            }
+
+            foreach (EtcChange change in etc.Changes)
+            {
+                session.Note(EtcText.Of(change));
             }
 
             session.Note($"{plan.Name}: commit {CommitText.Short(commit)}, kernel {plan.Kernel.Version}, on trial from the next boot on, {HumanText.Count(count, "time")}");
         }
 
-        Print(session, request, plan);
+        Print(session, request, plan, etc);
         if (session.Get(reboot) && !session.Get(dryRun))
         {
             Reboot();
@@ -68,7 +74,7 @@ internal sealed class DeployCommand : Verb
         return ExitCode.Done;
     }
 
-    private void Print(Session session, DeployRequest request, DeployPlan plan)
+    private void Print(Session session, DeployRequest request, DeployPlan plan, CarriedEtc? etc)
     {
         if (!session.Get(json))
         {
@@ -86,6 +92,7 @@ internal sealed class DeployCommand : Verb
             writer.WriteNumber("bytes", plan.Space.Bytes);
             writer.WriteNumber("inodes", plan.Space.Inodes);
             writer.WriteBoolean("dryRun", session.Get(dryRun));
+            EtcText.Write(writer, etc);
             writer.WriteEndObject();
         });
     }

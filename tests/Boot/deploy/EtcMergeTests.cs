@@ -120,7 +120,8 @@ public sealed class EtcMergeTests : IDisposable
             "root:x:0:0:r:/root:/bin/bash\nme:x:998:998::/home/me:/bin/sh\nd:x:998:997::/:/\n",
             File.ReadAllText(world.At("r2/etc/passwd")));
         Assert.Equal("600\n", world.Shell("stat -c %a r2/etc/passwd").Succeeded());
-        EtcChange clash = Assert.Single(changes);
+        Assert.Equal(["group", "passwd"], changes.Where(change => change.Kind == EtcChangeKind.Merged).Select(change => ByteText.Quote(change.Path)));
+        EtcChange clash = Assert.Single(changes, change => change.Kind != EtcChangeKind.Merged);
         Assert.Equal(("passwd", EtcChangeKind.AccountNumber, "d"), (ByteText.Quote(clash.Path), clash.Kind, clash.Account));
     }
 
@@ -143,6 +144,17 @@ public sealed class EtcMergeTests : IDisposable
             theirs: ": > machine-id; echo 2 > timed");
         Merge("r2");
         Assert.Equal("0123\nhost\nkey\n2\n600\n", world.Shell("cd r2/etc; cat machine-id hostname ssh/ssh_host_rsa_key timed; stat -c %a ssh/ssh_host_rsa_key").Succeeded());
+    }
+
+    [Fact]
+    public void What_makes_a_machine_itself_stays_even_if_only_the_new_commit_changed_it()
+    {
+        Prepare(
+            old: "echo 1 > machine-id; echo 1 > hostname; mkdir ssh; echo 1 > ssh/ssh_host_key; echo 1 > ssh/config; echo 1 > ld.so.cache",
+            mine: "echo 2 > ld.so.cache",
+            theirs: "echo 3 > machine-id; echo 3 > hostname; mkdir ssh; echo 3 > ssh/config; echo 3 > ld.so.cache");
+        Merge("r2");
+        Assert.Equal("1 1 1 3 3\n", world.Shell("cd r2/etc; echo $(cat machine-id hostname ssh/ssh_host_key ssh/config ld.so.cache)").Succeeded());
     }
 
     [Fact]

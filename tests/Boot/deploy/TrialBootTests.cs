@@ -20,12 +20,14 @@ public sealed class TrialBootTests : IDisposable
         ImageWorld.Image("create", "--tree", tree, "-o", disk, "--roots", "r0", "--size", "3G", "--menu", "1").Succeeded();
         Assert.Equal("r0: default", States(disk));
 
-        Assert.Equal("r1\n", Edit(disk, "$H deploy -q debian/bookworm"));
+        const string Machine = "0123456789abcdef0123456789abcdef";
+        Assert.Equal("r1\n", Edit(disk, $"cd r0/etc; echo mine > edited; echo mine > hostname; echo {Machine} > machine-id; cd ../..; $H deploy -q debian/bookworm"));
         Assert.Equal("r0: default; r1: trial 3", States(disk));
         BootResult good = Boot(disk, "trial-good");
         Assert.Contains(" subroot=r1 ", good["commandline"], StringComparison.Ordinal);
         Assert.Equal("running", good["state"]);
         Assert.Equal("r0: rollback; r1: default", States(disk));
+        Assert.Equal($"mine mine {Machine}\n", Edit(disk, "cd r1/etc; echo $(cat edited hostname machine-id)"));
 
         // One check fails. Its words are kept, and the next boot is that of the root before.
         const string bad =

@@ -1,0 +1,22 @@
+using HackTree.Model;
+using HackTree.Store;
+
+namespace HackTree.Boot;
+
+/// <summary>The /etc that a new root got from the root before it.</summary>
+/// <param name="From">The name of that root: the running one, or else the default; null if it is not there.</param>
+/// <param name="Changes">What was done.</param>
+public sealed record CarriedEtc(string? From, IReadOnlyList<EtcChange> Changes)
+{
+    /// <summary>
+    /// Merges the /etc of the root that runs, or else boots, into that of a new root (<see cref="EtcMerge"/>). The root of a converted disk is of no
+    /// commit, so all that is in its /etc counts as added there.
+    /// </summary>
+    internal static CarriedEtc Into(BootableRoots roots, ObjectStore store, Digest commit, string newRoot)
+    {
+        string from = roots.FindRunning() ?? BootChoice.Read(roots.Physical).Default;
+        return roots.IsRoot(from)
+            ? new CarriedEtc(from, EtcMerge.Run(store, roots.RecordOf(from)?.Commit, roots.PathOf(from), commit, roots.PathOf(newRoot)))
+            : new CarriedEtc(null, []);
+    }
+}

@@ -1,0 +1,72 @@
+using System.Text;
+using System.Text.Json;
+using HackTree.Boot;
+using HackTree.Model;
+
+namespace HackTree.Cli;
+
+/// <summary>Says what a merge of /etc did.</summary>
+internal static class EtcText
+{
+    /// <summary>One sentence.</summary>
+    internal static string Of(EtcChange change)
+    {
+        string path = change.Path.Length == 0 ? "/etc" : $"/etc/{ByteText.Quote(change.Path)}", beside = $"/etc/{ByteText.Quote(change.Beside)}";
+        return change.Kind switch
+        {
+            EtcChangeKind.Mine => $"{path}: kept as it was changed here",
+            EtcChangeKind.Deleted => $"{path}: not there, as it was deleted here",
+            EtcChangeKind.Conflict => $"{path}: kept as it was changed here; the commit changed it too, see {beside}",
+            EtcChangeKind.DeletedButChanged => $"{path}: not there, as it was deleted here; the commit changed it, see {beside}",
+            EtcChangeKind.ChangedButDropped => $"{path}: kept as it was changed here; the commit no longer has it",
+            EtcChangeKind.DirectoryMetadata => $"{path}: mode, owner and attributes kept as they were changed here; the commit changed them too",
+            EtcChangeKind.Merged => $"{path}: merged, as it was changed here and by the commit",
+            EtcChangeKind.Account => $"{path}: {Account(change)} kept as it was changed here; the commit changed it too, see {beside}",
+            EtcChangeKind.AccountNumber => $"{path}: {Account(change)} is new and has the number of another one; give one of them another number",
+            _ => throw new ArgumentOutOfRangeException(nameof(change), change.Kind, "a change without a sentence"),
+        };
+    }
+
+    /// <summary>Writes "etcFrom" and "etc"; null for a dry run.</summary>
+    internal static void Write(Utf8JsonWriter writer, CarriedEtc? etc)
+    {
+        writer.WriteString("etcFrom", etc?.From);
+        writer.WriteStartArray("etc");
+        foreach (EtcChange change in etc?.Changes ?? [])
+        {
+            writer.WriteStartObject();
+            writer.WriteString("change", NameOf(change.Kind));
+            writer.WriteBytes("path", change.Path);
+            if (change.Beside is { } beside)
+            {
+                writer.WriteBytes("beside", beside);
+            }
+            else
+            {
+                writer.WriteNull("beside");
+            }
+
+            writer.WriteString("account", change.Account);
+            writer.WriteEndObject();
+        }
+
+        writer.WriteEndArray();
+    }
+
+    /// <summary>The name of a kind in JSON.</summary>
+    private static string NameOf(EtcChangeKind kind) => kind switch
+    {
+        EtcChangeKind.Mine => "mine",
+        EtcChangeKind.Deleted => "deleted",
+        EtcChangeKind.Conflict => "conflict",
+        EtcChangeKind.DeletedButChanged => "deletedButChanged",
+        EtcChangeKind.ChangedButDropped => "changedButDropped",
+        EtcChangeKind.DirectoryMetadata => "directoryMetadata",
+        EtcChangeKind.Merged => "merged",
+        EtcChangeKind.Account => "account",
+        EtcChangeKind.AccountNumber => "accountNumber",
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, "a change without a name"),
+    };
+
+    private static string Account(EtcChange change) => $"account {ByteText.Quote(Encoding.Latin1.GetBytes(change.Account!))}";
+}

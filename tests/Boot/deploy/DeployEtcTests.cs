@@ -1,0 +1,102 @@
+using System.Text.Json;
+using HackTree.Tests.Support;
+
+namespace HackTree.Tests.Boot;
+
+/// <summary>What a deploy does with /etc, on a disk that is not booted. EtcMergeTests has the rules.</summary>
+public sealed class DeployEtcTests : IDisposable
+{
+    private const string Change =
+        """
+        mkdir -p $T/etc/ssh; cd $T/etc; for n in mine both theirs gone dropped; do echo old > $n; done; echo image > hostname; : > machine-id
+        printf 'root:x:0:0::/root:/bin/sh\n' > passwd; echo image > ssh/ssh_host_key; echo old > ld.so.cache; cd - > /dev/null
+        $H commit -q -b os $T; $H checkout -q --boot os r1; $H default r1
+        cd r1/etc; for n in mine both dropped; do echo mine > $n; done; rm gone; echo 0123 > machine-id; echo mine > ld.so.cache; mkdir own; echo x > own/x
+        printf 'root:x:0:0::/root:/bin/sh\nme:x:1000:1000::/home/me:/bin/sh\n' > passwd; cd ../..
+        cd $T/etc; echo theirs > both; echo theirs > theirs; rm dropped ssh/ssh_host_key; echo other > hostname; echo 9999 > machine-id; echo theirs > ld.so.cache
+        printf 'root:x:0:0::/root:/bin/sh\nd:x:100:100::/:/\n' > passwd; cd - > /dev/null; $H commit -q -b os $T
+        """;
+
+    private readonly DeployWorld world = new();
+
+    public void Dispose() => world.Dispose();
+
+    [Fact]
+    public void What_was_changed_in_the_default_roots_etc_is_in_the_new_one_and_is_said()
+    {
+        world.Shell(Change);
+        string before = world.Shell("find r1 objects/files -printf '%P %i %n %m %s %T@\\n' | sort | sed 's/ [0-9]* \\([0-9]* [0-9]* [0-9.]*\\)$/ \\1/'");
+        ToolResult run = world.Try("$H deploy --force os");
+        Assert.Equal("r2\n", run.Succeeded());
+        string[] said =
+        [
+            "/etc/both: kept as it was changed here; the commit changed it too, see /etc/both.hacktree-new",
+            "/etc/dropped: kept as it was changed here; the commit no longer has it",
+            "/etc/gone: not there, as it was deleted here",
+            "/etc/hostname: kept as it was changed here",
+            "/etc/machine-id: kept as it was changed here",
+            "/etc/mine: kept as it was changed here",
+            "/etc/own: kept as it was changed here",
+            "/etc/passwd: merged, as it was changed here and by the commit",
+            "/etc/ssh/ssh_host_key: kept as it was changed here",
+        ];
+        Assert.Equal(said, run.Error.Split('\n').Select(line => line.Replace("hacktree: ", "", StringComparison.Ordinal)).Where(line => line.StartsWith("/etc/", StringComparison.Ordinal)));
+        Assert.Equal(
+            "mine mine theirs theirs mine image 0123 image theirs x\n",
+            world.Shell("cd r2/etc; echo $(cat mine both both.hacktree-new theirs dropped hostname machine-id ssh/ssh_host_key ld.so.cache own/x); test ! -e gone"));
+        Assert.Equal("root me d\n", world.Shell("echo $(cut -d: -f1 r2/etc/passwd)"));
+
+        // The old root and the store's objects are as they were, and no file of the new /etc is one of theirs.
+        Assert.Equal(before, world.Shell("find r1 objects/files -printf '%P %i %n %m %s %T@\\n' | sort | sed 's/ [0-9]* \\([0-9]* [0-9]* [0-9.]*\\)$/ \\1/'"));
+        Assert.Equal("", world.Shell("find r2/etc -type f -links +1; $H fsck > /dev/null"));
+    }
+
+    [Fact]
+    public void Json_lists_it_and_a_second_deploy_carries_it_on()
+    {
+        world.Shell(Change);
+        using (var json = JsonDocument.Parse(world.Shell("$H deploy -q --force --json os")))
+        {
+            JsonElement both = json.RootElement.GetProperty("etc")[0];
+            Assert.Equal("r1", json.RootElement.GetProperty("etcFrom").GetString());
+            Assert.Equal(
+                ("conflict", "both", "both.hacktree-new", null),
+                (both.GetProperty("change").GetString(), both.GetProperty("path").GetString(), both.GetProperty("beside").GetString(), both.GetProperty("account").GetString()));
+        }
+
+        Assert.Equal("mine theirs\n", world.Shell("$H default r2; $H deploy -q --force os > /dev/null; echo $(cat r3/etc/both r3/etc/both.hacktree-new)"));
+        using var dry = JsonDocument.Parse(world.Shell("$H deploy -q --force --dry-run --json os"));
+        Assert.Equal((JsonValueKind.Null, 0), (dry.RootElement.GetProperty("etcFrom").ValueKind, dry.RootElement.GetProperty("etc").GetArrayLength()));
+    }
+
+    [Fact]
+    public void The_root_of_a_converted_disk_keeps_all_that_it_has()
+    {
+        world.Shell("rm -rf r1; cp -a $T r1; echo mine > r1/etc/hostname; echo mine > r1/etc/x; $H default r1; echo theirs > $T/etc/x; echo new > $T/etc/y; $H commit -q -b os $T; $H deploy -q --force os");
+        Assert.Equal("mine mine theirs new\n", world.Shell("cd r2/etc; echo $(cat hostname x x.hacktree-new y)"));
+    }
+
+    [Fact]
+    public void A_deploy_that_cannot_merge_leaves_no_root_and_the_old_choice()
+    {
+        ToolResult run = world.Try("mv r0/etc r0/was; ln -s was r0/etc; cp boot/grub/grubenv before; $H deploy -q --force os");
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("r0/etc: it is no directory", run.Error, StringComparison.Ordinal);
+        Assert.Equal("r0: default", world.States());
+        world.Shell("cmp boot/grub/grubenv before; test ! -e r1");
+    }
+
+    /// <summary>Killed at a rename of the merge: the choice is the old one, and the next deploy takes the next name.</summary>
+    [Theory]
+    [InlineData(1)]
+    [InlineData(4)]
+    public void A_deploy_that_is_killed_while_it_merges_leaves_the_old_choice(int rename)
+    {
+        world.Shell(Change);
+        ToolResult run = world.Try($"cp boot/grub/grubenv before; strace -f -qq -o /dev/null -P $PWD/r2/etc -e trace=renameat,renameat2 -e inject=renameat,renameat2:signal=KILL:when={rename} $H deploy -q --force os");
+        Assert.NotEqual(0, run.ExitCode);
+        Assert.Equal("r0: rollback; r1: default; r2: spare", world.States());
+        Assert.Equal("r3\n", world.Shell("cmp boot/grub/grubenv before; $H deploy -q --force os"));
+        Assert.Equal("mine\n", world.Shell("cat r3/etc/mine"));
+    }
+}
