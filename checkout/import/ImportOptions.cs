@@ -71,6 +71,10 @@ public sealed record ImportResult(
     long ContentBytes,
     IReadOnlyList<string> Notes)
 {
+    /// <summary>Whether a commit has the same tree.</summary>
+    public bool IsTreeOf(Commit commit) =>
+        commit.Tree == Tree && commit.RootMetadata == RootMetadata && commit.RootXattrs.Span.SequenceEqual(RootXattrs);
+
     /// <summary>The root directory as an entry without a name.</summary>
     public TreeEntry AsEntry() =>
         new() { Kind = EntryKind.Directory, Metadata = RootMetadata, Xattrs = RootXattrs, Digest = Tree };

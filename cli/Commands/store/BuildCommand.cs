@@ -1,5 +1,5 @@
 using System.CommandLine;
-using System.Diagnostics;
+using System.CommandLine.Parsing;
 using HackTree.Boot;
 using HackTree.Checkout;
 using HackTree.Linux;
@@ -33,23 +33,34 @@ internal sealed class BuildCommand : Verb
 
     private readonly Option<string[]> variables = new("--env") { Description = "A variable for the command. May be repeated.", HelpName = "KEY=VALUE" };
     private readonly Option<string?> script = new("--script") { Description = "Run this file of this system; COMMAND is its arguments.", HelpName = "FILE" };
+    private readonly Option<string?> recipe = new("--recipe")
+    {
+        Description = "Run the steps of this file of this system: one shell command a line. Steps that are remembered are not run again.",
+        HelpName = "FILE",
+    };
+
+    private readonly Option<bool> fresh = new("--fresh") { Description = "With --recipe: run all steps." };
     private readonly Option<bool> json = Json();
 
     internal BuildCommand()
         : base(
             "build",
             "Run a command in a commit's tree and commit what it changed.",
-            "hacktree build -b web --from debian/bookworm -m 'with nginx' -- sh -c 'apt-get update && apt-get install -y nginx'")
+            "hacktree build -b web --from debian/bookworm -m 'with nginx' -- sh -c 'apt-get update && apt-get install -y nginx'",
+            "hacktree build -b web --from debian/bookworm --recipe web.recipe")
     {
         Details = "Prints the new commit's id; what the command prints goes to standard error. If the command fails, nothing is committed. "
+            + "A recipe has one step a line, run by `sh -ec`; a line that ends in \\ goes on in the next, and one that begins with # is a comment. "
             + "$SOURCE_DATE_EPOCH sets the commit's time. Needs root. README.md says what the command sees and what is not recorded.";
         name.CompletionSources.Add(Completions.Refs);
         from.CompletionSources.Add(Completions.Refs);
         Add(command);
-        foreach (Option option in new Option[] { name, from, messages, noNetwork, binds, variables, script, json })
+        foreach (Option option in new Option[] { name, from, messages, noNetwork, binds, variables, script, recipe, fresh, json })
         {
             Add(option);
         }
+
+        AddRule(RequireOneWay);
     }
 
     // Ctrl-C is the command's, which may be a shell.
@@ -72,34 +83,53 @@ internal sealed class BuildCommand : Verb
         store.Refs.RequireFree(refName);
         string revision = session.Get(from)!;
         Digest basis = Revision.Resolve(store, revision);
-        using BuildPlace place = BuildPlace.Make(store, basis, revision);
-        int code = store.RunUnlocked(() => BuildRun.Run(place, request, Session.Stop));
-        if (code != 0)
-        {
-            throw new StoreException($"the command failed with exit code {code}, and nothing was committed");
-        }
+        Digest commit = session.Get(recipe) is { } file
+            ? RecipeBuild.Run(
+                store,
+                new RecipeRequest(refName, basis, revision, Recipe.Read(file), request, session.Get(fresh), subject, body, CommitCommand.CommitTime),
+                step => session.Note($"step {step.Number}{(step.IsRemembered ? " is remembered" : "")}: {step.Text}"),
+                outcome => Note(session, outcome, basis: null))
+            : RunCommand(session, store, request, new CommitRequest { Ref = refName, Parent = basis, Subject = subject, Body = body, Time = 0 }, revision);
+        session.Note($"new: {HumanText.Count(store.Blobs.Added, "object")}, {HumanText.Bytes(store.Blobs.AddedBytes)}");
+        return Print(session, commit, refName);
+    }
 
-        long started = Stopwatch.GetTimestamp();
-        using var additions = new Additions(store);
-        ImportResult result = place.Import(additions, new ImportOptions { Excludes = BuildRun.Unrecorded });
-        foreach (string note in result.Notes)
+    private static Digest RunCommand(Session session, ObjectStore store, BuildRequest request, CommitRequest described, string revision)
+    {
+        Digest basis = described.Parent;
+        BuildOutcome outcome = Build.Run(store, basis, revision, request, () => described with
+        {
+            Parent = store.Refs.Find(described.Ref).IsNone ? basis : default,
+            Time = CommitCommand.CommitTime(),
+        });
+        Note(session, outcome, basis);
+        return outcome.Commit;
+    }
+
+    private static void Note(Session session, BuildOutcome outcome, Digest? basis)
+    {
+        foreach (string note in outcome.Notes)
         {
             session.Note(note);
         }
 
-        bool isUnchanged = CommitCommand.IsTreeOf(store, basis, result);
-        Digest commit = Committer.Run(additions, result, new CommitRequest
+        session.Note(!outcome.IsUnchanged ? null
+            : basis is { } commit ? $"nothing has changed since commit {CommitText.Short(commit)}"
+            : "the step has changed nothing");
+        session.Note($"the commit took {HumanText.Duration(outcome.CommitTime)}");
+    }
+
+    private void RequireOneWay(CommandResult result)
+    {
+        bool hasRecipe = result.GetResult(recipe) is not null;
+        if (hasRecipe && (result.GetResult(script) is not null || result.GetValue(command) is { Length: > 0 }))
         {
-            Ref = refName,
-            Parent = store.Refs.Find(refName).IsNone ? basis : default,
-            Subject = subject,
-            Body = body,
-            Time = CommitCommand.CommitTime(),
-        });
-        session.Note(isUnchanged ? $"nothing has changed since commit {CommitText.Short(basis)}" : null);
-        session.Note($"new: {HumanText.Count(store.Blobs.Added, "object")}, {HumanText.Bytes(store.Blobs.AddedBytes)}; "
-            + $"the commit took {HumanText.Duration(Stopwatch.GetElapsedTime(started))}");
-        return Print(session, commit, refName);
+            result.AddError("--recipe has the commands, so there can be no other command and no --script");
+        }
+        else if (!hasRecipe && result.GetValue(fresh))
+        {
+            result.AddError("--fresh is for the steps of a --recipe");
+        }
     }
 
     private BuildRequest Request(Session session)

@@ -177,10 +177,8 @@ internal sealed class CommitCommand : Verb
         return record.Commit;
     }
 
-    internal static bool IsTreeOf(ObjectStore store, Digest commit, ImportResult tree) =>
-        !commit.IsNone
-        && store.Packs.TryReadCommit(commit, out Commit? read)
-        && read.Tree == tree.Tree && read.RootMetadata == tree.RootMetadata && read.RootXattrs.Span.SequenceEqual(tree.RootXattrs);
+    private static bool IsTreeOf(ObjectStore store, Digest commit, ImportResult tree) =>
+        !commit.IsNone && store.Packs.TryReadCommit(commit, out Commit? read) && tree.IsTreeOf(read);
 
     private int Print(Session session, Digest commit, string refName, bool isNew)
     {

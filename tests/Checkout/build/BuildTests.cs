@@ -133,6 +133,51 @@ public sealed class BuildTests : IDisposable
     }
 
     [Fact]
+    public void A_recipe_runs_only_the_steps_that_are_not_remembered()
+    {
+        world.Shell("""
+            set -e
+            mkdir bound
+            build() { $H build -q -b built --from base --bind $PWD/bound:/data/full --recipe r "$@"; }
+            step() { echo "echo $1 >> /data/full/runs; echo $1 \\"; echo "  > /data/$1"; }
+            runs() { [ "$(tr '\n' ' ' < bound/runs)" = "$1" ]; rm bound/runs; }
+            (echo '# comment'; step a; echo; step b; step c) > r
+            build > one
+            runs 'a b c '
+            build > two
+            cmp one two
+            [ ! -e bound/runs ]
+            (step a; step b; step d) > r
+            build > three
+            runs 'd '
+            [ "$($H diff built^ built)" = 'A data/d' ]
+            if $H cat built data/c; then exit 1; fi
+            (step a; step e; echo 'exit 7'; step f) > r
+            if build 2> said; then exit 1; fi
+            runs 'e '
+            grep 'step 3 of 4 failed with exit code 7, and built stays as it was' said
+            cmp three objects/refs/built
+            [ "$($H cat build-steps/built data/e)" = e ]
+            (step a; step e; step f) > r
+            build
+            runs 'f '
+            [ ! -e objects/refs/build-steps/built ]
+            build --fresh
+            runs 'a e f '
+            """).Succeeded();
+        RequireClean();
+    }
+
+    [Theory]
+    [InlineData("FROM debian", "recipe, line 1: FROM is a word of container files")]
+    [InlineData("# nothing\n\n", "recipe: there is no step in it")]
+    public void A_recipe_that_is_none_is_refused(string text, string words)
+    {
+        File.WriteAllText(world.At("recipe"), text);
+        world.Refuses(1, words, ["build", "-b", "built", "--from", "base", "--recipe", "recipe"]);
+    }
+
+    [Fact]
     public void Two_builds_have_two_places() =>
         world.Shell("""
             mkdir bound
