@@ -45,6 +45,20 @@ public sealed class BootableRoots
         }
     }
 
+    /// <summary>Makes a root the default, and ends any trial. A root that the boot loader cannot start yet is made known to it first.</summary>
+    public void Choose(BootChoice choice, string name)
+    {
+        Require(name);
+        if (!choice.Offers(name))
+        {
+            RootRecord record = RecordOf(name) ?? throw new StoreException($"{name}: it has no record, so nothing tells which kernel it boots");
+            var kernel = RootKernel.Require(store, store.Packs.ReadCommit(record.Commit), name, Path.Combine(Physical, ImageLayout.Boot));
+            choice.Place(name, kernel.PathIn(Physical, name), kernel.InitrdIn(Physical, name));
+        }
+
+        choice.Choose(name);
+    }
+
     /// <summary>Throws <see cref="StoreException"/> if files below the root's /etc are the store's.</summary>
     public void RequireOwnEtc(string name)
     {

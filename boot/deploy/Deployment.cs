@@ -22,8 +22,8 @@ public sealed record DeployRequest(Digest Commit, string Revision, int Tries, bo
 public sealed record DeployPlan(string Name, RootKernel Kernel, RootSpace Space, string? Program);
 
 /// <summary>
-/// Makes a commit the root on trial. The order is what makes it safe: the root is made, proved and synced first. Until the last step, one write of
-/// the loader's environment block, the machine boots what it booted before, and a root that was made and not tried is a root like others.
+/// Makes a commit the root on trial. The order is what makes it safe: the root is made, proved and synced first. Until the last step, one
+/// write of the boot loader's files, the machine boots what it booted before, and a root that was made and not tried is a root like others.
 /// </summary>
 public static class Deployment
 {
@@ -34,7 +34,8 @@ public static class Deployment
     {
         var roots = new BootableRoots(store);
         string physical = roots.Physical;
-        RequireNoOpenTrial(roots, BootChoice.Read(physical));
+        var choice = BootChoice.Read(physical);
+        RequireNoOpenTrial(roots, choice);
         Commit commit = store.Packs.ReadCommit(request.Commit);
         var kernel = RootKernel.Require(store, commit, request.Revision, Path.Combine(physical, ImageLayout.Boot));
         RequireInit(store, commit, request.Revision);
@@ -48,6 +49,7 @@ public static class Deployment
 
         var space = RootSpace.Of(store, commit);
         space.Require(physical, request.Revision);
+        choice.RequireSpace(kernel.FilesOf(store, commit, physical));
         return new DeployPlan(FreeName(physical), kernel, space, program);
     }
 
@@ -59,11 +61,13 @@ public static class Deployment
         var roots = new BootableRoots(store);
         string physical = roots.Physical, path = roots.PathOf(plan.Name);
         CarriedEtc etc;
+        var choice = BootChoice.Read(physical);
         _ = RootBuilder.Run(store, request.Commit, request.Revision, path, new CheckoutOptions { Boot = true, Progress = progress });
         try
         {
             etc = CarriedEtc.Into(roots, store, request.Commit, plan.Name);
             Prove(store, physical, plan, request.Force);
+            choice.Place(plan.Name, plan.Kernel.PathIn(physical, plan.Name), plan.Kernel.InitrdIn(physical, plan.Name));
         }
         catch
         {
@@ -73,8 +77,6 @@ public static class Deployment
 
         Sync(physical);
         new TrialFaults(physical).Remove(plan.Name);
-        var choice = BootChoice.Read(physical);
-        choice.Place(plan.Name, plan.Kernel.PathIn(physical, plan.Name), plan.Kernel.InitrdIn(physical, plan.Name));
         choice.Try(plan.Name, request.Tries);
         return etc;
     }

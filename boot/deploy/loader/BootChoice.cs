@@ -1,3 +1,4 @@
+using HackTree.Model;
 using HackTree.Store;
 
 namespace HackTree.Boot;
@@ -16,7 +17,7 @@ public abstract class BootChoice
     /// <summary>The most tries that a loader can count.</summary>
     public const int MostTries = 5;
 
-    private static readonly Func<string, FoundLoader>[] Loaders = [GrubChoice.Find];
+    private static readonly Func<string, FoundLoader>[] Loaders = [SystemdBootChoice.Find, GrubChoice.Find];
 
     /// <summary>The root that boots if none is on trial.</summary>
     public abstract string Default { get; }
@@ -29,9 +30,6 @@ public abstract class BootChoice
 
     /// <summary>How many times the loader will still start <see cref="Trial"/>.</summary>
     public abstract int TriesLeft { get; }
-
-    /// <summary>The kernel's options of a root without own ones (<see cref="KernelOptions"/>), except subroot=.</summary>
-    public abstract string Options { get; }
 
     /// <summary>
     /// Reads the choice of the disk whose physical root this is. Throws <see cref="StoreException"/> if no boot loader of it can have a root on trial.
@@ -67,6 +65,15 @@ public abstract class BootChoice
     /// </summary>
     public abstract bool Offers(string root);
 
+    /// <summary>The options that the kernel of a root gets, except subroot=, if the root has none of its own (<see cref="KernelOptions"/>).</summary>
+    public abstract string OptionsOf(string root);
+
+    /// <summary>Has the loader take over the options of a root's own, which were changed.</summary>
+    public abstract void Renew(string root);
+
+    /// <summary>Throws <see cref="StoreException"/> if there is no space for a kernel and an initrd where the loader can read them.</summary>
+    public abstract void RequireSpace(IReadOnlyList<LoadedFile> files);
+
     /// <summary>Puts a root's kernel and initrd where the loader can read them. What boots stays as it is.</summary>
     /// <param name="root">The root's name.</param>
     /// <param name="kernel">The path of its kernel.</param>
@@ -81,6 +88,19 @@ public abstract class BootChoice
 
     /// <summary>Forgets a root that is gone. It is neither the default nor on trial with tries left.</summary>
     public abstract void Forget(string root);
+}
+
+/// <summary>A kernel or an initrd, which a boot loader loads.</summary>
+/// <param name="Digest">Its digest.</param>
+/// <param name="Length">Its length in bytes.</param>
+public readonly record struct LoadedFile(Digest Digest, long Length)
+{
+    /// <summary>Reads a file.</summary>
+    internal static LoadedFile Read(string path)
+    {
+        byte[] content = File.ReadAllBytes(path);
+        return new LoadedFile(Verity.Compute(content), content.LongLength);
+    }
 }
 
 /// <summary>What a boot loader's class found below a physical root.</summary>

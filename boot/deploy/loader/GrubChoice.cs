@@ -25,8 +25,6 @@ internal sealed class GrubChoice : BootChoice
 
     public override int TriesLeft => int.TryParse(environment.Get(GrubMenu.TriesName), out int tries) ? tries : 0;
 
-    public override string Options => GrubMenu.OptionsOf(menu);
-
     internal static FoundLoader Find(string physicalRoot)
     {
         string grub = Path.Combine(physicalRoot, "boot/grub"), menu = Path.Combine(grub, "grub.cfg");
@@ -45,6 +43,18 @@ internal sealed class GrubChoice : BootChoice
     }
 
     public override bool Offers(string root) => true;
+
+    public override string OptionsOf(string root) => GrubMenu.OptionsOf(menu);
+
+    public override void Renew(string root)
+    {
+        // The menu reads them at the root's next start.
+    }
+
+    public override void RequireSpace(IReadOnlyList<LoadedFile> files)
+    {
+        // No file is copied.
+    }
 
     public override void Place(string root, string kernel, string initrd)
     {

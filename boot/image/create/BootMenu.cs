@@ -1,8 +1,7 @@
 namespace HackTree.Boot;
 
 /// <summary>
-/// The boot menu of a disk. GRUB finds roots and kernels by itself, even those made later. systemd-boot offers the roots that the disk was
-/// made with.
+/// The boot menu of a disk. GRUB finds roots and kernels by itself, even those made later. systemd-boot needs an entry for each root.
 /// </summary>
 /// <param name="Version">The kernel's version, as in vmlinuz-VERSION.</param>
 /// <param name="Roots">The roots, for systemd-boot.</param>
@@ -28,14 +27,19 @@ internal sealed record BootMenu(string Version, IReadOnlyList<string> Roots, str
 
         """;
 
-    /// <summary>The files of systemd-boot: each path on the EFI system partition, with its text.</summary>
-    internal IEnumerable<(string Path, string Text)> LoaderFiles()
+    /// <summary>Writes the files of systemd-boot: its configuration, the kernel and the initrd, and an entry for each root.</summary>
+    /// <param name="folder">The top of the EFI system partition.</param>
+    /// <param name="boot">The directory with the kernel and the initrd.</param>
+    internal void WriteLoaderFiles(string folder, string boot)
     {
-        yield return ("loader/loader.conf", $"default {DefaultRoot}.conf\ntimeout {Seconds}\nconsole-mode keep\n");
+        Directory.CreateDirectory(Path.Combine(folder, "loader/entries"));
+        File.WriteAllText(Path.Combine(folder, "loader/loader.conf"), $"timeout {Seconds}\nconsole-mode keep\n");
+        var efi = new EfiFolder(folder);
+        IReadOnlyList<string> files = efi.Add(Path.Combine(boot, Kernel), Path.Combine(boot, Initrd));
         foreach (string root in Roots)
         {
-            string kernel = $"linux /{Kernel}\ninitrd /{Initrd}\noptions {Options} subroot={root}\n";
-            yield return ($"loader/entries/{root}.conf", $"title {root}\nversion {Version}\n{kernel}");
+            long rank = root == DefaultRoot ? 1 : 0;
+            efi.Write(new LoaderEntry { Root = root, Rank = rank, Kernel = files[0], Initrds = [.. files.Skip(1)], Options = Options });
         }
     }
 }

@@ -52,6 +52,21 @@ internal sealed class ImageContent(string path)
     }
 
     /// <summary>
+    /// Has a root mount the EFI system partition, so that its boot entries can be changed from inside. A line of the tree's own fstab that mounts
+    /// another partition there belongs to another disk, and goes.
+    /// </summary>
+    internal void MountEfi(string root, uint serial)
+    {
+        Directory.CreateDirectory(At(EfiPartition.MountPoint[1..]));
+        IReadOnlyList<FstabLine> lines = Fstab.Read(At(root));
+        if (!lines.Any(line => line.Source == EfiPartition.LabelSource))
+        {
+            var others = lines.Where(line => line.Place == EfiPartition.MountPoint).Select(line => line.Number).ToHashSet();
+            Fstab.Change(At(root), others, $"{EfiPartition.SourceOf(serial)} {EfiPartition.MountPoint} vfat umask=0077 0 1");
+        }
+    }
+
+    /// <summary>
     /// Corrects the roots' records, which have inode numbers, for the inodes on the disk. Returns the files that must be replaced there.
     /// </summary>
     internal List<(string Path, string Source)> CorrectRecords(IReadOnlyList<string> roots, Func<string, ulong> inodeOf)

@@ -92,7 +92,8 @@ public sealed class ImageCreation : IDisposable
         Sys.MakeDirectory(Sys.WorkingDirectory, ByteText.FromArgument(scratch), FileModes.OwnerOnly).ThrowIfFailed("mkdirat", scratch);
         isScratchMade = true;
         var filesystem = Guid.NewGuid();
-        BootMenu menu = Fill(refName, filesystem, fill);
+        uint efi = (uint)Random.Shared.Next();
+        BootMenu menu = Fill(refName, filesystem, efi, fill);
         using DurableFile output = OpenPath.ToReplace(request.Output, FileModes.PrivateFile);
         string disk = request.Format == DiskFormat.Raw ? output.Path : Path.Combine(scratch, "disk");
         using (FileStream file = File.Create(disk))
@@ -101,7 +102,7 @@ public sealed class ImageCreation : IDisposable
         }
 
         Step("making the filesystem");
-        Partition linux = request.Uefi ? AddEfi(disk, menu) : AddGrub(disk, menu);
+        Partition linux = request.Uefi ? AddEfi(disk, efi, menu) : AddGrub(disk, menu);
         Ext4.Make(disk, linux, content.At(""), filesystem, stop);
         stop.ThrowIfCancellationRequested();
         Ext4.Replace(disk, linux, content.CorrectRecords(request.Roots, path => Ext4.InodeOf(disk, linux, path)), scratch);
@@ -120,7 +121,7 @@ public sealed class ImageCreation : IDisposable
     /// Fills the directory that becomes the filesystem. The store in it is closed at the end, because nothing may change the directory
     /// while it is copied.
     /// </summary>
-    private BootMenu Fill(string refName, Guid filesystem, Action<ObjectStore> fill)
+    private BootMenu Fill(string refName, Guid filesystem, uint efi, Action<ObjectStore> fill)
     {
         Step("taking the tree into the image's store");
         using ObjectStore store = content.CreateStore(format, stop);
@@ -135,11 +136,15 @@ public sealed class ImageCreation : IDisposable
             stop.ThrowIfCancellationRequested();
             Step($"checking out {root}");
             content.AddRoot(store, commit, refName, root, Progress);
+            if (request.Uefi)
+            {
+                content.MountEfi(root, efi);
+            }
         }
 
         Traces = MachineTraces.Find(store.Packs, store.Packs.ReadCommit(commit).Tree);
-        string[] labels = request.Uefi ? [Ext4.Label, EfiPartition.Label] : [Ext4.Label];
-        ForeignLines = [.. Fstab.Read(content.At(request.Roots[0])).Where(line => line.NeedsPartition && !labels.Any(label => line.Source == $"LABEL={label}"))];
+        string[] own = request.Uefi ? [$"LABEL={Ext4.Label}", EfiPartition.LabelSource, EfiPartition.SourceOf(efi)] : [$"LABEL={Ext4.Label}"];
+        ForeignLines = [.. Fstab.Read(content.At(request.Roots[0])).Where(line => line.NeedsPartition && !own.Contains(line.Source))];
         return menu;
     }
 
@@ -152,19 +157,14 @@ public sealed class ImageCreation : IDisposable
     }
 
     /// <summary>
-    /// Adds the segment that boots a root by name. GRUB loads two files as one initrd, so the segment is a file of its own. The EFI system
-    /// partition has one file with both. This comes before the checkouts, so that an unfit initrd is found early.
+    /// Adds the segment that boots a root by name. Boot loaders load two files as one initrd, so the segment is a file of its own: for GRUB in /boot, for
+    /// systemd-boot on the EFI system partition. This comes before the checkouts, so that an unfit initrd is found early.
     /// </summary>
     private void AddSegment(BootMenu menu)
     {
         string boot = content.At(ImageLayout.Boot);
-        string initrd = Path.Combine(boot, menu.Initrd);
-        InitrdPatch.Require(initrd, $"the tree's /boot/{menu.Initrd}", stop);
-        if (request.Uefi)
-        {
-            _ = InitrdPatch.Patch(initrd, initrd, stop);
-        }
-        else
+        InitrdPatch.Require(Path.Combine(boot, menu.Initrd), $"the tree's /boot/{menu.Initrd}", stop);
+        if (!request.Uefi)
         {
             File.WriteAllBytes(Path.Combine(boot, GrubMenu.Segment), InitrdPatch.Segment());
         }
@@ -184,7 +184,7 @@ public sealed class ImageCreation : IDisposable
         return linux;
     }
 
-    private Partition AddEfi(string disk, BootMenu menu)
+    private Partition AddEfi(string disk, uint serial, BootMenu menu)
     {
         string boot = content.At(ImageLayout.Boot);
         (Partition efi, Partition linux) = ImageLayout.WithEfi(request.Size, EfiPartition.LengthFor(boot, menu));
@@ -193,7 +193,7 @@ public sealed class ImageCreation : IDisposable
             throw new StoreException($"{request.Size / ImageLayout.MiB} MiB leave no room for a root beside the EFI system partition; give more with --size");
         }
 
-        EfiPartition.Make(disk, efi, boot, menu, scratch);
+        EfiPartition.Make(disk, efi, serial, boot, menu, scratch);
         (byte[] beginning, byte[] end) = PartitionTable.Gpt(request.Size, efi, linux);
         using FileStream file = File.OpenWrite(disk);
         file.Write(beginning);

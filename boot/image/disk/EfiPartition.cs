@@ -3,12 +3,19 @@ using HackTree.Store;
 namespace HackTree.Boot;
 
 /// <summary>
-/// Makes an EFI system partition with systemd-boot, the kernel, the initrd and an entry for each root. FAT has no links, so these are copies.
+/// Makes an EFI system partition with systemd-boot, the kernel, the initrd and an entry for each root. FAT has no links, so these
+/// are copies.
 /// </summary>
 internal static class EfiPartition
 {
     /// <summary>The label of the partition's filesystem.</summary>
     internal const string Label = "ESP";
+
+    /// <summary>The partition in an fstab, by its label.</summary>
+    internal const string LabelSource = "LABEL=" + Label;
+
+    /// <summary>The mount point of the partition in a root.</summary>
+    internal const string MountPoint = "/boot/efi";
 
     private const string Loader = "/usr/lib/systemd/boot/efi/systemd-bootx64.efi";
     private const long Smallest = 64 * ImageLayout.MiB;
@@ -21,8 +28,11 @@ internal static class EfiPartition
         return Math.Max(Smallest, (wanted + ImageLayout.MiB - 1) / ImageLayout.MiB * ImageLayout.MiB);
     }
 
+    /// <summary>The partition in an fstab, by its serial number.</summary>
+    internal static string SourceOf(uint serial) => $"UUID={serial >> 16:X4}-{serial & ushort.MaxValue:X4}";
+
     /// <summary>Makes the partition in a disk.</summary>
-    internal static void Make(string disk, Partition partition, string boot, BootMenu menu, string scratch)
+    internal static void Make(string disk, Partition partition, uint serial, string boot, BootMenu menu, string scratch)
     {
         if (!File.Exists(Loader))
         {
@@ -35,12 +45,7 @@ internal static class EfiPartition
         string staging = Path.Combine(scratch, "efi");
         Write(staging, "EFI/BOOT/BOOTX64.EFI", Loader);
         Write(staging, "EFI/systemd/systemd-bootx64.efi", Loader);
-        Write(staging, menu.Kernel, Path.Combine(boot, menu.Kernel));
-        Write(staging, menu.Initrd, Path.Combine(boot, menu.Initrd));
-        foreach ((string path, string text) in menu.LoaderFiles())
-        {
-            File.WriteAllText(Place(staging, path), text);
-        }
+        menu.WriteLoaderFiles(staging, boot);
 
         // The filesystem is made in a separate file, because mtools cannot read a FAT that begins inside a large file.
         string file = Path.Combine(scratch, "esp");
@@ -49,7 +54,7 @@ internal static class EfiPartition
             image.SetLength(partition.Length);
         }
 
-        Tool.MakeFat.Run("-F", "32", "-n", Label, file);
+        Tool.MakeFat.Run("-F", "32", "-n", Label, "-i", $"{serial:X8}", file);
         Tool.CopyToFat.Run(["-i", file, "-s", .. Directory.EnumerateFileSystemEntries(staging), "::/"]);
         CopyData(file, disk, partition.Offset);
         File.Delete(file);
@@ -73,12 +78,10 @@ internal static class EfiPartition
         }
     }
 
-    private static void Write(string staging, string path, string source) => File.Copy(source, Place(staging, path));
-
-    private static string Place(string staging, string path)
+    private static void Write(string staging, string path, string source)
     {
         string place = Path.Combine(staging, path);
         Directory.CreateDirectory(Path.GetDirectoryName(place)!);
-        return place;
+        File.Copy(source, place);
     }
 }

@@ -1,6 +1,7 @@
 using System.Text;
 using HackTree.Linux;
 using HackTree.Model;
+using HackTree.Store;
 using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Boot;
@@ -26,7 +27,7 @@ public sealed record FstabLine(int Number, string Source, string Place, string T
         && !Options.Contains("bind");
 }
 
-/// <summary>Reads a system's /etc/fstab.</summary>
+/// <summary>Reads and changes a system's /etc/fstab.</summary>
 internal static class Fstab
 {
     /// <summary>The file's path below the top of a system.</summary>
@@ -37,22 +38,36 @@ internal static class Fstab
     /// <summary>The lines of the fstab of a system at <paramref name="top"/>. None if it has no such file. Links that lead out of the system are not followed.</summary>
     internal static IReadOnlyList<FstabLine> Read(string top)
     {
-        Errno opened = Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(top), OpenFlags.Directory, out SafeFileHandle directory);
-        opened.ThrowIfFailed("openat", top);
-        using (directory)
-        {
-            Errno errno = Sys.OpenBeneath(directory, ByteText.FromArgument(Path), OpenFlags.ReadOnly | OpenFlags.NonBlocking, out SafeFileHandle file);
-            using (file)
-            {
-                if (errno != Errno.None || Sys.Stat(file, out FileStatus status) != Errno.None || status.Type != FileType.Regular)
-                {
-                    return [];
-                }
+        using SafeFileHandle directory = OpenPath.Directory(top);
+        return Parse(TextIn(directory));
+    }
 
-                byte[] bytes = new byte[Math.Min((long)status.Size, Longest)];
-                Sys.ReadAt(file, bytes, 0, out int count).ThrowIfFailed("pread", Path);
-                return Parse(Encoding.Latin1.GetString(bytes, 0, count));
+    /// <summary>Removes lines, by their numbers, and adds one at the end.</summary>
+    internal static void Change(string top, IReadOnlySet<int> removed, string added)
+    {
+        using SafeFileHandle directory = OpenPath.Directory(top);
+        string text = TextIn(directory).TrimEnd('\n');
+        IEnumerable<string> kept = text.Length == 0 ? [] : text.Split('\n').Where((line, index) => !removed.Contains(index + 1));
+        Sys.OpenBeneath(directory, "etc"u8, OpenFlags.Directory, out SafeFileHandle folder).ThrowIfFailed("openat2", $"{top}/etc");
+        using (folder)
+        {
+            DurableFile.Write(folder, "fstab"u8, Encoding.Latin1.GetBytes(string.Join('\n', [.. kept, added, ""])), FileModes.PublicFile, $"{top}/{Path}");
+        }
+    }
+
+    private static string TextIn(SafeFileHandle directory)
+    {
+        Errno errno = Sys.OpenBeneath(directory, ByteText.FromArgument(Path), OpenFlags.ReadOnly | OpenFlags.NonBlocking, out SafeFileHandle file);
+        using (file)
+        {
+            if (errno != Errno.None || Sys.Stat(file, out FileStatus status) != Errno.None || status.Type != FileType.Regular)
+            {
+                return "";
             }
+
+            byte[] bytes = new byte[Math.Min((long)status.Size, Longest)];
+            Sys.ReadAt(file, bytes, 0, out int count).ThrowIfFailed("pread", Path);
+            return Encoding.Latin1.GetString(bytes, 0, count);
         }
     }
 

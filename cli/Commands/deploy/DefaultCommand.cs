@@ -14,10 +14,8 @@ internal sealed class DefaultCommand : Verb
     protected override int Run(Session session)
     {
         using ObjectStore store = session.OpenStoreToWrite();
-        string root = session.Get(name);
         var roots = new BootableRoots(store);
-        roots.Require(root);
-        BootChoice.Read(roots.Physical).Choose(root);
+        roots.Choose(BootChoice.Read(roots.Physical), session.Get(name));
         return ExitCode.Done;
     }
 }

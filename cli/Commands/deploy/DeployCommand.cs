@@ -27,7 +27,7 @@ internal sealed class DeployCommand : Verb
         Add(json);
         Details = "The new root gets the first free name r0, r1, .... What was changed in /etc is carried over, see docs/etc-merge.md. Its own hacktree must find it in this store. Only then one write makes it the root on "
             + "trial. It becomes the default when its system has started and all programs in /etc/hacktree/health.d end with 0. A root that does not come so "
-            + "far restarts the machine, and without tries left the default boots again. The boot menu must be GRUB's, made by `hacktree image`.";
+            + "far restarts the machine, and without tries left the default boots again. The boot loader must be GRUB or systemd-boot, with a menu by `hacktree image`.";
         AddRule(result =>
         {
             if (result.GetValue(tries) is < 1 or > BootChoice.MostTries)

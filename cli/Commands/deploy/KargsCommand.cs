@@ -31,7 +31,7 @@ internal sealed class KargsCommand : Verb
         var choice = BootChoice.Read(roots.Physical);
         string root = session.Get(name) ?? choice.Default;
         roots.Require(root);
-        var options = new KernelOptions(roots.PathOf(root), choice.Options);
+        var options = new KernelOptions(roots.PathOf(root), choice.OptionsOf(root));
         if (isChange)
         {
             roots.RequireOwnEtc(root);
@@ -39,6 +39,7 @@ internal sealed class KargsCommand : Verb
             Array.ForEach(replaced, options.Replace);
             Array.ForEach(added, options.Append);
             options.Write();
+            choice.Renew(root);
         }
 
         Session.Output.WriteLine(string.Join(' ', options.Words));

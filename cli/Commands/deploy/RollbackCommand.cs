@@ -17,8 +17,7 @@ internal sealed class RollbackCommand : Verb
         BootChoice choice = BootChoice.Read(roots.Physical);
         string root = choice.Trial is not null ? choice.Default
             : choice.Previous ?? throw new StoreException($"no root was the default before {choice.Default}; `hacktree default ROOT` chooses one that `hacktree status` lists");
-        roots.Require(root);
-        choice.Choose(root);
+        roots.Choose(choice, root);
         Session.Output.WriteLine(root);
         return ExitCode.Done;
     }

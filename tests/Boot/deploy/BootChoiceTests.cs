@@ -151,6 +151,20 @@ public abstract class BootChoiceTests : IDisposable
         Assert.Equal("subroot=r3 subroot.trial subroot.fallback=r1 panic=10", Start());
     }
 
+    [Fact]
+    public void A_root_that_is_forgotten_is_neither_gone_back_to_nor_on_trial()
+    {
+        MakeLoader();
+        Choose("r1");
+        Try("r2", 1);
+        _ = Start();
+        Choice.Forget("r2");
+        Assert.Equal("default r1, previous r0, trial  0", Words);
+        Choice.Forget("r0");
+        Assert.Equal("default r1, previous , trial  0", Words);
+        Assert.Equal("subroot=r1", Start());
+    }
+
     /// <summary>Makes the loader's files as `hacktree image create` does, for a disk with the default r0.</summary>
     private protected abstract void MakeLoader();
 

@@ -45,5 +45,6 @@ public sealed class GrubChoiceTests : BootChoiceTests
         return $"subroot={usual}";
     }
 
-    private static string? Value(string block, string name) => Regex.Match(block, $"^{name}=(.+)$", RegexOptions.Multiline) is { Success: true } match ? match.Groups[1].Value : null;
+    private static string? Value(string block, string name) =>
+        Regex.Match(block, $"^{name}=(.+)$", RegexOptions.Multiline) is { Success: true } match ? match.Groups[1].Value : null;
 }

@@ -1,0 +1,130 @@
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace HackTree.Boot;
+
+/// <summary>
+/// The entry of a root in /loader/entries of the EFI system partition, after the Boot Loader Specification
+/// (https://uapi-group.org/specifications/specs/boot_loader_specification/, "Type #1"):
+/// <code>
+/// r1+2-1.conf                     2 tries are left and 1 was used; the loader renames the file before each. A root that is good has r1.conf
+///
+/// title r1
+/// sort-key 0-hacktree             the same in all entries of roots, and before those of other systems
+/// version 7                       the rank: of entries with one sort-key, the highest version comes first
+/// linux /hacktree/DIGEST/vmlinuz-6.1.0-9-amd64
+/// initrd /hacktree/DIGEST/initrd.img-6.1.0-9-amd64
+/// initrd /hacktree/DIGEST/hacktree.cpio.gz
+/// options root=UUID=... ro subroot=r1 subroot.trial subroot.fallback=r0 panic=10
+/// </code>
+/// The loader starts the first entry. Entries with no tries left come last.
+/// </summary>
+internal sealed partial record LoaderEntry
+{
+    private const string SortKey = "0-hacktree";
+    private const string RootOption = "subroot=";
+    private const string TrialOption = "subroot.trial";
+    private const string FallbackOption = "subroot.fallback=";
+    private const string PanicOption = "panic=10";
+
+    private static readonly string[] KnownKeys = ["title", "sort-key", "version", "linux", "initrd", "options"];
+
+    /// <summary>The root's name.</summary>
+    internal required string Root { get; init; }
+
+    /// <summary>How late the root was chosen or tried: a later time has a higher rank. 0 if it never was.</summary>
+    internal long Rank { get; init; }
+
+    /// <summary>How many tries are left; null if the entry counts none.</summary>
+    internal int? TriesLeft { get; init; }
+
+    /// <summary>The root that a failed trial falls back to; null if the root is not on trial.</summary>
+    internal string? Fallback { get; init; }
+
+    /// <summary>The path of the kernel on the partition.</summary>
+    internal required string Kernel { get; init; }
+
+    /// <summary>The paths of the parts of its initrd.</summary>
+    internal required IReadOnlyList<string> Initrds { get; init; }
+
+    /// <summary>The kernel's options, except those that tell of the root and of a trial.</summary>
+    internal required string Options { get; init; }
+
+    /// <summary>Lines with other keys, such as devicetree.</summary>
+    internal IReadOnlyList<string> OtherLines { get; init; } = [];
+
+    /// <summary>The name of the file that the entry was read from; empty for a new one.</summary>
+    internal string ReadFrom { get; init; } = "";
+
+    /// <summary>The name of the file of a new entry.</summary>
+    internal string FileName => TriesLeft is { } tries ? string.Create(CultureInfo.InvariantCulture, $"{Root}+{tries}.conf") : $"{Root}.conf";
+
+    /// <summary>The text of the file.</summary>
+    internal string Text
+    {
+        get
+        {
+            string trial = Fallback is null ? "" : $" {TrialOption} {FallbackOption}{Fallback} {PanicOption}";
+            var text = new StringBuilder();
+            _ = text.Append(CultureInfo.InvariantCulture, $"title {Root}\nsort-key {SortKey}\nversion {Rank}\nlinux {Kernel}\n");
+            _ = text.AppendJoin("", Initrds.Select(initrd => $"initrd {initrd}\n"));
+            _ = text.Append(CultureInfo.InvariantCulture, $"options {Options} {RootOption}{Root}{trial}\n");
+            return text.AppendJoin("", OtherLines.Select(line => $"{line}\n")).ToString();
+        }
+    }
+
+    /// <summary>Reads an entry. Null if the entry boots no root.</summary>
+    internal static LoaderEntry? Read(string fileName, string text)
+    {
+        var lines = text.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+            .Where(line => !line.StartsWith('#'))
+            .Select(line => (Line: line, Fields: line.Split([' ', '\t'], 2, StringSplitOptions.TrimEntries)))
+            .Where(line => line.Fields.Length == 2)
+            .ToLookup(line => line.Fields[0], line => (Value: line.Fields[1], line.Line));
+        IEnumerable<string> Values(string key) => lines[key].Select(line => line.Value);
+        var words = Values("options").SelectMany(value => value.Split(' ', StringSplitOptions.RemoveEmptyEntries)).ToList();
+        string? root = words.FindLast(word => word.StartsWith(RootOption, StringComparison.Ordinal))?[RootOption.Length..];
+        if (root is null || !ImageLayout.IsRootName(root) || Values("linux").LastOrDefault() is not { } kernel)
+        {
+            return null;
+        }
+
+        // An entry that HackTree has not ordered comes after those that it has.
+        bool isOrdered = Values("sort-key").LastOrDefault() == SortKey;
+        return new LoaderEntry
+        {
+            Root = root,
+            Rank = isOrdered && long.TryParse(Values("version").LastOrDefault(), NumberStyles.None, CultureInfo.InvariantCulture, out long rank) ? rank : 0,
+            TriesLeft = TriesIn(fileName),
+            Fallback = TakeTrial(words),
+            Kernel = kernel,
+            Initrds = [.. Values("initrd")],
+            Options = string.Join(' ', words.Where(word => !word.StartsWith(RootOption, StringComparison.Ordinal))),
+            OtherLines = [.. lines.Where(line => !KnownKeys.Contains(line.Key)).SelectMany(group => group.Select(line => line.Line))],
+            ReadFrom = fileName,
+        };
+    }
+
+    /// <summary>Takes the options of a trial out of the words. Returns the root to fall back to.</summary>
+    private static string? TakeTrial(List<string> words)
+    {
+        int at = words.IndexOf(TrialOption);
+        if (at < 0 || words.Count < at + 3 || !words[at + 1].StartsWith(FallbackOption, StringComparison.Ordinal) || words[at + 2] != PanicOption)
+        {
+            return null;
+        }
+
+        string fallback = words[at + 1][FallbackOption.Length..];
+        words.RemoveRange(at, 3);
+        return fallback;
+    }
+
+    private static int? TriesIn(string fileName) =>
+        Counter().Match(fileName) is { Success: true } match && int.TryParse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int tries)
+            ? tries
+            : null;
+
+    [GeneratedRegex(@"\+([0-9]+)(?:-[0-9]+)?\.conf$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex Counter();
+}
