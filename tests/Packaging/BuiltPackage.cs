@@ -3,7 +3,7 @@ using HackTree.Tests.Tidy;
 
 namespace HackTree.Tests.Packaging;
 
-/// <summary>The package that `packaging/build` makes of the built program. It is made once for all tests of a class.</summary>
+/// <summary>The package that `packaging/build` makes of the built program. It is made once for all tests.</summary>
 public sealed class BuiltPackage : IDisposable
 {
     // The managed program that a developer may have is a short launcher, which runs nowhere else.
@@ -44,4 +44,11 @@ public sealed class BuiltPackage : IDisposable
             .Succeeded().Trim();
 
     public void Dispose() => directory.Dispose();
+}
+
+/// <summary>The tests of one package.</summary>
+[CollectionDefinition(Name)]
+public sealed class PackageCollection : ICollectionFixture<BuiltPackage>
+{
+    public const string Name = "package";
 }

@@ -4,7 +4,8 @@ using HackTree.Tests.Tidy;
 namespace HackTree.Tests.Packaging;
 
 /// <summary>What is in the package, and how it is called.</summary>
-public sealed class PackageTests(BuiltPackage built) : IClassFixture<BuiltPackage>
+[Collection(PackageCollection.Name)]
+public sealed class PackageTests(BuiltPackage built)
 {
     [Fact]
     public void It_has_the_program_and_all_that_belongs_to_it()

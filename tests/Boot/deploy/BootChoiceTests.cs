@@ -30,6 +30,7 @@ public abstract class BootChoiceTests : IDisposable
     {
         CleanUp();
         directory.Dispose();
+        GC.SuppressFinalize(this);
     }
 
     [Fact]
