@@ -93,6 +93,24 @@ public sealed class BootableRoots
         }
     }
 
+    /// <summary>
+    /// The roots that nothing calls for: made with --boot, and neither running, the default, the default before it, on trial nor pinned. The newest
+    /// ones are left out, <paramref name="kept"/> of them. Oldest first. Throws <see cref="StoreException"/> if no boot loader tells what boots.
+    /// </summary>
+    public IReadOnlyList<string> FindSurplus(int kept)
+    {
+        var choice = BootChoice.Read(Physical);
+        string?[] called = [FindRunning(), choice.Default, choice.Previous, choice.TriesLeft > 0 ? choice.Trial : null];
+        return [.. Names()
+            .Except(called)
+            .Select(name => (Name: name!, Record: RecordOf(name!)))
+            .Where(root => root.Record is { OwnsEtc: true, State: RootState.Ready })
+            .OrderBy(root => root.Record!.Time)
+            .ThenBy(root => root.Record!.SealedAt)
+            .SkipLast(kept)
+            .Select(root => root.Name)];
+    }
+
     private static (ulong Device, ulong Inode)? Identity(string path) =>
         Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(path), out FileStatus status) == Errno.None ? (status.Device, status.Inode) : null;
 }

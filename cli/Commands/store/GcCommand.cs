@@ -1,4 +1,6 @@
 using System.CommandLine;
+using HackTree.Boot;
+using HackTree.Linux;
 using HackTree.Store;
 
 namespace HackTree.Cli;
@@ -7,6 +9,7 @@ internal sealed class GcCommand : Verb
 {
     private readonly Option<bool> dryRun = new("--dry-run", "-n") { Description = "Only print what would be removed." };
     private readonly Option<int?> depth;
+    private readonly Option<int?> keep;
     private readonly Option<bool> verbose = new("--verbose", "-v") { Description = "Print the name of everything that is removed." };
     private readonly Option<bool> json;
 
@@ -15,10 +18,13 @@ internal sealed class GcCommand : Verb
             "gc",
             "Remove everything that no ref and no root needs, and what interrupted commands left.",
             "hacktree gc --dry-run",
-            "hacktree gc --depth 3")
+            "hacktree gc --depth 3",
+            "hacktree gc --keep 1")
     {
         Add(dryRun);
         depth = AddNumber("The number of generations of ancestors to keep for each ref; 0 keeps none. Default: all.", "--depth");
+        keep = AddNumber(
+            "Also remove roots made with --boot, except the N newest and those that are running, the default, the default before, on trial or pinned.", "--keep");
         Add(verbose);
         json = AddJson();
     }
@@ -27,11 +33,16 @@ internal sealed class GcCommand : Verb
     {
         using ObjectStore store = session.Get(dryRun) ? session.OpenStore() : session.OpenStoreToWrite();
         store.RequireReadable();
+        var roots = new BootableRoots(store);
+        IReadOnlyList<string> surplus = session.Get(keep) is { } kept ? roots.FindSurplus(kept) : [];
+        Action<string>? onRemove = session.Get(verbose) && !session.Get(json) ? Session.Output.WriteLine : null;
+        IReadOnlyList<string> gone = session.Get(dryRun) ? surplus : RemoveRoots(roots, surplus);
         var options = new CollectOptions
         {
+            WithoutRoots = surplus,
             DryRun = session.Get(dryRun),
             Depth = session.Get(depth),
-            OnRemove = session.Get(verbose) && !session.Get(json) ? Session.Output.WriteLine : null,
+            OnRemove = onRemove,
             Progress = new Progress(),
         };
         CollectResult result;
@@ -42,14 +53,34 @@ internal sealed class GcCommand : Verb
 
         if (session.Get(json))
         {
-            WriteJson(result, options.DryRun);
+            WriteJson(gone, result, options.DryRun);
         }
         else
         {
-            Print(result, options.DryRun);
+            Print(gone, result, options.DryRun);
         }
 
-        return result.ObstacleCount == 0 ? ExitCode.Done : SayObstacles(result);
+        return result.ObstacleCount == 0 ? (gone.Count == surplus.Count ? ExitCode.Done : ExitCode.Failed) : SayObstacles(result);
+    }
+
+    /// <summary>Removes the roots and returns those that are gone. Says why others are not.</summary>
+    private static List<string> RemoveRoots(BootableRoots roots, IReadOnlyList<string> surplus)
+    {
+        var gone = new List<string>();
+        foreach (string root in surplus)
+        {
+            try
+            {
+                roots.Remove(root);
+                gone.Add(root);
+            }
+            catch (Exception e) when (e is StoreException or LinuxException)
+            {
+                _ = Failure.Report(e);
+            }
+        }
+
+        return gone;
     }
 
     private static int SayObstacles(CollectResult result)
@@ -67,9 +98,14 @@ internal sealed class GcCommand : Verb
 
     protected override string Undone(Session session) => "what was removed so far nobody needs, and the next gc removes the rest";
 
-    private static void Print(CollectResult result, bool isDryRun)
+    private static void Print(IReadOnlyList<string> roots, CollectResult result, bool isDryRun)
     {
         StandardOutput output = Session.Output;
+        if (roots.Count > 0)
+        {
+            output.WriteLine($"{(isDryRun ? "would remove" : "removed")} {HumanText.Count(roots.Count, "root")}: {string.Join(", ", roots)}");
+        }
+
         output.WriteLine($"{(isDryRun ? "would remove" : "removed")} {HumanText.Count(result.ObjectsRemoved, "object")}, {HumanText.Count(result.CommitsDropped, "commit")}, "
             + $"{HumanText.Count(result.TreesDropped, "tree")}: {HumanText.Bytes(result.BytesFreed + result.PackBytesFreed)} freed");
         if (result.ObjectsHeldOutside > 0)
@@ -91,10 +127,17 @@ internal sealed class GcCommand : Verb
         output.WriteLine($"{(isDryRun ? "would stay" : "stay")}: {HumanText.Count(result.LiveObjects, "object")}, {HumanText.Count(result.LiveCommits, "commit")}, {HumanText.Count(result.LiveTrees, "tree")}");
     }
 
-    private static void WriteJson(CollectResult result, bool isDryRun) => JsonText.Write(writer =>
+    private static void WriteJson(IReadOnlyList<string> roots, CollectResult result, bool isDryRun) => JsonText.Write(writer =>
     {
         writer.WriteStartObject();
         writer.WriteBoolean("dryRun", isDryRun);
+        writer.WriteStartArray("rootsRemoved");
+        foreach (string root in roots)
+        {
+            writer.WriteStringValue(root);
+        }
+
+        writer.WriteEndArray();
         writer.WriteNumber("objectsRemoved", result.ObjectsRemoved);
         writer.WriteNumber("bytesFreed", result.BytesFreed);
         writer.WriteNumber("objectsHeldOutside", result.ObjectsHeldOutside);

@@ -31,6 +31,7 @@ public sealed partial class Collect
     private readonly HashSet<ulong> liveObjects = [];
     private readonly LiveWalk live;
     private readonly RootSurvey roots;
+    private readonly RootLinks leaving;
     private readonly Lock gate = new();
     private readonly List<Exception> obstacles = [];
 
@@ -44,6 +45,7 @@ public sealed partial class Collect
         this.options = options;
         live = new LiveWalk(store.Packs, (LiveWalk _, in TreeEntry entry) => liveObjects.Add(ObjectKey.Of(store.Blobs.NameOf(entry))), onFault: null, store.Stop);
         roots = new RootSurvey(store.Roots);
+        leaving = new RootLinks(store, options.WithoutRoots);
     }
 
     /// <summary>
@@ -117,7 +119,7 @@ public sealed partial class Collect
                 live.Add(commit, Holder.OfRef(name), options.Depth ?? int.MaxValue);
             }
 
-            foreach ((string name, Digest commit) in roots.Held)
+            foreach ((string name, Digest commit) in roots.Held.Where(root => !options.WithoutRoots.Contains(root.Name)))
             {
                 live.Add(commit, Holder.OfRoot(name), 0);
             }
@@ -294,7 +296,7 @@ public sealed partial class Collect
         errno.ThrowIfFailed(call, $"{store.Path}/{subject}");
         lock (gate)
         {
-            bool isLast = status.LinkCount == 1;
+            bool isLast = status.LinkCount - leaving.Of(ObjectKey.Of(fan, name)) == 1;
             result.ObjectsRemoved++;
             result.BytesFreed += isLast ? status.AllocatedBytes : 0;
             result.ObjectsHeldOutside += isLast ? 0 : 1;

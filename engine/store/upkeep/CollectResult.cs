@@ -17,6 +17,11 @@ public sealed record CollectOptions
     public int? Depth { get; init; }
 
     /// <summary>
+    /// The names of records of roots that a dry run takes for removed. Without a dry run, the caller removes them before.
+    /// </summary>
+    public IReadOnlyCollection<string> WithoutRoots { get; init; } = [];
+
+    /// <summary>
     /// Called for each thing that is removed, or would be, with its path: below the store, or absolute for a path outside. One call at a
     /// time, in no order.
     /// </summary>

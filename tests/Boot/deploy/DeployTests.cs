@@ -103,6 +103,34 @@ public sealed class DeployTests : IDisposable
     }
 
     [Fact]
+    public void Roots_that_nothing_calls_for_go_with_what_only_they_need_and_gc_frees_what_it_announced()
+    {
+        world.Shell(
+            """
+            for i in 1 2 3 4 5 6; do head -c 50000 /dev/urandom > $T/usr/own; $H commit -q -b os $T; $H deploy -q --force os > /dev/null; done
+            $H checkout -q os plain; $H roots pin r3; $H default r1; $H default r6; rm -rf r6/usr/own
+            """);
+        Assert.Equal("plain: spare; r0: spare; r1: rollback; r2: spare; r3: spare; r4: spare; r5: spare; r6: default", world.States());
+        string announced = world.Shell("$H gc --keep 1 --depth 0 --dry-run"), before = world.Shell("ls; du -s --block-size=1 objects/files");
+        Assert.Contains("would remove 3 roots: r0, r2, r4\nwould remove ", announced, StringComparison.Ordinal);
+        Assert.Equal(before, world.Shell("ls; du -s --block-size=1 objects/files"));
+        string done = world.Shell("$H gc --keep 1 --depth 0");
+        Assert.Equal(announced.Replace("would remove", "removed", StringComparison.Ordinal).Replace("would stay", "stay", StringComparison.Ordinal), done);
+        Assert.Equal("plain: spare; r1: rollback; r3: spare; r5: spare; r6: default", world.States());
+        Assert.Contains(" 0 B freed", world.Shell("$H gc --keep 1 --depth 0"), StringComparison.Ordinal);
+        Assert.Equal(0, world.Try("$H fsck -q").ExitCode);
+    }
+
+    [Fact]
+    public void Without_a_boot_loader_nobody_can_tell_which_roots_are_called_for()
+    {
+        ToolResult refused = world.Try("rm boot/grub/grub.cfg; $H gc --keep 0");
+        Assert.Equal(1, refused.ExitCode);
+        Assert.Contains("no boot loader here can start a root on trial", refused.Error, StringComparison.Ordinal);
+        Assert.Equal("r0\n", world.Shell("ls -d r?"));
+    }
+
+    [Fact]
     public void A_disk_without_room_for_the_root_is_found_full_before_anything_is_made()
     {
         using var disk = new LoopFilesystem("ext4", 64);

@@ -1,0 +1,37 @@
+using HackTree.Model;
+
+namespace HackTree.Store;
+
+/// <summary>Counts the names that roots give to objects: what is left of an object's link count if those roots are removed.</summary>
+internal sealed class RootLinks
+{
+    private readonly Dictionary<ulong, uint> links = [];
+
+    /// <summary>Counts the names in the roots with these records, as they were checked out.</summary>
+    internal RootLinks(ObjectStore store, IReadOnlyCollection<string> roots)
+    {
+        foreach (string root in roots)
+        {
+            if (store.Roots.Find(root) is { Method: CheckoutMethod.Hardlink } record)
+            {
+                Add(store, record);
+            }
+        }
+    }
+
+    /// <summary>The number of names that the roots give to an object.</summary>
+    internal uint Of(ulong key) => links.GetValueOrDefault(key);
+
+    private void Add(ObjectStore store, RootRecord record) =>
+        TreeWalk.Visit(store.Packs, store.Packs.ReadCommit(record.Commit).Tree, (path, in entry) =>
+        {
+            store.Stop.ThrowIfCancellationRequested();
+            if (entry.Kind == EntryKind.Regular && !(record.OwnsEtc && path.Bytes.StartsWith("etc/"u8)))
+            {
+                ulong key = ObjectKey.Of(store.Blobs.NameOf(entry));
+                links[key] = links.GetValueOrDefault(key) + 1;
+            }
+
+            return true;
+        });
+}
