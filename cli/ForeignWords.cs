@@ -64,7 +64,6 @@ internal static class ForeignWords
         ["switch"] = Use("checkout"),
         ["restore"] = Use("checkout"),
         ["extract"] = Use("checkout"),
-        ["upgrade"] = "commit a changed copy and check it out: README.md has the recipe",
         ["archive"] = Use("export"),
         ["tar"] = "`hacktree export --tar` writes an archive, `hacktree commit --tar` reads one",
         ["push"] = Carry,

@@ -131,6 +131,30 @@ public sealed class DeployTests : IDisposable
     }
 
     [Fact]
+    public void An_upgrade_deploys_what_is_new_and_nothing_that_failed_or_was_left_again()
+    {
+        Assert.Contains("r0, a root of os, is what boots already", Upgrade(0), StringComparison.Ordinal);
+        world.Shell("echo 1 > $T/usr/own; $H commit -q -b os $T");
+        Assert.Contains("on trial from the next boot on, 3 times", Upgrade(0), StringComparison.Ordinal);
+        Assert.Contains("r1, a root of os, is on trial already", Upgrade(0), StringComparison.Ordinal);
+        world.Shell("sed -i 's/tries=3/tries=0/' boot/grub/grubenv");
+        Assert.Contains("r1, a root of os, was tried and is not good", Upgrade(1), StringComparison.Ordinal);
+        world.Shell("$H deploy -q --force os > /dev/null; $H default r2");
+        Assert.Contains("r2, a root of os, is what boots already", Upgrade(0), StringComparison.Ordinal);
+        world.Shell("$H rollback; $H roots rm r1");
+        Assert.Contains("r2, a root of os, was gone back from", Upgrade(0), StringComparison.Ordinal);
+        Assert.Equal("r0: default; r2: rollback", world.States());
+        Assert.Contains("other: there is no such ref", world.Try("$H upgrade --force other").Error, StringComparison.Ordinal);
+    }
+
+    private string Upgrade(int code)
+    {
+        ToolResult run = world.Try("$H upgrade --force");
+        Assert.Equal(code, run.ExitCode);
+        return run.Error;
+    }
+
+    [Fact]
     public void A_disk_without_room_for_the_root_is_found_full_before_anything_is_made()
     {
         using var disk = new LoopFilesystem("ext4", 64);

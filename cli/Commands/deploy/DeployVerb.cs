@@ -1,0 +1,108 @@
+using System.CommandLine;
+using HackTree.Boot;
+using HackTree.Model;
+using HackTree.Store;
+
+namespace HackTree.Cli;
+
+/// <summary>A command that deploys a commit: the options, and what is printed.</summary>
+internal abstract class DeployVerb : Verb
+{
+    private const int UsualTries = 3;
+
+    private readonly Option<int?> tries;
+    private readonly Option<bool> force = new("--force") { Description = "Deploy a commit whose own hacktree is missing, or does not find its root." };
+    private readonly Option<bool> reboot = new("--reboot") { Description = "Restart the machine when all is done." };
+    private readonly Option<bool> dryRun = new("--dry-run") { Description = "Check everything that can be checked, say what would be done, and do nothing." };
+    private readonly Option<bool> json = Json();
+
+    protected DeployVerb(string name, string description, params string[] examples)
+        : base(name, description, examples)
+    {
+        tries = AddNumber($"How many times the boot loader starts it before it goes back to the default, 1 to {BootChoice.MostTries}. Default: {UsualTries}.", "--tries");
+        Add(force);
+        Add(reboot);
+        Add(dryRun);
+        Add(json);
+        AddRule(result =>
+        {
+            if (result.GetValue(tries) is < 1 or > BootChoice.MostTries)
+            {
+                result.AddError($"--tries is a number from 1 to {BootChoice.MostTries}");
+            }
+        });
+    }
+
+    /// <summary>Deploys a commit as the options say. <paramref name="revision"/> is the commit as the user named it.</summary>
+    protected int Deploy(Session session, ObjectStore store, Digest commit, string revision)
+    {
+        var progress = new Progress { TotalFiles = store.Packs.ReadCommit(commit).Files };
+        int count = session.Get(tries) ?? UsualTries;
+        var request = new DeployRequest(commit, revision, count, session.Get(force));
+        DeployPlan plan = Deployment.Plan(store, request);
+        CarriedEtc? etc = null;
+        if (session.Get(dryRun))
+        {
+            session.Note($"{plan.Name} would be made: commit {CommitText.Short(commit)}, kernel {plan.Kernel.Version}, at most {HumanText.Bytes(plan.Space.Bytes)}");
+        }
+        else
+        {
+            using (session.Show("checking out", progress))
+            {
+                etc = Deployment.Run(store, request, plan, progress);
+            }
+
+            foreach (EtcChange change in etc.Changes)
+            {
+                session.Note(EtcText.Of(change));
+            }
+
+            session.Note($"{plan.Name}: commit {CommitText.Short(commit)}, kernel {plan.Kernel.Version}, on trial from the next boot on, {HumanText.Count(count, "time")}");
+        }
+
+        Print(session, request, plan, etc);
+        if (session.Get(reboot) && !session.Get(dryRun))
+        {
+            Reboot();
+        }
+
+        return ExitCode.Done;
+    }
+
+    /// <summary>Whether JSON is wanted.</summary>
+    protected bool WantsJson(Session session) => session.Get(json);
+
+    private void Print(Session session, DeployRequest request, DeployPlan plan, CarriedEtc? etc)
+    {
+        if (!session.Get(json))
+        {
+            Session.Output.WriteLine(plan.Name);
+            return;
+        }
+
+        JsonText.Write(writer =>
+        {
+            writer.WriteStartObject();
+            writer.WriteString("name", plan.Name);
+            writer.WriteDigest("commit", request.Commit);
+            writer.WriteNumber("tries", request.Tries);
+            writer.WriteString("kernel", plan.Kernel.Version);
+            writer.WriteNumber("bytes", plan.Space.Bytes);
+            writer.WriteNumber("inodes", plan.Space.Inodes);
+            writer.WriteBoolean("dryRun", session.Get(dryRun));
+            EtcText.Write(writer, etc);
+            writer.WriteEndObject();
+        });
+    }
+
+    private static void Reboot()
+    {
+        ProgramRun run = ProgramRun.Of([ProgramRun.Find("systemctl") ?? "systemctl", "reboot"]);
+        if (!run.Succeeded)
+        {
+            throw new StoreException($"the root is on trial, but the machine does not restart: {run.LastWords}");
+        }
+    }
+
+    protected override string Undone(Session session) => "the machine boots what it booted before";
+}
