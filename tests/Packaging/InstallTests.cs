@@ -36,6 +36,8 @@ public sealed class InstallTests(BuiltPackage built)
         }
 
         In(root, "mkdir -p /var/lib/hacktree/failed && echo > /var/lib/hacktree/failed/r2; echo > /etc/hacktree/health.d/mine");
+        const string Enabled = "/etc/systemd/system/timers.target.wants";
+        In(root, $"mkdir -p {Enabled} && ln -s /usr/lib/systemd/system/hacktree-upgrade.timer {Enabled}/");
         string kept = Shell(root, "find objects r1 | sort");
 
         In(root, $"dpkg -i /{newer}");
@@ -44,7 +46,7 @@ public sealed class InstallTests(BuiltPackage built)
         Assert.Contains("the store /objects and all roots stay", In(root, "dpkg -P hacktree"));
         Assert.Equal(kept, Shell(root, "find objects r1 | sort"));
 
-        In(root, "[ -e /etc/hacktree/health.d/mine ] && rm -r /etc/hacktree /objects /r1");
+        In(root, $"[ -e /etc/hacktree/health.d/mine ] && rm -r /etc/hacktree /objects /r1; rmdir -p --ignore-fail-on-non-empty {Enabled}");
         Assert.Equal(before, Shell(root, Listing));
         Assert.Equal(packages, In(root, "dpkg -l"));
     }
