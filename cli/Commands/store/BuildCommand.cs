@@ -140,9 +140,9 @@ internal sealed class BuildCommand : Verb
             throw new StoreException($"{file}: no such file; --script names one of this system");
         }
 
-        IReadOnlyList<string> words = session.Get(command);
+        string[] words = session.Get(command);
         return new BuildRequest(
-            words.Count == 0 && file is null ? ["/bin/sh", "-i"] : words,
+            words.Length == 0 && file is null ? ["/bin/sh", "-i"] : words,
             file,
             HasNetwork: !session.Get(noNetwork),
             [.. (session.Get(binds) ?? []).Select(bind => Pair(bind, ':', "--bind SRC:DST")).Select(RequireSource)],
