@@ -73,7 +73,7 @@ internal sealed class EfiFolder(string path)
     internal bool HasFilesOf(LoaderEntry entry) => entry.Initrds.Append(entry.Kernel).All(file => File.Exists(At(file.TrimStart('/'))));
 
     /// <summary>
-    /// Adds a kernel, its initrd, and HackTree's segment of the initrd, as far as they are not there yet. Returns their paths on the partition.
+    /// Adds a kernel, its initrd, and HackTree's segment of the initrd, as far as they are not there, whole, yet. Returns their paths on the partition.
     /// Throws <see cref="StoreException"/> if there is no space.
     /// </summary>
     internal IReadOnlyList<string> Add(string kernel, string initrd)
@@ -81,7 +81,7 @@ internal sealed class EfiFolder(string path)
         (string Name, byte[] Content)[] files = [Read(kernel), Read(initrd), (GrubMenu.Segment, InitrdPatch.Segment())];
         var added = files.Select(file => (Digest: Verity.Compute(file.Content), file.Name, file.Content))
             .Select(file => (Path: Existing(file.Digest) ?? $"{Kernels}/{file.Digest}/{file.Name}", file.Digest, file.Content)).ToList();
-        var missing = added.FindAll(file => !File.Exists(At(file.Path)));
+        var missing = added.FindAll(file => !File.Exists(At(file.Path)) || !File.ReadAllBytes(At(file.Path)).AsSpan().SequenceEqual(file.Content));
         RequireSpace(missing.Select(file => new LoadedFile(file.Digest, file.Content.LongLength)));
         foreach ((string file, _, byte[] content) in missing)
         {

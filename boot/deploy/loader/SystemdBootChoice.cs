@@ -1,3 +1,4 @@
+using HackTree.Linux;
 using HackTree.Store;
 using Microsoft.Win32.SafeHandles;
 
@@ -52,7 +53,8 @@ internal sealed class SystemdBootChoice : BootChoice
     {
         if (EfiFolder.Find(physicalRoot) is not { } folder)
         {
-            return new FoundLoader(null, "for systemd-boot, no EFI system partition with a loader/ in it is mounted at /efi, /boot/efi or /boot");
+            string whose = Sys.IsRoot ? "" : ", as far as others than root can see";
+            return new FoundLoader(null, $"for systemd-boot, no EFI system partition with a loader/ in it is mounted at /efi, /boot/efi or /boot{whose}");
         }
 
         var choice = new SystemdBootChoice(folder, physicalRoot);

@@ -1,5 +1,3 @@
-using System.Globalization;
-using System.Text.RegularExpressions;
 using HackTree.Boot;
 using HackTree.Linux;
 using HackTree.Model;
@@ -9,10 +7,10 @@ using HackTree.Tests.Support;
 namespace HackTree.Tests.Boot;
 
 /// <summary>
-/// The choice in the entries of systemd-boot, on a filesystem of its own where the EFI system partition would be. What the loader does is modelled
-/// after src/boot/efi/boot.c of systemd 252 (config_entry_compare, config_entry_parse_tries); SystemdBootTests runs the loader itself.
+/// The choice in the entries of systemd-boot, on a filesystem of its own where the EFI system partition would be. SystemdBootTests runs the loader
+/// itself.
 /// </summary>
-public sealed partial class SystemdBootChoiceTests : BootChoiceTests
+public sealed class SystemdBootChoiceTests : BootChoiceTests
 {
     private bool isMounted;
 
@@ -31,18 +29,9 @@ public sealed partial class SystemdBootChoiceTests : BootChoiceTests
 
     private protected override string Start()
     {
-        List<Entry> entries = [.. Directory.GetFiles(Path.Combine(Efi, "loader/entries")).Where(file => file.EndsWith(".conf", StringComparison.Ordinal)).Select(Entry.Read)];
-        entries.Sort();
-        Entry first = entries[0];
-        Assert.All(first.Files, file => Assert.True(File.Exists(Path.Combine(Efi, file.TrimStart('/'))), file));
-        if (first.TriesLeft >= 0)
-        {
-            string counted = string.Create(CultureInfo.InvariantCulture, $"{first.Prefix}+{Math.Max(first.TriesLeft - 1, 0)}-{first.TriesDone + 1}.conf");
-            File.Move(first.Path, Path.Combine(Path.GetDirectoryName(first.Path)!, counted));
-        }
-
-        Assert.StartsWith("root=UUID=1 ro quiet subroot=", first.Options, StringComparison.Ordinal);
-        return first.Options["root=UUID=1 ro quiet ".Length..];
+        string options = SystemdBootModel.Start(Efi);
+        Assert.StartsWith("root=UUID=1 ro quiet subroot=", options, StringComparison.Ordinal);
+        return options["root=UUID=1 ro quiet ".Length..];
     }
 
     private protected override void CleanUp()
@@ -51,37 +40,6 @@ public sealed partial class SystemdBootChoiceTests : BootChoiceTests
         {
             Tools.Run("umount", "-l", Efi);
         }
-    }
-
-    /// <summary>An entry as the loader reads it.</summary>
-    private sealed partial record Entry(string Path, string Prefix, int TriesLeft, int TriesDone, string? SortKey, string Version, string[] Files, string Options)
-        : IComparable<Entry>
-    {
-        internal static Entry Read(string path)
-        {
-            Match name = Name().Match(System.IO.Path.GetFileName(path));
-            ILookup<string, string> lines = File.ReadLines(path).Select(line => line.Split(' ', 2)).ToLookup(line => line[0], line => line[1]);
-            int Number(int group, int missing) => name.Groups[group].Success ? int.Parse(name.Groups[group].Value, CultureInfo.InvariantCulture) : missing;
-            return new Entry(
-                path, name.Groups[1].Value, Number(2, -1), Number(3, 0), lines["sort-key"].FirstOrDefault(), lines["version"].First(),
-                [lines["linux"].Single(), .. lines["initrd"]], string.Join(' ', lines["options"]));
-        }
-
-        public int CompareTo(Entry? other)
-        {
-            int order = (TriesLeft == 0).CompareTo(other!.TriesLeft == 0);
-            order = order != 0 ? order : (SortKey is null).CompareTo(other.SortKey is null);
-            if (order == 0 && SortKey is not null)
-            {
-                order = string.CompareOrdinal(SortKey, other.SortKey);
-                order = order != 0 ? order : -long.Parse(Version, CultureInfo.InvariantCulture).CompareTo(long.Parse(other.Version, CultureInfo.InvariantCulture));
-            }
-
-            return order != 0 ? order : -string.CompareOrdinal(System.IO.Path.GetFileName(Path), System.IO.Path.GetFileName(other.Path));
-        }
-
-        [GeneratedRegex(@"^(.*?)(?:\+([0-9]+)(?:-([0-9]+))?)?\.conf$")]
-        private static partial Regex Name();
     }
 
     [Fact]
@@ -93,6 +51,12 @@ public sealed partial class SystemdBootChoiceTests : BootChoiceTests
         Assert.Equal(["hacktree.cpio.gz", "initrd.img-6.1", "vmlinuz-6.1"], Copies());
         Choice.Place("r1", At("boot/vmlinuz-6.1"), At("boot/initrd.img-6.1"));
         Assert.Equal(["hacktree.cpio.gz", "initrd.img-6.1", "vmlinuz-6.1"], Copies());
+
+        // A damaged copy is made anew.
+        string damaged = Directory.GetFiles(Path.Combine(Efi, "hacktree"), "initrd.img-6.1", SearchOption.AllDirectories).Single();
+        File.WriteAllText(damaged, "initrx");
+        Choice.Place("r1", At("boot/vmlinuz-6.1"), At("boot/initrd.img-6.1"));
+        Assert.Equal("initrd", File.ReadAllText(damaged));
 
         // Another initrd of the same kernel.
         File.WriteAllText(At("boot/initrd.img-6.1"), "made anew");
