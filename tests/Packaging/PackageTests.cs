@@ -16,9 +16,9 @@ public sealed class PackageTests(BuiltPackage built)
 
         Tools.Run(Repository.Program, "man-pages", built.At("pages")).Succeeded();
         string[] pages = [.. Directory.GetFiles(built.At("pages")).Select(page => $"/usr/share/man/man1/{Path.GetFileName(page)}.gz")];
-        Directory.CreateDirectory(built.At("boot"));
-        Tools.Run(Repository.Program, "initrd", "install", "--root", built.At("boot"), "--initramfs-tools", "--dracut").Succeeded();
-        string[] boot = [.. Files("boot")];
+        Directory.CreateDirectory(built.At("installed"));
+        Tools.Run(Repository.Program, "initrd", "install", "--root", built.At("installed"), "--initramfs-tools", "--dracut").Succeeded();
+        string[] boot = [.. Files("installed")];
         Assert.Contains("/usr/share/initramfs-tools/hooks/hacktree", boot);
         string[] expected =
         [
