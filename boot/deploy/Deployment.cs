@@ -12,7 +12,11 @@ namespace HackTree.Boot;
 /// <param name="Revision">The commit as the user named it.</param>
 /// <param name="Tries">How many times the loader starts the root before it falls back.</param>
 /// <param name="Force">Whether a root whose own hacktree does not work may be tried.</param>
-public sealed record DeployRequest(Digest Commit, string Revision, int Tries, bool Force);
+public sealed record DeployRequest(Digest Commit, string Revision, int Tries, bool Force)
+{
+    /// <summary>Whether text files of /etc that were changed here and by the commit are merged line by line, where that is clean.</summary>
+    public bool MergesText { get; init; }
+}
 
 /// <summary>What a deploy will do.</summary>
 /// <param name="Name">The name of the new root.</param>
@@ -65,7 +69,7 @@ public static class Deployment
         _ = RootBuilder.Run(store, request.Commit, request.Revision, path, new CheckoutOptions { Boot = true, Progress = progress });
         try
         {
-            etc = CarriedEtc.Into(roots, store, request.Commit, plan.Name);
+            etc = CarriedEtc.Into(roots, store, request, plan.Name);
             Prove(store, physical, plan, request.Force);
             choice.Place(plan.Name, plan.Kernel.PathIn(physical, plan.Name), plan.Kernel.InitrdIn(physical, plan.Name));
         }

@@ -5,9 +5,13 @@ using HackTree.Model;
 
 namespace HackTree.Cli;
 
-/// <summary>Says what a merge of /etc did.</summary>
+/// <summary>Says what was changed in /etc, and what a merge did with it.</summary>
 internal static class EtcText
 {
+    /// <summary>One line of `etc status`.</summary>
+    internal static string Line(EtcDifference difference) =>
+        $"{"ADMT"[(int)difference.Kind]} {ByteText.Quote(difference.Path.Length == 0 ? "."u8 : difference.Path)}";
+
     /// <summary>One sentence.</summary>
     internal static string Of(EtcChange change)
     {

@@ -12,11 +12,15 @@ public sealed record CarriedEtc(string? From, IReadOnlyList<EtcChange> Changes)
     /// Merges the /etc of the root that runs, or else boots, into that of a new root (<see cref="EtcMerge"/>). The root of a converted disk is of no
     /// commit, so all that is in its /etc counts as added there.
     /// </summary>
-    internal static CarriedEtc Into(BootableRoots roots, ObjectStore store, Digest commit, string newRoot)
+    internal static CarriedEtc Into(BootableRoots roots, ObjectStore store, DeployRequest request, string newRoot)
     {
         string from = roots.FindRunning() ?? BootChoice.Read(roots.Physical).Default;
-        return roots.IsRoot(from)
-            ? new CarriedEtc(from, EtcMerge.Run(store, roots.RecordOf(from)?.Commit, roots.PathOf(from), commit, roots.PathOf(newRoot)))
-            : new CarriedEtc(null, []);
+        if (!roots.IsRoot(from))
+        {
+            return new CarriedEtc(null, []);
+        }
+
+        Digest? old = roots.RecordOf(from)?.Commit;
+        return new CarriedEtc(from, EtcMerge.Run(store, old, roots.PathOf(from), request.Commit, roots.PathOf(newRoot), request.MergesText));
     }
 }

@@ -15,12 +15,14 @@ namespace HackTree.Boot;
 public sealed class EtcMerge
 {
     private const int LongestAccounts = 16 * 1024 * 1024;
+    private const int LongestText = 1024 * 1024;
 
     private readonly ObjectStore store;
     private readonly EtcRule rule;
     private readonly EtcPlace place;
     private readonly string newEtc;
     private readonly string oldEtc;
+    private bool mergesText;
     private readonly Stack<EtcLevel> levels = new();
     private readonly List<EtcChange> changes = [];
 
@@ -38,7 +40,7 @@ public sealed class EtcMerge
     /// was checked out with its own /etc. Answers what was done, in the order of paths in each directory. Throws <see cref="StoreException"/> if a
     /// root has no directory /etc, or if the old one changes meanwhile. The caller syncs.
     /// </summary>
-    public static IReadOnlyList<EtcChange> Run(ObjectStore store, Digest? oldCommit, string oldRoot, Digest newCommit, string newRoot)
+    public static IReadOnlyList<EtcChange> Run(ObjectStore store, Digest? oldCommit, string oldRoot, Digest newCommit, string newRoot, bool mergesText = false)
     {
         using SafeFileHandle source = OpenEtc(oldRoot), top = OpenEtc(newRoot);
         string oldEtc = Path.Combine(oldRoot, "etc"), newEtc = Path.Combine(newRoot, "etc");
@@ -46,7 +48,7 @@ public sealed class EtcMerge
         using var scratch = new ScratchPack(store);
         ImportResult mine = TreeImport.Describe(scratch, oldEtc, new ImportOptions()), now = TreeImport.Describe(scratch, newEtc, new ImportOptions());
         scratch.Attach();
-        var merge = new EtcMerge(store, place, oldEtc, newEtc);
+        var merge = new EtcMerge(store, place, oldEtc, newEtc) { mergesText = mergesText };
         merge.Run(EtcOf(store, oldCommit), mine, EtcOf(store, newCommit), now, source, top);
         place.RemoveStage();
         return merge.changes;
@@ -193,6 +195,8 @@ public sealed class EtcMerge
                 Report(level, name, EtcChangeKind.ChangedButDropped);
                 Put(level, name, old, mine, default);
                 break;
+            case EtcOutcome.Beside when mergesText && MergeLines(level, name, old, mine, theirs):
+                break;
             case EtcOutcome.Beside when IsAccounts(level, name) && MergeAccounts(level, name, old, mine, theirs):
                 break;
             default:
@@ -281,17 +285,45 @@ public sealed class EtcMerge
             PutBeside(level, name, theirs);
         }
 
-        string subject = SubjectOf(newEtc, path);
-        TreeEntry chosen = old.Kind == EntryKind.Regular && EtcRule.HasSameMetadata(mine, old) ? theirs : mine, now = level.NowOf(name);
-        bool isThere = now.Kind == EntryKind.Regular && EtcRule.HasSameMetadata(now, chosen) && now.Size == merge.Merged.Length
-            && EtcPlace.ReadFile(level.Place, name, LongestAccounts, subject).AsSpan().SequenceEqual(merge.Merged);
-        if (!isThere)
+        PutMerged(level, name, old, mine, theirs, merge.Merged);
+        return true;
+    }
+
+    /// <summary>Merges a text file line by line; false if it is none, or if that is not clean.</summary>
+    private bool MergeLines(EtcLevel level, byte[] name, in TreeEntry old, in TreeEntry mine, in TreeEntry theirs)
+    {
+        byte[] path = level.PathOf(name);
+        if (IsAccounts(level, name)
+            || (old.Kind, mine.Kind, theirs.Kind) != (EntryKind.Regular, EntryKind.Regular, EntryKind.Regular)
+            || Math.Max(old.Size, theirs.Size) > LongestText
+            || EtcPlace.ReadFile(level.Source!, name, LongestText, SubjectOf(oldEtc, path)) is not { } ours)
         {
-            place.Write(level.Place, name, merge.Merged, chosen.Metadata, chosen.Xattrs, subject);
-            level.NeedsMetadata = true;
+            return false;
         }
 
+        string[] texts = [.. new[] { ReadStored(old, path), ours, ReadStored(theirs, path) }.Select(Encoding.Latin1.GetString)];
+        if (texts.Any(text => text.Contains('\0', StringComparison.Ordinal)) || LineMerge.Run(texts[0], texts[1], texts[2]) is not { } merged)
+        {
+            return false;
+        }
+
+        Report(level, name, EtcChangeKind.Merged);
+        PutMerged(level, name, old, mine, theirs, Encoding.Latin1.GetBytes(merged));
         return true;
+    }
+
+    /// <summary>Makes a name a merged file. Mode, owner and attributes are mine if I changed them.</summary>
+    private void PutMerged(EtcLevel level, byte[] name, in TreeEntry old, in TreeEntry mine, in TreeEntry theirs, byte[] merged)
+    {
+        string subject = SubjectOf(newEtc, level.PathOf(name));
+        TreeEntry chosen = old.Kind == EntryKind.Regular && EtcRule.HasSameMetadata(mine, old) ? theirs : mine, now = level.NowOf(name);
+        bool isThere = now.Kind == EntryKind.Regular && EtcRule.HasSameMetadata(now, chosen) && now.Size == merged.Length
+            && EtcPlace.ReadFile(level.Place, name, LongestAccounts, subject).AsSpan().SequenceEqual(merged);
+        if (!isThere)
+        {
+            place.Write(level.Place, name, merged, chosen.Metadata, chosen.Xattrs, subject);
+            level.NeedsMetadata = true;
+        }
     }
 
     private byte[] ReadStored(in TreeEntry entry, byte[] path)

@@ -129,6 +129,19 @@ internal sealed class EtcPlace : IDisposable
         return count == bytes.Length ? bytes : throw Changed(subject);
     }
 
+    /// <summary>The content of the file at a path, like <see cref="ReadFile"/>.</summary>
+    internal static byte[]? ReadBelow(SafeFileHandle top, ReadOnlySpan<byte> path, int limit, string subject)
+    {
+        int slash = path.IndexOf((byte)'/');
+        if (slash < 0)
+        {
+            return ReadFile(top, path, limit, subject);
+        }
+
+        using SafeFileHandle below = OpenDirectory(top, path[..slash], subject);
+        return ReadBelow(below, path[(slash + 1)..], limit, subject);
+    }
+
     private static SafeFileHandle OpenFile(SafeFileHandle directory, ReadOnlySpan<byte> name, string subject, out FileStatus status)
     {
         const OpenFlags Flags = OpenFlags.ReadOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking;

@@ -12,10 +12,11 @@ internal sealed class DeployCommand : DeployVerb
         : base("deploy", "Make a commit the root on trial, which boots next.", "hacktree deploy debian/bookworm", "hacktree deploy --tries 1 debian/bookworm")
     {
         revision = AddRevision("COMMIT", "The commit: a ref, REF^, REF~3, or an id or its beginning.");
-        Details = "The new root gets the first free name r0, r1, .... What was changed in /etc is carried over, see docs/etc-merge.md. Its own hacktree must "
-            + "find it in this store. Only then one write makes it the root on trial. It becomes the default when its system has started and all programs in "
-            + "/etc/hacktree/health.d end with 0. A root that does not come so far restarts the machine, and without tries left the default boots again. The "
-            + "boot loader must be GRUB or systemd-boot, with a menu by `hacktree image`.";
+        Details = "The new root gets the first free name r0, r1, .... Its own hacktree must find it in this store. Only then one write makes it the root on "
+            + "trial. It becomes the default when its system has started and all programs in /etc/hacktree/health.d end with 0. A root that does not come so "
+            + "far restarts the machine, and without tries left the default boots again. The boot loader must be GRUB or systemd-boot, with a menu by "
+            + "`hacktree image`. What was changed in /etc of the running root is carried over. Where the commit changed the same file, its own is put beside "
+            + "as NAME.hacktree-new.";
     }
 
     protected override int Run(Session session)

@@ -12,6 +12,7 @@ internal abstract class DeployVerb : Verb
 
     private readonly Option<int?> tries;
     private readonly Option<bool> force = new("--force") { Description = "Deploy a commit whose own hacktree is missing, or does not find its root." };
+    private readonly Option<bool> mergeText = new("--merge-text") { Description = "Merge text files of /etc that both sides changed line by line, where no two changes meet." };
     private readonly Option<bool> reboot = new("--reboot") { Description = "Restart the machine when all is done." };
     private readonly Option<bool> dryRun = new("--dry-run") { Description = "Check everything that can be checked, say what would be done, and do nothing." };
     private readonly Option<bool> json = Json();
@@ -21,6 +22,7 @@ internal abstract class DeployVerb : Verb
     {
         tries = AddNumber($"How many times the boot loader starts it before it goes back to the default, 1 to {BootChoice.MostTries}. Default: {UsualTries}.", "--tries");
         Add(force);
+        Add(mergeText);
         Add(reboot);
         Add(dryRun);
         Add(json);
@@ -38,7 +40,7 @@ internal abstract class DeployVerb : Verb
     {
         var progress = new Progress { TotalFiles = store.Packs.ReadCommit(commit).Files };
         int count = session.Get(tries) ?? UsualTries;
-        var request = new DeployRequest(commit, revision, count, session.Get(force));
+        var request = new DeployRequest(commit, revision, count, session.Get(force)) { MergesText = session.Get(mergeText) };
         DeployPlan plan = Deployment.Plan(store, request);
         CarriedEtc? etc = null;
         if (session.Get(dryRun))

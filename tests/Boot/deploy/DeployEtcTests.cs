@@ -70,6 +70,23 @@ public sealed class DeployEtcTests : IDisposable
     }
 
     [Fact]
+    public void Merge_text_merges_lines_where_that_is_clean()
+    {
+        world.Shell(
+            """
+            cd $T/etc; printf '1\n2\n3\n4\n5\n' > lines; cp lines clash; printf '1\n\0\n3\n' > bytes; cd - > /dev/null; $H commit -q -b os $T; $H checkout -q --boot os r1; $H default r1
+            for n in lines clash bytes; do sed -i s/1/mine/ r1/etc/$n; done; sed -i s/3/theirs/ $T/etc/lines $T/etc/bytes; sed -i s/1/theirs/ $T/etc/clash; chmod 600 $T/etc/lines
+            $H commit -q -b os $T
+            """);
+        ToolResult run = world.Try("$H deploy --force --merge-text os");
+        Assert.Equal("r2\n", run.Succeeded());
+        Assert.Contains("/etc/lines: merged, as it was changed here and by the commit", run.Error, StringComparison.Ordinal);
+        Assert.Equal(
+            "mine 2 theirs 4 5 600 mine 2 3 4 5 theirs 2 3 4 5\nbytes.hacktree-new clash.hacktree-new\n",
+            world.Shell("cd r2/etc; echo $(cat lines; stat -c %a lines; cat clash clash.hacktree-new); echo *.hacktree-new"));
+    }
+
+    [Fact]
     public void The_root_of_a_converted_disk_keeps_all_that_it_has()
     {
         world.Shell("rm -rf r1; cp -a $T r1; echo mine > r1/etc/hostname; echo mine > r1/etc/x; $H default r1; echo theirs > $T/etc/x; echo new > $T/etc/y; $H commit -q -b os $T; $H deploy -q --force os");
