@@ -67,6 +67,21 @@ public sealed class ImageCreateTests : IDisposable
     }
 
     [Fact]
+    public void The_roots_of_a_disk_for_UEFI_mount_its_own_EFI_system_partition()
+    {
+        Require();
+        Tools.Require("mkfs.vfat", "mcopy");
+        Assert.SkipUnless(Sys.IsRoot, "only root can keep owners");
+        Assert.SkipUnless(File.Exists("/usr/lib/systemd/boot/efi/systemd-bootx64.efi"), "the package systemd-boot-efi is not installed");
+        string tree = world.MakeSmallTree(), disk = world.At("disk.img");
+        File.WriteAllText(Path.Combine(tree, "etc/fstab"), "# a note\nUUID=ABCD-0123 /boot/efi vfat umask=0077 0 1\nLABEL=hacktree /data ext4 defaults 0 2\n");
+        string said = ImageWorld.Image("create", "--tree", tree, "-o", disk, "--size", "256M", "--uefi").Error;
+        Assert.DoesNotContain("fstab", said, StringComparison.Ordinal);
+        string lines = ImageWorld.Image("edit", disk, "--", "sh", "-c", "cat r0/etc/fstab; ls -d boot/efi").Succeeded();
+        Assert.Matches("^# a note\nLABEL=hacktree /data ext4 defaults 0 2\nUUID=[0-9A-F]{4}-[0-9A-F]{4} /boot/efi vfat umask=0077 0 1\nboot/efi\n", lines);
+    }
+
+    [Fact]
     public void Traces_of_one_machine_are_named_and_a_sealed_commit_has_none()
     {
         Require();
