@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using HackTree.Linux;
+using HackTree.Tests.Support;
 using HackTree.Tests.Tidy;
 
 namespace HackTree.Tests.Cli;
@@ -34,6 +35,29 @@ public sealed partial class RecipeTests : IDisposable
         Assert.Equal(2, world.Run("log", "debian/bookworm").Succeeded().Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
     }
 
+    [Theory]
+    [InlineData("golden-images", "hacktree ls golden /etc | grep -q passwd")]
+    [InlineData("build-in-ci", "hacktree cat app /etc/motd | grep -qx hello; [ $(hacktree log app | wc -l) = 3 ]")]
+    [InlineData("from-ostree", "hacktree cat debian /usr/bin/hi | grep -q hi; hacktree show debian | grep -q 'ostree.commit.*[0-9a-f]'")]
+    public void The_commands_of_a_document(string document, string check)
+    {
+        Assert.SkipUnless(Sys.IsRoot, "builds need root");
+        string prepare = "";
+        if (document == "build-in-ci")
+        {
+            // What a step needs: a shell, and the programs that the recipe names.
+            prepare = "mkdir tree/bin; cp /bin/sh /bin/rm tree/bin; cp --parents $(ldd /bin/sh /bin/rm | grep -o '/lib[^ ]*') tree;";
+        }
+        else if (document == "from-ostree")
+        {
+            Tools.Require("ostree");
+            world.Shell("rm tree/usr/share/pipe; ostree init -q --repo=repo --mode=bare; ostree --repo=repo commit -q -b debian tree; rm -r tree").Succeeded();
+        }
+
+        string commands = Shell().Match(Repository.Read($"docs/{document}.md")).Groups[1].Value;
+        world.Shell($"set -e; {prepare} hacktree() {{ \"$H\" \"$@\"; }}\n{commands}\n{check}").Succeeded();
+    }
+
     [Fact]
     public void The_first_commands()
     {
@@ -44,16 +68,24 @@ public sealed partial class RecipeTests : IDisposable
     }
 
     [Fact]
-    public void Links_lead_to_files_of_the_repository() =>
-        Assert.All(Link().Matches(Repository.Read("README.md")), link => Assert.True(Path.Exists(Path.Combine(Repository.Root, link.Groups[1].Value)), link.Value));
+    public void Links_lead_to_files_of_the_repository()
+    {
+        foreach (string document in Documents())
+        {
+            string folder = Path.Combine(Repository.Root, Path.GetDirectoryName(document)!);
+            Assert.All(Link().Matches(Repository.Read(document)), link => Assert.True(Path.Exists(Path.Combine(folder, link.Groups[1].Value)), $"{document}: {link.Value}"));
+        }
+    }
 
     [Fact]
     public void Every_command_that_is_named_is_one()
     {
-        string[] commands = [.. Named().Matches(Repository.Read("README.md")).Select(match => match.Groups[1].Value).Distinct()];
+        string[] commands = [.. Documents().SelectMany(document => Named().Matches(Repository.Read(document))).Select(match => match.Groups[1].Value).Distinct()];
         Assert.Contains("checkout", commands);
         Assert.All(commands, command => Assert.Equal(0, world.Run("help", command).ExitCode));
     }
+
+    private static IEnumerable<string> Documents() => Repository.Files("docs", ".md").Prepend("README.md");
 
     [GeneratedRegex("```sh\n(.*?)```", RegexOptions.Singleline)]
     private static partial Regex Shell();

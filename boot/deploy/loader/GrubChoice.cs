@@ -27,19 +27,24 @@ internal sealed class GrubChoice : BootChoice
 
     internal static FoundLoader Find(string physicalRoot)
     {
-        string grub = Path.Combine(physicalRoot, "boot/grub"), menu = Path.Combine(grub, "grub.cfg");
-        if (!File.Exists(menu))
+        string grub = Path.Combine(physicalRoot, InstalledGrub.Folder);
+        string[] menus = [.. new[] { InstalledGrub.MainFile, InstalledGrub.CustomFile }.Select(name => Path.Combine(grub, name)).Where(File.Exists)];
+        if (menus.Length == 0)
         {
-            return new FoundLoader(null, $"for GRUB, there is no {menu}");
+            return new FoundLoader(null, $"for GRUB, there is no {Path.Combine(grub, InstalledGrub.MainFile)}");
         }
 
-        string text = File.ReadAllText(menu);
-        if (GrubMenu.DefaultOf(text) is not { } firstDefault)
+        // A converted disk has HackTree's menu in custom.cfg.
+        string? text = menus.Select(File.ReadAllText).FirstOrDefault(menu => GrubMenu.DefaultOf(menu) is not null);
+        if (text is null)
         {
-            return new FoundLoader(null, $"the menu {menu} counts no tries; a disk made by this version of `hacktree image create` or `image convert` has one that does");
+            return new FoundLoader(
+                null, $"the menu {menus[0]} counts no tries; a disk made by this version of `hacktree image create` or `image convert` has one that does");
         }
 
-        return new FoundLoader(new GrubChoice(GrubEnvironment.Read(Path.Combine(grub, GrubMenu.EnvironmentFile)), firstDefault, text), null);
+        string block = Path.Combine(grub, GrubMenu.EnvironmentFile);
+        var environment = File.Exists(block) ? GrubEnvironment.Read(block) : GrubEnvironment.Empty(block);
+        return new FoundLoader(new GrubChoice(environment, GrubMenu.DefaultOf(text)!, text), null);
     }
 
     public override bool Offers(string root) => true;

@@ -21,14 +21,9 @@ internal sealed class GrubEnvironment
     /// <summary>A block without variables, for a file that need not exist.</summary>
     internal static GrubEnvironment Empty(string path) => new(path);
 
-    /// <summary>Reads the block. Throws <see cref="StoreException"/> if the file is missing or is no such block.</summary>
+    /// <summary>Reads the block. Throws <see cref="StoreException"/> if the file is no such block.</summary>
     internal static GrubEnvironment Read(string path)
     {
-        if (!File.Exists(path))
-        {
-            throw new StoreException($"{path}: there is no such file, so GRUB could not count the tries of a root; `grub-editenv {path} create` makes it");
-        }
-
         string text = Encoding.Latin1.GetString(File.ReadAllBytes(path));
         if (text.Length != GrubMenu.EmptyEnvironment.Length || !text.StartsWith(Head, StringComparison.Ordinal))
         {

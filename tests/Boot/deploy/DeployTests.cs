@@ -155,6 +155,14 @@ public sealed class DeployTests : IDisposable
     }
 
     [Fact]
+    public void The_menu_of_a_converted_disk_is_found_in_custom_cfg_and_its_environment_made()
+    {
+        world.Shell("mv boot/grub/grub.cfg boot/grub/custom.cfg; echo 'source custom.cfg' > boot/grub/grub.cfg; rm boot/grub/grubenv; $H deploy -q --force os");
+        Assert.Equal("r0: default; r1: trial 3", world.States());
+        Assert.Equal("1024\n", world.Shell("stat -c %s boot/grub/grubenv"));
+    }
+
+    [Fact]
     public void A_disk_without_room_for_the_root_is_found_full_before_anything_is_made()
     {
         using var disk = new LoopFilesystem("ext4", 64);

@@ -1,7 +1,9 @@
 using System.Diagnostics;
+using System.Text.RegularExpressions;
 using HackTree.Linux;
 using HackTree.Tests.Crash;
 using HackTree.Tests.Support;
+using HackTree.Tests.Tidy;
 
 namespace HackTree.Tests.Boot;
 
@@ -39,6 +41,32 @@ public sealed class ImageConvertTests : IDisposable
         Assert.Equal("systemd", boot["packages"]);
         Assert.Contains("quiet subroot=r0 subroot.rw", boot["commandline"], StringComparison.Ordinal);
     }
+
+    /// <summary>The way of docs/stock-debian.md. Its commands are tried here, on the disk and not in the running system.</summary>
+    [Fact]
+    public void A_stock_system_is_converted_deployed_and_rolled_back()
+    {
+        RequireMounting();
+        string tree = world.MakeTree(), stock = world.At("stock.img");
+        File.Copy(Hacktree.Path, Path.Combine(tree, "usr/bin/hacktree"));
+        StockDisk.Make(stock, tree, Path.GetFileName(BootRoot.Kernel)["vmlinuz-".Length..], 1900L * 1024 * 1024, world.At(""));
+        ImageWorld.Image("convert", stock).Succeeded();
+        string[] commands = [.. Repository.Read("docs/stock-debian.md").Split('\n').Where(line => Regex.IsMatch(line, "^hacktree (?!image|build|upgrade)"))];
+        Assert.Equal(
+            ["hacktree init /sysroot/objects", "hacktree commit -q -b debian /sysroot/r0", "hacktree deploy debian", "hacktree status", "hacktree rollback"], commands);
+        string script = string.Join('\n', commands[..3]).Replace("/sysroot/", "", StringComparison.Ordinal);
+        Assert.EndsWith("\nr1\n", Edit(stock, "hacktree() { $P \"$@\"; }; " + script), StringComparison.Ordinal);
+        Assert.Equal("r0: default; r1: trial 3", DeployWorld.StatesIn(Edit(stock, "$H status --json")));
+        BootResult boot = Qemu.Run("image-stock-trial", ImageWorld.Drive(stock));
+        boot.RequireRunning();
+        Assert.Contains(" subroot=r1 subroot.trial", boot["commandline"], StringComparison.Ordinal);
+        Assert.Equal("r0: rollback; r1: default", DeployWorld.StatesIn(Edit(stock, "$H status --json")));
+        Assert.Equal("r0\n", Edit(stock, "$H rollback"));
+        Assert.Equal("r0: default; r1: rollback", DeployWorld.StatesIn(Edit(stock, "$H status --json")));
+    }
+
+    private static string Edit(string disk, string script) =>
+        ImageWorld.Image("edit", disk, "--", "env", $"P={Hacktree.Path}", $"H={Hacktree.Path} --store objects", "sh", "-ec", script).Succeeded();
 
     [Fact]
     public void A_copy_is_converted_and_the_image_left_alone()
