@@ -1,5 +1,4 @@
 using System.CommandLine;
-using HackTree.Model;
 using HackTree.Store;
 
 namespace HackTree.Cli;

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using HackTree.Boot;
-using HackTree.Checkout;
 using HackTree.Model;
 using HackTree.Store;
 
