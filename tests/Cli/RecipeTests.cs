@@ -51,7 +51,7 @@ public sealed partial class RecipeTests : IDisposable
         else if (document == "from-ostree")
         {
             Tools.Require("ostree");
-            world.Shell("set -e; rm tree/usr/share/pipe; ostree init --repo=repo --mode=bare; ostree --repo=repo commit -b debian tree; rm -r tree").Succeeded();
+            world.Shell("set -e; rm tree/usr/share/pipe tree/usr/share/bad*; ostree init --repo=repo --mode=bare; ostree --repo=repo commit -b debian tree; rm -r tree").Succeeded();
         }
 
         string commands = Shell().Match(Repository.Read($"docs/{document}.md")).Groups[1].Value;
