@@ -163,6 +163,27 @@ public sealed class DeployTests : IDisposable
     }
 
     [Fact]
+    public void A_deploy_that_is_killed_at_any_time_leaves_what_booted_or_a_whole_root_on_trial()
+    {
+        world.Shell("echo 1 > $T/usr/own; $H commit -q -b os $T; cp boot/grub/grubenv before");
+        for (int i = 0; i < 30; i++)
+        {
+            world.Shell($"timeout -s KILL 0.{Random.Shared.Next(1, 250):000} $H deploy -q --force os > /dev/null 2>&1 || true");
+            Assert.StartsWith("r0: default", world.States(), StringComparison.Ordinal);
+            world.Shell(
+                """
+                trial=$(grep -a -o 'hacktree_trial=.*' boot/grub/grubenv | cut -d= -f2); [ $(stat -c %s boot/grub/grubenv) = 1024 ]
+                if [ -z "$trial" ]; then cmp boot/grub/grubenv before; else [ "$(cat $trial/usr/own)" = 1 ]; $H roots check $trial; fi
+                $H default r0; cp boot/grub/grubenv before
+                """);
+        }
+
+        world.Shell("$H gc --keep 0 > /dev/null; $H fsck -q");
+        Assert.Equal("r0: default", world.States());
+        Assert.Equal("r1\n", world.Shell("$H deploy -q --force os"));
+    }
+
+    [Fact]
     public void A_disk_without_room_for_the_root_is_found_full_before_anything_is_made()
     {
         using var disk = new LoopFilesystem("ext4", 64);
