@@ -31,16 +31,17 @@ internal sealed class GcCommand : Verb
 
     protected override int Run(Session session)
     {
-        using ObjectStore store = session.Get(dryRun) ? session.OpenStore() : session.OpenStoreToWrite();
+        bool isDryRun = session.Get(dryRun);
+        using ObjectStore store = isDryRun ? session.OpenStore() : session.OpenStoreToWrite();
         store.RequireReadable();
         var roots = new BootableRoots(store);
         IReadOnlyList<string> surplus = session.Get(keep) is { } kept ? roots.FindSurplus(kept) : [];
         Action<string>? onRemove = session.Get(verbose) && !session.Get(json) ? Session.Output.WriteLine : null;
-        IReadOnlyList<string> gone = session.Get(dryRun) ? surplus : RemoveRoots(roots, surplus);
+        IReadOnlyList<string> gone = isDryRun ? surplus : RemoveRoots(roots, surplus);
         var options = new CollectOptions
         {
-            WithoutRoots = surplus,
-            DryRun = session.Get(dryRun),
+            WithoutRoots = isDryRun ? surplus : [],
+            DryRun = isDryRun,
             Depth = session.Get(depth),
             OnRemove = onRemove,
             Progress = new Progress(),
@@ -53,11 +54,11 @@ internal sealed class GcCommand : Verb
 
         if (session.Get(json))
         {
-            WriteJson(gone, result, options.DryRun);
+            WriteJson(gone, result, isDryRun);
         }
         else
         {
-            Print(gone, result, options.DryRun);
+            Print(gone, result, isDryRun);
         }
 
         return result.ObstacleCount == 0 ? (gone.Count == surplus.Count ? ExitCode.Done : ExitCode.Failed) : SayObstacles(result);

@@ -59,6 +59,11 @@ public sealed partial class Collect
             throw new ArgumentOutOfRangeException(nameof(options), "a depth is 0 or more");
         }
 
+        if (!options.DryRun && options.WithoutRoots.Count > 0)
+        {
+            throw new ArgumentException("only a dry run takes roots for removed", nameof(options));
+        }
+
         if (!options.DryRun)
         {
             store.RequireWritable();

@@ -17,7 +17,8 @@ public sealed record CollectOptions
     public int? Depth { get; init; }
 
     /// <summary>
-    /// The names of records of roots that a dry run takes for removed. Without a dry run, the caller removes them before.
+    /// The names of records of roots that a dry run takes for removed. Only for a dry run: otherwise the caller removes roots before, and one that
+    /// could not be removed keeps what it needs.
     /// </summary>
     public IReadOnlyCollection<string> WithoutRoots { get; init; } = [];
 

@@ -122,6 +122,19 @@ public sealed class DeployTests : IDisposable
     }
 
     [Fact]
+    public void A_root_that_cannot_be_removed_keeps_what_it_needs()
+    {
+        world.Shell("for i in 1 2; do echo $i > $T/usr/own; $H commit -q -b os $T; $H deploy -q --force os > /dev/null; $H default r$i; done");
+        ToolResult run = world.Try("cd r0; sleep 60 & cd ..; trap 'kill $!' EXIT; $H gc --keep 0 --depth 0");
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("r0: ", run.Error, StringComparison.Ordinal);
+        Assert.DoesNotContain("removed 1 root", run.Output, StringComparison.Ordinal);
+        Assert.Equal("r0: spare; r1: rollback; r2: default", world.States());
+        Assert.Equal(0, world.Try("$H fsck -q").ExitCode);
+        Assert.Contains("removed 1 root: r0", world.Shell("$H gc --keep 0 --depth 0"), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Without_a_boot_loader_nobody_can_tell_which_roots_are_called_for()
     {
         ToolResult refused = world.Try("rm boot/grub/grub.cfg; $H gc --keep 0");
