@@ -270,7 +270,7 @@ internal sealed class ConsumeWalk
     {
         bool compareTimes = store.Format.KeepTimes;
         FileMetadata metadata = entry.Metadata;
-        return status.Type == TreeMaker.TypeOf(entry.Kind)
+        return status.Type == ObjectInode.TypeOf(entry.Kind)
             && (entry.Kind != EntryKind.Regular || status.Size == entry.Size)
             && (status.Mode, status.Uid, status.Gid) == (metadata.Mode, metadata.Uid, metadata.Gid)
             && (!compareTimes || status.ModifyTime.Seconds == metadata.ModifyTime)

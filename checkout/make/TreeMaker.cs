@@ -95,18 +95,6 @@ internal sealed class TreeMaker
     /// </summary>
     internal void RunHere() => work.Run(1, NewWorker);
 
-    /// <summary>The file type for a kind of entry.</summary>
-    internal static FileType TypeOf(EntryKind kind) => kind switch
-    {
-        EntryKind.Regular => FileType.Regular,
-        EntryKind.Directory => FileType.Directory,
-        EntryKind.Symlink => FileType.Symlink,
-        EntryKind.CharacterDevice => FileType.CharacterDevice,
-        EntryKind.BlockDevice => FileType.BlockDevice,
-        EntryKind.Fifo => FileType.Fifo,
-        _ => FileType.Unknown,
-    };
-
     private Action<MadeDirectory> NewWorker()
     {
         var buffer = new TreeBuffer();
@@ -289,7 +277,7 @@ internal sealed class TreeMaker
     private bool MakeNode(SafeFileHandle directory, ReadOnlySpan<byte> name, in TreeEntry entry, object place)
     {
         var permissions = (uint)(entry.Metadata.Mode & FileModes.Permissions);
-        Errno errno = Sys.MakeNode(directory, name, TypeOf(entry.Kind), permissions, entry.DeviceMajor, entry.DeviceMinor);
+        Errno errno = Sys.MakeNode(directory, name, ObjectInode.TypeOf(entry.Kind), permissions, entry.DeviceMajor, entry.DeviceMinor);
         if (errno == Errno.EPERM && !restoresOwners)
         {
             Unrestored.AddDevice();

@@ -105,14 +105,14 @@ public sealed partial class RootCheck
                 // An ordinary user's checkout makes no device nodes.
                 if (!isDevice || !store.Format.UserMode)
                 {
-                    check.Report(new RootChange(ChangeKind.Removed, directory.PathOf(made.Name), TypeOf(made.Kind), RootFaults.None, Damaged: null));
+                    check.Report(new RootChange(ChangeKind.Removed, directory.PathOf(made.Name), ObjectInode.TypeOf(made.Kind), RootFaults.None, Damaged: null));
                 }
 
                 return;
             }
 
             errno.ThrowIfFailed("statx", directory.Subject(check.Path, made.Name));
-            if (status.Type != TypeOf(made.Kind))
+            if (status.Type != ObjectInode.TypeOf(made.Kind))
             {
                 check.Report(new RootChange(ChangeKind.TypeChanged, directory.PathOf(made.Name), status.Type, RootFaults.None, Damaged: null));
             }
@@ -183,16 +183,5 @@ public sealed partial class RootCheck
 
         /// <summary>Whether a time is the recorded one. Filesystems replace times that they cannot hold, so those are not compared.</summary>
         private static bool HasTime(long made, FileTime found) => found == new FileTime(made, 0) || made is < int.MinValue or > int.MaxValue;
-
-        private static FileType TypeOf(EntryKind kind) => kind switch
-        {
-            EntryKind.Regular => FileType.Regular,
-            EntryKind.Directory => FileType.Directory,
-            EntryKind.Symlink => FileType.Symlink,
-            EntryKind.CharacterDevice => FileType.CharacterDevice,
-            EntryKind.BlockDevice => FileType.BlockDevice,
-            EntryKind.Fifo => FileType.Fifo,
-            _ => FileType.Unknown,
-        };
     }
 }

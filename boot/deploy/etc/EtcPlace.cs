@@ -195,9 +195,8 @@ internal sealed class EtcPlace : IDisposable
         }
         else
         {
-            FileType type = entry.Kind == EntryKind.Fifo ? FileType.Fifo
-                : entry.Kind == EntryKind.BlockDevice ? FileType.BlockDevice : FileType.CharacterDevice;
-            Sys.MakeNode(stage, Staged, type, FileModes.PrivateFile, entry.DeviceMajor, entry.DeviceMinor).ThrowIfFailed("mknodat", subject);
+            Errno errno = Sys.MakeNode(stage, Staged, ObjectInode.TypeOf(entry.Kind), FileModes.PrivateFile, entry.DeviceMajor, entry.DeviceMinor);
+            errno.ThrowIfFailed("mknodat", subject);
         }
 
         if (!store.Format.UserMode)

@@ -13,6 +13,18 @@ public static class ObjectInode
     // bigtime.
     private static readonly long[] LatestTimes = [int.MaxValue, 0x37FFFFFFF, 16299260424];
 
+    /// <summary>The file type for a kind of entry.</summary>
+    public static FileType TypeOf(EntryKind kind) => kind switch
+    {
+        EntryKind.Regular => FileType.Regular,
+        EntryKind.Directory => FileType.Directory,
+        EntryKind.Symlink => FileType.Symlink,
+        EntryKind.CharacterDevice => FileType.CharacterDevice,
+        EntryKind.BlockDevice => FileType.BlockDevice,
+        EntryKind.Fifo => FileType.Fifo,
+        _ => FileType.Unknown,
+    };
+
     /// <summary>
     /// Sets owner, attributes, mode and time, in this order: a change of owner clears set-id bits and capabilities, and an ACL changes the mode.
     /// </summary>
