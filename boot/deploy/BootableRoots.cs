@@ -9,19 +9,11 @@ namespace HackTree.Boot;
 /// The roots that a boot menu can offer: the directories of the physical root with a usr/ in them. Those that this store made have a record; the root
 /// of a converted disk has none.
 /// </summary>
-public sealed class BootableRoots
+/// <param name="store">The store beside which they are.</param>
+public sealed class BootableRoots(ObjectStore store)
 {
-    private readonly ObjectStore store;
-
-    /// <summary>The roots beside a store.</summary>
-    public BootableRoots(ObjectStore store)
-    {
-        this.store = store;
-        Physical = Path.GetDirectoryName(store.Path)!;
-    }
-
     /// <summary>The path of the physical root: the directory that holds the store and the roots.</summary>
-    public string Physical { get; }
+    public string Physical => store.PhysicalRoot;
 
     /// <summary>The names of the roots, in the order of their bytes.</summary>
     public IReadOnlyList<string> Names() =>
@@ -32,6 +24,14 @@ public sealed class BootableRoots
 
     /// <summary>The record of a root; null if it has none.</summary>
     public RootRecord? RecordOf(string name) => store.Roots.FindByPath(PathOf(name));
+
+    /// <summary>The roots that have a record, the latest first.</summary>
+    public IReadOnlyList<(string Name, RootRecord Record)> Recorded() =>
+        [.. Names()
+            .Select(name => (Name: name, Record: RecordOf(name)!))
+            .Where(root => root.Record is not null)
+            .OrderByDescending(root => root.Record.Time)
+            .ThenByDescending(root => root.Record.SealedAt)];
 
     /// <summary>Whether there is such a root.</summary>
     public bool IsRoot(string name) => ImageLayout.IsRootName(name) && Directory.Exists(Path.Combine(PathOf(name), "usr"));
@@ -80,7 +80,7 @@ public sealed class BootableRoots
         string name = store.Roots.Require(nameOrPath), path = store.Roots.Find(name) is { } record ? store.Roots.AbsolutePath(record) : "";
         string root = Path.GetFileName(path);
         BootChoice? choice = Path.GetDirectoryName(path) == Physical ? BootChoice.TryRead(Physical) : null;
-        if (choice is not null && (root == choice.Default || (root == choice.Trial && choice.TriesLeft > 0)))
+        if (choice is not null && (root == choice.Default || choice.IsOnTrial(root)))
         {
             throw new StoreException($"{nameOrPath}: the machine would boot it next", new Remedy.BootAnother());
         }
@@ -100,15 +100,12 @@ public sealed class BootableRoots
     public IReadOnlyList<string> FindSurplus(int kept)
     {
         var choice = BootChoice.Read(Physical);
-        string?[] called = [FindRunning(), choice.Default, choice.Previous, choice.TriesLeft > 0 ? choice.Trial : null];
-        return [.. Names()
-            .Except(called)
-            .Select(name => (Name: name!, Record: RecordOf(name!)))
-            .Where(root => root.Record is { OwnsEtc: true, State: RootState.Ready })
-            .OrderBy(root => root.Record!.Time)
-            .ThenBy(root => root.Record!.SealedAt)
-            .SkipLast(kept)
-            .Select(root => root.Name)];
+        string?[] called = [FindRunning(), choice.Default, choice.Previous];
+        return [.. Recorded()
+            .Where(root => root.Record is { OwnsEtc: true, State: RootState.Ready } && !called.Contains(root.Name) && !choice.IsOnTrial(root.Name))
+            .Skip(kept)
+            .Select(root => root.Name)
+            .Reverse()];
     }
 
     private static (ulong Device, ulong Inode)? Identity(string path) =>

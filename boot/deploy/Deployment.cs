@@ -69,7 +69,7 @@ public static class Deployment
         _ = RootBuilder.Run(store, request.Commit, request.Revision, path, new CheckoutOptions { Boot = true, Progress = progress });
         try
         {
-            etc = CarriedEtc.Into(roots, store, request, plan.Name);
+            etc = CarriedEtc.Into(roots, store, choice.Default, request, plan.Name);
             Prove(store, physical, plan, request.Force);
             choice.Place(plan.Name, plan.Kernel.PathIn(physical, plan.Name), plan.Kernel.InitrdIn(physical, plan.Name));
         }

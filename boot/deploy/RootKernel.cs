@@ -22,12 +22,12 @@ public sealed record RootKernel(string Version, bool IsShared)
 
     private string FolderOf(string physical, string root) => Path.Combine(physical, IsShared ? "" : root, ImageLayout.Boot);
 
-    /// <summary>The kernel and its initrd, for a commit that need not be checked out yet.</summary>
-    internal IReadOnlyList<LoadedFile> FilesOf(ObjectStore store, Commit commit, string physical) =>
-        [.. new[] { KernelVersion.KernelName(Version), KernelVersion.InitrdName(Version) }.Select(name => $"{ImageLayout.Boot}/{name}").Select(path =>
+    /// <summary>The kernel and its initrd, for a commit that need not be checked out yet. Each is read when the sequence comes to it.</summary>
+    internal IEnumerable<LoadedFile> FilesOf(ObjectStore store, Commit commit, string physical) =>
+        new[] { KernelVersion.KernelName(Version), KernelVersion.InitrdName(Version) }.Select(name => $"{ImageLayout.Boot}/{name}").Select(path =>
             IsShared ? LoadedFile.Read(Path.Combine(physical, path))
             : TreeWalk.TryFind(store.Packs, commit, ByteText.FromArgument(path), out TreeEntry entry) ? new LoadedFile(entry.Digest, entry.Size)
-            : throw new StoreException($"/{path}: there is no such file in the commit"))];
+            : throw new StoreException($"/{path}: there is no such file in the commit"));
 
     /// <summary>The kernel that a root of the commit will boot. Throws <see cref="StoreException"/> if there is none.</summary>
     internal static RootKernel Require(ObjectStore store, Commit commit, string revision, string boot)

@@ -44,7 +44,8 @@ public sealed record RootSpace(long Bytes, long Inodes)
         Sys.FreeSpaceOf(folder, out FreeSpace free).ThrowIfFailed("fstatfs", physical);
         if (free.Bytes < Bytes)
         {
-            throw new StoreException($"{physical}: a root of {revision} takes {InMegabytes(Bytes)} MB, and {InMegabytes(free.Bytes)} MB are free", new Remedy.FreeSpace());
+            string message = $"{physical}: a root of {revision} takes {InMegabytes(Bytes)} MB, and {InMegabytes(free.Bytes)} MB are free";
+            throw new StoreException(message, new Remedy.FreeSpace());
         }
 
         if (free.Inodes < Inodes)
@@ -53,5 +54,6 @@ public sealed record RootSpace(long Bytes, long Inodes)
         }
     }
 
-    private static long InMegabytes(long bytes) => (bytes + 999_999) / 1_000_000;
+    /// <summary>Bytes as messages about space have them: whole megabytes, rounded up.</summary>
+    internal static long InMegabytes(long bytes) => (bytes + 999_999) / 1_000_000;
 }

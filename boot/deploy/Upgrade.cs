@@ -43,7 +43,7 @@ public sealed record Upgrade(string Ref, Digest Commit, UpgradeState State, stri
             throw new StoreException($"{name}: there is no such ref", new Remedy.ListRefs());
         }
 
-        string[] made = [.. roots.Names().Where(root => roots.RecordOf(root)?.Commit == commit).OrderByDescending(root => roots.RecordOf(root)!.Time)];
+        string[] made = [.. roots.Recorded().Where(root => root.Record.Commit == commit).Select(root => root.Name)];
         if (Array.Find(made, root => root == running || root == choice.Default) is { } current)
         {
             return new Upgrade(name, commit, UpgradeState.Current, current);
@@ -52,7 +52,7 @@ public sealed record Upgrade(string Ref, Digest Commit, UpgradeState State, stri
         var faults = new TrialFaults(roots.Physical);
         foreach (string root in made)
         {
-            UpgradeState state = root == choice.Trial && choice.TriesLeft > 0 ? UpgradeState.OnTrial
+            UpgradeState state = choice.IsOnTrial(root) ? UpgradeState.OnTrial
                 : root == choice.Trial || faults.Find(root) is not null ? UpgradeState.Failed
                 : root == choice.Previous ? UpgradeState.LeftAgain
                 : UpgradeState.New;

@@ -12,9 +12,9 @@ public sealed record CarriedEtc(string? From, IReadOnlyList<EtcChange> Changes)
     /// Merges the /etc of the root that runs, or else boots, into that of a new root (<see cref="EtcMerge"/>). The root of a converted disk is of no
     /// commit, so all that is in its /etc counts as added there.
     /// </summary>
-    internal static CarriedEtc Into(BootableRoots roots, ObjectStore store, DeployRequest request, string newRoot)
+    internal static CarriedEtc Into(BootableRoots roots, ObjectStore store, string standing, DeployRequest request, string newRoot)
     {
-        string from = roots.FindRunning() ?? BootChoice.Read(roots.Physical).Default;
+        string from = roots.FindRunning() ?? standing;
         if (!roots.IsRoot(from))
         {
             return new CarriedEtc(null, []);

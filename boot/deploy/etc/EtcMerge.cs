@@ -15,16 +15,17 @@ namespace HackTree.Boot;
 public sealed class EtcMerge
 {
     private const int LongestAccounts = 16 * 1024 * 1024;
-    private const int LongestText = 1024 * 1024;
 
     private readonly ObjectStore store;
     private readonly EtcRule rule;
     private readonly EtcPlace place;
     private readonly string newEtc;
     private readonly string oldEtc;
-    private bool mergesText;
     private readonly Stack<EtcLevel> levels = new();
     private readonly List<EtcChange> changes = [];
+
+    /// <summary>Whether text files that both sides changed are merged line by line, where that is clean.</summary>
+    private bool MergesText { get; init; }
 
     private EtcMerge(ObjectStore store, EtcPlace place, string oldEtc, string newEtc)
     {
@@ -48,7 +49,7 @@ public sealed class EtcMerge
         using var scratch = new ScratchPack(store);
         ImportResult mine = TreeImport.Describe(scratch, oldEtc, new ImportOptions()), now = TreeImport.Describe(scratch, newEtc, new ImportOptions());
         scratch.Attach();
-        var merge = new EtcMerge(store, place, oldEtc, newEtc) { mergesText = mergesText };
+        var merge = new EtcMerge(store, place, oldEtc, newEtc) { MergesText = mergesText };
         merge.Run(EtcOf(store, oldCommit), mine, EtcOf(store, newCommit), now, source, top);
         place.RemoveStage();
         return merge.changes;
@@ -152,7 +153,6 @@ public sealed class EtcMerge
                 }
             }
         }
-
     }
 
     private EtcOutcome OutcomeOf(EtcLevel level, byte[] name)
@@ -195,7 +195,7 @@ public sealed class EtcMerge
                 Report(level, name, EtcChangeKind.ChangedButDropped);
                 Put(level, name, old, mine, default);
                 break;
-            case EtcOutcome.Beside when mergesText && MergeLines(level, name, old, mine, theirs):
+            case EtcOutcome.Beside when MergesText && MergeLines(level, name, old, mine, theirs):
                 break;
             case EtcOutcome.Beside when IsAccounts(level, name) && MergeAccounts(level, name, old, mine, theirs):
                 break;
@@ -295,8 +295,8 @@ public sealed class EtcMerge
         byte[] path = level.PathOf(name);
         if (IsAccounts(level, name)
             || (old.Kind, mine.Kind, theirs.Kind) != (EntryKind.Regular, EntryKind.Regular, EntryKind.Regular)
-            || Math.Max(old.Size, theirs.Size) > LongestText
-            || EtcPlace.ReadFile(level.Source!, name, LongestText, SubjectOf(oldEtc, path)) is not { } ours)
+            || Math.Max(old.Size, theirs.Size) > LineDiff.LongestText
+            || EtcPlace.ReadFile(level.Source!, name, LineDiff.LongestText, SubjectOf(oldEtc, path)) is not { } ours)
         {
             return false;
         }
@@ -326,15 +326,6 @@ public sealed class EtcMerge
         }
     }
 
-    private byte[] ReadStored(in TreeEntry entry, byte[] path)
-    {
-        if (entry.Kind != EntryKind.Regular)
-        {
-            return [];
-        }
-
-        using var content = new MemoryStream();
-        store.Blobs.Read(entry, SubjectOf("etc", path), piece => content.Write(piece));
-        return content.ToArray();
-    }
+    private byte[] ReadStored(in TreeEntry entry, byte[] path) =>
+        entry.Kind == EntryKind.Regular ? store.Blobs.ReadAll(entry, SubjectOf("etc", path)) : [];
 }

@@ -22,8 +22,6 @@ public sealed record EtcDifference(ChangeKind Kind, byte[] Path, EntryKind Type)
 /// <summary>Finds what was changed in a root's /etc, which is what <see cref="EtcMerge"/> carries over.</summary>
 public static class EtcStatus
 {
-    private const int LongestText = 1024 * 1024;
-
     /// <summary>Compares a root's /etc with that of its commit. Throws <see cref="StoreException"/> if the root has no directory /etc.</summary>
     public static IReadOnlyList<EtcDifference> Run(ObjectStore store, Digest commit, string root, bool withText = false)
     {
@@ -48,21 +46,13 @@ public static class EtcStatus
         return differences;
     }
 
-    private static bool IsFileOrNothing(in TreeEntry entry) => !entry.Exists || (entry.Kind == EntryKind.Regular && entry.Size <= LongestText);
+    private static bool IsFileOrNothing(in TreeEntry entry) => !entry.Exists || (entry.Kind == EntryKind.Regular && entry.Size <= LineDiff.LongestText);
 
-    private static string? TextOf(ObjectStore store, in TreeEntry entry, string subject)
-    {
-        using var content = new MemoryStream();
-        if (entry.Exists)
-        {
-            store.Blobs.Read(entry, subject, piece => content.Write(piece));
-        }
-
-        return TextOf(content.ToArray());
-    }
+    private static string? TextOf(ObjectStore store, in TreeEntry entry, string subject) =>
+        entry.Exists ? TextOf(store.Blobs.ReadAll(entry, subject)) : "";
 
     private static string? TextOf(SafeFileHandle etc, ReadOnlySpan<byte> path, in TreeEntry entry, string subject) =>
-        !entry.Exists ? "" : EtcPlace.ReadBelow(etc, path, LongestText, subject) is { } bytes ? TextOf(bytes) : null;
+        !entry.Exists ? "" : EtcPlace.ReadBelow(etc, path, LineDiff.LongestText, subject) is { } bytes ? TextOf(bytes) : null;
 
     private static string? TextOf(byte[] bytes) => ByteText.IsUtf8(bytes) && !bytes.AsSpan().Contains((byte)0) ? Encoding.UTF8.GetString(bytes) : null;
 }

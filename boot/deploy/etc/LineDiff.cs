@@ -17,6 +17,9 @@ public readonly record struct LineChange(int OldStart, int OldCount, int NewStar
 /// <summary>Finds what differs between two texts, line by line.</summary>
 public static class LineDiff
 {
+    /// <summary>The longest file, in bytes, that is taken for a text.</summary>
+    internal const int LongestText = 1024 * 1024;
+
     private const int MostCells = 4 * 1024 * 1024;
 
     /// <summary>The lines of a text, each with its newline.</summary>

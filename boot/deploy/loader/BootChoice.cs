@@ -31,6 +31,9 @@ public abstract class BootChoice
     /// <summary>How many times the loader will still start <see cref="Trial"/>.</summary>
     public abstract int TriesLeft { get; }
 
+    /// <summary>Whether the loader would still start a root on trial.</summary>
+    public bool IsOnTrial(string root) => root == Trial && TriesLeft > 0;
+
     /// <summary>
     /// Reads the choice of the disk whose physical root this is. Throws <see cref="StoreException"/> if no boot loader of it can have a root on trial.
     /// </summary>
@@ -72,7 +75,7 @@ public abstract class BootChoice
     public abstract void Renew(string root);
 
     /// <summary>Throws <see cref="StoreException"/> if there is no space for a kernel and an initrd where the loader can read them.</summary>
-    public abstract void RequireSpace(IReadOnlyList<LoadedFile> files);
+    public abstract void RequireSpace(IEnumerable<LoadedFile> files);
 
     /// <summary>Puts a root's kernel and initrd where the loader can read them. What boots stays as it is.</summary>
     /// <param name="root">The root's name.</param>

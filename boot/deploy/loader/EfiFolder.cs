@@ -109,12 +109,12 @@ internal sealed class EfiFolder(string path)
         if (needed > 0 && free.Bytes + unused < needed + Spare)
         {
             throw new StoreException(
-                $"{path}: the kernel and the initrd take {InMegabytes(needed + Spare)} MB on the EFI system partition, and {(free.Bytes + unused) / 1_000_000} MB are free; "
+                $"{path}: the kernel and the initrd take {RootSpace.InMegabytes(needed + Spare)} MB on the EFI system partition, and {(free.Bytes + unused) / 1_000_000} MB are free; "
                 + "remove a root that is not needed (`hacktree roots rm`), or other files there");
         }
     }
 
-    /// <summary>The files that no entry names any more.</summary>
+    /// <summary>The directories of files that no entry names any more.</summary>
     internal IEnumerable<string> FindUnused()
     {
         string named = string.Concat(EntryFiles().Select(File.ReadAllText));
@@ -173,8 +173,6 @@ internal sealed class EfiFolder(string path)
         Sys.Stat(handle, out FileStatus status).ThrowIfFailed("statx", directory);
         return status;
     }
-
-    private static long InMegabytes(long bytes) => (bytes + 999_999) / 1_000_000;
 
     /// <summary>For the entry, directories, and the ends of clusters.</summary>
     private const long Spare = ImageLayout.MiB;

@@ -35,8 +35,10 @@ internal sealed class GrubChoice : BootChoice
         }
 
         // A converted disk has HackTree's menu in custom.cfg.
-        string? text = menus.Select(File.ReadAllText).FirstOrDefault(menu => GrubMenu.DefaultOf(menu) is not null);
-        if (text is null)
+        (string text, string? firstDefault) = menus.Select(File.ReadAllText)
+            .Select(menu => (Text: menu, Default: GrubMenu.DefaultOf(menu)))
+            .FirstOrDefault(menu => menu.Default is not null);
+        if (firstDefault is null)
         {
             return new FoundLoader(
                 null, $"the menu {menus[0]} counts no tries; a disk made by this version of `hacktree image create` or `image convert` has one that does");
@@ -44,7 +46,7 @@ internal sealed class GrubChoice : BootChoice
 
         string block = Path.Combine(grub, GrubMenu.EnvironmentFile);
         var environment = File.Exists(block) ? GrubEnvironment.Read(block) : GrubEnvironment.Empty(block);
-        return new FoundLoader(new GrubChoice(environment, GrubMenu.DefaultOf(text)!, text), null);
+        return new FoundLoader(new GrubChoice(environment, firstDefault, text), null);
     }
 
     public override bool Offers(string root) => true;
@@ -56,7 +58,7 @@ internal sealed class GrubChoice : BootChoice
         // The menu reads them at the root's next start.
     }
 
-    public override void RequireSpace(IReadOnlyList<LoadedFile> files)
+    public override void RequireSpace(IEnumerable<LoadedFile> files)
     {
         // No file is copied.
     }

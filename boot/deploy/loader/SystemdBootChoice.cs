@@ -84,7 +84,7 @@ internal sealed class SystemdBootChoice : BootChoice
         entries = Read();
     }
 
-    public override void RequireSpace(IReadOnlyList<LoadedFile> files) => folder.RequireSpace(files);
+    public override void RequireSpace(IEnumerable<LoadedFile> files) => folder.RequireSpace(files);
 
     public override void Place(string root, string kernel, string initrd)
     {

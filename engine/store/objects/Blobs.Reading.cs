@@ -63,6 +63,19 @@ public sealed partial class Blobs
         }
     }
 
+    /// <summary>The whole content of a file that is known to be short. Throws as <see cref="Read"/> does.</summary>
+    public byte[] ReadAll(in TreeEntry entry, object place)
+    {
+        byte[] content = new byte[entry.Size];
+        int length = 0;
+        Read(entry, place, piece =>
+        {
+            piece.CopyTo(content.AsSpan(length));
+            length += piece.Length;
+        });
+        return content;
+    }
+
     /// <summary>
     /// Copies the content of a file to a new, empty file, and keeps holes. The copy shares extents if the filesystem can. Throws
     /// <see cref="CorruptException"/> if the object is missing or damaged; then the new file holds anything.
