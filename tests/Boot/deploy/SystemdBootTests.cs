@@ -55,7 +55,7 @@ public sealed class SystemdBootTests : IDisposable
             printf '#!/bin/sh\necho planted; exit 7\n' > bad/etc/hacktree/health.d/10-planted; chmod 755 bad/etc/hacktree/health.d/10-planted
             $H commit -q -b bad bad > /dev/null; $H roots rm bad
             """;
-        Assert.Equal("1\n", ImageWorld.Image("edit", disk, "--", "env", $"H={Hacktree.Path} --store objects", "sh", "-ec", bad).Succeeded());
+        Assert.Equal("1\n", ImageWorld.Edit(disk, bad));
 
         BootResult first = Boot(disk, "sdboot-first", " subroot=r0");
         Assert.Equal(("r0.conf;", "r1"), (first["came"] + ";", first["did"]));

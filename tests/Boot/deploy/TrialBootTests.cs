@@ -21,13 +21,13 @@ public sealed class TrialBootTests : IDisposable
         Assert.Equal("r0: default", States(disk));
 
         const string Machine = "0123456789abcdef0123456789abcdef";
-        Assert.Equal("r1\n", Edit(disk, $"cd r0/etc; echo mine > edited; echo mine > hostname; echo {Machine} > machine-id; cd ../..; $H deploy -q debian/bookworm"));
+        Assert.Equal("r1\n", ImageWorld.Edit(disk, $"cd r0/etc; echo mine > edited; echo mine > hostname; echo {Machine} > machine-id; cd ../..; $H deploy -q debian/bookworm"));
         Assert.Equal("r0: default; r1: trial 3", States(disk));
         BootResult good = Boot(disk, "trial-good");
         Assert.Contains(" subroot=r1 ", good["commandline"], StringComparison.Ordinal);
         Assert.Equal("running", good["state"]);
         Assert.Equal("r0: rollback; r1: default", States(disk));
-        Assert.Equal($"mine mine {Machine}\n", Edit(disk, "cd r1/etc; echo $(cat edited hostname machine-id)"));
+        Assert.Equal($"mine mine {Machine}\n", ImageWorld.Edit(disk, "cd r1/etc; echo $(cat edited hostname machine-id)"));
 
         // One check fails. Its words are kept, and the next boot is that of the root before.
         const string bad =
@@ -36,7 +36,7 @@ public sealed class TrialBootTests : IDisposable
             printf '#!/bin/sh\necho planted; exit 7\n' > bad/etc/hacktree/health.d/10-planted; chmod 755 bad/etc/hacktree/health.d/10-planted
             $H commit -q -b bad bad > /dev/null; $H roots rm bad; $H deploy -q --tries 1 bad
             """;
-        Assert.Equal("r2\n", Edit(disk, bad));
+        Assert.Equal("r2\n", ImageWorld.Edit(disk, bad));
         _ = Run(disk, "trial-check");
         Assert.Equal("r0: rollback; r1: default; r2: failed /etc/hacktree/health.d/10-planted ended with 7: planted", States(disk));
 
@@ -47,7 +47,7 @@ public sealed class TrialBootTests : IDisposable
             $H commit -q -b broken broken > /dev/null; $H roots rm broken; $H deploy -q broken 2> refused && exit 9
             grep -q 'could not be updated' refused; $H deploy -q --tries 1 --force broken
             """;
-        Assert.Equal("r3\n", Edit(disk, broken));
+        Assert.Equal("r3\n", ImageWorld.Edit(disk, broken));
         BootResult panic = Run(disk, "trial-panic");
         Assert.Contains("Kernel panic", panic.Log, StringComparison.Ordinal);
         Assert.EndsWith("r3: failed it did not start far enough to say that it is good", States(disk), StringComparison.Ordinal);
@@ -60,13 +60,13 @@ public sealed class TrialBootTests : IDisposable
             ln -s ../hang.service multi-user.target.wants/hang.service; cd ../../../..
             $H commit -q -b hanging hanging > /dev/null; $H roots rm hanging; $H deploy -q --tries 1 hanging
             """;
-        Assert.Equal("r4\n", Edit(disk, hanging));
+        Assert.Equal("r4\n", ImageWorld.Edit(disk, hanging));
         BootResult hang = Run(disk, "trial-hang", "-smbios", "type=11,value=hacktree::subroot.deadline=90");
         Assert.Contains("reboot: Restarting system", hang.Log, StringComparison.Ordinal);
         Assert.EndsWith("r4: failed it did not start far enough to say that it is good", States(disk), StringComparison.Ordinal);
         Assert.EndsWith(" subroot=r1", Boot(disk, "trial-back")["commandline"].TrimEnd(), StringComparison.Ordinal);
 
-        Assert.Equal("r1\nr0\n", Edit(disk, "$H rollback; $H rollback"));
+        Assert.Equal("r1\nr0\n", ImageWorld.Edit(disk, "$H rollback; $H rollback"));
         Assert.StartsWith("r0: default; r1: rollback", States(disk), StringComparison.Ordinal);
     }
 
@@ -79,10 +79,6 @@ public sealed class TrialBootTests : IDisposable
 
     private static BootResult Run(string disk, string name, params string[] machine) => Qemu.Run(name, [.. ImageWorld.Drive(disk), .. machine]);
 
-    /// <summary>Runs the program on the disk's store, as $H.</summary>
-    private static string Edit(string disk, string script) =>
-        ImageWorld.Image("edit", disk, "--", "env", $"H={Hacktree.Path} --store objects", "sh", "-ec", script).Succeeded();
-
     /// <summary>What `status` says of each root: "r0: default; r1: trial 3".</summary>
-    private static string States(string disk) => DeployWorld.StatesIn(Edit(disk, "$H status --json"));
+    private static string States(string disk) => DeployWorld.StatesIn(ImageWorld.Edit(disk, "$H status --json"));
 }

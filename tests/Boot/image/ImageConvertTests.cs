@@ -55,18 +55,15 @@ public sealed class ImageConvertTests : IDisposable
         Assert.Equal(
             ["hacktree init /sysroot/objects", "hacktree commit -q -b debian /sysroot/r0", "hacktree deploy debian", "hacktree status", "hacktree rollback"], commands);
         string script = string.Join('\n', commands[..3]).Replace("/sysroot/", "", StringComparison.Ordinal);
-        Assert.EndsWith("\nr1\n", Edit(stock, "hacktree() { $P \"$@\"; }; " + script), StringComparison.Ordinal);
-        Assert.Equal("r0: default; r1: trial 3", DeployWorld.StatesIn(Edit(stock, "$H status --json")));
+        Assert.EndsWith("\nr1\n", ImageWorld.Edit(stock, "hacktree() { $P \"$@\"; }; " + script), StringComparison.Ordinal);
+        Assert.Equal("r0: default; r1: trial 3", DeployWorld.StatesIn(ImageWorld.Edit(stock, "$H status --json")));
         BootResult boot = Qemu.Run("image-stock-trial", ImageWorld.Drive(stock));
         boot.RequireRunning();
         Assert.Contains(" subroot=r1 subroot.trial", boot["commandline"], StringComparison.Ordinal);
-        Assert.Equal("r0: rollback; r1: default", DeployWorld.StatesIn(Edit(stock, "$H status --json")));
-        Assert.Equal("r0\n", Edit(stock, "$H rollback"));
-        Assert.Equal("r0: default; r1: rollback", DeployWorld.StatesIn(Edit(stock, "$H status --json")));
+        Assert.Equal("r0: rollback; r1: default", DeployWorld.StatesIn(ImageWorld.Edit(stock, "$H status --json")));
+        Assert.Equal("r0\n", ImageWorld.Edit(stock, "$H rollback"));
+        Assert.Equal("r0: default; r1: rollback", DeployWorld.StatesIn(ImageWorld.Edit(stock, "$H status --json")));
     }
-
-    private static string Edit(string disk, string script) =>
-        ImageWorld.Image("edit", disk, "--", "env", $"P={Hacktree.Path}", $"H={Hacktree.Path} --store objects", "sh", "-ec", script).Succeeded();
 
     [Fact]
     public void A_copy_is_converted_and_the_image_left_alone()

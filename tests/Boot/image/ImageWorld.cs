@@ -89,6 +89,10 @@ internal sealed class ImageWorld : IDisposable
 
     public static ToolResult Image(params IEnumerable<string> arguments) => Hacktree.Run(["image", .. arguments]);
 
+    /// <summary>Runs a script in the physical root of a disk and returns what it printed. $P is the program, and $H is the program with the disk's store.</summary>
+    public static string Edit(string disk, string script) =>
+        Image("edit", disk, "--", "env", $"P={Hacktree.Path}", $"H={Hacktree.Path} --store objects", "sh", "-ec", script).Succeeded();
+
     /// <summary>Boots with `hacktree image run`. Its standard output is the console, and --report is the second serial port.</summary>
     public static BootResult Run(string name, params IEnumerable<string> arguments)
     {
