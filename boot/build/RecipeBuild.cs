@@ -18,7 +18,15 @@ namespace HackTree.Boot;
 /// <param name="Body">The body of the last commit.</param>
 /// <param name="Time">Gives the time of a commit.</param>
 public sealed record RecipeRequest(
-    string Ref, Digest Basis, string Revision, IReadOnlyList<string> Steps, BuildRequest Surroundings, bool IsFresh, string Subject, string Body, Func<long> Time);
+    string Ref,
+    Digest Basis,
+    string Revision,
+    IReadOnlyList<string> Steps,
+    BuildRequest Surroundings,
+    bool IsFresh,
+    string Subject,
+    string Body,
+    Func<long> Time);
 
 /// <summary>A step that begins.</summary>
 /// <param name="Number">Its number, from 1.</param>
@@ -87,14 +95,15 @@ public sealed class RecipeBuild
     {
         try
         {
-            return Build.Run(
-                store, basis, step == 0 ? request.Revision : basis.ToString(), request.Surroundings with { Command = ["/bin/sh", "-ec", request.Steps[step]], Script = null },
-                () => Describe(step, basis));
+            string revision = step == 0 ? request.Revision : basis.ToString();
+            BuildRequest run = request.Surroundings with { Command = ["/bin/sh", "-ec", request.Steps[step]], Script = null };
+            return Build.Run(store, basis, revision, run, () => Describe(step, basis));
         }
         catch (BuildFailedException e)
         {
             throw new StoreException(
-                $"step {step + 1} of {request.Steps.Count} failed with exit code {e.ExitCode}, and {request.Ref} stays as it was; the step ran in commit {basis.ToString()[..12]}");
+                $"step {step + 1} of {request.Steps.Count} failed with exit code {e.ExitCode}, and {request.Ref} stays as it was; "
+                + $"the step ran in commit {basis.ToString()[..12]}");
         }
     }
 

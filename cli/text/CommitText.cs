@@ -10,6 +10,33 @@ internal static class CommitText
     /// <summary><see cref="Digest.ToShortString"/>.</summary>
     internal static string Short(Digest commit) => commit.ToShortString();
 
+    /// <summary>Prints a commit that a ref was set to: its id, or JSON.</summary>
+    /// <param name="commit">The commit.</param>
+    /// <param name="refName">The ref.</param>
+    /// <param name="asJson">Whether to print JSON.</param>
+    /// <param name="isNew">Whether the commit was made now; null if that is not told.</param>
+    internal static void Print(Digest commit, string refName, bool asJson, bool? isNew = null)
+    {
+        if (!asJson)
+        {
+            Session.Output.WriteLine(commit.ToString());
+            return;
+        }
+
+        JsonText.Write(writer =>
+        {
+            writer.WriteStartObject();
+            writer.WriteDigest("commit", commit);
+            writer.WriteString("ref", refName);
+            if (isNew is { } told)
+            {
+                writer.WriteBoolean("new", told);
+            }
+
+            writer.WriteEndObject();
+        });
+    }
+
     /// <summary>What a commit says of the damaged objects that it replaced; null if it replaced none.</summary>
     internal static string? Healed(ObjectStore store)
     {

@@ -33,7 +33,9 @@ internal sealed class EfiFolder(string path)
     internal static EfiFolder? Find(string physicalRoot)
     {
         FileStatus physical = StatusOf(physicalRoot);
-        bool isRunning = Directory.Exists(PhysicalRoot.Place) && StatusOf(PhysicalRoot.Place) is var own && (own.Device, own.Inode) == (physical.Device, physical.Inode);
+        bool isRunning = Directory.Exists(PhysicalRoot.Place)
+            && StatusOf(PhysicalRoot.Place) is var own
+            && (own.Device, own.Inode) == (physical.Device, physical.Inode);
         string[] tops = isRunning ? ["/", physicalRoot] : [physicalRoot];
         return tops.SelectMany(top => MountPoints.Select(point => System.IO.Path.Combine(top, point)))
             .Where(point => Directory.Exists(System.IO.Path.Combine(point, "loader")) && StatusOf(point).Device != physical.Device)
@@ -109,7 +111,8 @@ internal sealed class EfiFolder(string path)
         if (needed > 0 && free.Bytes + unused < needed + Spare)
         {
             throw new StoreException(
-                $"{path}: the kernel and the initrd take {RootSpace.InMegabytes(needed + Spare)} MB on the EFI system partition, and {(free.Bytes + unused) / 1_000_000} MB are free; "
+                $"{path}: the kernel and the initrd take {RootSpace.InMegabytes(needed + Spare)} MB on the EFI system partition, "
+                + $"and {(free.Bytes + unused) / 1_000_000} MB are free; "
                 + "remove a root that is not needed (`hacktree roots rm`), or other files there");
         }
     }
@@ -145,7 +148,8 @@ internal sealed class EfiFolder(string path)
     private string? Existing(Digest digest)
     {
         string folder = System.IO.Path.Combine(KernelFolder, $"{digest}");
-        string? file = Directory.Exists(folder) ? Directory.EnumerateFiles(folder).FirstOrDefault(file => !file.EndsWith(Partial, StringComparison.Ordinal)) : null;
+        IEnumerable<string> files = Directory.Exists(folder) ? Directory.EnumerateFiles(folder) : [];
+        string? file = files.FirstOrDefault(file => !file.EndsWith(Partial, StringComparison.Ordinal));
         return file is null ? null : System.IO.Path.GetRelativePath(path, file);
     }
 

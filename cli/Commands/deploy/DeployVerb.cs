@@ -12,7 +12,11 @@ internal abstract class DeployVerb : Verb
 
     private readonly Option<int?> tries;
     private readonly Option<bool> force = new("--force") { Description = "Deploy a commit whose own hacktree is missing, or does not find its root." };
-    private readonly Option<bool> mergeText = new("--merge-text") { Description = "Merge text files of /etc that both sides changed line by line, where no two changes meet." };
+    private readonly Option<bool> mergeText = new("--merge-text")
+    {
+        Description = "Merge text files of /etc that both sides changed line by line, where no two changes meet.",
+    };
+
     private readonly Option<bool> reboot = new("--reboot") { Description = "Restart the machine when all is done." };
     private readonly Option<bool> dryRun = new("--dry-run") { Description = "Check everything that can be checked, say what would be done, and do nothing." };
     private readonly Option<bool> json = Json();
@@ -20,7 +24,8 @@ internal abstract class DeployVerb : Verb
     protected DeployVerb(string name, string description, params string[] examples)
         : base(name, description, examples)
     {
-        tries = AddNumber($"How many times the boot loader starts it before it goes back to the default, 1 to {BootChoice.MostTries}. Default: {UsualTries}.", "--tries");
+        tries = AddNumber(
+            $"How many times the boot loader starts it before it goes back to the default, 1 to {BootChoice.MostTries}. Default: {UsualTries}.", "--tries");
         Add(force);
         Add(mergeText);
         Add(reboot);
@@ -42,10 +47,11 @@ internal abstract class DeployVerb : Verb
         int count = session.Get(tries) ?? UsualTries;
         var request = new DeployRequest(commit, revision, count, session.Get(force)) { MergesText = session.Get(mergeText) };
         DeployPlan plan = Deployment.Plan(store, request);
+        string what = $"commit {CommitText.Short(commit)}, kernel {plan.Kernel.Version}";
         CarriedEtc? etc = null;
         if (session.Get(dryRun))
         {
-            session.Note($"{plan.Name} would be made: commit {CommitText.Short(commit)}, kernel {plan.Kernel.Version}, at most {HumanText.Bytes(plan.Space.Bytes)}");
+            session.Note($"{plan.Name} would be made: {what}, at most {HumanText.Bytes(plan.Space.Bytes)}");
         }
         else
         {
@@ -59,7 +65,7 @@ internal abstract class DeployVerb : Verb
                 session.Note(EtcText.Of(change));
             }
 
-            session.Note($"{plan.Name}: commit {CommitText.Short(commit)}, kernel {plan.Kernel.Version}, on trial from the next boot on, {HumanText.Count(count, "time")}");
+            session.Note($"{plan.Name}: {what}, on trial from the next boot on, {HumanText.Count(count, "time")}");
         }
 
         Print(session, request, plan, etc);

@@ -91,7 +91,8 @@ internal sealed class BuildCommand : Verb
                 outcome => Note(session, outcome, basis: null))
             : RunCommand(session, store, request, new CommitRequest { Ref = refName, Parent = basis, Subject = subject, Body = body, Time = 0 }, revision);
         session.Note($"new: {HumanText.Count(store.Blobs.Added, "object")}, {HumanText.Bytes(store.Blobs.AddedBytes)}");
-        return Print(session, commit, refName);
+        CommitText.Print(commit, refName, session.Get(json));
+        return ExitCode.Done;
     }
 
     private static Digest RunCommand(Session session, ObjectStore store, BuildRequest request, CommitRequest described, string revision)
@@ -158,23 +159,5 @@ internal sealed class BuildCommand : Verb
         return at > 0 && (separator != ':' || text[(at + 1)..].StartsWith('/'))
             ? (text[..at], text[(at + 1)..].TrimEnd(separator == ':' ? '/' : '\0'))
             : throw new UsageException($"'{text}' is not of the form {form}{(separator == ':' ? ", with DST a path from the top of the tree" : "")}");
-    }
-
-    private int Print(Session session, Digest commit, string refName)
-    {
-        if (!session.Get(json))
-        {
-            Session.Output.WriteLine(commit.ToString());
-            return ExitCode.Done;
-        }
-
-        JsonText.Write(writer =>
-        {
-            writer.WriteStartObject();
-            writer.WriteDigest("commit", commit);
-            writer.WriteString("ref", refName);
-            writer.WriteEndObject();
-        });
-        return ExitCode.Done;
     }
 }

@@ -182,20 +182,7 @@ internal sealed class CommitCommand : Verb
 
     private int Print(Session session, Digest commit, string refName, bool isNew)
     {
-        if (!session.Get(json))
-        {
-            Session.Output.WriteLine(commit.ToString());
-            return ExitCode.Done;
-        }
-
-        JsonText.Write(writer =>
-        {
-            writer.WriteStartObject();
-            writer.WriteDigest("commit", commit);
-            writer.WriteString("ref", refName);
-            writer.WriteBoolean("new", isNew);
-            writer.WriteEndObject();
-        });
+        CommitText.Print(commit, refName, session.Get(json), isNew);
         return ExitCode.Done;
     }
 

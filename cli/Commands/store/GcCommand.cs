@@ -24,7 +24,8 @@ internal sealed class GcCommand : Verb
         Add(dryRun);
         depth = AddNumber("The number of generations of ancestors to keep for each ref; 0 keeps none. Default: all.", "--depth");
         keep = AddNumber(
-            "Also remove roots made with --boot, except the N newest and those that are running, the default, the default before, on trial or pinned.", "--keep");
+            "Also remove roots made with --boot, except the N newest and those that are running, the default, the default before, on trial or pinned.",
+            "--keep");
         Add(verbose);
         json = AddJson();
     }
@@ -102,16 +103,18 @@ internal sealed class GcCommand : Verb
     private static void Print(IReadOnlyList<string> roots, CollectResult result, bool isDryRun)
     {
         StandardOutput output = Session.Output;
+        string removed = isDryRun ? "would remove" : "removed";
         if (roots.Count > 0)
         {
-            output.WriteLine($"{(isDryRun ? "would remove" : "removed")} {HumanText.Count(roots.Count, "root")}: {string.Join(", ", roots)}");
+            output.WriteLine($"{removed} {HumanText.Count(roots.Count, "root")}: {string.Join(", ", roots)}");
         }
 
-        output.WriteLine($"{(isDryRun ? "would remove" : "removed")} {HumanText.Count(result.ObjectsRemoved, "object")}, {HumanText.Count(result.CommitsDropped, "commit")}, "
-            + $"{HumanText.Count(result.TreesDropped, "tree")}: {HumanText.Bytes(result.BytesFreed + result.PackBytesFreed)} freed");
+        output.WriteLine($"{removed} {Counts(result.ObjectsRemoved, result.CommitsDropped, result.TreesDropped)}: "
+            + $"{HumanText.Bytes(result.BytesFreed + result.PackBytesFreed)} freed");
         if (result.ObjectsHeldOutside > 0)
         {
-            output.WriteLine($"{HumanText.Count(result.ObjectsHeldOutside, "object")} of them, {HumanText.Bytes(result.BytesHeldOutside)}, live on in directories outside the store");
+            output.WriteLine($"{HumanText.Count(result.ObjectsHeldOutside, "object")} of them, {HumanText.Bytes(result.BytesHeldOutside)}, "
+                + "live on in directories outside the store");
         }
 
         if (result.LitterRemoved + result.RootRecordsDropped + result.RootRecordsCompleted > 0)
@@ -125,8 +128,11 @@ internal sealed class GcCommand : Verb
             output.WriteLine(string.Join("; ", settled.Where(x => x.Count > 0).Select(x => $"{x.What}: {HumanText.Count(x.Count)}")));
         }
 
-        output.WriteLine($"{(isDryRun ? "would stay" : "stay")}: {HumanText.Count(result.LiveObjects, "object")}, {HumanText.Count(result.LiveCommits, "commit")}, {HumanText.Count(result.LiveTrees, "tree")}");
+        output.WriteLine($"{(isDryRun ? "would stay" : "stay")}: {Counts(result.LiveObjects, result.LiveCommits, result.LiveTrees)}");
     }
+
+    private static string Counts(long objects, long commits, long trees) =>
+        $"{HumanText.Count(objects, "object")}, {HumanText.Count(commits, "commit")}, {HumanText.Count(trees, "tree")}";
 
     private static void WriteJson(IReadOnlyList<string> roots, CollectResult result, bool isDryRun) => JsonText.Write(writer =>
     {
