@@ -191,7 +191,8 @@ public sealed class DeployTests : IDisposable
                 """);
         }
 
-        world.Shell("$H gc --keep 0 > /dev/null; $H fsck -q");
+        // The first gc completes the record of a root whose maker was killed right before it wrote that; only then it is one that can go.
+        world.Shell("$H gc > /dev/null; $H gc --keep 0 > /dev/null; $H fsck -q");
         Assert.Equal("r0: default", world.States());
         Assert.Equal("r1\n", world.Shell("$H deploy -q --force os"));
     }
