@@ -73,14 +73,14 @@ public sealed class ListingTests : IDisposable
     {
         Assert.SkipUnless(Sys.IsRoot, "only root can bind mounts");
 
-        // A root that / shows is one whose directory is that of /: this one is entered with all that the program needs mounted inside.
+        // A root that / shows is one whose directory is that of /: this one is entered with every directory of / mounted inside, wherever the program is.
         world.Shell("""
             set -e
             cat > enter <<'END'
             set -e
             mount --bind r1 r1
-            for d in usr lib lib64 proc dev tmp work root opt; do
-                [ ! -d /$d ] || { mkdir -p r1/$d; mount --rbind /$d r1/$d; }
+            for d in /*; do
+                [ ! -d $d ] || { mkdir -p r1$d; mount --rbind $d r1$d; }
             done
             chroot r1 $H --store $PWD/objects roots > listed
             END
