@@ -8,9 +8,9 @@ namespace HackTree.Boot;
 /// from the loader's own files and writes it there, and a row in <see cref="Loaders"/>. The loader counts the tries down, one before each.
 /// </summary>
 /// <remarks>
-/// All of them pass the same tests (BootChoiceTests). One write, a rename, stands between "the old root boots" and "the new root is tried", and as
-/// well between one default and another. A root on trial has subroot.trial, subroot.fallback=DEFAULT and panic=10 on the kernel's command line,
-/// and no other root has.
+/// All of them pass the same tests (BootChoiceTests). One write, of one sector or a rename, stands between "the old root boots" and "the new root
+/// is tried", and as well between one default and another. A root on trial has subroot.trial, subroot.fallback=DEFAULT and panic=10 on the
+/// kernel's command line, and no other root has.
 /// </remarks>
 public abstract class BootChoice
 {

@@ -1,4 +1,7 @@
 using System.Globalization;
+using HackTree.Linux;
+using HackTree.Store;
+using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Boot;
 
@@ -12,10 +15,11 @@ internal sealed class GrubChoice : BootChoice
 
     private readonly GrubEnvironment environment;
     private readonly string firstDefault;
+    private readonly string grub;
     private readonly string menu;
 
-    private GrubChoice(GrubEnvironment environment, string firstDefault, string menu) =>
-        (this.environment, this.firstDefault, this.menu) = (environment, firstDefault, menu);
+    private GrubChoice(string grub, GrubEnvironment environment, string firstDefault, string menu) =>
+        (this.grub, this.environment, this.firstDefault, this.menu) = (grub, environment, firstDefault, menu);
 
     public override string Default => environment.Get(GrubMenu.DefaultName) ?? firstDefault;
 
@@ -46,7 +50,7 @@ internal sealed class GrubChoice : BootChoice
 
         string block = Path.Combine(grub, GrubMenu.EnvironmentFile);
         var environment = File.Exists(block) ? GrubEnvironment.Read(block) : GrubEnvironment.Empty(block);
-        return new FoundLoader(new GrubChoice(environment, firstDefault, text), null);
+        return new FoundLoader(new GrubChoice(grub, environment, firstDefault, text), null);
     }
 
     public override bool Offers(string root) => true;
@@ -72,7 +76,7 @@ internal sealed class GrubChoice : BootChoice
     {
         environment.Set(GrubMenu.TrialName, root);
         environment.Set(GrubMenu.TriesName, tries.ToString(CultureInfo.InvariantCulture));
-        environment.Write();
+        Write();
     }
 
     public override void Choose(string root)
@@ -85,7 +89,7 @@ internal sealed class GrubChoice : BootChoice
         environment.Set(GrubMenu.DefaultName, root);
         environment.Set(GrubMenu.TrialName, null);
         environment.Set(GrubMenu.TriesName, null);
-        environment.Write();
+        Write();
     }
 
     public override void Forget(string root)
@@ -95,8 +99,16 @@ internal sealed class GrubChoice : BootChoice
             if (environment.Get(variable) == root)
             {
                 environment.Set(variable, null);
-                environment.Write();
+                Write();
             }
         }
+    }
+
+    /// <summary>Writes the choice after all that it names: until a sync, GRUB may not see a root that is in the journal alone.</summary>
+    private void Write()
+    {
+        using SafeFileHandle folder = OpenPath.Directory(grub);
+        Sys.SyncFilesystem(folder).ThrowIfFailed("syncfs", grub);
+        environment.Write();
     }
 }

@@ -1,17 +1,25 @@
 using System.Text;
 using HackTree.Linux;
+using HackTree.Model;
 using HackTree.Store;
+using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Boot;
 
 /// <summary>
 /// GRUB's environment block, the file grubenv: 1,024 bytes, a first line, lines NAME=VALUE, and '#' up to the end
 /// (https://www.gnu.org/software/grub/manual/grub/grub.html, "The GRUB environment block"). GRUB writes into the file's blocks and cannot make it
-/// longer. Here it is replaced whole, so a crash leaves the old block or the new one.
+/// longer.
 /// </summary>
+/// <remarks>
+/// GRUB replays no journal. After a power cut it may see a directory as it was before a rename, and a replaced file's blocks with another file's
+/// content in them. So a change is written in place where it fits in one sector, which a disk writes whole or not at all. No directory and no inode
+/// changes then that GRUB would need. A change of both sectors replaces the file.
+/// </remarks>
 internal sealed class GrubEnvironment
 {
     private const string Head = "# GRUB Environment Block\n";
+    private const int Sector = 512;
 
     private readonly string path;
     private readonly List<(string Name, string Value)> variables = [];
@@ -55,7 +63,7 @@ internal sealed class GrubEnvironment
         }
     }
 
-    /// <summary>Replaces the file, durably.</summary>
+    /// <summary>Writes the block, durably. A crash leaves the old block or the new one.</summary>
     internal void Write()
     {
         int length = GrubMenu.EmptyEnvironment.Length;
@@ -65,9 +73,46 @@ internal sealed class GrubEnvironment
             throw new StoreException($"{path}: its {length} bytes are full; `grub-editenv {path} list` shows with what");
         }
 
-        using DurableFile file = OpenPath.ToReplace(path, FileModes.PublicFile);
-        file.SetMode(FileModes.PublicFile);
-        file.Append(Encoding.Latin1.GetBytes(text.PadRight(length, '#')));
-        file.Complete();
+        byte[] block = Encoding.Latin1.GetBytes(text.PadRight(length, '#'));
+        if (!TryOverwrite(block))
+        {
+            using DurableFile file = OpenPath.ToReplace(path, FileModes.PublicFile);
+            file.SetMode(FileModes.PublicFile);
+            file.Append(block);
+            file.Complete();
+        }
     }
+
+    /// <summary>Writes the one sector that changes. False if both change, or if the file is not there or has other names.</summary>
+    private bool TryOverwrite(byte[] block)
+    {
+        Errno errno = Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.ReadWrite, out SafeFileHandle file);
+        using (file)
+        {
+            if (errno == Errno.ENOENT)
+            {
+                return false;
+            }
+
+            errno.ThrowIfFailed("openat", path);
+            Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", path);
+            byte[] old = new byte[block.Length];
+            Sys.ReadAt(file, old, 0, out int count).ThrowIfFailed("pread", path);
+            int[] changed = [.. Enumerable.Range(0, block.Length / Sector).Where(number => !Part(old, number).SequenceEqual(Part(block, number)))];
+            if (count != block.Length || status.Size != block.Length || status.LinkCount > 1 || changed.Length > 1)
+            {
+                return false;
+            }
+
+            foreach (int number in changed)
+            {
+                Sys.WriteAt(file, Part(block, number), (long)number * Sector).ThrowIfFailed("pwrite", path);
+            }
+
+            Sys.Sync(file).ThrowIfFailed("fsync", path);
+            return true;
+        }
+    }
+
+    private static Span<byte> Part(byte[] block, int number) => block.AsSpan(number * Sector, Sector);
 }

@@ -16,11 +16,13 @@ internal sealed class DeployWorld : IDisposable
 
     private readonly ImageWorld world = new();
 
-    public DeployWorld()
+    /// <param name="prepare">What to do with the directory "disk" before it is filled, such as mounting something there.</param>
+    public DeployWorld(Action<string>? prepare = null)
     {
         Assert.SkipUnless(Sys.IsRoot, "only root can make such roots");
         Tree = world.MakeSmallTree();
         Directory.CreateDirectory(At("disk"));
+        prepare?.Invoke(At("disk"));
         Directory.CreateDirectory(Path.Combine(Tree, "usr/lib/modules", Kernel));
         Shell("cp -a $T/boot boot; $H init; $H commit -q -b os $T; $H checkout -q --boot os r0");
         File.WriteAllText(At("disk/boot/grub/grub.cfg"), GrubMenu.Commands("r0", "root=UUID=1 ro quiet console=ttyS0"));
