@@ -97,6 +97,7 @@ internal static class CommandTree
             ("Look", [new LogCommand(), new ShowCommand(), new LsCommand(), new CatCommand(), new DiffCommand(), new HashCommand()]),
             ("Roots", [new RootsCommand()]),
             ("Machine", [new DeployCommand(), new UpgradeCommand(), new StatusCommand(), new GoodCommand(), new DefaultCommand(), new RollbackCommand(), new KargsCommand()]),
+            ("Other machines", [new PushCommand(), new PullCommand(), new CloneCommand(), new RemoteCommand()]),
             ("Upkeep", [new GcCommand(), new FsckCommand(), new DuCommand()]),
             ("Booting", [new ImageCommand(), new InitrdCommand(), new EtcCommand()]),
             ("Other", [new HelpCommand(), new VersionCommand(), new CompletionCommand(), new BenchCommand()]),

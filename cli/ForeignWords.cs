@@ -3,7 +3,6 @@ namespace HackTree.Cli;
 /// <summary>Words for commands that people know from other programs (git, ostree, restic, borg, docker), and what does it here.</summary>
 internal static class ForeignWords
 {
-    private const string Carry = "no server is known: carry commits with `hacktree export --tar` and `hacktree commit --tar`";
     private const string Remove = "`hacktree refs delete` deletes a ref, `hacktree roots rm` removes a root";
 
     private static readonly Dictionary<string, string> Meanings = new(StringComparer.Ordinal)
@@ -66,13 +65,9 @@ internal static class ForeignWords
         ["extract"] = Use("checkout"),
         ["archive"] = Use("export"),
         ["tar"] = "`hacktree export --tar` writes an archive, `hacktree commit --tar` reads one",
-        ["push"] = Carry,
-        ["pull"] = Carry,
-        ["fetch"] = Carry,
-        ["clone"] = Carry,
-        ["remote"] = Carry,
-        ["send"] = Carry,
-        ["receive"] = Carry,
+        ["fetch"] = Use("pull"),
+        ["send"] = Use("push"),
+        ["receive"] = Use("pull"),
         ["checksum"] = Use("hash"),
         ["digest"] = Use("hash"),
         ["run"] = Use("image run"),

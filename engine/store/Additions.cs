@@ -74,11 +74,14 @@ public sealed class Additions : IDisposable
         return adoption.AddFile(source, status, metadata, xattrs, buffer, subject);
     }
 
-    /// <summary>Stores content that is in memory, unless the store has it. Returns the blob's digest.</summary>
-    public Digest AddBytes(ReadOnlySpan<byte> content, FileMetadata metadata, ReadOnlySpan<byte> xattrs, bool leaveHoles = false)
+    /// <summary>
+    /// Stores content that is in memory, unless the store has it. Returns the blob's digest. If <paramref name="expected"/> is given and is
+    /// another digest, nothing was stored.
+    /// </summary>
+    public Digest AddBytes(ReadOnlySpan<byte> content, FileMetadata metadata, ReadOnlySpan<byte> xattrs, bool leaveHoles = false, Digest expected = default)
     {
         RequireAdding();
-        return Store.Blobs.AddBytes(content, metadata, xattrs, leaveHoles);
+        return Store.Blobs.AddBytes(content, metadata, xattrs, leaveHoles, expected);
     }
 
     /// <summary>

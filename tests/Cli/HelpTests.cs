@@ -16,7 +16,7 @@ public sealed partial class HelpTests : IDisposable
     [Fact]
     public void It_is_in_groups() =>
         Assert.Equal(
-            ["Store:", "Look:", "Roots:", "Machine:", "Upkeep:", "Booting:", "Other:", "Options:"],
+            ["Store:", "Look:", "Roots:", "Machine:", "Other machines:", "Upkeep:", "Booting:", "Other:", "Options:"],
             world.Run("--help").Succeeded().Split('\n').Where(line => line.EndsWith(':') && !line.StartsWith(' ')));
 
     [Fact]

@@ -16,12 +16,13 @@ public sealed class LayeringTests
         ["engine/store/HackTree.Store.csproj"] = ["HackTree.Linux", "HackTree.Model"],
         ["checkout/HackTree.Checkout.csproj"] = ["HackTree.Store"],
         ["boot/HackTree.Boot.csproj"] = ["HackTree.Checkout"],
-        ["cli/hacktree.csproj"] = ["HackTree.Boot"],
+        ["transfer/HackTree.Transfer.csproj"] = ["HackTree.Checkout"],
+        ["cli/hacktree.csproj"] = ["HackTree.Boot", "HackTree.Transfer"],
         ["bench/HackTree.Bench.csproj"] = ["HackTree.Checkout"],
-        ["tests/HackTree.Tests.csproj"] = ["HackTree.Bench", "HackTree.Boot", "HackTree.Checkout"],
+        ["tests/HackTree.Tests.csproj"] = ["HackTree.Bench", "HackTree.Boot", "HackTree.Checkout", "HackTree.Transfer"],
     };
 
-    private static readonly string[] Libraries = ["engine/", "checkout/", "boot/"];
+    private static readonly string[] Libraries = ["engine/", "checkout/", "boot/", "transfer/"];
 
     [Fact]
     public void Every_project_is_known_here() =>

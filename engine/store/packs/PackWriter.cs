@@ -157,12 +157,12 @@ public sealed class PackWriter : IDisposable
     /// Completes the pack and opens it for reading, without a name. The pack is gone when the result is disposed of. Nothing can be added
     /// any more.
     /// </summary>
-    internal PackFile OpenUnnamed()
+    internal (SafeFileHandle File, Digest Name, string Subject) OpenUnnamed()
     {
         Digest digest = Complete();
         Sys.Open(Sys.WorkingDirectory, Encoding.ASCII.GetBytes($"/proc/self/fd/{file.DangerousGetHandle()}"), OpenFlags.ReadOnly, out SafeFileHandle again)
             .ThrowIfFailed("openat", subject);
-        return new PackFile(again, digest, $"{subject}/(unnamed)");
+        return (again, digest, $"{subject}/(unnamed)");
     }
 
     /// <summary>Closes the file. A pack without a name is gone.</summary>

@@ -48,10 +48,19 @@ public sealed class Packs : IDisposable
     /// <summary>Completes a pack for this process only. Its trees can be read until the store is closed.</summary>
     internal void Attach(PackWriter writer)
     {
-        PackFile file = writer.OpenUnnamed();
+        (SafeFileHandle file, Digest name, string subject) = writer.OpenUnnamed();
+        Attach(file, name, subject);
+    }
+
+    /// <summary>
+    /// Lets this process read the trees and commits of a pack from elsewhere, until the store is closed. Nothing in the pack is trusted: what is
+    /// read is compared with its digest. Takes over the file.
+    /// </summary>
+    public void Attach(SafeFileHandle pack, Digest name, string subject)
+    {
         lock (gate)
         {
-            unnamed = [.. unnamed, file];
+            unnamed = [.. unnamed, new PackFile(pack, name, subject)];
         }
     }
 

@@ -32,6 +32,16 @@ public sealed class ScratchPack : IDisposable
         }
     }
 
+    /// <summary>
+    /// Ends the writing. Returns the whole pack's file and the SHA-256 of its bytes, for a caller who sends the pack elsewhere and closes the file.
+    /// Called once.
+    /// </summary>
+    public (SafeFileHandle File, Digest Name) Complete()
+    {
+        (SafeFileHandle file, Digest name, _) = Pack.OpenUnnamed();
+        return (file, name);
+    }
+
     /// <summary>Closes the file. After <see cref="Attach"/> the trees can still be read.</summary>
     public void Dispose() => Pack.Dispose();
 
@@ -43,12 +53,8 @@ public sealed class ScratchPack : IDisposable
         }
         catch (LinuxException e) when (e.Errno is Errno.EACCES or Errno.EROFS)
         {
-            string elsewhere = Path.GetTempPath();
-            Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(elsewhere), OpenFlags.Path | OpenFlags.Directory, out SafeFileHandle place).ThrowIfFailed("openat", elsewhere);
-            using (place)
-            {
-                return new PackWriter(place, elsewhere);
-            }
+            using SafeFileHandle place = ScratchFile.OpenElsewhere(out string elsewhere);
+            return new PackWriter(place, elsewhere);
         }
     }
 }

@@ -10,7 +10,7 @@ namespace HackTree.Store;
 /// </summary>
 public static class Check
 {
-    private static readonly string[] Rooms = ["cache", "files", "format", "lock", "logs", "packs", "refs", "roots", "tmp"];
+    private static readonly string[] Rooms = ["cache", "files", "format", "lock", "logs", "packs", "refs", "remotes", "roots", "tmp"];
 
     /// <summary>
     /// Checks a store. <paramref name="onProblem"/> gets each problem as it is found, one call at a time. Problems of objects come at the

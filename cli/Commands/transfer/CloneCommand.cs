@@ -1,0 +1,38 @@
+using System.CommandLine;
+using HackTree.Linux;
+using HackTree.Store;
+using HackTree.Transfer;
+
+namespace HackTree.Cli;
+
+internal sealed class CloneCommand : RemoteVerb
+{
+    private const string Origin = "origin";
+
+    private readonly Argument<string> url = new("URL") { Description = "oci://HOST/NAME, https://HOST/PATH, file:///PATH or a path." };
+    private readonly Argument<string> place = new("DIR") { Description = "A new or empty directory for the store." };
+    private readonly Option<int?> depth;
+
+    internal CloneCommand()
+        : base("clone", "Make a store with all refs of a remote, which it calls origin.", "hacktree clone https://example.com/debian /objects")
+    {
+        Add(url);
+        Add(place);
+        depth = AddNumber("How many generations of ancestors to fetch too. Default: 0.", "--depth");
+        AddServerOptions();
+    }
+
+    protected override int Run(Session session)
+    {
+        var remote = RemotePlace.Parse(session.Get(url));
+        string path = session.Get(place);
+        ObjectStore.Create(path, new StoreFormat { UserMode = !Sys.IsRoot, IgnoresMachineXattrs = true });
+        using ObjectStore store = ObjectStore.OpenToWrite(path, onWait: null, Session.Stop);
+        store.Remotes.Add(Origin, remote.ToString());
+        var run = new PullRun(session, store, source => Open(session, store, source));
+        return run.Run([Origin], new PullRequest("", "") { Depth = session.Get(depth) ?? 0 }, asJson: false);
+    }
+
+    protected override string Undone(Session session) =>
+        $"{session.Get(place)} is a store without the rest of the refs; `hacktree --store {session.Get(place)} pull {Origin}` goes on";
+}

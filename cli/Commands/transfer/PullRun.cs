@@ -1,0 +1,78 @@
+using System.Text.Json;
+using HackTree.Store;
+using HackTree.Transfer;
+
+namespace HackTree.Cli;
+
+/// <summary>Pulls what a command line names, and prints what came of it.</summary>
+internal sealed class PullRun(Session session, ObjectStore store, Func<string, Remote> open)
+{
+    private readonly Progress progress = new();
+
+    /// <summary>Pulls each source. What was pulled before a failure stays.</summary>
+    internal int Run(IReadOnlyList<string> sources, PullRequest template, bool asJson)
+    {
+        var lines = new List<(PullResult Result, string Remote, long Requests, long Bytes)>();
+        foreach (string source in sources)
+        {
+            (string place, string? from) = RemotePlace.Split(source);
+            using Remote remote = open(place);
+            using (session.Show("pulling", progress))
+            {
+                foreach (string name in from is null ? RefsOf(remote) : [from])
+                {
+                    (long requests, long bytes) = (remote.Requests, remote.Bytes);
+                    string to = template.To.Length > 0 ? template.To : name;
+                    PullResult result = Pull.Run(store, remote, template with { From = name, To = to, Progress = progress });
+                    lines.Add((result, remote.Subject, remote.Requests - requests, remote.Bytes - bytes));
+                }
+            }
+        }
+
+        if (asJson)
+        {
+            JsonText.Write(writer =>
+            {
+                writer.WriteStartArray();
+                lines.ForEach(line => Write(writer, line.Result, line.Remote, line.Requests, line.Bytes, template.DryRun));
+                writer.WriteEndArray();
+            });
+        }
+        else
+        {
+            lines.ForEach(line => session.Note(Sentence(line.Result, line.Requests, line.Bytes, template.DryRun)));
+        }
+
+        return ExitCode.Done;
+    }
+
+    private static List<string> RefsOf(Remote remote)
+    {
+        List<string> refs = [.. remote.Tags().Select(TagName.RefOf).OfType<string>().Order(StringComparer.Ordinal)];
+        return refs.Count > 0 ? refs : throw new StoreException($"{remote.Subject} has no refs");
+    }
+
+    private static string Sentence(PullResult result, long requests, long bytes, bool isDryRun)
+    {
+        string name = $"{result.Ref} {(isDryRun && !result.IsCurrent ? "would be" : "is")} {CommitText.Short(result.Commit)}";
+        string files = $"{HumanText.Count(result.Blobs)} new files of {HumanText.Bytes(result.RawBytes)}";
+        return result.IsCurrent ? $"{name} already"
+            : isDryRun ? $"{name}: {files} to store, {HumanText.Bytes(result.BytesLeft)} to fetch in {TransferText.Requests(result.RequestsLeft)}"
+            : $"{name} now: {files}, fetched {HumanText.Bytes(bytes)} in {TransferText.Requests(requests)}";
+    }
+
+    private static void Write(Utf8JsonWriter writer, PullResult result, string remote, long requests, long bytes, bool isDryRun)
+    {
+        writer.WriteStartObject();
+        writer.WriteString("ref", result.Ref);
+        writer.WriteString("remote", remote);
+        writer.WriteDigest("commit", result.Commit);
+        writer.WriteDigest("before", result.Before);
+        writer.WriteNumber("blobs", result.Blobs);
+        writer.WriteNumber("rawBytes", result.RawBytes);
+        writer.WriteNumber("bytes", isDryRun ? result.BytesLeft : bytes);
+        writer.WriteNumber("requests", isDryRun ? result.RequestsLeft : requests);
+        writer.WriteBoolean("dryRun", isDryRun);
+        writer.EndItem();
+    }
+}

@@ -1,0 +1,134 @@
+using System.CommandLine;
+using HackTree.Store;
+using HackTree.Transfer;
+
+namespace HackTree.Cli;
+
+internal sealed class RemoteCommand : Verb
+{
+    private readonly Option<bool> json;
+
+    internal RemoteCommand()
+        : base(
+            "remote",
+            "List the remotes: names of places to push to and pull from.",
+            "hacktree remote",
+            "hacktree remote add origin oci://registry.example.com/images/debian")
+    {
+        json = AddJson();
+        Add(new AddRemote());
+        Add(new RemoveRemote());
+        Add(new ShowRemote());
+    }
+
+    protected override StopWay WayToStop(Session session) => StopWay.EndAtOnce;
+
+    protected override int Run(Session session)
+    {
+        using ObjectStore store = session.OpenStore();
+        (string Name, string? Url)[] remotes = [.. store.Remotes.List().Select(name => (name, store.Remotes.Find(name)))];
+        if (session.Get(json))
+        {
+            JsonText.Write(writer =>
+            {
+                writer.WriteStartArray();
+                foreach ((string name, string? url) in remotes)
+                {
+                    writer.WriteStartObject();
+                    writer.WriteString("name", name);
+                    writer.WriteString("url", url);
+                    writer.EndItem();
+                }
+
+                writer.WriteEndArray();
+            });
+        }
+        else
+        {
+            var listing = new Listing("REMOTE", "URL");
+            foreach ((string name, string? url) in remotes)
+            {
+                listing.Add(name, url ?? "");
+            }
+
+            listing.Print();
+        }
+
+        return ExitCode.Done;
+    }
+
+    private sealed class AddRemote : Verb
+    {
+        private readonly Argument<string> name = new("NAME") { Description = "The name." };
+        private readonly Argument<string> url = new("URL") { Description = "oci://HOST/NAME, https://HOST/PATH, file:///PATH or a path." };
+
+        internal AddRemote()
+            : base("add", "Give a place a name.", "hacktree remote add origin oci://registry.example.com/images/debian")
+        {
+            Add(name);
+            Add(url);
+        }
+
+        protected override int Run(Session session)
+        {
+            var place = RemotePlace.Parse(session.Get(url));
+            using ObjectStore store = session.OpenStoreToWrite();
+            store.Remotes.Add(session.Get(name), place.ToString());
+            return ExitCode.Done;
+        }
+    }
+
+    private sealed class RemoveRemote : Verb
+    {
+        private readonly Argument<string> name = new("NAME") { Description = "The remote." };
+
+        internal RemoveRemote()
+            : base("remove", "Forget a remote. Its refs here stay.", "hacktree remote remove origin") => Add(name);
+
+        protected override int Run(Session session)
+        {
+            using ObjectStore store = session.OpenStoreToWrite();
+            store.Remotes.Remove(session.Get(name));
+            return ExitCode.Done;
+        }
+    }
+
+    private sealed class ShowRemote : RemoteVerb
+    {
+        private readonly Argument<string> name = new("REMOTE") { Description = "A remote's name, a URL or a path." };
+        private readonly Option<bool> json = Json();
+
+        internal ShowRemote()
+            : base("show", "List the refs that a remote has.", "hacktree remote show origin")
+        {
+            Add(name);
+            AddServerOptions();
+            Add(json);
+        }
+
+        protected override int Run(Session session)
+        {
+            using ObjectStore store = session.OpenStore();
+            using Remote remote = Open(session, store, session.Get(name));
+            string[] refs = [.. remote.Tags().Select(TagName.RefOf).OfType<string>().Order(StringComparer.Ordinal)];
+            if (session.Get(json))
+            {
+                JsonText.Write(writer =>
+                {
+                    writer.WriteStartObject();
+                    writer.WriteString("url", remote.Subject);
+                    writer.WriteStartArray("refs");
+                    Array.ForEach(refs, writer.WriteStringValue);
+                    writer.WriteEndArray();
+                    writer.WriteEndObject();
+                });
+                return ExitCode.Done;
+            }
+
+            var listing = new Listing("REF");
+            Array.ForEach(refs, each => listing.Add(each));
+            listing.Print();
+            return ExitCode.Done;
+        }
+    }
+}

@@ -1,0 +1,120 @@
+using System.Text;
+using HackTree.Linux;
+using Microsoft.Win32.SafeHandles;
+
+namespace HackTree.Store;
+
+/// <summary>
+/// The names that a store has for other places of commits: one file for each, <c>remotes/NAME.json</c> (FORMAT.md, section 8). The directory is
+/// made with the first. What a place means is not known here.
+/// </summary>
+public sealed class Remotes
+{
+    private const string Extension = ".json";
+
+    private readonly ObjectStore store;
+    private readonly SafeFileHandle top;
+
+    internal Remotes(ObjectStore store, SafeFileHandle top)
+    {
+        this.store = store;
+        this.top = top;
+    }
+
+    /// <summary>The names, sorted.</summary>
+    public List<string> List()
+    {
+        var names = new List<string>();
+        Errno errno = Open(out SafeFileHandle directory);
+        using (directory)
+        {
+            if (errno != Errno.ENOENT)
+            {
+                errno.ThrowIfFailed("openat", Subject(""));
+                var reader = new DirectoryReader();
+                reader.Start(directory, Subject(""));
+                while (reader.Next())
+                {
+                    string name = Encoding.Latin1.GetString(reader.Name);
+                    if (name.EndsWith(Extension, StringComparison.Ordinal) && IsName(name[..^Extension.Length]))
+                    {
+                        names.Add(name[..^Extension.Length]);
+                    }
+                }
+            }
+        }
+
+        names.Sort(StringComparer.Ordinal);
+        return names;
+    }
+
+    /// <summary>The place of a remote; null if there is none of that name. Throws <see cref="CorruptException"/> if its file is damaged.</summary>
+    public string? Find(string name)
+    {
+        if (!IsName(name) || Open(out SafeFileHandle directory) != Errno.None)
+        {
+            return null;
+        }
+
+        using (directory)
+        {
+            return SmallFile.TryRead(directory, FileName(name), Subject(name)) is not { } bytes ? null
+                : CheckedJson.Decode(bytes, properties => properties.GetText("url"))
+                ?? throw new CorruptException(Subject(name), "damaged", new Remedy.MoveAway(Subject(name)));
+        }
+    }
+
+    /// <summary>Names a place. Throws <see cref="StoreException"/> if no remote can have the name, or if another one has it.</summary>
+    public void Add(string name, string url)
+    {
+        store.RequireWritable();
+        if (!IsName(name))
+        {
+            throw new StoreException($"'{name}' cannot name a remote; use letters, digits, '.', '_' and '-'");
+        }
+
+        if (Find(name) is { } other)
+        {
+            throw new StoreException($"there is a remote '{name}' already: {other}");
+        }
+
+        Errno made = Sys.MakeDirectory(top, "remotes"u8, FileModes.PublicDirectory);
+        if (made == Errno.None)
+        {
+            Sys.Sync(top).ThrowIfFailed("fsync", store.Path);
+        }
+
+        Open(out SafeFileHandle directory).ThrowIfFailed("openat", Subject(""));
+        using (directory)
+        {
+            DurableFile.WriteStaged(store.Temporary, directory, FileName(name), CheckedJson.Encode(json => json.WriteString("url", url)), Subject(name));
+        }
+    }
+
+    /// <summary>Forgets a remote. Throws <see cref="StoreException"/> if there is none of that name.</summary>
+    public void Remove(string name)
+    {
+        store.RequireWritable();
+        Errno errno = Open(out SafeFileHandle directory);
+        using (directory)
+        {
+            errno = errno == Errno.None && IsName(name) ? Sys.Unlink(directory, FileName(name)) : Errno.ENOENT;
+            if (errno == Errno.ENOENT)
+            {
+                throw new StoreException($"there is no remote '{name}'");
+            }
+
+            errno.ThrowIfFailed("unlinkat", Subject(name));
+            Sys.Sync(directory).ThrowIfFailed("fsync", Subject(""));
+        }
+    }
+
+    private static bool IsName(string name) => RefName.IsValid(name) && name.AsSpan().IndexOfAny('/', '@') < 0;
+
+    private static byte[] FileName(string name) => Encoding.ASCII.GetBytes(name + Extension);
+
+    private Errno Open(out SafeFileHandle directory) =>
+        Sys.Open(top, "remotes"u8, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out directory);
+
+    private string Subject(string name) => name.Length == 0 ? $"{store.Path}/remotes" : $"{store.Path}/remotes/{name}{Extension}";
+}

@@ -1,0 +1,162 @@
+using System.Text.Json;
+using HackTree.Tests.Support;
+
+namespace HackTree.Tests.Transfer;
+
+/// <summary>What every kind of remote does: a directory, a registry, and the directory behind a web server.</summary>
+public abstract class RemoteTests : IDisposable
+{
+    private protected TransferWorld World { get; } = new();
+
+    /// <summary>Where to push to.</summary>
+    protected abstract string PushPlace { get; }
+
+    /// <summary>Where to pull from: mostly the same place.</summary>
+    protected virtual string PullPlace => PushPlace;
+
+    public virtual void Dispose()
+    {
+        World.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    [Fact]
+    public void What_was_pushed_is_pulled_and_nothing_twice()
+    {
+        World.Run("push", "debian/test", PushPlace).Succeeded();
+        World.Init("other");
+        JsonElement first = World.Pull("other", $"{PullPlace}:debian/test");
+        Assert.Equal(World.First, first.GetProperty("commit").GetString());
+        Assert.Equal(JsonValueKind.Null, first.GetProperty("before").ValueKind);
+        World.AssertWhole("other", World.First);
+
+        JsonElement again = World.Pull("other", $"{PullPlace}:debian/test");
+        Assert.Equal(1, again.GetProperty("requests").GetInt64());
+        Assert.Equal(0, again.GetProperty("blobs").GetInt64());
+
+        string second = World.CommitUpdate();
+        World.Run("push", "debian/test", PushPlace).Succeeded();
+        JsonElement dry = World.Pull("other", "--dry-run", $"{PullPlace}:debian/test");
+        Assert.Equal(second, dry.GetProperty("commit").GetString());
+        World.AssertRef("other", World.First);
+        JsonElement update = World.Pull("other", $"{PullPlace}:debian/test");
+        Assert.Equal(World.First, update.GetProperty("before").GetString());
+        Assert.Equal(4, update.GetProperty("blobs").GetInt64());
+        Assert.InRange(update.GetProperty("requests").GetInt64(), 1, 5);
+        Assert.InRange(update.GetProperty("bytes").GetInt64(), 1, 100_000);
+        World.AssertWhole("other", second);
+    }
+
+    [Fact]
+    public void A_second_push_sends_what_is_new_and_a_third_nothing()
+    {
+        JsonElement first = Push();
+        Assert.InRange(first.GetProperty("bytes").GetInt64(), 9_000_000, 20_000_000);
+        World.CommitUpdate();
+        JsonElement second = Push();
+        Assert.Equal(4, second.GetProperty("refs")[0].GetProperty("blobs").GetInt64());
+        Assert.InRange(second.GetProperty("bytes").GetInt64(), 1, 200_000);
+        JsonElement third = Push();
+        Assert.Equal(1, third.GetProperty("requests").GetInt64());
+
+        JsonElement Push() => JsonDocument.Parse(World.Run("push", "--json", "debian/test", PushPlace).Succeeded()).RootElement;
+    }
+
+    [Fact]
+    public void A_clone_has_every_ref_and_its_history_on_demand()
+    {
+        World.Run("push", "debian/test", PushPlace).Succeeded();
+        string second = World.CommitUpdate();
+        World.Shell("$H refs set other_ref/with+all@chars debian/test").Succeeded();
+        World.Run("push", "debian/test", "other_ref/with+all@chars", PushPlace).Succeeded();
+        World.Run("clone", PullPlace, "copy").Succeeded();
+        World.AssertWhole("copy", second);
+        Assert.Equal(["debian/test", "other_ref/with+all@chars"], World.Refs("copy"));
+        Assert.Equal(1, World.Commits("copy"));
+        World.On("copy", "pull", "--depth", "3", "origin:debian/test").Succeeded();
+        Assert.Equal(2, World.Commits("copy"));
+        World.On("copy", "fsck").Succeeded();
+        Assert.Contains("origin", World.On("copy", "remote").Succeeded());
+    }
+
+    [Fact]
+    public void An_older_commit_is_refused_and_a_foreign_one_not_pushed_over()
+    {
+        World.Run("push", "debian/test", PushPlace).Succeeded();
+        World.Shell("$H refs set old debian/test").Succeeded();
+        Thread.Sleep(1100);
+        string second = World.CommitUpdate();
+        World.Run("push", "debian/test", PushPlace).Succeeded();
+        World.Init("other");
+        World.Pull("other", $"{PullPlace}:debian/test");
+
+        World.Shell("$H refs set debian/test old").Succeeded();
+        TransferWorld.AssertRefused(World.Run("push", "debian/test", PushPlace), "no ancestor");
+        World.Run("push", "--force", "debian/test", PushPlace).Succeeded();
+        TransferWorld.AssertRefused(World.On("other", "pull", $"{PullPlace}:debian/test"), "older than .*--allow-downgrade");
+        World.AssertRef("other", second);
+        World.On("other", "pull", "--allow-downgrade", $"{PullPlace}:debian/test").Succeeded();
+        World.AssertWhole("other", World.First);
+    }
+
+    [Fact]
+    public void What_is_not_there_is_said()
+    {
+        World.Run("push", "debian/test", PushPlace).Succeeded();
+        World.Init("other");
+        TransferWorld.AssertRefused(World.On("other", "pull", $"{PullPlace}:debian/none"), "has no ref 'debian/none'");
+        TransferWorld.AssertRefused(World.Run("push", "none", PushPlace), "no ref 'none'");
+    }
+}
+
+/// <summary>A directory.</summary>
+public sealed class FolderRemoteTests : RemoteTests
+{
+    protected override string PushPlace => $"file://{World.At("layout")}";
+}
+
+/// <summary>A directory behind nginx.</summary>
+public sealed class WebRemoteTests : RemoteTests
+{
+    private readonly Server web;
+
+    public WebRemoteTests() => web = Server.Web(World);
+
+    protected override string PushPlace => World.At("layout");
+
+    protected override string PullPlace => $"http://127.0.0.1:{web.Port}/layout";
+
+    public override void Dispose()
+    {
+        web.Dispose();
+        base.Dispose();
+    }
+}
+
+/// <summary>docker-registry.</summary>
+public sealed class RegistryRemoteTests : RemoteTests
+{
+    private readonly Server registry;
+
+    public RegistryRemoteTests() => registry = Server.Registry(World);
+
+    protected override string PushPlace => $"oci://127.0.0.1:{registry.Port}/images/debian";
+
+    public override void Dispose()
+    {
+        registry.Dispose();
+        base.Dispose();
+    }
+
+    [Fact]
+    public void Skopeo_carries_it_to_a_directory_from_which_it_is_pulled()
+    {
+        Tools.Require("skopeo");
+        World.Run("push", "debian/test", PushPlace).Succeeded();
+        string source = $"docker://127.0.0.1:{registry.Port}/images/debian:debian--test";
+        Tools.Run("skopeo", "copy", "--insecure-policy", "--src-tls-verify=false", source, $"oci:{World.At("carried")}:debian--test").Succeeded();
+        World.Init("other");
+        World.Pull("other", $"{World.At("carried")}:debian/test");
+        World.AssertWhole("other", World.First);
+    }
+}

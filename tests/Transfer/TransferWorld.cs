@@ -1,0 +1,100 @@
+using System.Text.Json;
+using HackTree.Tests.Cli;
+using HackTree.Tests.Support;
+
+namespace HackTree.Tests.Transfer;
+
+/// <summary>
+/// A directory with a store that has commits, and places for others. The tree is large enough for several bundles and has every kind of entry, and a
+/// blob with two metadata.
+/// </summary>
+internal sealed class TransferWorld : IDisposable
+{
+    private const string MoreTree = """
+        set -e
+        mkdir -p tree/usr/lib tree/srv
+        python3 - <<'END'
+        import random
+        r = random.Random(7)
+        for i in range(300):
+            open(f'tree/usr/lib/file{i}', 'wb').write(r.randbytes(r.randrange(1, 9000)))
+        open('tree/srv/large', 'wb').write(r.randbytes(9_000_000))
+        open('tree/srv/middle', 'wb').write(r.randbytes(700_000))
+        open('tree/srv/middle2', 'wb').write(r.randbytes(700_000))
+        open('tree/srv/sparse', 'wb').truncate(3_000_000)
+        END
+        cp tree/srv/large tree/srv/large-private; chmod 600 tree/srv/large-private
+        cp tree/usr/lib/file1 tree/usr/lib/file1-private; chmod 600 tree/usr/lib/file1-private
+        find tree -exec touch -h -d '2024-05-06 07:08:09Z' {} +
+        $H commit -q -b debian/test tree > first
+        """;
+
+    private readonly CliWorld world = new();
+
+    public TransferWorld()
+    {
+        Shell(MoreTree).Succeeded();
+        First = File.ReadAllText(At("first")).Trim();
+    }
+
+    /// <summary>The first commit of the ref debian/test.</summary>
+    public string First { get; }
+
+    public string Path => world.Path;
+
+    public string At(string name) => world.At(name);
+
+    public ToolResult Run(params IEnumerable<string> arguments) => world.Run(arguments);
+
+    public ToolResult Shell(string script) => world.Shell(script);
+
+    /// <summary>Commits a tree in which few files are others. Returns the commit.</summary>
+    public string CommitUpdate(int number = 1) => Shell($"""
+        set -e
+        for i in 3 50 299; do echo 'update {number}' >> tree/usr/lib/file$i; done
+        echo new > tree/usr/lib/new{number}; rm -f tree/usr/lib/file7{number}
+        find tree -exec touch -h -d '2024-05-06 07:08:09Z' {"{}"} +
+        $H commit -q -b debian/test tree
+        """).Succeeded().Trim();
+
+    /// <summary>Makes another store.</summary>
+    public void Init(string store) => Run([.. CliWorld.Init, store, "-q"]).Succeeded();
+
+    /// <summary>Runs the program on another store.</summary>
+    public ToolResult On(string store, params IEnumerable<string> arguments) => Run(["--store", store, .. arguments]);
+
+    /// <summary>Pulls into another store, and returns the first line of what --json prints.</summary>
+    public JsonElement Pull(string store, params IEnumerable<string> arguments) =>
+        JsonDocument.Parse(On(store, ["pull", "--json", .. arguments]).Succeeded()).RootElement[0];
+
+    /// <summary>The names of another store's refs.</summary>
+    public string[] Refs(string store) =>
+        [.. JsonDocument.Parse(On(store, "refs", "--json").Succeeded()).RootElement.EnumerateArray().Select(each => each.GetProperty("name").GetString()!)];
+
+    /// <summary>How many commits the history of another store's debian/test has.</summary>
+    public int Commits(string store) => JsonDocument.Parse(On(store, "log", "--json", "debian/test").Succeeded()).RootElement.GetArrayLength();
+
+    /// <summary>Checks which commit another store's debian/test is.</summary>
+    public void AssertRef(string store, string commit) =>
+        Assert.Equal(commit, JsonDocument.Parse(On(store, "show", "--json", "debian/test").Succeeded()).RootElement.GetProperty("commit").GetString());
+
+    /// <summary>Checks that another store is whole, and that its debian/test is a commit, which is this store's debian/test.</summary>
+    public void AssertWhole(string store, string commit)
+    {
+        On(store, "fsck").Succeeded();
+        AssertRef(store, commit);
+        Assert.Equal(
+            Shell("$H export debian/test --tar - | sha256sum").Succeeded(),
+            Shell($"$H --store {store} export debian/test --tar - | sha256sum").Succeeded());
+    }
+
+    /// <summary>Fails the command with one sentence that matches, and exit code 1.</summary>
+    public static void AssertRefused(ToolResult result, string pattern)
+    {
+        Assert.Equal(1, result.ExitCode);
+        Assert.Matches($"^hacktree: .*{pattern}.*\n$", result.Error);
+        Assert.Equal("", result.Output);
+    }
+
+    public void Dispose() => world.Dispose();
+}

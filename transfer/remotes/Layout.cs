@@ -1,0 +1,114 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using HackTree.Model;
+
+namespace HackTree.Transfer;
+
+/// <summary>The <c>index.json</c> of an OCI image layout (OCI image specification, "Image Layout"). Entries of other programs stay as they are.</summary>
+internal sealed class Layout
+{
+    /// <summary>The file's name.</summary>
+    internal const string IndexName = "index.json";
+
+    /// <summary>The longest index that is read, in bytes.</summary>
+    internal const int MaxLength = 64 * 1024 * 1024;
+
+    private const string ManifestsKey = "manifests";
+    private const string AnnotationsKey = "annotations";
+    private const string TagKey = "org.opencontainers.image.ref.name";
+    private const string CommitKey = "vnd.hacktree.commit";
+
+    private readonly JsonObject root;
+    private readonly JsonArray manifests;
+
+    private Layout(JsonObject root, JsonArray manifests)
+    {
+        this.root = root;
+        this.manifests = manifests;
+    }
+
+    /// <summary>The path of a blob in a layout.</summary>
+    internal static string PathOf(Digest digest) => $"blobs/sha256/{digest}";
+
+    /// <summary>The index of a new layout.</summary>
+    internal static Layout Empty()
+    {
+        JsonArray manifests = [];
+        JsonObject root = new() { ["schemaVersion"] = 2, ["mediaType"] = "application/vnd.oci.image.index.v1+json", [ManifestsKey] = manifests };
+        return new Layout(root, manifests);
+    }
+
+    /// <summary>Reads an index; null for bytes that are none.</summary>
+    internal static Layout? TryDecode(ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            JsonNode? parsed = JsonNode.Parse(bytes, null, new JsonDocumentOptions { AllowDuplicateProperties = false });
+            return parsed is JsonObject root && root[ManifestsKey] is JsonArray manifests ? new Layout(root, manifests) : null;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The index's bytes.</summary>
+    internal byte[] Encode()
+    {
+        using var buffer = new MemoryStream();
+        using (var json = new Utf8JsonWriter(buffer, Json.Options))
+        {
+            root.WriteTo(json);
+        }
+
+        return buffer.ToArray();
+    }
+
+    /// <summary>All tags.</summary>
+    internal IReadOnlyList<string> Tags() => [.. manifests.Select(entry => TextOf(entry, TagKey)).OfType<string>()];
+
+    /// <summary>What a tag names; null if there is no such tag, or if its entry is damaged.</summary>
+    internal TagTarget? Find(string tag)
+    {
+        JsonNode? entry = manifests.FirstOrDefault(entry => TextOf(entry, TagKey) == tag);
+        if (entry is null)
+        {
+            return null;
+        }
+
+        try
+        {
+            using JsonDocument document = JsonDocument.Parse(entry.ToJsonString());
+            _ = Digest.TryParse(TextOf(entry, CommitKey), out Digest commit);
+            return new TagTarget(commit, null, Manifest.Read(document.RootElement));
+        }
+        catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Makes a tag name a manifest.</summary>
+    internal void Set(string tag, Descriptor manifest, Digest commit)
+    {
+        foreach (JsonNode? old in manifests.Where(entry => TextOf(entry, TagKey) == tag).ToList())
+        {
+            manifests.Remove(old);
+        }
+
+        manifests.Add((JsonNode)new JsonObject
+        {
+            ["mediaType"] = manifest.MediaType,
+            ["digest"] = manifest.DigestText,
+            ["size"] = manifest.Size,
+            ["artifactType"] = MediaType.Artifact,
+            [AnnotationsKey] = new JsonObject { [TagKey] = tag, [CommitKey] = commit.ToString() },
+        });
+    }
+
+    private static string? TextOf(JsonNode? entry, string annotation) =>
+        entry is JsonObject fields && fields[AnnotationsKey] is JsonObject annotations
+        && annotations[annotation] is JsonValue value && value.TryGetValue(out string? text)
+            ? text
+            : null;
+}

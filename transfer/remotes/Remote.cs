@@ -1,0 +1,127 @@
+using System.Security.Cryptography;
+using HackTree.Model;
+using HackTree.Store;
+
+namespace HackTree.Transfer;
+
+/// <summary>What a tag of a remote names.</summary>
+/// <param name="Commit">The commit; none if only the manifest itself would tell.</param>
+/// <param name="Manifest">The manifest's bytes; null if they were not fetched yet.</param>
+/// <param name="Descriptor">The manifest's descriptor.</param>
+public sealed record TagTarget(Digest Commit, byte[]? Manifest, Descriptor Descriptor);
+
+/// <summary>
+/// A place that commits are pushed to and pulled from: tags, each of which names a manifest, and blobs by their SHA-256. Each kind of remote is one class, and
+/// all pass RemoteTests. Thread-safe. What comes from a remote is not trusted: <see cref="Read"/> compares it with its digest, and whoever uses
+/// <see cref="Open"/> compares what is in it.
+/// </summary>
+public abstract class Remote : IDisposable
+{
+    private long requests;
+    private long bytes;
+
+    /// <summary>The remote's URL, for messages.</summary>
+    public abstract string Subject { get; }
+
+    /// <summary>The caller's request to stop.</summary>
+    public CancellationToken Stop { get; init; }
+
+    /// <summary>The number of requests so far; a file that was opened counts as one.</summary>
+    public long Requests => Interlocked.Read(ref requests);
+
+    /// <summary>The number of bytes that were fetched or sent so far, as content.</summary>
+    public long Bytes => Interlocked.Read(ref bytes);
+
+    /// <summary>What a tag names; null if there is no such tag.</summary>
+    public abstract TagTarget? Find(string tag);
+
+    /// <summary>All tags.</summary>
+    public abstract IReadOnlyList<string> Tags();
+
+    /// <summary>
+    /// Opens a part of a blob. A remote that cannot give parts gives more: <see cref="BlobPart.Position"/> says from where on. Throws
+    /// <see cref="StoreException"/> if the blob is not there.
+    /// </summary>
+    public abstract BlobPart Open(Descriptor blob, long offset, long length);
+
+    /// <summary>Whether the remote has a blob.</summary>
+    public abstract bool Has(Descriptor blob);
+
+    /// <summary>Sends a blob. <paramref name="content"/> is read from its position to its end, and can be sought.</summary>
+    public abstract void Send(Descriptor blob, Stream content);
+
+    /// <summary>Makes tags name a manifest, all of whose blobs are there. The last tag is set last.</summary>
+    public abstract void SetTags(Manifest manifest, IReadOnlyList<string> tags);
+
+    /// <summary>Reads a whole small blob, and compares it with its digest. Throws <see cref="CorruptException"/> if it is another.</summary>
+    public byte[] Read(Descriptor blob, int maxLength)
+    {
+        if (blob.Size > maxLength)
+        {
+            throw Wrong(blob, $"it would have {blob.Size} bytes, and {maxLength} are allowed");
+        }
+
+        var content = new MemoryStream((int)blob.Size);
+        Copy(blob, content);
+        return content.ToArray();
+    }
+
+    /// <summary>Copies a whole blob to an empty stream, and compares it with its digest at the end. Throws as <see cref="Read"/> does.</summary>
+    public void Copy(Descriptor blob, Stream target)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        var retry = new Retry(e => Broken(blob, e), Stop);
+        byte[] buffer = new byte[64 * 1024];
+        for (long done = 0; done < blob.Size;)
+        {
+            try
+            {
+                using BlobPart part = Open(blob, done, blob.Size - done);
+                part.SkipTo(done);
+                while (done < blob.Size)
+                {
+                    int count = part.Read(buffer.AsSpan(0, (int)Math.Min(buffer.Length, blob.Size - done)));
+                    hash.AppendData(buffer, 0, count);
+                    target.Write(buffer, 0, count);
+                    done += count;
+                    retry.Progressed();
+                }
+            }
+            catch (Exception e) when (Retry.IsTransient(e))
+            {
+                retry.Failed(e);
+            }
+        }
+
+        if (new Digest(hash.GetHashAndReset()) != blob.Digest)
+        {
+            throw Wrong(blob, "what it holds has another digest");
+        }
+    }
+
+    /// <summary>Reads the index of a generation. Throws <see cref="CorruptException"/> if it is none.</summary>
+    internal BundleIndex ReadIndex(Generation generation) =>
+        BundleIndex.TryDecode(Read(generation.Index, BundleIndex.MaxLength), out string error) ?? throw Wrong(generation.Index, error);
+
+    /// <summary>The failure of a blob that is not what it should be.</summary>
+    public CorruptException Wrong(Descriptor blob, string fault) => new($"{Subject} ({blob.DigestText})", fault, null);
+
+    /// <summary>The failure of a blob that could not be read to its end.</summary>
+    public StoreException Broken(Descriptor blob, Exception e) => new($"{Subject} ({blob.DigestText}): it cannot be read to its end: {e.Message}");
+
+    /// <inheritdoc/>
+    public virtual void Dispose() => GC.SuppressFinalize(this);
+
+    /// <summary>Counts a request.</summary>
+    protected void CountRequest() => Interlocked.Increment(ref requests);
+
+    /// <summary>Counts bytes of content.</summary>
+    internal void CountBytes(long count) => Interlocked.Add(ref bytes, count);
+
+    /// <summary>Decodes a manifest of this remote. Throws <see cref="StoreException"/> if it is none.</summary>
+    public Manifest Decode(string tag, TagTarget target)
+    {
+        byte[] bytes = target.Manifest ?? Read(target.Descriptor, Manifest.MaxLength);
+        return Manifest.TryDecode(bytes, out string error) ?? throw new StoreException($"{Subject}: the tag {tag}: {error}");
+    }
+}
