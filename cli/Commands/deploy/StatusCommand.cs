@@ -1,15 +1,23 @@
 using System.CommandLine;
 using HackTree.Boot;
+using HackTree.Checkout;
 using HackTree.Store;
 
 namespace HackTree.Cli;
 
 internal sealed class StatusCommand : Verb
 {
+    private readonly Option<bool> disk = new("--disk") { Description = "Also show the disk space that each root alone holds. Looks at every file of the roots." };
     private readonly Option<bool> json;
 
     internal StatusCommand()
-        : base("status", "Tell which roots boot: the default, the one on trial, and those that failed.", "hacktree status") => json = AddJson();
+        : base("status", "Tell which roots boot: the default, the one on trial, and those that failed.", "hacktree status", "hacktree status --disk")
+    {
+        Add(disk);
+        json = AddJson();
+        Details = "DISK is what would be free without the root: its directories, its own files (private copies, /etc, what was written after the checkout), "
+            + "and the objects that no ref and no other root holds.";
+    }
 
     protected override StopWay WayToStop(Session session) => StopWay.EndAtOnce;
 
@@ -17,25 +25,33 @@ internal sealed class StatusCommand : Verb
     {
         using ObjectStore store = session.OpenStore();
         var roots = new BootableRoots(store);
-        var choice = BootChoice.Read(roots.Physical);
-        string? running = roots.FindRunning();
-        var faults = new TrialFaults(roots.Physical);
-        List<RootStatus> states = [.. roots.Names().Select(name => new RootStatus(name, roots.RecordOf(name), name == running, choice, faults.Find(name)))];
+        List<RootStatus> states = RootStatus.All(roots, BootChoice.Read(roots.Physical));
+        Func<RootStatus, RootDisk?> measure = session.Get(disk) ? MeasureIn(store, roots) : _ => null;
         if (session.Get(json))
         {
-            WriteJson(states);
+            WriteJson(states, measure);
         }
         else
         {
-            Print(states);
+            Print(states, measure, session.Get(disk));
         }
 
         return ExitCode.Done;
     }
 
-    private static void Print(List<RootStatus> states)
+    /// <summary>Measures the disk space that a root alone holds.</summary>
+    private static Func<RootStatus, RootDisk?> MeasureIn(ObjectStore store, BootableRoots roots)
     {
-        var listing = new Listing("ROOT", "STATE", "COMMIT", new("MADE (UTC)") { Rank = 2 }, new("REVISION") { Rank = 1 }, new("WHY") { Rank = 3 });
+        var sole = SoleHolders.Find(store);
+        return state => new RootDisk(
+            OwnDisk.Measure(roots.PathOf(state.Name), Session.Stop),
+            state.Record is { } record ? sole.BytesFreedWithout(Holder.OfRoot(store.Roots.NameFor(store.Roots.AbsolutePath(record)))) : 0);
+    }
+
+    private static void Print(List<RootStatus> states, Func<RootStatus, RootDisk?> measure, bool hasDisk)
+    {
+        Column[] size = hasDisk ? [new("DISK") { IsNumber = true }] : [];
+        var listing = new Listing(["ROOT", "STATE", "COMMIT", .. size, new("MADE (UTC)") { Rank = 2 }, new("REVISION") { Rank = 1 }, new("WHY") { Rank = 3 }]);
         foreach (RootStatus state in states)
         {
             string commit = "", made = "", revision = "";
@@ -44,13 +60,14 @@ internal sealed class StatusCommand : Verb
                 (commit, made, revision) = (CommitText.Short(record.Commit), HumanText.ShortDate(record.Time), CommitText.Line(record.Revision));
             }
 
-            listing.Add(CommitText.Line(state.Name), state.Words, commit, made, revision, CommitText.Line(state.Why ?? ""));
+            string[] alone = measure(state) is { } found ? [HumanText.Bytes(found.OwnBytes + found.FreedBytes)] : [];
+            listing.Add([CommitText.Line(state.Name), state.Words, commit, .. alone, made, revision, CommitText.Line(state.Why ?? "")]);
         }
 
         listing.Print();
     }
 
-    private static void WriteJson(List<RootStatus> states) => JsonText.Write(writer =>
+    private static void WriteJson(List<RootStatus> states, Func<RootStatus, RootDisk?> measure) => JsonText.Write(writer =>
     {
         writer.WriteStartArray();
         foreach (RootStatus state in states)
@@ -71,61 +88,20 @@ internal sealed class StatusCommand : Verb
             writer.WriteNumber("triesLeft", state.TriesLeft);
             writer.WriteBoolean("failed", state.IsFailed);
             writer.WriteString("why", state.Why);
+            if (measure(state) is { } alone)
+            {
+                writer.WriteNumber("ownBytes", alone.OwnBytes);
+                writer.WriteNumber("freedBytes", alone.FreedBytes);
+            }
+
             writer.EndItem();
         }
 
         writer.WriteEndArray();
     });
 
-    /// <summary>What a root is to the boot loader.</summary>
-    private sealed record RootStatus(string Name, RootRecord? Record, bool IsRunning, BootChoice Choice, string? Fault)
-    {
-        internal bool IsDefault => Name == Choice.Default;
-
-        internal bool IsRollback => Name == Choice.Previous && !IsDefault;
-
-        internal bool IsPinned => Record?.State == RootState.Pinned;
-
-        internal int TriesLeft => Name == Choice.Trial ? Choice.TriesLeft : 0;
-
-        /// <summary>Whether its tries are used up. The last try may be running.</summary>
-        internal bool IsFailed => Fault is not null || (Name == Choice.Trial && TriesLeft == 0 && !IsRunning);
-
-        internal string? Why => Fault ?? (IsFailed ? "it did not start far enough to say that it is good" : null);
-
-        internal string Words => string.Join(", ", Parts().DefaultIfEmpty("spare"));
-
-        private IEnumerable<string> Parts()
-        {
-            if (IsRunning)
-            {
-                yield return "running";
-            }
-
-            if (IsDefault)
-            {
-                yield return "default";
-            }
-
-            if (Name == Choice.Trial && !IsFailed)
-            {
-                yield return $"trial, {HumanText.Count(TriesLeft, "try", "tries")} left";
-            }
-
-            if (IsFailed)
-            {
-                yield return "failed";
-            }
-
-            if (IsRollback)
-            {
-                yield return "rollback";
-            }
-
-            if (IsPinned)
-            {
-                yield return "pinned";
-            }
-        }
-    }
+    /// <summary>The space that a root alone holds.</summary>
+    /// <param name="OwnBytes">What goes with it.</param>
+    /// <param name="FreedBytes">What gc would free then.</param>
+    private readonly record struct RootDisk(long OwnBytes, long FreedBytes);
 }

@@ -1,5 +1,7 @@
 using System.CommandLine;
 using System.Text.Json;
+using HackTree.Checkout;
+using HackTree.Model;
 using HackTree.Store;
 
 namespace HackTree.Cli;
@@ -12,8 +14,10 @@ internal sealed class DuCommand : Verb
         : base("du", "Show what takes the store's space, and what sharing saves.", "hacktree du")
     {
         json = AddJson();
-        Details = "For each ref: its files, the size of their content, that size with each distinct file counted once (DISTINCT), and the size of "
-            + "the files that no other ref has (ONLY HERE). Then the objects and packs of the store, and what sharing saves: the size of all refs and "
+        Details = "For each ref: its files, the size of their content, that size with each distinct file counted once (DISTINCT), and what only "
+            + "the ref holds, with its history (ONLY HERE). For each root: the disk space of its own, which goes with it, and what only the root holds. "
+            + "ONLY HERE is the space that gc would free in files/ if just that ref were deleted, or just that root removed; packs do not count. "
+            + "Then the objects and packs of the store, and what sharing saves: the size of all refs and "
             + "roots if each were a full copy, minus the size of the store. Refs to one tree count as one copy.";
     }
 
@@ -26,7 +30,7 @@ internal sealed class DuCommand : Verb
         Usage usage = Usage.Measure(store);
         if (session.Get(json))
         {
-            JsonText.Write(writer => WriteJson(writer, usage));
+            JsonText.Write(writer => WriteJson(writer, store, usage));
             return ExitCode.Done;
         }
 
@@ -45,7 +49,20 @@ internal sealed class DuCommand : Verb
                     HumanText.Count(used.Files),
                     HumanText.Bytes(used.Bytes),
                     HumanText.Bytes(used.DistinctBytes),
-                    HumanText.Bytes(used.UniqueBytes));
+                    HumanText.Bytes(used.FreedBytes));
+            }
+
+            listing.Print(hasHeadings: true);
+            Session.Output.WriteLine("");
+        }
+
+        if (usage.Roots.Count > 0)
+        {
+            var listing = new Listing(new("ROOT") { IsPath = true }, "COMMIT", new("OWN") { IsNumber = true }, new("ONLY HERE") { IsNumber = true });
+            foreach (RootUsage used in usage.Roots)
+            {
+                string path = store.Roots.AbsolutePath(used.Record), commit = CommitText.Short(used.Record.Commit);
+                listing.Add(CommitText.Line(path), commit, HumanText.Bytes(OwnDisk.Measure(path, Session.Stop)), HumanText.Bytes(used.FreedBytes));
             }
 
             listing.Print(hasHeadings: true);
@@ -55,12 +72,12 @@ internal sealed class DuCommand : Verb
         string onDisk = HumanText.Bytes(usage.AllocatedBytes), shared = HumanText.Bytes(usage.SavedBytes);
         Session.Output.WriteLine($"objects  {HumanText.Count(usage.Objects)}, {HumanText.Bytes(usage.ObjectBytes)}, on disk {onDisk}");
         Session.Output.WriteLine($"packs    {HumanText.Count(usage.Packs)}, {HumanText.Bytes(usage.PackBytes)}");
-        string sharing = $"{HumanText.Count(usage.Refs.Count, "ref")} and {HumanText.Count(usage.Roots, "root")}";
+        string sharing = $"{HumanText.Count(usage.Refs.Count, "ref")} and {HumanText.Count(usage.HardlinkedRoots, "root")}";
         Session.Output.WriteLine($"saved    {shared}, by {sharing} that share");
         return ExitCode.Done;
     }
 
-    private static void WriteJson(Utf8JsonWriter writer, Usage usage)
+    private static void WriteJson(Utf8JsonWriter writer, ObjectStore store, Usage usage)
     {
         writer.WriteStartObject();
         writer.WriteStartArray("refs");
@@ -73,6 +90,21 @@ internal sealed class DuCommand : Verb
             writer.WriteNumber("bytes", used.Bytes);
             writer.WriteNumber("distinctBytes", used.DistinctBytes);
             writer.WriteNumber("uniqueBytes", used.UniqueBytes);
+            writer.WriteNumber("freedBytes", used.FreedBytes);
+            writer.EndItem();
+        }
+
+        writer.WriteEndArray();
+        writer.WriteStartArray("rootUsage");
+        foreach (RootUsage used in usage.Roots)
+        {
+            string path = store.Roots.AbsolutePath(used.Record);
+            writer.WriteStartObject();
+            writer.WriteString("name", used.Name);
+            writer.WriteBytes("path", ByteText.FromArgument(path));
+            writer.WriteDigest("commit", used.Record.Commit);
+            writer.WriteNumber("ownBytes", OwnDisk.Measure(path, Session.Stop));
+            writer.WriteNumber("freedBytes", used.FreedBytes);
             writer.EndItem();
         }
 
@@ -82,7 +114,7 @@ internal sealed class DuCommand : Verb
         writer.WriteNumber("allocatedBytes", usage.AllocatedBytes);
         writer.WriteNumber("packs", usage.Packs);
         writer.WriteNumber("packBytes", usage.PackBytes);
-        writer.WriteNumber("roots", usage.Roots);
+        writer.WriteNumber("roots", usage.HardlinkedRoots);
         writer.WriteNumber("savedBytes", usage.SavedBytes);
         writer.WriteEndObject();
     }

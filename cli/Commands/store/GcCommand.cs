@@ -10,6 +10,12 @@ internal sealed class GcCommand : Verb
     private readonly Option<bool> dryRun = new("--dry-run", "-n") { Description = "Only print what would be removed." };
     private readonly Option<int?> depth;
     private readonly Option<int?> keep;
+    private readonly Option<string?> explain = new("--explain")
+    {
+        Description = "Remove nothing, and say who holds a root, a commit, a tree, an object, or the file or directory at a path (with a slash).",
+        HelpName = "THING",
+    };
+
     private readonly Option<bool> verbose = new("--verbose", "-v") { Description = "Print the name of everything that is removed." };
     private readonly Option<bool> json;
 
@@ -19,7 +25,8 @@ internal sealed class GcCommand : Verb
             "Remove everything that no ref and no root needs, and what interrupted commands left.",
             "hacktree gc --dry-run",
             "hacktree gc --depth 3",
-            "hacktree gc --keep 1")
+            "hacktree gc --keep 1",
+            "hacktree gc --explain /r1/usr/bin/ls")
     {
         Add(dryRun);
         depth = AddNumber("The number of generations of ancestors to keep for each ref; 0 keeps none. Default: all.", "--depth");
@@ -27,17 +34,27 @@ internal sealed class GcCommand : Verb
             "Also remove roots made with --boot, except the N newest and those that are running, the default, the default before, on trial or pinned.",
             "--keep");
         Add(verbose);
+        explain.CompletionSources.Add(Completions.Refs);
+        Add(explain);
         json = AddJson();
     }
 
     protected override int Run(Session session)
     {
-        bool isDryRun = session.Get(dryRun);
+        string? thing = session.Get(explain);
+        bool isDryRun = session.Get(dryRun) || thing is not null;
         using ObjectStore store = isDryRun ? session.OpenStore() : session.OpenStoreToWrite();
         store.RequireReadable();
         var roots = new BootableRoots(store);
         IReadOnlyList<string> surplus = session.Get(keep) is { } kept ? roots.FindSurplus(kept) : [];
         Action<string>? onRemove = session.Get(verbose) && !session.Get(json) ? Session.Output.WriteLine : null;
+        if (thing is not null)
+        {
+            var explanation = new GcExplain(store, thing, new CollectOptions { WithoutRoots = surplus, Depth = session.Get(depth) });
+            (session.Get(json) ? explanation.WriteJson : (Action)explanation.Print)();
+            return ExitCode.Done;
+        }
+
         IReadOnlyList<string> gone = isDryRun ? surplus : RemoveRoots(roots, surplus);
         var options = new CollectOptions
         {

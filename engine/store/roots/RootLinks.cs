@@ -22,11 +22,15 @@ internal sealed class RootLinks
     /// <summary>The number of names that the roots give to an object.</summary>
     internal uint Of(ulong key) => links.GetValueOrDefault(key);
 
+    /// <summary>Whether a root's file at that path was made as a name of an object.</summary>
+    internal static bool IsLinked(RootRecord root, PathBuffer path) =>
+        root.Method == CheckoutMethod.Hardlink && !(root.OwnsEtc && path.Bytes.StartsWith("etc/"u8));
+
     private void Add(ObjectStore store, RootRecord record) =>
         TreeWalk.Visit(store.Packs, store.Packs.ReadCommit(record.Commit).Tree, (path, in entry) =>
         {
             store.Stop.ThrowIfCancellationRequested();
-            if (entry.Kind == EntryKind.Regular && !(record.OwnsEtc && path.Bytes.StartsWith("etc/"u8)))
+            if (entry.Kind == EntryKind.Regular && IsLinked(record, path))
             {
                 ulong key = ObjectKey.Of(store.Blobs.NameOf(entry));
                 links[key] = links.GetValueOrDefault(key) + 1;

@@ -9,7 +9,7 @@ public sealed partial class Collect
 {
     private void SweepRoots()
     {
-        foreach (RootFinding finding in roots.Findings)
+        foreach (RootFinding finding in holders.Roots.Findings)
         {
             store.Stop.ThrowIfCancellationRequested();
             if (finding.Litter is { } litter)
@@ -36,7 +36,7 @@ public sealed partial class Collect
     {
         try
         {
-            roots.Settle(finding, MoveToTemporary);
+            holders.Roots.Settle(finding, MoveToTemporary);
         }
         catch (LinuxException e) when (e.Errno is not (Errno.EIO or Errno.ENOSPC or Errno.EROFS))
         {
@@ -83,7 +83,7 @@ public sealed partial class Collect
         reader.Start(directory, $"{store.Path}/tmp");
         while (reader.Next())
         {
-            if ((keepsDoubt && Doubt.IsAdoptingMark(reader.Name)) || IsDoomed(reader.Name) || roots.IsHeldTurn(reader.Name))
+            if ((keepsDoubt && Doubt.IsAdoptingMark(reader.Name)) || IsDoomed(reader.Name) || holders.Roots.IsHeldTurn(reader.Name))
             {
                 // The mark makes the next commit that has the content replace the object. The turn belongs to a build.
                 continue;

@@ -30,7 +30,7 @@ public sealed partial class Collect
     private readonly CollectResult result = new();
     private readonly HashSet<ulong> liveObjects = [];
     private readonly LiveWalk live;
-    private readonly RootSurvey roots;
+    private readonly Holders holders;
     private readonly RootLinks leaving;
     private readonly Lock gate = new();
     private readonly List<Exception> obstacles = [];
@@ -44,7 +44,7 @@ public sealed partial class Collect
         this.store = store;
         this.options = options;
         live = new LiveWalk(store.Packs, (LiveWalk _, in TreeEntry entry) => liveObjects.Add(ObjectKey.Of(store.Blobs.NameOf(entry))), onFault: null, store.Stop);
-        roots = new RootSurvey(store.Roots);
+        holders = new Holders(store, options.Depth, options.WithoutRoots);
         leaving = new RootLinks(store, options.WithoutRoots);
     }
 
@@ -118,21 +118,10 @@ public sealed partial class Collect
             obstacles.Clear();
             result.ObstacleCount = 0;
             store.Packs.Forget();
-            roots.Look();
-            foreach ((string name, Digest commit) in store.Refs.All(PassStranger))
+            holders.Look(AddObstacle);
+            foreach (Held held in holders.All)
             {
-                live.Add(commit, Holder.OfRef(name), options.Depth ?? int.MaxValue);
-            }
-
-            foreach ((string name, Digest commit) in roots.Held.Where(root => !options.WithoutRoots.Contains(root.Name)))
-            {
-                live.Add(commit, Holder.OfRoot(name), 0);
-            }
-
-            foreach ((string name, CorruptException why) in roots.Damaged)
-            {
-                AddObstacle(why);
-                KeepCommitsIn(store.Roots.ReadDamaged(name), Holder.OfRoot(name));
+                live.Add(held.Commit, held.Holder, held.Generations);
             }
 
             KeepFixedPacks();
@@ -144,43 +133,19 @@ public sealed partial class Collect
         }
     }
 
-    /// <summary>
-    /// A file in refs/ that can be no ref. Other programs leave files whose names begin with a dot (rsync, NFS), and nobody takes those for refs.
-    /// </summary>
-    private void PassStranger(string name)
-    {
-        if (!$"/{name}".Contains("/.", StringComparison.Ordinal))
-        {
-            string path = store.Refs.Subject(name);
-            AddObstacle(new CorruptException(path, "it is no ref", new Remedy.MoveAway(path)));
-        }
-
-        KeepCommitsIn(store.Refs.ReadStranger(name), Holder.OfRef(name));
-    }
-
-    private void KeepCommitsIn(byte[] file, Holder holder)
-    {
-        foreach (Digest commit in Salvage.CommitsIn(file, store.Packs))
-        {
-            live.Add(commit, holder, 0);
-        }
-    }
-
-    /// <summary>Keeps what is in packs that nobody can remove: a commit that can be read must have its objects.</summary>
+    /// <summary>Keeps what is in packs that nobody can remove.</summary>
     private void KeepFixedPacks()
     {
-        foreach (PackFile pack in store.Packs.Files.Where(pack => store.Packs.IsFixed(pack.Name)))
+        foreach (IGrouping<PackFile, Held> fixedPack in holders.InFixedPacks().GroupBy(found => found.Pack, found => found.Held))
         {
             int before = live.CommitCount;
-            for (int i = 0; i < pack.Count; i++)
+            foreach (Held held in fixedPack)
             {
-                if (pack.Row(i).Kind == PackedKind.Commit)
-                {
-                    live.Add(pack.Row(i).Digest, Holder.OfRef($"packs/{pack.Name}.pack"), 0);
-                }
+                live.Add(held.Commit, held.Holder, 0);
             }
 
             // The second marking finds what the first one added.
+            PackFile pack = fixedPack.Key;
             if (live.CommitCount > before || keptPacks.Contains(pack.Name))
             {
                 keptPacks.Add(pack.Name);

@@ -10,21 +10,31 @@ public enum HolderKind
     Ref,
     /// <summary>A root's record.</summary>
     Root,
+    /// <summary>A pack that nobody can remove.</summary>
+    Pack,
 }
 
-/// <summary>A ref or a root, which keeps a commit in the store.</summary>
-/// <param name="Kind">Which of the two.</param>
-/// <param name="Name">The ref's name, or that of the root's record.</param>
+/// <summary>A ref, a root, or a pack that cannot be removed, which keeps a commit in the store.</summary>
+/// <param name="Kind">Which of them.</param>
+/// <param name="Name">The ref's name, or that of the root's record, or that of the pack.</param>
 public readonly record struct Holder(HolderKind Kind, string Name)
 {
     /// <summary>Its file, below the store. Bytes that a line of text cannot show are escaped.</summary>
-    public string File => ByteText.Quote(Encoding.UTF8.GetBytes(Kind == HolderKind.Ref ? $"refs/{Name}" : $"roots/{Name}.json"));
+    public string File => ByteText.Quote(Encoding.UTF8.GetBytes(Kind switch
+    {
+        HolderKind.Ref => $"refs/{Name}",
+        HolderKind.Root => $"roots/{Name}.json",
+        _ => $"packs/{Name}.pack",
+    }));
 
     /// <summary>A ref.</summary>
     public static Holder OfRef(string name) => new(HolderKind.Ref, name);
 
     /// <summary>A root, by the name of its record.</summary>
     public static Holder OfRoot(string name) => new(HolderKind.Root, name);
+
+    /// <summary>A pack, by its name.</summary>
+    internal static Holder OfPack(Digest name) => new(HolderKind.Pack, name.ToString());
 }
 
 /// <summary>One ref or root that needs something, and where.</summary>

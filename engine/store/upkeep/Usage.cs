@@ -11,7 +11,14 @@ namespace HackTree.Store;
 /// <param name="Bytes">Bytes of content of a full copy: a file counts once for each name.</param>
 /// <param name="DistinctBytes">Bytes of content of the objects that it uses, each object once.</param>
 /// <param name="UniqueBytes">Bytes of content of those objects that no other ref's newest commit uses.</param>
-public sealed record RefUsage(string Name, Digest Commit, long Files, long Bytes, long DistinctBytes, long UniqueBytes);
+/// <param name="FreedBytes">Space on disk that gc would free in files/ if just this ref were deleted, with its history.</param>
+public sealed record RefUsage(string Name, Digest Commit, long Files, long Bytes, long DistinctBytes, long UniqueBytes, long FreedBytes);
+
+/// <summary>The space that a root keeps in the store.</summary>
+/// <param name="Name">The name of its record.</param>
+/// <param name="Record">Its record.</param>
+/// <param name="FreedBytes">Space on disk that gc would free in files/ if just this root were removed.</param>
+public sealed record RootUsage(string Name, RootRecord Record, long FreedBytes);
 
 /// <summary>du: what takes the store's space, and what sharing saves.</summary>
 public sealed class Usage
@@ -36,8 +43,11 @@ public sealed class Usage
     /// <summary>The newest commit of each ref, ordered by the refs' names.</summary>
     public IReadOnlyList<RefUsage> Refs { get; private set; } = [];
 
+    /// <summary>The roots that exist, ordered by the names of their records.</summary>
+    public IReadOnlyList<RootUsage> Roots { get; private set; } = [];
+
     /// <summary>The number of roots that are hardlinks into the store.</summary>
-    public int Roots { get; private set; }
+    public int HardlinkedRoots => Roots.Count(root => root.Record.Method == CheckoutMethod.Hardlink);
 
     /// <summary>
     /// Bytes that sharing saves: the size of separate copies of each tree that refs name and of each hardlinked root, minus the size of the objects
@@ -96,7 +106,10 @@ public sealed class Usage
     private void MeasureSharing(ObjectStore store)
     {
         List<(string Name, Digest Commit)> refs = store.Refs.All(_ => { });
-        List<Digest> roots = HardlinkRoots(store);
+        var sole = SoleHolders.Find(store);
+        Roots = [.. store.Roots.Finished()
+            .Where(root => Directory.Exists(store.Roots.AbsolutePath(root.Record)))
+            .Select(root => new RootUsage(root.Name, root.Record, sole.BytesFreedWithout(Holder.OfRoot(root.Name))))];
         var sharing = new SharingCount(store);
         foreach (Digest commit in refs.Select(r => r.Commit).Distinct())
         {
@@ -104,34 +117,22 @@ public sealed class Usage
         }
 
         // What refs share is counted before roots are added, because roots do not count there.
-        Refs = refs.ConvertAll(r => Describe(store, sharing, r.Name, r.Commit, refs.Count(other => other.Commit == r.Commit) == 1));
-        foreach (Digest commit in roots.Distinct())
+        Refs = refs.ConvertAll(r => Describe(store, sharing, r, refs.Count(other => other.Commit == r.Commit) == 1, sole));
+        List<Digest> linked = [.. Roots.Where(root => root.Record.Method == CheckoutMethod.Hardlink).Select(root => root.Record.Commit)];
+        foreach (Digest commit in linked.Distinct())
         {
             sharing.Add(commit);
         }
 
-        Roots = roots.Count;
         IEnumerable<Digest> trees = refs.Select(r => r.Commit).Distinct().DistinctBy(commit => store.Packs.ReadCommit(commit).Tree);
-        SavedBytes = trees.Concat(roots).Sum(sharing.DistinctBytes) - sharing.UnionBytes;
+        SavedBytes = trees.Concat(linked).Sum(sharing.DistinctBytes) - sharing.UnionBytes;
     }
 
-    private static RefUsage Describe(ObjectStore store, SharingCount sharing, string name, Digest digest, bool isOnly)
+    private static RefUsage Describe(ObjectStore store, SharingCount sharing, (string Name, Digest Commit) tip, bool isOnly, SoleHolders sole)
     {
-        Commit commit = store.Packs.ReadCommit(digest);
-        return new RefUsage(name, digest, commit.Files, commit.ContentBytes, sharing.DistinctBytes(digest), isOnly ? sharing.UniqueBytes(digest) : 0);
-    }
-
-    private static List<Digest> HardlinkRoots(ObjectStore store)
-    {
-        var commits = new List<Digest>();
-        foreach ((_, RootRecord record) in store.Roots.Finished())
-        {
-            if (record.Method == CheckoutMethod.Hardlink && Directory.Exists(store.Roots.AbsolutePath(record)))
-            {
-                commits.Add(record.Commit);
-            }
-        }
-
-        return commits;
+        Commit commit = store.Packs.ReadCommit(tip.Commit);
+        long unique = isOnly ? sharing.UniqueBytes(tip.Commit) : 0;
+        long freed = sole.BytesFreedWithout(Holder.OfRef(tip.Name));
+        return new RefUsage(tip.Name, tip.Commit, commit.Files, commit.ContentBytes, sharing.DistinctBytes(tip.Commit), unique, freed);
     }
 }

@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.Json;
 using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Boot;
@@ -119,6 +121,27 @@ public sealed class DeployTests : IDisposable
         Assert.Equal("plain: spare; r1: rollback; r3: spare; r5: spare; r6: default", world.States());
         Assert.Contains(" 0 B freed", world.Shell("$H gc --keep 1 --depth 0"), StringComparison.Ordinal);
         Assert.Equal(0, world.Try("$H fsck -q").ExitCode);
+    }
+
+    [Fact]
+    public void The_disk_that_a_root_alone_holds_is_what_its_removal_frees()
+    {
+        world.Shell(
+            """
+            for i in 1 2; do head -c 90000 /dev/urandom > $T/usr/own; $H commit -q -b os$i $T; $H deploy -q --force os$i > /dev/null; $H default -q r$i; done
+            $H refs delete os1; head -c 70000 /dev/urandom > r1/etc/log
+            """);
+        Assert.Contains("root r1: rollback; gc keeps it, with any --keep\n", world.Shell("$H gc --explain r1"), StringComparison.Ordinal);
+        Assert.Contains("root r0: spare; gc keeps it, and gc --keep N", world.Shell("$H gc --explain r0"), StringComparison.Ordinal);
+        Assert.Contains("root r0: nothing holds it, gc would remove it", world.Shell("$H gc --explain r0 --keep 0"), StringComparison.Ordinal);
+        world.Shell("$H default -q r0; $H default -q r2; $H gc -q");
+        Assert.Matches("(?m)^r1 +spare +[0-9a-f]{16} +[0-9.]+ kB ", world.Shell("$H status --disk"));
+        JsonElement root = JsonDocument.Parse(world.Shell("$H status --disk --json")).RootElement[1];
+        (long own, long freed) = (root.GetProperty("ownBytes").GetInt64(), root.GetProperty("freedBytes").GetInt64());
+        Assert.True(own > 70000 && freed >= 90000, $"{own} {freed}");
+        string space = "du -s --block-size=1 r? objects/files | awk '{ sum += $1 } END { print sum }'", before = world.Shell(space);
+        world.Shell("$H roots rm r1; $H gc");
+        Assert.Equal(own + freed, long.Parse(before, CultureInfo.InvariantCulture) - long.Parse(world.Shell(space), CultureInfo.InvariantCulture));
     }
 
     [Fact]

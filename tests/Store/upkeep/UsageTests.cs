@@ -65,7 +65,7 @@ public sealed class UsageTests : IDisposable
 
         Usage usage = Measure();
 
-        Assert.Equal((2, 10L), (usage.Roots, usage.SavedBytes));
+        Assert.Equal((2, 10L), (usage.HardlinkedRoots, usage.SavedBytes));
         Assert.Equal(5, usage.Refs[0].UniqueBytes);
     }
 
