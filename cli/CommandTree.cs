@@ -96,7 +96,11 @@ internal static class CommandTree
             ("Store", [new InitCommand(), new CommitCommand(), new BuildCommand(), new CheckoutCommand(), new ExportCommand(), new RefsCommand()]),
             ("Look", [new LogCommand(), new ShowCommand(), new LsCommand(), new CatCommand(), new DiffCommand(), new HashCommand()]),
             ("Roots", [new RootsCommand()]),
-            ("Machine", [new DeployCommand(), new UpgradeCommand(), new StatusCommand(), new GoodCommand(), new DefaultCommand(), new RollbackCommand(), new KargsCommand()]),
+            ("Machine",
+            [
+                new DeployCommand(), new UpgradeCommand(), new StatusCommand(), new GoodCommand(), new DefaultCommand(), new RollbackCommand(),
+                new BisectCommand(), new KargsCommand(),
+            ]),
             ("Other machines", [new PushCommand(), new PullCommand(), new CloneCommand(), new RemoteCommand()]),
             ("Upkeep", [new GcCommand(), new FsckCommand(), new DuCommand()]),
             ("Booting", [new ImageCommand(), new InitrdCommand(), new EtcCommand()]),

@@ -16,7 +16,15 @@ public sealed record DeployRequest(Digest Commit, string Revision, int Tries, bo
 {
     /// <summary>Whether text files of /etc that were changed here and by the commit are merged line by line, where that is clean.</summary>
     public bool MergesText { get; init; }
+
+    /// <summary>What a bisect asks of the root; null if none asks for it.</summary>
+    public BisectTrial? Bisect { get; init; }
 }
+
+/// <summary>What a root that a bisect tries gets beside the rest.</summary>
+/// <param name="EtcFrom">The root whose /etc is carried over. A root that was tried before has an /etc that was merged already.</param>
+/// <param name="Check">The path of a program that becomes one of the root's <see cref="HealthChecks"/>; null for none.</param>
+public sealed record BisectTrial(string EtcFrom, string? Check);
 
 /// <summary>What a deploy will do.</summary>
 /// <param name="Name">The name of the new root.</param>
@@ -46,7 +54,7 @@ public static class Deployment
         string? program = Array.Find(Programs, path => Find(store, commit, path) is EntryKind.Regular);
         if (program is null && !request.Force)
         {
-            throw new StoreException(
+            throw new UnbootableException(
                 $"{request.Revision} has no hacktree in /usr/bin or /usr/local/bin, so a root of it can neither say that it is good nor be updated; "
                 + "--force deploys it all the same");
         }
@@ -58,7 +66,7 @@ public static class Deployment
     }
 
     /// <summary>
-    /// Deploys, and tells what became of /etc. Throws <see cref="StoreException"/> if the new root could not boot; then it is removed again.
+    /// Deploys, and tells what became of /etc. Throws <see cref="UnbootableException"/> if the new root could not boot; then it is removed again.
     /// </summary>
     public static CarriedEtc Run(ObjectStore store, DeployRequest request, DeployPlan plan, Progress? progress = null)
     {
@@ -70,7 +78,12 @@ public static class Deployment
         try
         {
             etc = CarriedEtc.Into(roots, store, choice.Default, request, plan.Name);
-            Prove(store, physical, plan, request.Force);
+            if (request.Bisect?.Check is { } check)
+            {
+                HealthChecks.Add(path, check);
+            }
+
+            Prove(store, physical, request, plan);
             choice.Place(plan.Name, plan.Kernel.PathIn(physical, plan.Name), plan.Kernel.InitrdIn(physical, plan.Name));
         }
         catch
@@ -97,7 +110,7 @@ public static class Deployment
     {
         if (Find(store, commit, "usr/sbin/init") is null && Find(store, commit, "sbin/init") is null)
         {
-            throw new StoreException($"{revision} has no /sbin/init, so it cannot boot");
+            throw new UnbootableException($"{revision} has no /sbin/init, so it cannot boot");
         }
     }
 
@@ -109,18 +122,29 @@ public static class Deployment
         Enumerable.Range(0, int.MaxValue).Select(number => string.Create(CultureInfo.InvariantCulture, $"r{number}"))
             .First(name => !Path.Exists(Path.Combine(physical, name)) && !Path.Exists(Roots.PartialPath(Path.Combine(physical, name))));
 
-    /// <summary>Throws <see cref="StoreException"/> if the new root's initrd cannot enter a root, or if its program cannot update it.</summary>
-    private static void Prove(ObjectStore store, string physical, DeployPlan plan, bool force)
+    /// <summary>Throws <see cref="UnbootableException"/> if the new root's initrd cannot enter a root, or if its program cannot update it.</summary>
+    private static void Prove(ObjectStore store, string physical, DeployRequest request, DeployPlan plan)
     {
         if (!plan.Kernel.IsShared)
         {
-            string initrd = plan.Kernel.InitrdIn(physical, plan.Name);
-            InitrdPatch.Require(initrd, initrd, store.Stop);
+            ProveInitrd(plan.Kernel.InitrdIn(physical, plan.Name), store.Stop);
         }
 
-        if (plan.Program is { } program && !force)
+        if (plan.Program is { } program && !request.Force)
         {
-            ProveProgram(store, physical, plan.Name, program);
+            ProveProgram(store, physical, request, plan.Name, program);
+        }
+    }
+
+    private static void ProveInitrd(string initrd, CancellationToken stop)
+    {
+        try
+        {
+            InitrdPatch.Require(initrd, initrd, stop);
+        }
+        catch (StoreException e)
+        {
+            throw new UnbootableException(e.Message, e.Remedy);
         }
     }
 
@@ -128,17 +152,32 @@ public static class Deployment
     /// Has the new root's own program open this store, in a mount namespace of its own. An update that broke the updater could not be undone from the
     /// new root.
     /// </summary>
-    private static void ProveProgram(ObjectStore store, string physical, string root, string program)
+    private static void ProveProgram(ObjectStore store, string physical, DeployRequest request, string root, string program)
     {
-        const string Script = "mount --rbind \"$1\" \"$2/sysroot\" && exec chroot \"$2\" \"/$3\" --store \"/sysroot/$4\" roots";
-        string unshare = new Tool("unshare", "util-linux").Path, path = Path.Combine(physical, root);
-        ProgramRun run = ProgramRun.Of([unshare, "--mount", "sh", "-c", Script, "sh", physical, path, program, Path.GetFileName(store.Path)], stop: store.Stop);
+        ProgramRun run = RunProgram(store, physical, root, program, "roots");
         if (!run.Succeeded || !run.Output.Contains(root, StringComparison.Ordinal))
         {
-            throw new StoreException(
+            throw new UnbootableException(
                 $"the /{program} of the new root does not find its root in this store ({run.LastWords}), so that root could not be updated; "
                 + "--force deploys it all the same");
         }
+
+        if (request.Bisect is not null && !RunProgram(store, physical, root, program, "bisect status").Succeeded)
+        {
+            throw new StoreException($"the /{program} of {request.Revision} knows no bisect, so a root of it would not tell whether it is good");
+        }
+    }
+
+    /// <summary>Runs the root's own program in the root. Throws <see cref="StoreException"/> if this system cannot run programs there.</summary>
+    private static ProgramRun RunProgram(ObjectStore store, string physical, string root, string program, string command)
+    {
+        const string Script = "mount --rbind \"$1\" \"$2/sysroot\" && echo entered && exec chroot \"$2\" \"/$3\" --store \"/sysroot/$4\" $5";
+        string unshare = new Tool("unshare", "util-linux").Path, path = Path.Combine(physical, root);
+        ProgramRun run = ProgramRun.Of(
+            [unshare, "--mount", "sh", "-c", Script, "sh", physical, path, program, Path.GetFileName(store.Path), command], stop: store.Stop);
+        return run.Output.StartsWith("entered\n", StringComparison.Ordinal)
+            ? run
+            : throw new StoreException($"{path}: no program could be run in there, to see whether the root is whole: {run.LastWords}");
     }
 
     private static void Sync(string physical)

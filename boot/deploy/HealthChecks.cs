@@ -1,4 +1,5 @@
 using System.Globalization;
+using HackTree.Linux;
 using HackTree.Store;
 
 namespace HackTree.Boot;
@@ -11,6 +12,9 @@ public static class HealthChecks
 {
     private const string Folder = "/etc/hacktree/health.d";
 
+    // Of a bisect. It runs after the machine's own checks.
+    private const string AddedName = "zz-bisect";
+
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(60);
 
     /// <summary>Runs the checks. Returns why the root is not good; null if it is.</summary>
@@ -19,6 +23,17 @@ public static class HealthChecks
         string[] checks = Directory.Exists(Folder) ? Directory.GetFiles(Folder) : [];
         Array.Sort(checks, StringComparer.Ordinal);
         return checks.Select(Run).FirstOrDefault(fault => fault is not null);
+    }
+
+    /// <summary>Makes a program one of the checks of the root at a path.</summary>
+    internal static void Add(string root, string program)
+    {
+        string folder = Path.Combine(root, Folder[1..]);
+        Directory.CreateDirectory(folder);
+        using DurableFile file = OpenPath.ToReplace(Path.Combine(folder, AddedName), FileModes.Program);
+        file.SetMode(FileModes.Program);
+        file.Append(File.ReadAllBytes(program));
+        file.Complete();
     }
 
     private static string? Run(string check)

@@ -29,7 +29,7 @@ public sealed record RootKernel(string Version, bool IsShared)
             : TreeWalk.TryFind(store.Packs, commit, ByteText.FromArgument(path), out TreeEntry entry) ? new LoadedFile(entry.Digest, entry.Size)
             : throw new StoreException($"/{path}: there is no such file in the commit"));
 
-    /// <summary>The kernel that a root of the commit will boot. Throws <see cref="StoreException"/> if there is none.</summary>
+    /// <summary>The kernel that a root of the commit will boot. Throws <see cref="UnbootableException"/> if there is none.</summary>
     internal static RootKernel Require(ObjectStore store, Commit commit, string revision, string boot)
     {
         Dictionary<string, long> shared = InitrdsIn(boot), own = InitrdsOf(store, commit);
@@ -38,7 +38,7 @@ public sealed record RootKernel(string Version, bool IsShared)
         string? version = Array.FindLast(all, version => HasModules(store, commit, version));
         if (version is null)
         {
-            throw new StoreException(all.Length == 0
+            throw new UnbootableException(all.Length == 0
                 ? $"neither {revision} nor {boot} has a kernel with an initrd (vmlinuz-VERSION and initrd.img-VERSION), so nothing could boot"
                 : $"{revision} has no /usr/lib/modules/{all[^1]}, and that is the kernel which would boot; build the commit with a kernel's package");
         }

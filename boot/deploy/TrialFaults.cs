@@ -8,6 +8,9 @@ namespace HackTree.Boot;
 /// </summary>
 public sealed class TrialFaults(string physicalRoot)
 {
+    /// <summary>What is known of a root whose tries are used up, and that said nothing.</summary>
+    public const string Silent = "it did not start far enough to say that it is good";
+
     private readonly string folder = Path.Combine(physicalRoot, "var/lib/hacktree/failed");
 
     /// <summary>Why that root was not good; null if it did not come so far as to say it.</summary>

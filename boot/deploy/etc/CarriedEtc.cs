@@ -14,7 +14,7 @@ public sealed record CarriedEtc(string? From, IReadOnlyList<EtcChange> Changes)
     /// </summary>
     internal static CarriedEtc Into(BootableRoots roots, ObjectStore store, string standing, DeployRequest request, string newRoot)
     {
-        string from = roots.FindRunning() ?? standing;
+        string from = request.Bisect?.EtcFrom ?? roots.FindRunning() ?? standing;
         if (!roots.IsRoot(from))
         {
             return new CarriedEtc(null, []);

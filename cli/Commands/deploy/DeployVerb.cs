@@ -43,6 +43,7 @@ internal abstract class DeployVerb : Verb
     /// <summary>Deploys a commit as the options say. <paramref name="revision"/> is the commit as the user named it.</summary>
     protected int Deploy(Session session, ObjectStore store, Digest commit, string revision)
     {
+        Bisect.RequireNone(store);
         var progress = new Progress { TotalFiles = store.Packs.ReadCommit(commit).Files };
         int count = session.Get(tries) ?? UsualTries;
         var request = new DeployRequest(commit, revision, count, session.Get(force)) { MergesText = session.Get(mergeText) };
@@ -103,12 +104,13 @@ internal abstract class DeployVerb : Verb
         });
     }
 
-    private static void Reboot()
+    /// <summary>Restarts the machine.</summary>
+    internal static void Reboot()
     {
         ProgramRun run = ProgramRun.Of([ProgramRun.Find("systemctl") ?? "systemctl", "reboot"]);
         if (!run.Succeeded)
         {
-            throw new StoreException($"the root is on trial, but the machine does not restart: {run.LastWords}");
+            throw new StoreException($"all is ready, but the machine does not restart: {run.LastWords}");
         }
     }
 

@@ -33,7 +33,7 @@ internal sealed record RootStatus(string Name, RootRecord? Record, bool IsRunnin
     /// <summary>Whether its tries are used up. The last try may be running.</summary>
     internal bool IsFailed => Fault is not null || (Name == Choice.Trial && TriesLeft == 0 && !IsRunning);
 
-    internal string? Why => Fault ?? (IsFailed ? "it did not start far enough to say that it is good" : null);
+    internal string? Why => Fault ?? (IsFailed ? TrialFaults.Silent : null);
 
     internal string Words => string.Join(", ", Parts().DefaultIfEmpty(Spare));
 

@@ -35,6 +35,25 @@ internal sealed class DiffCommand : Verb
     /// <summary>The name of a kind of change in JSON.</summary>
     internal static string NameOf(ChangeKind kind) => KindNames[(int)kind];
 
+    /// <summary>Prints a line for each change from one commit to another.</summary>
+    internal static void Print(ObjectStore store, Digest before, Digest after) => TreeDiff.Run(
+        store.Packs,
+        Describe(store, before).AsEntry(),
+        Describe(store, after).AsEntry(),
+        (ChangeKind kind, PathBuffer path, in TreeEntry _, in TreeEntry _) => Print(kind, path));
+
+    private static void Print(ChangeKind kind, PathBuffer path)
+    {
+        (string start, string end) = ColorOf(kind);
+        Session.Output.Write($"{start}{"ADMT"[(int)kind]} {ByteText.Quote(path.Bytes.IsEmpty ? "."u8 : path.Bytes)}{end}\n");
+    }
+
+    private static ImportResult Describe(ObjectStore store, Digest digest)
+    {
+        Commit commit = store.Packs.ReadCommit(digest);
+        return new ImportResult(commit.Tree, commit.RootMetadata, commit.RootXattrs.ToArray(), commit.Files, commit.ContentBytes, []);
+    }
+
     protected override StopWay WayToStop(Session session) => StopWay.EndAtOnce;
 
     protected override int Run(Session session)
@@ -60,8 +79,7 @@ internal sealed class DiffCommand : Verb
                 totals.Add(kind, old, now);
                 if (!session.Get(stat))
                 {
-                    (string start, string end) = ColorOf(kind);
-                    Session.Output.Write($"{start}{"ADMT"[(int)kind]} {ByteText.Quote(path.Bytes.IsEmpty ? "."u8 : path.Bytes)}{end}\n");
+                    Print(kind, path);
                 }
             });
             Print(session, totals);
@@ -129,8 +147,7 @@ internal sealed class DiffCommand : Verb
         {
             try
             {
-                Commit commit = scratch.Store.Packs.ReadCommit(Revision.Resolve(scratch.Store, text));
-                return new ImportResult(commit.Tree, commit.RootMetadata, commit.RootXattrs.ToArray(), commit.Files, commit.ContentBytes, []);
+                return Describe(scratch.Store, Revision.Resolve(scratch.Store, text));
             }
             catch (StoreException e) when (e is not CorruptException && IsDirectory(text))
             {

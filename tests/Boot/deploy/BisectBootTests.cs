@@ -1,0 +1,57 @@
+using HackTree.Tests.Crash;
+
+namespace HackTree.Tests.Boot;
+
+/// <summary>A bisect over eight commits on a disk that boots, with nobody there.</summary>
+[Collection(BootCollection.Name)]
+public sealed class BisectBootTests : IDisposable
+{
+    // The machine switches itself off when it is back on its default root.
+    private const string CheckScript =
+        Qemu.ScriptHead +
+        """
+        say number "$(cat /usr/lib/number)"
+        grep -q subroot.trial /proc/cmdline && exit
+        say state "$(systemctl is-system-running --wait)"
+        say failed "$(systemctl --failed --plain --no-legend)"
+        say bisect "$(hacktree bisect status)"
+        say status "$(hacktree status | tail -n +2)"
+        say left "$(find /etc /sysroot/var/lib/hacktree -name '*bisect*')"
+        say end reached
+        systemctl poweroff
+        """;
+
+    private readonly ImageWorld world = new();
+
+    public void Dispose() => world.Dispose();
+
+    [Fact]
+    public void The_first_bad_of_eight_commits_is_found_in_three_tries_and_the_machine_comes_back()
+    {
+        ImageWorld.Require();
+        string disk = world.At("disk.img"), tree = world.MakeTree();
+        File.Copy(Hacktree.Path, Path.Combine(tree, "usr/bin/hacktree"));
+        File.WriteAllText(Path.Combine(tree, "usr/lib/check.sh"), CheckScript);
+        File.WriteAllText(Path.Combine(tree, "usr/lib/number"), "0\n");
+        ImageWorld.Image("create", "--tree", tree, "-o", disk, "--roots", "r0", "--size", "3G", "--menu", "1").Succeeded();
+        const string commits =
+            """
+            $H checkout -q --copy debian/bookworm w
+            for i in 1 2 3 4 5 6 7 8; do echo $i > w/usr/lib/number; $H commit -q -b debian/bookworm -m "commit $i" w; done > /dev/null
+            $H roots rm w; $H bisect --reboot --check '[ $(cat /usr/lib/number) -lt 6 ]' debian/bookworm~8 debian/bookworm
+            """;
+        Assert.Contains("commit 4; 3 tries left at most", ImageWorld.Edit(disk, commits), StringComparison.Ordinal);
+
+        string[] tried = [Run(disk, 1)["number"], Run(disk, 2)["number"], Run(disk, 3)["number"]];
+        Assert.Equal(["4", "6", "5"], tried);
+        BootResult back = Run(disk, 4);
+        back.RequireRunning();
+        Assert.Equal("0", back["number"]);
+        Assert.Contains(" is the first bad commit: commit 6;M usr/lib/number", back["bisect"], StringComparison.Ordinal);
+        Assert.Contains("zz-bisect ended with 1", back["bisect"], StringComparison.Ordinal);
+        Assert.Matches("^r0 +running, default [^;]*;?$", back["status"]);
+        Assert.Equal("/sysroot/var/lib/hacktree/bisect", back["left"].TrimEnd(';'));
+    }
+
+    private static BootResult Run(string disk, int number) => Qemu.Run($"bisect-{number}", ImageWorld.Drive(disk));
+}
