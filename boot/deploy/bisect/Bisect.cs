@@ -1,4 +1,3 @@
-using HackTree.Checkout;
 using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;

@@ -1,7 +1,6 @@
 using System.CommandLine;
 using System.Text;
 using HackTree.Boot;
-using HackTree.Checkout;
 using HackTree.Model;
 using HackTree.Store;
 
