@@ -12,6 +12,7 @@ depends() {
 install() {
     inst_multiple cat ln mkdir mount readlink
     inst_simple "$moddir/subroot.sh" /hacktree/subroot.sh
+    inst_simple "$moddir/trial.sh" /hacktree/trial.sh
     inst_simple "$moddir/bind-ro" /hacktree/bind-ro
     inst_hook pre-pivot 50 "$moddir/enter.sh"
 }

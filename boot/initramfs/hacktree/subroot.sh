@@ -1,6 +1,6 @@
 # hacktree: enters the root /rN of the physical filesystem instead of the physical filesystem itself.	-*- shell-script -*-
 #
-# scripts/subroot of initramfs-tools and dracut's hook source this file. The kernel command line says:
+# scripts/subroot of initramfs-tools and dracut's hook source this file and trial.sh. The kernel command line says:
 #   subroot=rN            the root, below the top of the physical filesystem; subroot=/some/path works too
 #   subroot.fallback=rM   the root to boot if that one cannot be booted; without it, the newest root that can
 #   subroot.trial         the root is on trial; subroot.deadline=SECONDS is how long it may take to say that it is good
@@ -339,35 +339,6 @@ subroot_mask()
 	done
 }
 
-# ROOT: makes units for a root on trial. One says that it is good when the system has started and the checks of health.d have
-# passed, and restarts the machine if not. A timer restarts it after a deadline.
-subroot_watch()
-{
-	subroot_argument subroot.trial > /dev/null && [ "$1" = "$(subroot_argument subroot)" ] || return 0
-	subroot_units=/run/systemd/system
-	mkdir -p $subroot_units/multi-user.target.wants $subroot_units/sysinit.target.wants
-	cat > $subroot_units/hacktree-good.service <<-EOF
-		[Unit]
-		Requires=boot-complete.target
-		After=boot-complete.target multi-user.target
-		FailureAction=reboot-force
-		[Service]
-		Type=oneshot
-		ExecStart=/usr/bin/env hacktree good
-		ExecStartPost=-/bin/systemctl --no-block stop hacktree-deadline.timer
-	EOF
-	cat > $subroot_units/hacktree-deadline.timer <<-EOF
-		[Unit]
-		DefaultDependencies=no
-		IgnoreOnIsolate=yes
-		[Timer]
-		OnBootSec=$(subroot_argument subroot.deadline || echo 600)
-		Unit=reboot.target
-	EOF
-	ln -s ../hacktree-good.service $subroot_units/multi-user.target.wants/hacktree-good.service
-	ln -s ../hacktree-deadline.timer $subroot_units/sysinit.target.wants/hacktree-deadline.timer
-}
-
 # NEWROOT INIT: makes the root that subroot= names the new root. NEWROOT is the mount point of the physical filesystem.
 subroot_enter()
 {
@@ -379,6 +350,7 @@ subroot_enter()
 		mount -o bind "$1" "$subroot_keep" && mount --make-private "$subroot_keep" || return 1
 	fi
 	mount -o remount,rw none "$subroot_keep" || subroot_say 3 "the physical root stays read-only"
+	trial_missed "$subroot_root" "$2"
 	mount -o bind "$subroot_keep/$subroot_root" "$1" || return 1
 	for subroot_point in dev proc sys run sysroot; do
 		[ -d "$1/$subroot_point" ] || mkdir "$1/$subroot_point"
@@ -395,6 +367,6 @@ subroot_enter()
 		return 1
 	fi
 	subroot_mask
-	subroot_watch "$subroot_root"
+	trial_watch "$subroot_root"
 	mount -o move "$subroot_keep" "$1/sysroot" 2> /dev/null || mount -o bind "$subroot_keep" "$1/sysroot"
 }

@@ -21,7 +21,7 @@ public sealed class SystemdBootTests : IDisposable
         step=$(cat /var/step); echo $((step + 1)) > /var/step
         case $step in
         1) say did "$(hacktree deploy -q debian/bookworm)" ;;
-        2) say did "$(hacktree deploy -q --tries 1 bad)" ;;
+        2) say did "$(hacktree deploy -q --tries 2 bad)" ;;
         3) say did "$(hacktree rollback)" ;;
         esac
         say entries "$(ls /boot/efi/loader/entries)"
@@ -52,7 +52,12 @@ public sealed class SystemdBootTests : IDisposable
             """
             grep -c vfat r0/etc/fstab; echo 1 > var/step
             $H checkout -q --copy debian/bookworm bad; mkdir -p bad/etc/hacktree/health.d; rm bad/etc/systemd/system/multi-user.target.wants/check.service
-            printf '#!/bin/sh\necho planted; exit 7\n' > bad/etc/hacktree/health.d/10-planted; chmod 755 bad/etc/hacktree/health.d/10-planted
+            cat > bad/etc/hacktree/health.d/10-planted <<'EOF'
+            #!/bin/sh
+            if [ -e /var/panicked ]; then echo planted; exit 7; fi
+            touch /var/panicked; sync; echo c > /proc/sysrq-trigger
+            EOF
+            chmod 755 bad/etc/hacktree/health.d/10-planted
             $H commit -q -b bad bad > /dev/null; $H roots rm bad
             """;
         Assert.Equal("1\n", ImageWorld.Edit(disk, bad));
@@ -65,15 +70,18 @@ public sealed class SystemdBootTests : IDisposable
         // It boots with one try used, and says that it is good. Both roots share one kernel.
         BootResult good = Boot(disk, "sdboot-good", " subroot=r1 subroot.trial subroot.fallback=r0 panic=10");
         Assert.Equal(("r0.conf;r1.conf", "r2"), (good["came"], good["did"]));
-        Assert.Equal("r0.conf;r1.conf;r2+1.conf", good["entries"]);
+        Assert.Equal("r0.conf;r1.conf;r2+2.conf", good["entries"]);
         Assert.EndsWith(" subroot=r1", good["options"], StringComparison.Ordinal);
         Assert.Equal(3, good["copies"].Split(';').Count(line => line.Length > 0 && !line.EndsWith(':')));
 
-        // The check of the bad one fails, which restarts the machine. The next start is that of the root before, and says why.
+        // The first try of the bad one ends in a kernel panic, and in the second its check fails. Each restarts the machine. The next start is that of
+        // the root before, and says why.
+        BootResult panic = ImageWorld.Run("sdboot-panic", disk, "--uefi");
+        Assert.Contains("Kernel panic", panic.Log, StringComparison.Ordinal);
         BootResult check = ImageWorld.Run("sdboot-bad", disk, "--uefi");
         Assert.Contains("/r2 is the root, read-only", check.Log, StringComparison.Ordinal);
         BootResult back = Boot(disk, "sdboot-back", " subroot=r1");
-        Assert.Equal(("r0.conf;r1.conf;r2+0-1.conf", "r1"), (back["came"], back["did"]));
+        Assert.Equal(("r0.conf;r1.conf;r2+0-2.conf", "r1"), (back["came"], back["did"]));
         Assert.Contains("10-planted ended with 7: planted", back["status"], StringComparison.Ordinal);
         Assert.Equal("r0.conf;r1.conf", back["entries"]);
     }

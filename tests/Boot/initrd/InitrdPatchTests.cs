@@ -87,7 +87,7 @@ public sealed class InitrdPatchTests : IDisposable
     {
         byte[] Make(byte[] enter) => CpioTests.Write(writer =>
         {
-            foreach (string file in new[] { "bind-ro", "subroot.sh" })
+            foreach (string file in new[] { "bind-ro", "subroot.sh", "trial.sh" })
             {
                 BootFile ours = BootSegment.Files.Single(one => one.Path == $"hacktree/{file}");
                 writer.Write(System.Text.Encoding.ASCII.GetBytes(ours.Path), new CpioHeader { Mode = 0x8000 | ours.Permissions, LinkCount = 1 }, ours.Content);
