@@ -1,5 +1,6 @@
-# build demo demo-boot test test-faults lint bench bench-parts install deb clean. Everything made goes below out/.
+# build demo demo-boot test test-faults power-cuts lint bench bench-parts install deb clean. Everything made goes below out/.
 # test-faults lets every read of the commands fail in turn, where test takes a sample; it takes some ten minutes.
+# power-cuts cuts the power of an emulated machine while it deploys, and boots it; a cut takes a minute, and $HACKTREE_POWER_CUTS says how many (30).
 
 PREFIX ?= /usr/local
 DESTDIR ?=
@@ -21,7 +22,7 @@ ALL := $(SOURCES) HackTree.sln $(shell find bench/ tests/ -type d -o -name '*.cs
 # Warnings are errors, so errors are all that is worth a line.
 QUIET := -p:Configuration=Release -nologo -v:quiet '-clp:ErrorsOnly;NoSummary'
 
-.PHONY: build demo demo-boot test test-faults lint bench bench-parts install deb clean setup-build setup-test setup-bench setup-deb
+.PHONY: build demo demo-boot test test-faults power-cuts lint bench bench-parts install deb clean setup-build setup-test setup-bench setup-deb
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -40,6 +41,9 @@ test: build setup-test out/.linted
 test-faults: build setup-test out/.linted
 	@rm -f out/faults.xml
 	@HACKTREE_FAULTS=all $(RUN_TESTS) -class '*.FailingReadTests' -result-xml out/faults.xml; code=$$?; .ci/summary out/faults.xml && exit $$code
+
+power-cuts: build setup-test out/.linted
+	@$(RUN_TESTS) -class '*.PowerCutBootTests' -explicit only && cat out/power-cuts
 
 lint: setup-build out/.linted
 	@$(RUN_TESTS) -namespace HackTree.Tests.Tidy

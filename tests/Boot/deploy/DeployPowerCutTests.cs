@@ -61,12 +61,12 @@ public sealed class DeployPowerCutTests : IDisposable
         // What boots before and after each command, and which writes belong to the command.
         var states = new List<(string Default, string? Trial)> { ("r1", null) };
         var begins = new List<int> { 0 };
-        var ends = new List<int> { disk.Flushed };
+        var ends = new List<int> { disk.Log.Flushed };
         void Step(string command, string usual, string? trial)
         {
-            begins.Add(disk.Flushed);
+            begins.Add(disk.Log.Flushed);
             world.Shell(command);
-            ends.Add(disk.Flushed);
+            ends.Add(disk.Log.Flushed);
             states.Add((usual, trial));
         }
 
@@ -76,10 +76,10 @@ public sealed class DeployPowerCutTests : IDisposable
         Step("$H deploy -q --force os", "r5", "r2");
         Tools.Unmount(Disk);
         disk.Finish();
-        int seed = PhysicalRoot.Seed, end = disk.Flushed;
+        int seed = PhysicalRoot.Seed, end = disk.Log.Flushed;
         var random = new Random(seed);
         IEnumerable<int> moments = Enumerable.Range(0, PhysicalRoot.Rounds(30)).Select(_ => random.Next(end)).Append(end);
-        disk.ForEachCut(moments, random, (moment, picture) =>
+        disk.Log.ForEachCut(moments, random, (moment, picture) =>
         {
             int step = begins.FindLastIndex(begin => begin <= moment);
             (string, string?)[] allowed = moment < ends[step] && step > 0 ? [states[step - 1], states[step]] : [states[step]];
