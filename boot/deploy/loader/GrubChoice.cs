@@ -13,10 +13,10 @@ internal sealed class GrubChoice : BootChoice
 {
     private const string PreviousName = "hacktree_previous";
 
-    private readonly GrubEnvironment environment;
     private readonly string firstDefault;
     private readonly string grub;
     private readonly string menu;
+    private GrubEnvironment environment;
 
     private GrubChoice(string grub, GrubEnvironment environment, string firstDefault, string menu) =>
         (this.grub, this.environment, this.firstDefault, this.menu) = (grub, environment, firstDefault, menu);
@@ -48,9 +48,13 @@ internal sealed class GrubChoice : BootChoice
                 null, $"the menu {menus[0]} counts no tries; a disk made by this version of `hacktree image create` or `image convert` has one that does");
         }
 
+        return new FoundLoader(new GrubChoice(grub, ReadEnvironment(grub), firstDefault, text), null);
+    }
+
+    private static GrubEnvironment ReadEnvironment(string grub)
+    {
         string block = Path.Combine(grub, GrubMenu.EnvironmentFile);
-        var environment = File.Exists(block) ? GrubEnvironment.Read(block) : GrubEnvironment.Empty(block);
-        return new FoundLoader(new GrubChoice(grub, environment, firstDefault, text), null);
+        return File.Exists(block) ? GrubEnvironment.Read(block) : GrubEnvironment.Empty(block);
     }
 
     public override bool Offers(string root) => true;
@@ -72,14 +76,13 @@ internal sealed class GrubChoice : BootChoice
         // The menu loads them from the filesystem of the roots.
     }
 
-    public override void Try(string root, int tries)
+    public override void Try(string root, int tries) => Change(() =>
     {
         environment.Set(GrubMenu.TrialName, root);
         environment.Set(GrubMenu.TriesName, tries.ToString(CultureInfo.InvariantCulture));
-        Write();
-    }
+    });
 
-    public override void Choose(string root)
+    public override void Choose(string root) => Change(() =>
     {
         if (root != Default)
         {
@@ -89,26 +92,33 @@ internal sealed class GrubChoice : BootChoice
         environment.Set(GrubMenu.DefaultName, root);
         environment.Set(GrubMenu.TrialName, null);
         environment.Set(GrubMenu.TriesName, null);
-        Write();
-    }
+    });
 
     public override void Forget(string root)
     {
-        foreach (string variable in new[] { PreviousName, GrubMenu.TrialName })
+        if (Previous == root || Trial == root)
         {
-            if (environment.Get(variable) == root)
+            Change(() =>
             {
-                environment.Set(variable, null);
-                Write();
-            }
+                foreach (string variable in new[] { PreviousName, GrubMenu.TrialName }.Where(name => environment.Get(name) == root))
+                {
+                    environment.Set(variable, null);
+                }
+            });
         }
     }
 
-    /// <summary>Writes the choice after all that it names: until a sync, GRUB may not see a root that is in the journal alone.</summary>
-    private void Write()
+    /// <summary>
+    /// Changes the block as it is now: another command may have changed it since this one read it. Writes it after all that it names, because until a
+    /// sync GRUB may not see a root that is in the journal alone.
+    /// </summary>
+    private void Change(Action change)
     {
         using SafeFileHandle folder = OpenPath.Directory(grub);
         Sys.SyncFilesystem(folder).ThrowIfFailed("syncfs", grub);
+        Sys.Lock(folder, LockKind.Exclusive, wait: true).ThrowIfFailed("flock", grub);
+        environment = ReadEnvironment(grub);
+        change();
         environment.Write();
     }
 }

@@ -22,6 +22,32 @@ public sealed class GrubChoiceTests : BootChoiceTests
         Assert.Contains("counts no tries", other.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void Two_commands_at_once_lose_no_change()
+    {
+        using var world = new DeployWorld();
+
+        // The command has read the block when it waits. Meanwhile the block gets a variable of somebody else.
+        world.Shell(
+            """
+            $H checkout -q --boot os r1
+            exec 9< boot/grub; flock 9
+            $H default -q r1 9<&- & pid=$!
+            until grep -q -e "-> FLOCK.* $pid .*:$(stat -c %i boot/grub) " /proc/locks; do kill -0 $pid && sleep 0.05; done
+            python3 - <<'END'
+            block = open("boot/grub/grubenv", "rb").read()
+            open("boot/grub/grubenv", "wb").write(block.replace(b"Block\n", b"Block\nother=1\n", 1)[:1024])
+            END
+            flock -u 9; wait $pid
+            """);
+        Assert.Equal("hacktree_default=r1\nhacktree_previous=r0\nother=1\n", world.Shell("grep -a = boot/grub/grubenv | sort"));
+
+        // Each of these commands writes two variables.
+        world.Shell("for i in 2 3 4; do $H checkout -q --boot os r$i; done; for i in 1 2 3 4; do $H default -q r$i & done; wait");
+        string[] lines = world.Shell("grep -a = boot/grub/grubenv | sort").Split('\n');
+        Assert.NotEqual(lines[0].Split('=')[1], lines[1].Split('=')[1]);
+    }
+
     private protected override void MakeLoader()
     {
         Directory.CreateDirectory(At("boot/grub"));
