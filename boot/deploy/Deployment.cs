@@ -65,6 +65,13 @@ public static class Deployment
         return new DeployPlan(FreeName(physical), kernel, space, program);
     }
 
+    /// <summary>Says what <see cref="Run"/> will do with /etc, and changes nothing in the roots.</summary>
+    public static CarriedEtc ForeseeEtc(ObjectStore store, DeployRequest request)
+    {
+        var roots = new BootableRoots(store);
+        return CarriedEtc.Foresee(roots, store, BootChoice.Read(roots.Physical).Default, request);
+    }
+
     /// <summary>
     /// Deploys, and tells what became of /etc. Throws <see cref="UnbootableException"/> if the new root could not boot; then it is removed again.
     /// </summary>

@@ -31,12 +31,20 @@ internal static class EtcText
         };
     }
 
-    /// <summary>Writes "etcFrom" and "etc"; null for a dry run.</summary>
-    internal static void Write(Utf8JsonWriter writer, CarriedEtc? etc)
+    /// <summary>What a deploy would do with /etc, in one sentence; null if there is no root to carry it over from.</summary>
+    internal static string? Foreseen(CarriedEtc etc)
     {
-        writer.WriteString("etcFrom", etc?.From);
+        int beside = etc.Changes.Count(change => change.Beside is not null);
+        string more = beside > 0 ? $"; for {HumanText.Count(beside, "file")} of them the commit's own would be put beside as NAME.hacktree-new" : "";
+        return etc.From is { } from ? $"/etc: {HumanText.Count(etc.Changes.Count, "change")} of {from} would be carried over{more}" : null;
+    }
+
+    /// <summary>Writes "etcFrom" and "etc".</summary>
+    internal static void Write(Utf8JsonWriter writer, CarriedEtc etc)
+    {
+        writer.WriteString("etcFrom", etc.From);
         writer.WriteStartArray("etc");
-        foreach (EtcChange change in etc?.Changes ?? [])
+        foreach (EtcChange change in etc.Changes)
         {
             writer.WriteStartObject();
             writer.WriteString("change", NameOf(change.Kind));

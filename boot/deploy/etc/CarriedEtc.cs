@@ -1,3 +1,4 @@
+using HackTree.Checkout;
 using HackTree.Model;
 using HackTree.Store;
 
@@ -8,11 +9,21 @@ namespace HackTree.Boot;
 /// <param name="Changes">What was done.</param>
 public sealed record CarriedEtc(string? From, IReadOnlyList<EtcChange> Changes)
 {
+    /// <summary>Says what <see cref="Into"/> would do, by a merge into a copy of the commit's /etc.</summary>
+    internal static CarriedEtc Foresee(BootableRoots roots, ObjectStore store, string standing, DeployRequest request)
+    {
+        using var copy = ScratchCopy.Make(store, request.Commit, "etc", request.Revision);
+        return Merge(roots, store, standing, request, copy.Path);
+    }
+
     /// <summary>
     /// Merges the /etc of the root that runs, or else boots, into that of a new root (<see cref="EtcMerge"/>). The root of a converted disk is of no
     /// commit, so all that is in its /etc counts as added there.
     /// </summary>
-    internal static CarriedEtc Into(BootableRoots roots, ObjectStore store, string standing, DeployRequest request, string newRoot)
+    internal static CarriedEtc Into(BootableRoots roots, ObjectStore store, string standing, DeployRequest request, string newRoot) =>
+        Merge(roots, store, standing, request, roots.PathOf(newRoot));
+
+    private static CarriedEtc Merge(BootableRoots roots, ObjectStore store, string standing, DeployRequest request, string newPath)
     {
         string from = request.Bisect?.EtcFrom ?? roots.FindRunning() ?? standing;
         if (!roots.IsRoot(from))
@@ -21,6 +32,6 @@ public sealed record CarriedEtc(string? From, IReadOnlyList<EtcChange> Changes)
         }
 
         Digest? old = roots.RecordOf(from)?.Commit;
-        return new CarriedEtc(from, EtcMerge.Run(store, old, roots.PathOf(from), request.Commit, roots.PathOf(newRoot), request.MergesText));
+        return new CarriedEtc(from, EtcMerge.Run(store, old, roots.PathOf(from), request.Commit, newPath, request.MergesText));
     }
 }

@@ -49,10 +49,12 @@ internal abstract class DeployVerb : Verb
         var request = new DeployRequest(commit, revision, count, session.Get(force)) { MergesText = session.Get(mergeText) };
         DeployPlan plan = Deployment.Plan(store, request);
         string what = $"commit {CommitText.Short(commit)}, kernel {plan.Kernel.Version}";
-        CarriedEtc? etc = null;
+        CarriedEtc etc;
         if (session.Get(dryRun))
         {
             session.Note($"{plan.Name} would be made: {what}, at most {HumanText.Bytes(plan.Space.Bytes)}");
+            etc = Deployment.ForeseeEtc(store, request);
+            session.Note(EtcText.Foreseen(etc));
         }
         else
         {
@@ -81,7 +83,7 @@ internal abstract class DeployVerb : Verb
     /// <summary>Whether JSON is wanted.</summary>
     protected bool WantsJson(Session session) => session.Get(json);
 
-    private void Print(Session session, DeployRequest request, DeployPlan plan, CarriedEtc? etc)
+    private void Print(Session session, DeployRequest request, DeployPlan plan, CarriedEtc etc)
     {
         if (!session.Get(json))
         {

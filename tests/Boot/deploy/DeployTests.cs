@@ -31,6 +31,18 @@ public sealed class DeployTests : IDisposable
         Assert.Equal(before, world.Shell("find . -printf '%P %i %T@ %s\\n' | sort"));
     }
 
+    [Fact]
+    public void A_dry_run_says_what_would_become_of_etc()
+    {
+        world.Shell("echo 1 > $T/etc/both; $H commit -q -b os $T; $H checkout -q --boot os r1; $H default -q r1; echo 2 > r1/etc/both; echo own > r1/etc/own; echo 3 > $T/etc/both; $H commit -q -b os $T");
+        ToolResult run = world.Try("$H deploy --force --dry-run --json os");
+        JsonElement foreseen = JsonDocument.Parse(run.Succeeded()).RootElement;
+        Assert.Contains("/etc: 2 changes of r1 would be carried over; for 1 file of them the commit's own would be put beside as NAME.hacktree-new\n", run.Error, StringComparison.Ordinal);
+        JsonElement done = JsonDocument.Parse(world.Shell("$H deploy -q --force --json os")).RootElement;
+        Assert.Equal(done.GetProperty("etc").GetRawText(), foreseen.GetProperty("etc").GetRawText());
+        Assert.Equal("r1", foreseen.GetProperty("etcFrom").GetString());
+    }
+
     [Theory]
     [InlineData("true", DeployWorld.Kernel)]
     [InlineData("mkdir $T/usr/lib/modules/6.1.0-9-test", DeployWorld.Kernel)]
