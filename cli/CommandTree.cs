@@ -99,7 +99,7 @@ internal static class CommandTree
             ("Machine",
             [
                 new DeployCommand(), new UpgradeCommand(), new StatusCommand(), new GoodCommand(), new DefaultCommand(), new RollbackCommand(),
-                new BisectCommand(), new KargsCommand(),
+                new BisectCommand(), new KargsCommand(), new UnlockCommand(),
             ]),
             ("Other machines", [new PushCommand(), new PullCommand(), new CloneCommand(), new RemoteCommand()]),
             ("Upkeep", [new GcCommand(), new FsckCommand(), new DuCommand()]),

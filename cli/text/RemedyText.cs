@@ -39,6 +39,7 @@ internal static class RemedyText
         Remedy.ListRoots => "`hacktree roots` lists those there are",
         Remedy.BootAnother => "`hacktree default` makes another root the one that boots",
         Remedy.EndTrial => "`hacktree good` keeps it, and a restart ends a try of it",
+        Remedy.Unlock => "`hacktree unlock` makes it writable until the next boot",
         Remedy.RemoveRoot => "`hacktree roots rm` removes one",
         Remedy.UnpinRoot root => $"`hacktree roots unpin {root.Path}` lets it be replaced",
         Remedy.DropRecord => "`hacktree roots rm` forgets it",

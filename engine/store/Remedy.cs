@@ -82,6 +82,9 @@ public abstract record Remedy
     /// <param name="Revision">The commit, as the user named it.</param>
     public sealed record ListTree(string Revision) : Remedy;
 
+    /// <summary>Make the running root writable until the next boot.</summary>
+    public sealed record Unlock : Remedy;
+
     /// <summary>See which roots there are.</summary>
     public sealed record ListRoots : Remedy;
 

@@ -2,6 +2,7 @@ using System.Collections.Immutable;
 using System.CommandLine;
 using System.Diagnostics;
 using System.Globalization;
+using HackTree.Boot;
 using HackTree.Checkout;
 using HackTree.Linux;
 using HackTree.Model;
@@ -63,6 +64,11 @@ internal sealed class CommitCommand : Verb
         Description = "Leave out what belongs to one machine: machine-id, ssh host keys, random seeds, leases, logs. README.md has the list.",
     };
 
+    private readonly Option<bool> unlocked = new("--unlocked")
+    {
+        Description = "Commit the running root as `hacktree unlock` made it writable: its commit with what was changed since.",
+    };
+
     private readonly Option<string?> tar = new("--tar") { Description = "Commit the tree in a tar archive, compressed or not; - is standard input.", HelpName = "FILE" };
 
     private readonly Option<bool> json = Json();
@@ -72,23 +78,32 @@ internal sealed class CommitCommand : Verb
             "commit",
             "Turn a directory or a tar archive into a commit.",
             "hacktree commit -b debian/bookworm -m 'with openssh' --exclude '/proc/*' ./rootfs",
-            "hacktree commit -b layer --tar layer.tar.gz")
+            "hacktree commit -b layer --tar layer.tar.gz",
+            "hacktree commit -b fixed --unlocked")
     {
         Details = "Prints the commit's id. $SOURCE_DATE_EPOCH sets its time. Filesystems that are mounted below TREE are left out.";
         name.CompletionSources.Add(Completions.Refs);
         parent.CompletionSources.Add(Completions.Refs);
         Add(tree);
-        foreach (Option option in new Option[] { name, messages, subject, body, meta, parent, skip, consume, exclude, seal, excludeXattr, noXattrs, clampTimes, tar, json })
+        Option[] options =
+        [
+            name, messages, subject, body, meta, parent, skip, consume, exclude, seal, excludeXattr, noXattrs, clampTimes, tar, unlocked, json,
+        ];
+        foreach (Option option in options)
         {
             Add(option);
         }
 
         AddRule(result =>
         {
-            bool isTar = result.GetResult(tar) is not null;
-            if (isTar == result.GetValue(tree) is not null)
+            bool isTar = result.GetResult(tar) is not null, isUnlocked = result.GetValue(unlocked);
+            if (new[] { isTar, result.GetValue(tree) is not null, isUnlocked }.Count(isGiven => isGiven) != 1)
             {
-                result.AddError("give either a directory, TREE, or an archive, --tar FILE");
+                result.AddError("give either a directory, TREE, or an archive, --tar FILE, or --unlocked");
+            }
+            else if (isUnlocked && result.GetValue(consume))
+            {
+                result.AddError("--consume takes a directory, not the running root");
             }
             else if (result.GetValue(seal) && result.GetValue(consume))
             {
@@ -124,11 +139,12 @@ internal sealed class CommitCommand : Verb
         };
         using ObjectStore store = session.OpenStoreToWrite();
         store.Refs.RequireFree(request.Ref);
-        request = request with { Parent = ParentOf(session, store, request.Ref) };
+        UnlockedRoot? running = session.Get(unlocked) ? UnlockedRoot.Find(store) : null;
+        request = request with { Parent = ParentOf(session, store, request.Ref, running) };
         using TreeConsume? consumed = session.Get(consume) ? Begin(session, store) : null;
         options = options with { Consume = consumed };
         using var additions = new Additions(store);
-        ImportResult result = Import(session, additions, options);
+        ImportResult result = Import(session, additions, options, running);
         foreach (string note in result.Notes)
         {
             session.Note(note);
@@ -159,11 +175,16 @@ internal sealed class CommitCommand : Verb
     }
 
     /// <summary>The commit that --parent names, or that of the root which becomes a commit of a new ref; none if the ref decides.</summary>
-    private Digest ParentOf(Session session, ObjectStore store, string refName)
+    private Digest ParentOf(Session session, ObjectStore store, string refName, UnlockedRoot? running)
     {
         if (session.Get(parent) is { } revision)
         {
             return Revision.Resolve(store, revision);
+        }
+
+        if (running is not null)
+        {
+            return store.Refs.Find(refName).IsNone ? running.Commit : default;
         }
 
         // What is consumed is no root.
@@ -224,9 +245,14 @@ internal sealed class CommitCommand : Verb
 
     protected override string Undone(Session session) => "nothing was committed";
 
-    private ImportResult Import(Session session, Additions additions, ImportOptions options)
+    private ImportResult Import(Session session, Additions additions, ImportOptions options, UnlockedRoot? running)
     {
         using ProgressLine? line = session.Show("committing", options.Progress!);
+        if (running is not null)
+        {
+            return running.Import(additions, options);
+        }
+
         if (session.Get(tar) is not { } archive)
         {
             string place = RunningRoot.Find(additions.Store, session.Get(tree)!);
