@@ -9,8 +9,8 @@ using ZstdSharp.Unsafe;
 namespace HackTree.Transfer;
 
 /// <summary>
-/// Fetches what a plan says, and makes objects of it. One worker does one bundle after the other, and there are as many workers as connections. What was
-/// read when a connection is lost is not read again. A blob gets a name in the store only if it has its digest.
+/// Fetches what a plan says, and makes objects of it. One worker does one bundle after the other, and there are as many workers as connections.
+/// A blob gets a name in the store only if it has its digest.
 /// </summary>
 internal sealed class Fetch(Additions additions, Remote remote, Progress? progress)
 {
@@ -36,42 +36,33 @@ internal sealed class Fetch(Additions additions, Remote remote, Progress? progre
 
     private void Run(BundleFetch bundle)
     {
-        var retry = new Retry(e => remote.Broken(bundle.Bundle, e), stop);
         using Decompressor decompressor = NewDecompressor();
         for (int next = 0; next < bundle.Frames.Count;)
         {
-            try
+            (long offset, long length) = bundle.RangeFrom(next);
+            using BlobReader reader = remote.Open(bundle.Bundle, offset, length);
+            while (next < bundle.Frames.Count && bundle.Frames[next].Frame.End <= reader.End)
             {
-                (long offset, long length) = bundle.RangeFrom(next);
-                using BlobPart part = remote.Open(bundle.Bundle, offset, length);
-                while (next < bundle.Frames.Count && bundle.Frames[next].Frame.End <= part.End)
-                {
-                    part.SkipTo(bundle.Frames[next].Frame.Offset);
-                    Read(bundle, bundle.Frames[next], part, decompressor);
-                    next++;
-                    retry.Progressed();
-                }
-            }
-            catch (Exception e) when (Retry.IsTransient(e))
-            {
-                retry.Failed(e);
+                reader.SkipTo(bundle.Frames[next].Frame.Offset);
+                Read(bundle, bundle.Frames[next], reader, decompressor);
+                next++;
             }
         }
     }
 
-    private void Read(BundleFetch bundle, FrameFetch fetch, BlobPart part, Decompressor decompressor)
+    private void Read(BundleFetch bundle, FrameFetch fetch, BlobReader reader, Decompressor decompressor)
     {
         stop.ThrowIfCancellationRequested();
         try
         {
             if (fetch.Frame.RawLength <= InMemory && fetch.Frame.StoredLength <= InMemory)
             {
-                AddShort(bundle, fetch, part, decompressor);
+                AddShort(bundle, fetch, reader, decompressor);
             }
             else
             {
-                AddLong(bundle, fetch, part);
-                part.SkipTo(fetch.Frame.End);
+                AddLong(bundle, fetch, reader);
+                reader.SkipTo(fetch.Frame.End);
             }
         }
         catch (ZstdException e)
@@ -80,14 +71,14 @@ internal sealed class Fetch(Additions additions, Remote remote, Progress? progre
         }
     }
 
-    private void AddShort(BundleFetch bundle, FrameFetch fetch, BlobPart part, Decompressor decompressor)
+    private void AddShort(BundleFetch bundle, FrameFetch fetch, BlobReader reader, Decompressor decompressor)
     {
         byte[] stored = ArrayPool<byte>.Shared.Rent((int)fetch.Frame.StoredLength);
         byte[] raw = ArrayPool<byte>.Shared.Rent((int)fetch.Frame.RawLength);
         try
         {
             Span<byte> input = stored.AsSpan(0, (int)fetch.Frame.StoredLength), output = raw.AsSpan(0, (int)fetch.Frame.RawLength);
-            part.Fill(input);
+            reader.Fill(input);
             RequireLength(bundle, decompressor.Unwrap(input, output), output.Length);
             foreach ((int offset, LackingBlob blob) in fetch.Blobs)
             {
@@ -120,11 +111,11 @@ internal sealed class Fetch(Additions additions, Remote remote, Progress? progre
     }
 
     /// <summary>Decompresses a long blob, which has its frame for itself, straight into its object.</summary>
-    private void AddLong(BundleFetch bundle, FrameFetch fetch, BlobPart part)
+    private void AddLong(BundleFetch bundle, FrameFetch fetch, BlobReader reader)
     {
         LackingBlob blob = fetch.Blobs[0].Blob;
         RequireLength(bundle, fetch.Frame.RawLength, blob.Size);
-        using var raw = new DecompressionStream(new PartStream(new PartReader(part), fetch.Frame.StoredLength), NewDecompressor(), preserveDecompressor: false);
+        using var raw = new DecompressionStream(new PartStream(new PartReader(reader), fetch.Frame.StoredLength), NewDecompressor(), preserveDecompressor: false);
         LackingObject first = blob.Objects[0];
         try
         {
@@ -181,8 +172,8 @@ internal sealed class Fetch(Additions additions, Remote remote, Progress? progre
     }
 
     /// <summary>A part of a blob as a stream.</summary>
-    private sealed class PartReader(BlobPart part) : ReadOnlyStream
+    private sealed class PartReader(BlobReader reader) : ReadOnlyStream
     {
-        public override int Read(Span<byte> buffer) => buffer.IsEmpty || part.Position >= part.End ? 0 : part.Read(buffer);
+        public override int Read(Span<byte> buffer) => buffer.IsEmpty || reader.Position >= reader.End ? 0 : reader.Read(buffer);
     }
 }

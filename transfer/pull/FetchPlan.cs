@@ -58,7 +58,7 @@ internal sealed record BundleFetch(Descriptor Bundle, IReadOnlyList<FrameFetch> 
     {
         if (IsWhole)
         {
-            return first == 0 ? (0, Bundle.Size) : (Frames[first].Frame.Offset, Bundle.Size - Frames[first].Frame.Offset);
+            return (0, Bundle.Size);
         }
 
         long offset = Frames[first].Frame.Offset;

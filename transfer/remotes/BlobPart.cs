@@ -1,6 +1,8 @@
 namespace HackTree.Transfer;
 
-/// <summary>A part of a blob that is being read, from front to back. It may begin before the bytes that were asked for, and end behind them.</summary>
+/// <summary>
+/// A part of a blob over one connection, read from front to back. It may begin before the bytes that were asked for, and end behind them.
+/// </summary>
 /// <param name="remote">The remote, which counts the bytes.</param>
 /// <param name="stream">The bytes.</param>
 /// <param name="offset">The offset of the stream's first byte in the blob.</param>
@@ -25,15 +27,6 @@ public sealed class BlobPart(Remote remote, Stream stream, long offset, long end
         Position += count;
         remote.CountBytes(count);
         return count;
-    }
-
-    /// <summary>Fills the buffer. Throws as <see cref="Read"/> does.</summary>
-    public void Fill(Span<byte> buffer)
-    {
-        while (!buffer.IsEmpty)
-        {
-            buffer = buffer[Read(buffer)..];
-        }
     }
 
     /// <summary>Reads and forgets what is before an offset.</summary>

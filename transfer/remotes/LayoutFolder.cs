@@ -33,9 +33,14 @@ public sealed class LayoutFolder(RemotePlace place) : Remote
     }
 
     /// <inheritdoc/>
-    public override BlobPart Open(Descriptor blob, long offset, long length)
+    protected internal override BlobPart OpenPart(Descriptor blob, long offset, long length)
     {
         CountRequest();
+        if (!File.Exists(At(Layout.PathOf(blob.Digest))))
+        {
+            throw Wrong(blob, "it is missing there");
+        }
+
         SafeFileHandle file = OpenPath.File(At(Layout.PathOf(blob.Digest)));
         var stream = new FileStream(file, FileAccess.Read, bufferSize: 0);
         if (stream.Length != blob.Size)

@@ -39,10 +39,10 @@ public abstract class Remote : IDisposable
     public abstract IReadOnlyList<string> Tags();
 
     /// <summary>
-    /// Opens a part of a blob. A remote that cannot give parts gives more: <see cref="BlobPart.Position"/> says from where on. Throws
+    /// Opens a part of a blob over one connection. A remote that cannot give parts gives more: <see cref="BlobPart.Position"/> says from where on. Throws
     /// <see cref="StoreException"/> if the blob is not there.
     /// </summary>
-    public abstract BlobPart Open(Descriptor blob, long offset, long length);
+    protected internal abstract BlobPart OpenPart(Descriptor blob, long offset, long length);
 
     /// <summary>Whether the remote has a blob.</summary>
     public abstract bool Has(Descriptor blob);
@@ -52,6 +52,12 @@ public abstract class Remote : IDisposable
 
     /// <summary>Makes tags name a manifest, all of whose blobs are there. The last tag is set last.</summary>
     public abstract void SetTags(Manifest manifest, IReadOnlyList<string> tags);
+
+    /// <summary>
+    /// Begins to read a part of a blob. A remote that cannot give parts gives more: <see cref="BlobReader.Position"/> and <see cref="BlobReader.End"/> say what.
+    /// Throws as <see cref="OpenPart"/> does.
+    /// </summary>
+    public BlobReader Open(Descriptor blob, long offset, long length) => new(this, blob, offset, length);
 
     /// <summary>Reads a whole small blob, and compares it with its digest. Throws <see cref="CorruptException"/> if it is another.</summary>
     public byte[] Read(Descriptor blob, int maxLength)
@@ -70,27 +76,13 @@ public abstract class Remote : IDisposable
     public void Copy(Descriptor blob, Stream target)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        var retry = new Retry(e => Broken(blob, e), Stop);
+        using BlobReader reader = Open(blob, 0, blob.Size);
         byte[] buffer = new byte[64 * 1024];
-        for (long done = 0; done < blob.Size;)
+        while (reader.Position < blob.Size)
         {
-            try
-            {
-                using BlobPart part = Open(blob, done, blob.Size - done);
-                part.SkipTo(done);
-                while (done < blob.Size)
-                {
-                    int count = part.Read(buffer.AsSpan(0, (int)Math.Min(buffer.Length, blob.Size - done)));
-                    hash.AppendData(buffer, 0, count);
-                    target.Write(buffer, 0, count);
-                    done += count;
-                    retry.Progressed();
-                }
-            }
-            catch (Exception e) when (Retry.IsTransient(e))
-            {
-                retry.Failed(e);
-            }
+            int count = reader.Read(buffer.AsSpan(0, (int)Math.Min(buffer.Length, blob.Size - reader.Position)));
+            hash.AppendData(buffer, 0, count);
+            target.Write(buffer, 0, count);
         }
 
         if (new Digest(hash.GetHashAndReset()) != blob.Digest)

@@ -16,7 +16,8 @@ internal sealed class Retry(Func<Exception, StoreException> giveUp, Cancellation
 
     /// <summary>Whether a failure is the network's, so that another try may succeed.</summary>
     internal static bool IsTransient(Exception e) =>
-        e is IOException or HttpRequestException or TimeoutException or ObjectDisposedException or TaskCanceledException { InnerException: TimeoutException };
+        e is IOException or TimeoutException or ObjectDisposedException or TaskCanceledException { InnerException: TimeoutException }
+        || (e is HttpRequestException { HttpRequestError: not (HttpRequestError.SecureConnectionError or HttpRequestError.NameResolutionError) });
 
     /// <summary>Something arrived: the failures before do not count any more.</summary>
     internal void Progressed() => failures = 0;

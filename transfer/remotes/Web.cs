@@ -101,6 +101,10 @@ internal sealed class Web : IDisposable
             {
                 retry.Failed(e);
             }
+            catch (HttpRequestException e)
+            {
+                throw new StoreException($"{last!.RequestUri}: {Reason(e)}");
+            }
         }
     }
 

@@ -30,7 +30,7 @@ public abstract class WebRemote : Remote
     protected string Base { get; }
 
     /// <inheritdoc/>
-    public override BlobPart Open(Descriptor blob, long offset, long length)
+    protected internal override BlobPart OpenPart(Descriptor blob, long offset, long length)
     {
         bool isWhole = givesWholeBlobs || (offset == 0 && length == blob.Size);
         HttpResponseMessage answer = Server.Send(() =>
