@@ -1,5 +1,6 @@
-# build demo demo-boot test test-faults power-cuts lint bench bench-parts install deb clean. Everything made goes below out/.
+# build demo demo-boot test test-faults test-package power-cuts lint bench bench-parts install deb clean. Everything made goes below out/.
 # test-faults lets every read of the commands fail in turn, where test takes a sample; it takes some ten minutes.
+# test-package tries the Debian package on Debian 13 too, where test does so on Debian 12.
 # power-cuts cuts the power of an emulated machine while it deploys, and boots it; a cut takes a minute, and $HACKTREE_POWER_CUTS says how many (30).
 
 PREFIX ?= /usr/local
@@ -22,7 +23,7 @@ ALL := $(SOURCES) HackTree.sln $(shell find bench/ tests/ -type d -o -name '*.cs
 # Warnings are errors, so errors are all that is worth a line.
 QUIET := -p:Configuration=Release -nologo -v:quiet '-clp:ErrorsOnly;NoSummary'
 
-.PHONY: build demo demo-boot test test-faults power-cuts lint bench bench-parts install deb clean setup-build setup-test setup-bench setup-deb
+.PHONY: build demo demo-boot test test-faults test-package power-cuts lint bench bench-parts install deb clean setup-build setup-test setup-bench setup-deb
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -41,6 +42,9 @@ test: build setup-test out/.linted
 test-faults: build setup-test out/.linted
 	@rm -f out/faults.xml
 	@HACKTREE_FAULTS=all $(RUN_TESTS) -class '*.FailingReadTests' -result-xml out/faults.xml; code=$$?; .ci/summary out/faults.xml && exit $$code
+
+test-package: build setup-test out/.linted
+	@$(RUN_TESTS) -namespace HackTree.Tests.Packaging -explicit on -result-xml out/package.xml; code=$$?; .ci/summary out/package.xml && exit $$code
 
 power-cuts: build setup-test out/.linted
 	@$(RUN_TESTS) -class '*.PowerCutBootTests' -explicit only && cat out/power-cuts

@@ -15,10 +15,12 @@ public sealed class InstallTests(BuiltPackage built)
             -o -type d -printf '%P %y %m %U %G\n' -o -printf '%P %y %m %U %G %s %T@ %l\n' | sort
         """;
 
-    [Fact]
-    public void A_root_is_as_it_was_when_the_package_has_come_and_gone()
+    [Theory]
+    [InlineData("bookworm")]
+    [InlineData("trixie", Explicit = true)]
+    public void A_root_is_as_it_was_when_the_package_has_come_and_gone(string release)
     {
-        string root = CopyOf(DebianRoot(), "debian"), newer = MakeNewer();
+        string root = CopyOf(DebianRoot(release), release), newer = MakeNewer(release);
         string before = Shell(root, Listing);
         string packages = In(root, "dpkg -l");
 
@@ -68,10 +70,10 @@ public sealed class InstallTests(BuiltPackage built)
     /// <summary>Those files of the initrd that only the package brings.</summary>
     private const string Content = "lsinitramfs /boot/initrd.img-* | grep -xE 'hacktree/(bind-ro|subroot.sh|trial.sh)|scripts/subroot' || true";
 
-    private static string DebianRoot()
+    private static string DebianRoot(string release)
     {
         Assert.SkipUnless(Sys.IsRoot, "only root can install a package");
-        ToolResult made = Tools.Run(Path.Combine(Repository.Root, ".setup", "debian-root"));
+        ToolResult made = Tools.Run(Path.Combine(Repository.Root, ".setup", "debian-root"), release);
         Assert.SkipWhen(made.ExitCode != 0, made.Error.Trim());
         return made.Output.Trim();
     }
@@ -86,15 +88,16 @@ public sealed class InstallTests(BuiltPackage built)
     }
 
     /// <summary>The package with a later version and one file more, in the copied root. Returns its name.</summary>
-    private string MakeNewer()
+    private string MakeNewer(string release)
     {
         const string Name = "newer.deb";
+        string folder = $"{release}-newer";
         Tools.Run("bash", "-ec", $"""
-            dpkg-deb -R {built.Package} {built.At("newer")}
-            cd {built.At("newer")}
+            dpkg-deb -R {built.Package} {built.At(folder)}
+            cd {built.At(folder)}
             sed -i '/^Version/s/$/+1/' DEBIAN/control
             echo > usr/share/doc/hacktree/NEWS
-            dpkg-deb -Znone --root-owner-group -b . {built.At("debian")}/{Name}
+            dpkg-deb -Znone --root-owner-group -b . {built.At(release)}/{Name}
             """).Succeeded();
         return Name;
     }

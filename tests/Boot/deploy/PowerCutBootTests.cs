@@ -26,7 +26,7 @@ public sealed class PowerCutBootTests : IDisposable
             say commandline "$(cat /proc/cmdline)"
             say status "$(hacktree status --json)"
             say fsck "$(hacktree fsck -q 2>&1; echo $?)"
-            say check "$(hacktree roots check $(grep -o 'subroot=[^ ]*' /proc/cmdline | cut -d = -f 2) 2>&1; echo $?)"
+            say check "$(hacktree roots check $(grep -o 'subroot=[^ ]*' /proc/cmdline | cut -d = -f 2) > /dev/null 2>&1; echo $?)"
             systemctl poweroff
             exit
         fi
