@@ -1,4 +1,3 @@
-using System.Text.Json;
 using HackTree.Boot;
 using HackTree.Model;
 using HackTree.Store;
