@@ -1,4 +1,5 @@
 using System.Globalization;
+using HackTree.Checkout;
 using HackTree.Linux;
 using HackTree.Store;
 

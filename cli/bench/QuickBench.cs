@@ -1,4 +1,5 @@
 using HackTree.Boot;
+using HackTree.Checkout;
 using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;

@@ -68,6 +68,7 @@ internal static class FindingText
         StoreFolder.Fanout => "not an object's name",
         StoreFolder.Refs => "no ref can have that name",
         StoreFolder.Roots => "not a root's record",
+        StoreFolder.Signatures => "not a commit's signatures",
         _ => "does not belong there",
     };
 

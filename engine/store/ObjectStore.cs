@@ -17,6 +17,7 @@ namespace HackTree.Store;
 /// packs/   trees and commits, many in one file (Packs)
 /// refs/    one file for each ref, a name of a commit (Refs). logs/ has the history of each ref
 /// remotes/ names of other places of commits (Remotes). Made with the first
+/// signatures/ who signed which commits (Signatures). Made with the first
 /// roots/   which commits were checked out, and where (Roots)
 /// tmp/     files that have no name yet, and marks of unfinished commands (DoubtMark)
 /// cache/   the digests of unchanged files, so that they need not be read (StatCache). May be deleted at any time
@@ -91,6 +92,9 @@ public sealed class ObjectStore : IDisposable
 
     /// <summary>Names of other places of commits.</summary>
     public Remotes Remotes => new(this, directory);
+
+    /// <summary>The signatures of commits.</summary>
+    public Signatures Signatures => new(this, directory);
 
     /// <summary>Records of checked-out roots.</summary>
     public Roots Roots { get; }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using HackTree.Checkout;
 using HackTree.Linux;
 using HackTree.Store;
 using Microsoft.Win32.SafeHandles;

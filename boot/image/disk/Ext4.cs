@@ -1,6 +1,7 @@
 using System.Buffers.Binary;
 using System.Globalization;
 using System.Text.RegularExpressions;
+using HackTree.Checkout;
 using HackTree.Store;
 
 namespace HackTree.Boot;

@@ -1,4 +1,5 @@
 using System.Runtime.ExceptionServices;
+using HackTree.Checkout;
 using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using HackTree.Checkout;
 using HackTree.Store;
 
 namespace HackTree.Boot;

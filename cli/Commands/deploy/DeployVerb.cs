@@ -1,5 +1,6 @@
 using System.CommandLine;
 using HackTree.Boot;
+using HackTree.Checkout;
 using HackTree.Model;
 using HackTree.Store;
 

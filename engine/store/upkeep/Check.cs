@@ -10,7 +10,7 @@ namespace HackTree.Store;
 /// </summary>
 public static class Check
 {
-    private static readonly string[] Rooms = ["cache", "files", "format", "lock", "logs", "packs", "refs", "remotes", "roots", "tmp"];
+    private static readonly string[] Rooms = ["cache", "files", "format", "lock", "logs", "packs", "refs", "remotes", "roots", Signatures.Room, "tmp"];
 
     /// <summary>
     /// Checks a store. <paramref name="onProblem"/> gets each problem as it is found, one call at a time. Problems of objects come at the
@@ -44,12 +44,35 @@ public static class Check
             }
         }
 
+        CheckSignatures(store, report);
         foreach (byte[] name in List(store, "files", report))
         {
             if (name.Length != 2 || !name.All(b => char.IsAsciiHexDigitLower((char)b)))
             {
                 report.Add(new Finding.ForeignFile(CheckReport.Show("files", name), StoreFolder.Files));
             }
+        }
+    }
+
+    /// <summary>Whether a signature is right is no question of the store's: whoever asks for it is told.</summary>
+    private static void CheckSignatures(ObjectStore store, CheckReport report)
+    {
+        try
+        {
+            var strangers = new List<byte[]>();
+            foreach (Digest commit in store.Signatures.List(strangers))
+            {
+                if (!store.Signatures.IsReadable(commit))
+                {
+                    strangers.Add(ByteText.FromArgument(Signatures.FileName(commit)));
+                }
+            }
+
+            strangers.ForEach(name => report.Add(new Finding.ForeignFile(CheckReport.Show(Signatures.Room, name), StoreFolder.Signatures)));
+        }
+        catch (LinuxException e)
+        {
+            report.Add(new Finding.UnreadableDirectory(Signatures.Room, report.CauseOf(Signatures.Room, e)));
         }
     }
 

@@ -75,6 +75,23 @@ public sealed partial class Collect
         }
     }
 
+    private void SweepSignatures()
+    {
+        foreach (Digest commit in store.Signatures.List().Where(commit => !live.IsLive(PackedKind.Commit, commit)))
+        {
+            options.OnRemove?.Invoke(Signatures.NameOf(commit));
+            Errno errno = options.DryRun ? Errno.None : store.Signatures.Remove(commit);
+            if (errno is Errno.EPERM or Errno.EACCES or Errno.EBUSY or Errno.EISDIR)
+            {
+                AddObstacle(new LinuxException(errno, "unlinkat", $"{store.Path}/{Signatures.NameOf(commit)}"));
+            }
+            else if (errno != Errno.ENOENT)
+            {
+                errno.ThrowIfFailed("unlinkat", $"{store.Path}/{Signatures.NameOf(commit)}");
+            }
+        }
+    }
+
     private void SweepTemporary()
     {
         // No other process uses the store, so nobody will name the files that wait there.

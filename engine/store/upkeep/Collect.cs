@@ -177,6 +177,7 @@ public sealed partial class Collect
         store.Blobs.ForgetListed();
         SweepRoots();
         SweepPacks(plan);
+        SweepSignatures();
         SweepObjects();
         SweepTemporary();
     }

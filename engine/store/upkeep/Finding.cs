@@ -164,6 +164,8 @@ public enum StoreFolder
     Refs,
     /// <summary>roots/.</summary>
     Roots,
+    /// <summary>signatures/.</summary>
+    Signatures,
 }
 
 /// <summary>Why something cannot be relied on.</summary>

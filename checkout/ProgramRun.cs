@@ -3,7 +3,7 @@ using System.Diagnostics;
 using System.Text;
 using HackTree.Store;
 
-namespace HackTree.Boot;
+namespace HackTree.Checkout;
 
 /// <summary>What another program did, from its start to its end.</summary>
 /// <param name="ExitCode">Its exit code.</param>
@@ -78,7 +78,7 @@ public sealed record ProgramRun(int ExitCode, string Output, string Error, TimeS
             .FirstOrDefault(File.Exists);
 
     /// <summary>Starts a program and does not wait. Throws <see cref="StoreException"/> if it cannot be started.</summary>
-    internal static Process Start(ProcessStartInfo start)
+    public static Process Start(ProcessStartInfo start)
     {
         try
         {
@@ -91,6 +91,6 @@ public sealed record ProgramRun(int ExitCode, string Output, string Error, TimeS
     }
 
     /// <summary>The last line of what a program wrote.</summary>
-    internal static string LastLine(string text) =>
+    public static string LastLine(string text) =>
         text.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).LastOrDefault("it does not say why");
 }
