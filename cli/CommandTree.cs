@@ -101,7 +101,7 @@ internal static class CommandTree
                 new DeployCommand(), new UpgradeCommand(), new StatusCommand(), new GoodCommand(), new DefaultCommand(), new RollbackCommand(),
                 new BisectCommand(), new KargsCommand(), new UnlockCommand(),
             ]),
-            ("Other machines", [new PushCommand(), new PullCommand(), new CloneCommand(), new RemoteCommand()]),
+            ("Other machines", [new PushCommand(), new PullCommand(), new CloneCommand(), new RemoteCommand(), new SignCommand(), new VerifyCommand()]),
             ("Upkeep", [new GcCommand(), new FsckCommand(), new DuCommand()]),
             ("Booting", [new ImageCommand(), new InitrdCommand(), new EtcCommand()]),
             ("Other", [new HelpCommand(), new VersionCommand(), new CompletionCommand(), new BenchCommand()]),

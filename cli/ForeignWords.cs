@@ -42,7 +42,6 @@ internal static class ForeignWords
         ["stats"] = Use("du"),
         ["df"] = Use("du"),
         ["size"] = Use("du"),
-        ["verify"] = Use("fsck"),
         ["check"] = Use("fsck"),
         ["scrub"] = Use("fsck"),
         ["repair"] = Use("fsck"),

@@ -78,8 +78,8 @@ internal static class CommitText
         return names;
     }
 
-    /// <summary>A commit as a JSON object.</summary>
-    internal static void Write(Utf8JsonWriter writer, Digest digest, Commit commit)
+    /// <summary>A commit as a JSON object. <paramref name="more"/> writes further properties.</summary>
+    internal static void Write(Utf8JsonWriter writer, Digest digest, Commit commit, Action? more = null)
     {
         writer.WriteStartObject();
         writer.WriteDigest("commit", digest);
@@ -103,6 +103,7 @@ internal static class CommitText
         }
 
         writer.WriteEndObject();
+        more?.Invoke();
         writer.EndItem();
     }
 }

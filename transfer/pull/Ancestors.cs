@@ -36,7 +36,8 @@ internal static class Ancestors
             return null;
         }
 
-        var source = new RemoteCommit(additions.Store, remote, remote.Decode(tag, target));
+        Manifest manifest = remote.Decode(tag, target);
+        var source = new RemoteCommit(additions.Store, remote, manifest);
         if (source.Digest != digest)
         {
             throw new StoreException($"{remote.Subject}: the tag {tag} names commit {source.Digest}");
@@ -47,6 +48,7 @@ internal static class Ancestors
         lacking.Add(source, commit);
         new Fetch(additions, remote, progress).Run(source.Plan(lacking.Blobs).Bundles());
         additions.Pack.Add(commit);
+        CommitSignatures.Add(additions.Store, digest, manifest.Signatures);
         return commit;
     }
 }

@@ -17,6 +17,9 @@ public sealed record PullRequest(string From, string To)
     /// <summary>Whether the ref may go to an older commit.</summary>
     public bool AllowDowngrade { get; init; }
 
+    /// <summary>The keys of which one must have signed the commit; null if none need have.</summary>
+    public TrustedKeys? Trusted { get; init; }
+
     /// <summary>Whether only to say what would be fetched.</summary>
     public bool DryRun { get; init; }
 
@@ -53,8 +56,8 @@ public sealed record PullResult(string Ref, Digest Commit, Digest Before)
 public static class Pull
 {
     /// <summary>
-    /// Pulls a ref. Throws <see cref="StoreException"/> if the remote has no such ref, if its commit is older than the ref's own, or if
-    /// something there is not what it should be.
+    /// Pulls a ref. Throws <see cref="StoreException"/> if the remote has no such ref, if its commit is older than the ref's own or not signed as it must be, or
+    /// if something there is not what it should be.
     /// </summary>
     public static PullResult Run(ObjectStore store, Remote remote, PullRequest request)
     {
@@ -62,15 +65,17 @@ public static class Pull
         TagTarget target = remote.Find(tag) ?? throw new StoreException($"{remote.Subject} has no ref '{request.From}'");
         Digest before = store.Refs.Find(request.To);
         bool needsNothing = request.Depth == 0 && !before.IsNone && store.Packs.TryReadCommit(before, out _);
-        if (needsNothing && target.Commit == before)
+        if (needsNothing && target.Commit == before && PulledSignatures.SufficeHere(store, before, request.Trusted))
         {
             return new PullResult(request.To, before, before);
         }
 
         Manifest manifest = remote.Decode(tag, target);
         Digest digest = manifest.Commit.Digest;
+        IReadOnlyList<SshSignature> signatures = PulledSignatures.Check(store, remote, manifest, request.Trusted);
         if (needsNothing && digest == before)
         {
+            CommitSignatures.Add(store, digest, request.DryRun ? [] : signatures);
             return new PullResult(request.To, before, before);
         }
 
@@ -97,6 +102,7 @@ public static class Pull
 
         new Fetch(additions, remote, request.Progress).Run(bundles);
         Ancestors.Add(additions, remote, commit, request.Depth, request.Progress);
+        CommitSignatures.Add(store, digest, signatures);
         _ = additions.PublishCommit(request.To, commit).SetRef($"pull: from {remote.Subject}");
         return result;
     }

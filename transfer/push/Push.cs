@@ -29,6 +29,9 @@ public sealed record PushResult(string Ref, Digest Commit, Digest Before)
     /// <summary>Their bytes before compression.</summary>
     public long RawBytes { get; init; }
 
+    /// <summary>Whether the remote had the commit, and got signatures of it.</summary>
+    public bool HasNewSignatures { get; init; }
+
     /// <summary>Whether the remote's ref named the commit already.</summary>
     public bool IsCurrent => Commit == Before;
 }
@@ -55,7 +58,8 @@ public static class Push
 
         Commit commit = store.Packs.ReadCommit(digest);
         TagTarget? target = remote.Find(tag);
-        if (target is not null && target.Commit == digest && !request.Anew)
+        IReadOnlyList<SshSignature> signatures = CommitSignatures.Find(store, digest);
+        if (target is not null && target.Commit == digest && !request.Anew && signatures.Count == 0)
         {
             return new PushResult(request.Ref, digest, digest);
         }
@@ -64,7 +68,7 @@ public static class Push
         Digest before = old?.Commit.Digest ?? default;
         if (before == digest && !request.Anew)
         {
-            return new PushResult(request.Ref, digest, digest);
+            return new PushResult(request.Ref, digest, digest) { HasNewSignatures = TryAddSignatures(remote, request, old!, signatures) };
         }
 
         bool isDescendant = before.IsNone || before == digest || IsAncestor(store, before, commit);
@@ -85,6 +89,19 @@ public static class Push
         return Send(store, remote, request, commit, content, reused) with { Before = before };
     }
 
+    /// <summary>Adds signatures to a commit that is there already. False if the remote has them.</summary>
+    private static bool TryAddSignatures(Remote remote, PushRequest request, Manifest old, IReadOnlyList<SshSignature> signatures)
+    {
+        Manifest signed = old with { Signatures = SshArmor.Parse(CommitSignatures.Text([.. signatures, .. old.Signatures])) };
+        bool isNew = signatures.Any(own => !old.Signatures.Any(there => there.Blob.SequenceEqual(own.Blob)));
+        if (isNew)
+        {
+            remote.SetTags(signed, [TagName.OfCommit(old.Commit.Digest), TagName.OfRef(request.Ref)]);
+        }
+
+        return isNew;
+    }
+
     private static PushResult Send(ObjectStore store, Remote remote, PushRequest request, Commit commit, SentContent content, Reused reused)
     {
         SentBlob[] blobs = [.. content.Blobs.Where(blob => !reused.Blobs.Contains(blob.Digest))];
@@ -98,7 +115,7 @@ public static class Push
         var sender = new Sender(store, remote, config.Digest, request.Progress);
         Generation generation = sender.Send(content.Trees, blobs, commit);
         sender.SendUnlessThere(config, () => new MemoryStream(text));
-        var manifest = new Manifest(config, [generation, .. reused.Generations], commit.Time);
+        var manifest = new Manifest(config, [generation, .. reused.Generations], commit.Time) { Signatures = CommitSignatures.Find(store, config.Digest) };
         if (manifest.Encode().Length > Manifest.MaxLength)
         {
             throw new StoreException(

@@ -50,10 +50,9 @@ public static class CommitSignatures
     internal static byte[] Text(IReadOnlyList<SshSignature> signatures) =>
         SshArmor.Write(signatures.Where((one, i) => !signatures.Take(i).Any(other => other.Blob.SequenceEqual(one.Blob))), Signatures.MaxLength);
 
-    /// <summary>Judges each signature of a commit, the good ones first.</summary>
-    public static IReadOnlyList<JudgedSignature> Judge(Commit commit, IReadOnlyList<SshSignature> signatures, TrustedKeys keys)
+    /// <summary>Judges each signature of a commit, which is given as its text, the good ones first.</summary>
+    public static IReadOnlyList<JudgedSignature> Judge(byte[] text, IReadOnlyList<SshSignature> signatures, TrustedKeys keys)
     {
-        byte[] text = commit.Encode();
         long now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
         return [.. signatures.Select(signature => Judge(text, signature, keys, now)).OrderBy(judged => judged.Worth)];
     }
@@ -63,12 +62,12 @@ public static class CommitSignatures
     /// </summary>
     /// <param name="subject">Where the commit is, for the message; empty for the store.</param>
     /// <param name="digest">The commit's digest.</param>
-    /// <param name="commit">The commit.</param>
+    /// <param name="text">The commit's text; may be empty if there are no signatures.</param>
     /// <param name="signatures">Its signatures.</param>
     /// <param name="keys">The trusted keys.</param>
-    public static IReadOnlyList<SshSignature> Require(string subject, Digest digest, Commit commit, IReadOnlyList<SshSignature> signatures, TrustedKeys keys)
+    public static IReadOnlyList<SshSignature> Require(string subject, Digest digest, byte[] text, IReadOnlyList<SshSignature> signatures, TrustedKeys keys)
     {
-        IReadOnlyList<JudgedSignature> judged = Judge(commit, signatures, keys);
+        IReadOnlyList<JudgedSignature> judged = Judge(text, signatures, keys);
         return judged is [{ Worth: SignatureWorth.Good }, ..]
             ? [.. judged.Where(each => each.Worth == SignatureWorth.Good).Select(each => each.Signature)]
             : throw new StoreException($"{(subject.Length > 0 ? $"{subject}: " : "")}commit {digest.ToShortString()} {Lack(judged, keys)}");

@@ -1,5 +1,6 @@
 using System.Buffers;
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using HackTree.Model;
 
@@ -22,12 +23,16 @@ public sealed record Manifest(Descriptor Commit, IReadOnlyList<Generation> Gener
     /// <summary>The longest manifest in bytes. Registries refuse longer ones.</summary>
     public const int MaxLength = 4_000_000;
 
+    private const string SignaturesKey = "vnd.hacktree.signatures";
     private const string CreatedKey = "org.opencontainers.image.created";
     private const string SchemaVersionKey = "schemaVersion";
     private const string MediaTypeKey = "mediaType";
     private const string ArtifactTypeKey = "artifactType";
     private const string DigestKey = "digest";
     private const string DigestPrefix = "sha256:";
+
+    /// <summary>The signatures of the commit. Nobody checked them.</summary>
+    public IReadOnlyList<SshSignature> Signatures { get; init; } = [];
 
     /// <summary>The manifest's bytes. The same manifest always makes the same bytes.</summary>
     public byte[] Encode()
@@ -55,6 +60,11 @@ public sealed record Manifest(Descriptor Commit, IReadOnlyList<Generation> Gener
             json.WriteEndArray();
             json.WriteStartObject("annotations");
             json.WriteString(CreatedKey, DateTimeOffset.FromUnixTimeSeconds(Created).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture));
+            if (Signatures.Count > 0)
+            {
+                json.WriteString(SignaturesKey, CommitSignatures.Text(Signatures));
+            }
+
             json.WriteEndObject();
             json.WriteEndObject();
         }
@@ -79,7 +89,7 @@ public sealed record Manifest(Descriptor Commit, IReadOnlyList<Generation> Gener
             Descriptor commit = Read(root.GetProperty("config"));
             Descriptor[] layers = [.. root.GetProperty("layers").EnumerateArray().Select(Read)];
             return commit.MediaType == MediaType.Commit && Group(layers) is { Count: > 0 } generations
-                ? new Manifest(commit, generations, CreatedOf(root))
+                ? new Manifest(commit, generations, CreatedOf(root)) { Signatures = SignaturesOf(root) }
                 : null;
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
@@ -139,9 +149,13 @@ public sealed record Manifest(Descriptor Commit, IReadOnlyList<Generation> Gener
     }
 
     private static long CreatedOf(JsonElement root) =>
-        root.TryGetProperty("annotations", out JsonElement annotations) && annotations.TryGetProperty(CreatedKey, out JsonElement created)
-            ? DateTimeOffset.Parse(created.GetString() ?? "", CultureInfo.InvariantCulture).ToUnixTimeSeconds()
-            : 0;
+        AnnotationOf(root, CreatedKey) is { } created ? DateTimeOffset.Parse(created, CultureInfo.InvariantCulture).ToUnixTimeSeconds() : 0;
+
+    private static List<SshSignature> SignaturesOf(JsonElement root) =>
+        AnnotationOf(root, SignaturesKey) is { Length: <= Store.Signatures.MaxLength } text ? SshArmor.Parse(Encoding.UTF8.GetBytes(text)) : [];
+
+    private static string? AnnotationOf(JsonElement root, string key) =>
+        root.TryGetProperty("annotations", out JsonElement annotations) && annotations.TryGetProperty(key, out JsonElement value) ? value.GetString() ?? "" : null;
 }
 
 /// <summary>How JSON is written: compact, with names as they are.</summary>

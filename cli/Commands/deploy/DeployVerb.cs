@@ -18,6 +18,7 @@ internal abstract class DeployVerb : Verb
         Description = "Merge text files of /etc that both sides changed line by line, where no two changes meet.",
     };
 
+    private readonly SignatureOptions signatures = new("Deploy only a commit that a trusted key signed.");
     private readonly Option<bool> reboot = new("--reboot") { Description = "Restart the machine when all is done." };
     private readonly Option<bool> dryRun = new("--dry-run") { Description = "Check everything that can be checked, say what would be done, and do nothing." };
     private readonly Option<bool> json = Json();
@@ -29,6 +30,7 @@ internal abstract class DeployVerb : Verb
             $"How many times the boot loader starts it before it goes back to the default, 1 to {BootChoice.MostTries}. Default: {UsualTries}.", "--tries");
         Add(force);
         Add(mergeText);
+        signatures.AddTo(this);
         Add(reboot);
         Add(dryRun);
         Add(json);
@@ -45,6 +47,7 @@ internal abstract class DeployVerb : Verb
     protected int Deploy(Session session, ObjectStore store, Digest commit, string revision)
     {
         Bisect.RequireNone(store);
+        signatures.Check(session, store, commit);
         var progress = new Progress { TotalFiles = store.Packs.ReadCommit(commit).Files };
         int count = session.Get(tries) ?? UsualTries;
         var request = new DeployRequest(commit, revision, count, session.Get(force)) { MergesText = session.Get(mergeText) };

@@ -2,6 +2,7 @@ using System.CommandLine;
 using System.Globalization;
 using HackTree.Model;
 using HackTree.Store;
+using HackTree.Transfer;
 
 namespace HackTree.Cli;
 
@@ -24,9 +25,11 @@ internal sealed class ShowCommand : Verb
         using ObjectStore store = session.OpenStore();
         Digest digest = Revision.Resolve(store, session.Get(revision));
         Commit commit = store.Packs.ReadCommit(digest);
+        byte[] text = commit.Encode();
+        SshSignature[] signatures = [.. CommitSignatures.Find(store, digest).Where(signature => signature.Fits(text, SshSignature.OfCommits))];
         if (session.Get(json))
         {
-            JsonText.Write(writer => CommitText.Write(writer, digest, commit));
+            JsonText.Write(writer => CommitText.Write(writer, digest, commit, () => SignatureText.WriteKeys(writer, signatures)));
             return ExitCode.Done;
         }
 
@@ -47,6 +50,11 @@ internal sealed class ShowCommand : Verb
         output.WriteLine($"files    {HumanText.Count(commit.Files)}");
         string bytes = commit.ContentBytes.ToString("N0", CultureInfo.InvariantCulture);
         output.WriteLine($"content  {HumanText.Bytes(commit.ContentBytes)} ({bytes} bytes)");
+        foreach (SshSignature signature in signatures)
+        {
+            output.WriteLine($"signed   {SignatureText.Key(signature)}");
+        }
+
         foreach ((string key, string value) in commit.Annotations)
         {
             output.WriteLine($"meta     {key}={CommitText.Line(value)}");

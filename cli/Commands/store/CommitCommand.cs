@@ -7,6 +7,7 @@ using HackTree.Checkout;
 using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
+using HackTree.Transfer;
 
 namespace HackTree.Cli;
 
@@ -71,6 +72,8 @@ internal sealed class CommitCommand : Verb
 
     private readonly Option<string?> tar = new("--tar") { Description = "Commit the tree in a tar archive, compressed or not; - is standard input.", HelpName = "FILE" };
 
+    private readonly Option<string?> sign = new("--sign") { Description = $"Sign the commit. {SignCommand.KeyDescription}", HelpName = "FILE" };
+
     private readonly Option<bool> json = Json();
 
     internal CommitCommand()
@@ -87,7 +90,7 @@ internal sealed class CommitCommand : Verb
         Add(tree);
         Option[] options =
         [
-            name, messages, subject, body, meta, parent, skip, consume, exclude, seal, excludeXattr, noXattrs, clampTimes, tar, unlocked, json,
+            name, messages, subject, body, meta, parent, skip, consume, exclude, seal, excludeXattr, noXattrs, clampTimes, tar, unlocked, sign, json,
         ];
         foreach (Option option in options)
         {
@@ -128,6 +131,7 @@ internal sealed class CommitCommand : Verb
     {
         long started = Stopwatch.GetTimestamp();
         CommitRequest request = Request(session);
+        SigningKey? signer = session.Get(sign) is { } file ? SigningKey.Open(file) : null;
         var options = new ImportOptions
         {
             Excludes = [.. (session.Get(exclude) ?? []).Select(glob => new PathGlob(glob)), .. session.Get(seal) ? MachineTraces.Left : []],
@@ -171,6 +175,7 @@ internal sealed class CommitCommand : Verb
             + $"new: {HumanText.Count(store.Blobs.Added, "object")}, {HumanText.Bytes(store.Blobs.AddedBytes)}, {HumanText.Count(newTrees, "tree")}, "
             + $"a pack of {HumanText.Bytes(additions.Pack.Length)}; {HumanText.Duration(Stopwatch.GetElapsedTime(started))}");
         Print(session, commit, request.Ref, isNew: true);
+        Sign(store, commit, signer);
         return code;
     }
 
@@ -200,6 +205,19 @@ internal sealed class CommitCommand : Verb
 
     private static bool IsTreeOf(ObjectStore store, Digest commit, ImportResult tree) =>
         !commit.IsNone && store.Packs.TryReadCommit(commit, out Commit? read) && tree.IsTreeOf(read);
+
+    /// <summary>Signs the commit, which its ref names already. So who is asked for a passphrase keeps nobody from the store.</summary>
+    private static void Sign(ObjectStore store, Digest commit, SigningKey? key)
+    {
+        try
+        {
+            _ = key is null ? null : CommitSignatures.Sign(store, commit, key);
+        }
+        catch (StoreException e)
+        {
+            throw new StoreException($"commit {CommitText.Short(commit)} was made and is not signed: {e.Message}", e.Remedy);
+        }
+    }
 
     private int Print(Session session, Digest commit, string refName, bool isNew)
     {

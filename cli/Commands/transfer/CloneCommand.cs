@@ -12,6 +12,7 @@ internal sealed class CloneCommand : RemoteVerb
     private readonly Argument<string> url = new("URL") { Description = "oci://HOST/NAME, https://HOST/PATH, file:///PATH or a path." };
     private readonly Argument<string> place = new("DIR") { Description = "A new or empty directory for the store." };
     private readonly Option<int?> depth;
+    private readonly SignatureOptions signatures = new("Take only commits that a trusted key signed, now and when origin is pulled from.");
 
     internal CloneCommand()
         : base("clone", "Make a store with all refs of a remote, which it calls origin.", "hacktree clone https://example.com/debian /objects")
@@ -19,6 +20,7 @@ internal sealed class CloneCommand : RemoteVerb
         Add(url);
         Add(place);
         depth = AddNumber("How many generations of ancestors to fetch too. Default: 0.", "--depth");
+        signatures.AddTo(this);
         AddServerOptions();
     }
 
@@ -28,8 +30,8 @@ internal sealed class CloneCommand : RemoteVerb
         string path = session.Get(place);
         ObjectStore.Create(path, new StoreFormat { UserMode = !Sys.IsRoot, IgnoresMachineXattrs = true });
         using ObjectStore store = ObjectStore.OpenToWrite(path, onWait: null, Session.Stop);
-        store.Remotes.Add(Origin, remote.ToString());
-        var run = new PullRun(session, store, source => Open(session, store, source));
+        store.Remotes.Add(Origin, new NamedRemote(remote.ToString(), signatures.IsRequired(session)));
+        var run = new PullRun(session, store, source => Open(session, store, source), signatures);
         return run.Run([Origin], new PullRequest("", "") { Depth = session.Get(depth) ?? 0 }, asJson: false);
     }
 

@@ -17,6 +17,7 @@ internal sealed class PullCommand : RemoteVerb
     private readonly Option<int?> depth;
     private readonly Option<bool> allowDowngrade = new("--allow-downgrade") { Description = "Set a ref also to a commit that is older than its own." };
     private readonly Option<bool> dryRun = new("--dry-run") { Description = "Say what would be fetched, and change nothing." };
+    private readonly SignatureOptions signatures = new("Take only commits that a trusted key signed. Without one, nothing of the commit is fetched.");
     private readonly Option<int?> limit;
     private readonly Option<bool> json = Json();
 
@@ -34,6 +35,7 @@ internal sealed class PullCommand : RemoteVerb
         Add(name);
         depth = AddNumber("How many generations of ancestors to fetch too. Default: 0.", "--depth");
         Add(allowDowngrade);
+        signatures.AddTo(this);
         Add(dryRun);
         limit = AddNumber("The most bytes a second, in thousands.", "--limit-rate");
         AddServerOptions();
@@ -51,7 +53,7 @@ internal sealed class PullCommand : RemoteVerb
     protected override int Run(Session session)
     {
         using ObjectStore store = session.OpenStoreToWrite();
-        var runs = new PullRun(session, store, source => Open(session, store, source, (session.Get(limit) ?? 0) * 1000L));
+        var runs = new PullRun(session, store, source => Open(session, store, source, (session.Get(limit) ?? 0) * 1000L), signatures);
         var template = new PullRequest("", session.Get(name) ?? "")
         {
             Depth = session.Get(depth) ?? 0,

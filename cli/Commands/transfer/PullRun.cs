@@ -5,7 +5,7 @@ using HackTree.Transfer;
 namespace HackTree.Cli;
 
 /// <summary>Pulls what a command line names, and prints what came of it.</summary>
-internal sealed class PullRun(Session session, ObjectStore store, Func<string, Remote> open)
+internal sealed class PullRun(Session session, ObjectStore store, Func<string, Remote> open, SignatureOptions signatures)
 {
     private readonly Progress progress = new();
 
@@ -16,6 +16,7 @@ internal sealed class PullRun(Session session, ObjectStore store, Func<string, R
         foreach (string source in sources)
         {
             (string place, string? from) = RemotePlace.Split(source);
+            TrustedKeys? trusted = RequiresSignature(place) ? signatures.Keys(session) : null;
             using Remote remote = open(place);
             using (session.Show("pulling", progress))
             {
@@ -23,7 +24,7 @@ internal sealed class PullRun(Session session, ObjectStore store, Func<string, R
                 {
                     (long requests, long bytes) = (remote.Requests, remote.Bytes);
                     string to = template.To.Length > 0 ? template.To : name;
-                    PullResult result = Pull.Run(store, remote, template with { From = name, To = to, Progress = progress });
+                    PullResult result = Pull.Run(store, remote, template with { From = name, To = to, Trusted = trusted, Progress = progress });
                     lines.Add((result, remote.Subject, remote.Requests - requests, remote.Bytes - bytes));
                 }
             }
@@ -45,6 +46,9 @@ internal sealed class PullRun(Session session, ObjectStore store, Func<string, R
 
         return ExitCode.Done;
     }
+
+    private bool RequiresSignature(string place) =>
+        signatures.IsRequired(session) || (!RemotePlace.IsPlace(place) && store.Remotes.Find(place) is { RequiresSignature: true });
 
     private static List<string> RefsOf(Remote remote)
     {

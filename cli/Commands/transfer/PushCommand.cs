@@ -71,6 +71,7 @@ internal sealed class PushCommand : RemoteVerb
                     writer.WriteDigest("before", result.Before);
                     writer.WriteNumber("blobs", result.Blobs);
                     writer.WriteNumber("rawBytes", result.RawBytes);
+                    writer.WriteBoolean("newSignatures", result.HasNewSignatures);
                     writer.WriteEndObject();
                 }
 
@@ -84,7 +85,9 @@ internal sealed class PushCommand : RemoteVerb
         foreach (PushResult result in results)
         {
             string name = $"{result.Ref} is {CommitText.Short(result.Commit)} there";
-            session.Note(result.IsCurrent ? $"{name} already" : $"{name} now: {HumanText.Count(result.Blobs)} new blobs of {HumanText.Bytes(result.RawBytes)}");
+            session.Note(result.HasNewSignatures ? $"{name} already, and its signatures are new"
+                : result.IsCurrent ? $"{name} already"
+                : $"{name} now: {HumanText.Count(result.Blobs)} new blobs of {HumanText.Bytes(result.RawBytes)}");
         }
 
         session.Note(TransferText.Totals("sent", remote));

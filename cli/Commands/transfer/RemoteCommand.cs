@@ -26,17 +26,18 @@ internal sealed class RemoteCommand : Verb
     protected override int Run(Session session)
     {
         using ObjectStore store = session.OpenStore();
-        (string Name, string? Url)[] remotes = [.. store.Remotes.List().Select(name => (name, store.Remotes.Find(name)))];
+        (string Name, NamedRemote? Remote)[] remotes = [.. store.Remotes.List().Select(name => (name, store.Remotes.Find(name)))];
         if (session.Get(json))
         {
             JsonText.Write(writer =>
             {
                 writer.WriteStartArray();
-                foreach ((string name, string? url) in remotes)
+                foreach ((string name, NamedRemote? remote) in remotes)
                 {
                     writer.WriteStartObject();
                     writer.WriteString("name", name);
-                    writer.WriteString("url", url);
+                    writer.WriteString("url", remote?.Url);
+                    writer.WriteBoolean("requireSignature", remote?.RequiresSignature ?? false);
                     writer.EndItem();
                 }
 
@@ -45,10 +46,10 @@ internal sealed class RemoteCommand : Verb
         }
         else
         {
-            var listing = new Listing("REMOTE", "URL");
-            foreach ((string name, string? url) in remotes)
+            var listing = new Listing("REMOTE", "URL", "SIGNED");
+            foreach ((string name, NamedRemote? remote) in remotes)
             {
-                listing.Add(name, url ?? "");
+                listing.Add(name, remote?.Url ?? "", remote is { RequiresSignature: true } ? "required" : "");
             }
 
             listing.Print();
@@ -61,19 +62,21 @@ internal sealed class RemoteCommand : Verb
     {
         private readonly Argument<string> name = new("NAME") { Description = "The name." };
         private readonly Argument<string> url = new("URL") { Description = "oci://HOST/NAME, https://HOST/PATH, file:///PATH or a path." };
+        private readonly Option<bool> require = new("--require-signature") { Description = "Pull from there only commits that a trusted key signed." };
 
         internal AddRemote()
             : base("add", "Give a place a name.", "hacktree remote add origin oci://registry.example.com/images/debian")
         {
             Add(name);
             Add(url);
+            Add(require);
         }
 
         protected override int Run(Session session)
         {
             var place = RemotePlace.Parse(session.Get(url));
             using ObjectStore store = session.OpenStoreToWrite();
-            store.Remotes.Add(session.Get(name), place.ToString());
+            store.Remotes.Add(session.Get(name), new NamedRemote(place.ToString(), session.Get(require)));
             return ExitCode.Done;
         }
     }

@@ -65,6 +65,6 @@ internal abstract class RemoteVerb : Verb
 
     private static RemotePlace PlaceOf(ObjectStore store, string text) => RemotePlace.IsPlace(text)
         ? RemotePlace.Parse(text)
-        : store.Remotes.Find(text) is { } url ? RemotePlace.Parse(url)
+        : store.Remotes.Find(text) is { } named ? RemotePlace.Parse(named.Url)
         : throw new StoreException($"there is no remote '{text}'; `hacktree remote` lists them, and a URL or a path with '/' is a place itself");
 }

@@ -4,6 +4,11 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Store;
 
+/// <summary>A place of commits that has a name.</summary>
+/// <param name="Url">Where it is.</param>
+/// <param name="RequiresSignature">Whether only signed commits are taken from there.</param>
+public sealed record NamedRemote(string Url, bool RequiresSignature);
+
 /// <summary>
 /// The names that a store has for other places of commits: one file for each, <c>remotes/NAME.json</c> (FORMAT.md, section 8). The directory is
 /// made with the first. What a place means is not known here.
@@ -11,6 +16,8 @@ namespace HackTree.Store;
 public sealed class Remotes
 {
     private const string Extension = ".json";
+    private const string UrlKey = "url";
+    private const string RequireKey = "requireSignature";
 
     private readonly ObjectStore store;
     private readonly SafeFileHandle top;
@@ -49,7 +56,7 @@ public sealed class Remotes
     }
 
     /// <summary>The place of a remote; null if there is none of that name. Throws <see cref="CorruptException"/> if its file is damaged.</summary>
-    public string? Find(string name)
+    public NamedRemote? Find(string name)
     {
         if (!IsName(name) || Open(out SafeFileHandle directory) != Errno.None)
         {
@@ -59,13 +66,13 @@ public sealed class Remotes
         using (directory)
         {
             return SmallFile.TryRead(directory, FileName(name), Subject(name)) is not { } bytes ? null
-                : CheckedJson.Decode(bytes, properties => properties.GetText("url"))
+                : CheckedJson.Decode(bytes, properties => new NamedRemote(properties.GetText(UrlKey), properties.Find(RequireKey)?.GetBoolean() ?? false))
                 ?? throw new CorruptException(Subject(name), "damaged", new Remedy.MoveAway(Subject(name)));
         }
     }
 
     /// <summary>Names a place. Throws <see cref="StoreException"/> if no remote can have the name, or if another one has it.</summary>
-    public void Add(string name, string url)
+    public void Add(string name, NamedRemote remote)
     {
         store.RequireWritable();
         if (!IsName(name))
@@ -75,7 +82,7 @@ public sealed class Remotes
 
         if (Find(name) is { } other)
         {
-            throw new StoreException($"there is a remote '{name}' already: {other}");
+            throw new StoreException($"there is a remote '{name}' already: {other.Url}");
         }
 
         Errno made = Sys.MakeDirectory(top, "remotes"u8, FileModes.PublicDirectory);
@@ -87,7 +94,7 @@ public sealed class Remotes
         Open(out SafeFileHandle directory).ThrowIfFailed("openat", Subject(""));
         using (directory)
         {
-            DurableFile.WriteStaged(store.Temporary, directory, FileName(name), CheckedJson.Encode(json => json.WriteString("url", url)), Subject(name));
+            DurableFile.WriteStaged(store.Temporary, directory, FileName(name), Encode(remote), Subject(name));
         }
     }
 
@@ -108,6 +115,15 @@ public sealed class Remotes
             Sys.Sync(directory).ThrowIfFailed("fsync", Subject(""));
         }
     }
+
+    private static byte[] Encode(NamedRemote remote) => CheckedJson.Encode(json =>
+    {
+        json.WriteString(UrlKey, remote.Url);
+        if (remote.RequiresSignature)
+        {
+            json.WriteBoolean(RequireKey, true);
+        }
+    });
 
     private static bool IsName(string name) => RefName.IsValid(name) && name.AsSpan().IndexOfAny('/', '@') < 0;
 
