@@ -1,4 +1,3 @@
-using HackTree.Boot;
 using HackTree.Checkout;
 using HackTree.Linux;
 using HackTree.Model;

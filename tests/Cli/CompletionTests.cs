@@ -52,7 +52,7 @@ public sealed class CompletionTests : IDisposable
     [Fact]
     public void Every_verb_is_offered() =>
         Assert.Equal(
-            "bench bisect build cat checkout clone commit completion default deploy diff du etc export fsck gc good hash help image init initrd kargs log ls pull push refs remote rollback roots show status unlock upgrade version",
+            "bench bisect build cat checkout clone commit completion default deploy diff du etc export fsck gc good hash help image init initrd kargs log ls pull push refs remote rollback roots show sign status unlock upgrade verify version",
             string.Join(' ', world.Run("__complete", "").Succeeded().Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal)));
 
     [Theory]

@@ -20,7 +20,7 @@ public sealed class SignatureTests : IDisposable
     public void Ssh_keygen_takes_a_signature_that_is_made_here()
     {
         string trusted = keys.Trust("trusted", ("alice", Path.GetFileName(keys.Make("key"))));
-        SshSignature made = SigningKey.Open(keys.At("key")).Sign(Text, SshSignature.OfCommits, default);
+        SshSignature made = SigningKey.Open(keys.At("key")).Sign(Text, SshSignature.OfCommits, TestContext.Current.CancellationToken);
         byte[] armored = SshArmor.Write([made], Signatures.MaxLength);
         Assert.True(keys.Judge(trusted, Text, armored));
         Assert.False(keys.Judge(trusted, [.. Text, 1], armored));
@@ -123,7 +123,7 @@ public sealed class SignatureTests : IDisposable
     {
         keys.Make("curve", "-t", "ecdsa");
         string trusted = keys.Trust("trusted", ("alice", "curve"));
-        SshSignature made = SigningKey.Open(keys.At("curve")).Sign(Text, SshSignature.OfCommits, default);
+        SshSignature made = SigningKey.Open(keys.At("curve")).Sign(Text, SshSignature.OfCommits, TestContext.Current.CancellationToken);
         Assert.True(keys.Judge(trusted, Text, SshArmor.Write([made], Signatures.MaxLength)));
     }
 
@@ -132,7 +132,7 @@ public sealed class SignatureTests : IDisposable
     {
         Tools.Require("ssh-agent", "ssh-add");
         string key = keys.Make("locked", "-t", "ed25519", "-N", "secret words");
-        string asked = Refusal(() => SigningKey.Open(key).Sign(Text, SshSignature.OfCommits, default));
+        string asked = Refusal(() => SigningKey.Open(key).Sign(Text, SshSignature.OfCommits, TestContext.Current.CancellationToken));
         Assert.Contains("ssh-keygen does not sign with it", asked);
 
         // An agent has the key: the public file names it. This process has no agent, so a shell starts the program with one.
@@ -148,9 +148,9 @@ public sealed class SignatureTests : IDisposable
     public void A_key_that_others_can_read_or_that_is_damaged_is_refused()
     {
         string key = keys.Make("key");
-        File.SetUnixFileMode(key, UnixFileMode.UserRead | UnixFileMode.GroupRead);
+        Tools.Run("chmod", "440", key).Succeeded();
         Assert.Contains("chmod 600", Refusal(() => SigningKey.Open(key)));
-        File.SetUnixFileMode(key, UnixFileMode.UserRead);
+        Tools.Run("chmod", "400", key).Succeeded();
         SshKey right = keys.Sign("key", Text).Key;
         byte[] blob = Convert.FromBase64String(string.Concat(File.ReadAllLines(key)[1..^1]));
         for (int i = 0; i < blob.Length; i += 3)
@@ -159,12 +159,12 @@ public sealed class SignatureTests : IDisposable
             changed[i] ^= 0x41;
             string path = keys.At($"changed{i}");
             File.WriteAllText(path, $"-----BEGIN OPENSSH PRIVATE KEY-----\n{Convert.ToBase64String(changed)}\n-----END OPENSSH PRIVATE KEY-----\n");
-            File.SetUnixFileMode(path, UnixFileMode.UserRead);
+            Tools.Run("chmod", "400", path).Succeeded();
 
             // Whatever is changed: refused, or the signature is still that of the key.
             try
             {
-                SshSignature made = SigningKey.Open(path).Sign(Text, SshSignature.OfCommits, default);
+                SshSignature made = SigningKey.Open(path).Sign(Text, SshSignature.OfCommits, TestContext.Current.CancellationToken);
                 Assert.Equal(right, made.Key);
             }
             catch (StoreException)

@@ -1,7 +1,5 @@
 using System.Buffers.Text;
-using System.Text;
 using HackTree.Linux;
-using HackTree.Model;
 using HackTree.Store;
 using Microsoft.Win32.SafeHandles;
 using Org.BouncyCastle.Math.EC.Rfc8032;

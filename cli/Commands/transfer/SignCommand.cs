@@ -19,8 +19,8 @@ internal sealed class SignCommand : Verb
         revision = AddRevision("COMMIT", "The commit: a ref, REF^, REF~3, or an id or its beginning.");
         Add(key);
         json = AddJson();
-        Details = "The signature is kept beside the commit, and push sends it along. Keys with a passphrase, in ssh-agent or in a FIDO token sign by ssh-keygen, which must be installed. "
-            + "`hacktree verify` tells who signed a commit.";
+        Details = "The signature is kept beside the commit, and push sends it along. Keys with a passphrase, in ssh-agent or in a FIDO token sign by "
+            + "ssh-keygen, which must be installed. `hacktree verify` tells who signed a commit.";
     }
 
     protected override int Run(Session session)

@@ -17,8 +17,8 @@ internal sealed class VerifyCommand : Verb
         revision = AddRevision("COMMIT", "The commit: a ref, REF^, REF~3, or an id or its beginning.");
         Add(keys);
         json = AddJson();
-        Details = $"Exit code 0 says that a trusted key signed the commit, 1 that none did. Trusted keys are in the files of {TrustedKeys.Folder} whose names have only letters, digits, '_' "
-            + "and '-'. Each line is as ssh-keygen(1) says under ALLOWED SIGNERS: who it is, options, and the public key, such as: release@example.com "
+        Details = $"Exit code 0 says that a trusted key signed the commit, 1 that none did. Trusted keys are in the files of {TrustedKeys.Folder} "
+            + "whose names have only letters, digits, '_' and '-'. Each line is as ssh-keygen(1) says under ALLOWED SIGNERS: who it is, options, and the public key, such as: release@example.com "
             + "namespaces=\"hacktree\" ssh-ed25519 AAAA...";
     }
 
