@@ -1,6 +1,7 @@
 using System.Text.Json;
 using HackTree.Model;
 using HackTree.Store;
+using HackTree.Transfer;
 
 namespace HackTree.Cli;
 
@@ -78,8 +79,8 @@ internal static class CommitText
         return names;
     }
 
-    /// <summary>A commit as a JSON object. <paramref name="more"/> writes further properties.</summary>
-    internal static void Write(Utf8JsonWriter writer, Digest digest, Commit commit, Action? more = null)
+    /// <summary>A commit as a JSON object.</summary>
+    internal static void Write(Utf8JsonWriter writer, ObjectStore store, Digest digest, Commit commit)
     {
         writer.WriteStartObject();
         writer.WriteDigest("commit", digest);
@@ -103,7 +104,7 @@ internal static class CommitText
         }
 
         writer.WriteEndObject();
-        more?.Invoke();
+        SignatureText.WriteKeys(writer, CommitSignatures.FindFitting(store, digest, commit));
         writer.EndItem();
     }
 }

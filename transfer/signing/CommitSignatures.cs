@@ -27,6 +27,14 @@ public static class CommitSignatures
     /// <summary>The signatures that the store has of a commit.</summary>
     public static IReadOnlyList<SshSignature> Find(ObjectStore store, Digest commit) => SshArmor.Parse(store.Signatures.Read(commit));
 
+    /// <summary>Those of them that their keys made of this commit. Whether anybody trusts the keys is not asked.</summary>
+    public static IReadOnlyList<SshSignature> FindFitting(ObjectStore store, Digest digest, Commit commit)
+    {
+        IReadOnlyList<SshSignature> all = Find(store, digest);
+        byte[] text = all.Count == 0 ? [] : commit.Encode();
+        return [.. all.Where(signature => signature.Fits(text, SshSignature.OfCommits))];
+    }
+
     /// <summary>
     /// Keeps signatures of a commit, before those that are there already. If all together are too long, the last ones are left out.
     /// </summary>

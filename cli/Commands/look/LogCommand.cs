@@ -43,7 +43,7 @@ internal sealed class LogCommand : Verb
                 writer.WriteStartArray();
                 foreach ((Digest digest, Commit commit) in history)
                 {
-                    CommitText.Write(writer, digest, commit);
+                    CommitText.Write(writer, store, digest, commit);
                 }
 
                 writer.WriteEndArray();

@@ -25,11 +25,9 @@ internal sealed class ShowCommand : Verb
         using ObjectStore store = session.OpenStore();
         Digest digest = Revision.Resolve(store, session.Get(revision));
         Commit commit = store.Packs.ReadCommit(digest);
-        byte[] text = commit.Encode();
-        SshSignature[] signatures = [.. CommitSignatures.Find(store, digest).Where(signature => signature.Fits(text, SshSignature.OfCommits))];
         if (session.Get(json))
         {
-            JsonText.Write(writer => CommitText.Write(writer, digest, commit, () => SignatureText.WriteKeys(writer, signatures)));
+            JsonText.Write(writer => CommitText.Write(writer, store, digest, commit));
             return ExitCode.Done;
         }
 
@@ -50,7 +48,7 @@ internal sealed class ShowCommand : Verb
         output.WriteLine($"files    {HumanText.Count(commit.Files)}");
         string bytes = commit.ContentBytes.ToString("N0", CultureInfo.InvariantCulture);
         output.WriteLine($"content  {HumanText.Bytes(commit.ContentBytes)} ({bytes} bytes)");
-        foreach (SshSignature signature in signatures)
+        foreach (SshSignature signature in CommitSignatures.FindFitting(store, digest, commit))
         {
             output.WriteLine($"signed   {SignatureText.Key(signature)}");
         }

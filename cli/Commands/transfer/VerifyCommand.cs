@@ -18,8 +18,8 @@ internal sealed class VerifyCommand : Verb
         Add(keys);
         json = AddJson();
         Details = $"Exit code 0 says that a trusted key signed the commit, 1 that none did. Trusted keys are in the files of {TrustedKeys.Folder} "
-            + "whose names have only letters, digits, '_' and '-'. Each line is as ssh-keygen(1) says under ALLOWED SIGNERS: who it is, options, and the public key, such as: release@example.com "
-            + "namespaces=\"hacktree\" ssh-ed25519 AAAA...";
+            + "whose names have only letters, digits, '_' and '-'. Each line is as ssh-keygen(1) says under ALLOWED SIGNERS: who it is, options, and the "
+            + "public key, such as: release@example.com namespaces=\"hacktree\" ssh-ed25519 AAAA...";
     }
 
     protected override StopWay WayToStop(Session session) => StopWay.EndAtOnce;
