@@ -45,18 +45,25 @@ public sealed class BootableRoots(ObjectStore store)
         }
     }
 
-    /// <summary>Makes a root the default, and ends any trial. A root that the boot loader cannot start yet is made known to it first.</summary>
+    /// <summary>Makes a root the default, ends any trial, and forgets what is staged. A root that the boot loader cannot start yet is made known to it first.</summary>
     public void Choose(BootChoice choice, string name)
     {
         Require(name);
         if (!choice.Offers(name))
         {
-            RootRecord record = RecordOf(name) ?? throw new StoreException($"{name}: it has no record, so nothing tells which kernel it boots");
-            var kernel = RootKernel.Require(store, store.Packs.ReadCommit(record.Commit), name, Path.Combine(Physical, ImageLayout.Boot));
-            choice.Place(name, kernel.PathIn(Physical, name), kernel.InitrdIn(Physical, name));
+            Place(choice, name);
         }
 
+        StagedRoot.Forget(Physical);
         choice.Choose(name);
+    }
+
+    /// <summary>Makes a root known to the boot loader, with the kernel that it boots.</summary>
+    internal void Place(BootChoice choice, string name)
+    {
+        RootRecord record = RecordOf(name) ?? throw new StoreException($"{name}: it has no record, so nothing tells which kernel it boots");
+        var kernel = RootKernel.Require(store, store.Packs.ReadCommit(record.Commit), name, Path.Combine(Physical, ImageLayout.Boot));
+        choice.Place(name, kernel.PathIn(Physical, name), kernel.InitrdIn(Physical, name));
     }
 
     /// <summary>Throws <see cref="StoreException"/> if files below the root's /etc are the store's.</summary>
@@ -80,7 +87,7 @@ public sealed class BootableRoots(ObjectStore store)
         string name = store.Roots.Require(nameOrPath), path = store.Roots.Find(name) is { } record ? store.Roots.AbsolutePath(record) : "";
         string root = Path.GetFileName(path);
         BootChoice? choice = Path.GetDirectoryName(path) == Physical ? BootChoice.TryRead(Physical) : null;
-        if (choice is not null && (root == choice.Default || choice.IsOnTrial(root)))
+        if (choice is not null && (root == choice.Default || choice.IsOnTrial(root) || root == StagedRoot.Find(Physical)?.Root))
         {
             throw new StoreException($"{nameOrPath}: the machine would boot it next", new Remedy.BootAnother());
         }
@@ -94,13 +101,13 @@ public sealed class BootableRoots(ObjectStore store)
     }
 
     /// <summary>
-    /// The roots that nothing calls for: made with --boot, and neither running, the default, the default before it, on trial nor pinned. The newest
+    /// The roots that nothing calls for: made with --boot, and neither running, the default, the default before it, on trial, staged nor pinned. The newest
     /// ones are left out, <paramref name="kept"/> of them. Oldest first. Throws <see cref="StoreException"/> if no boot loader tells what boots.
     /// </summary>
     public IReadOnlyList<string> FindSurplus(int kept)
     {
         var choice = BootChoice.Read(Physical);
-        string?[] called = [FindRunning(), choice.Default, choice.Previous];
+        string?[] called = [FindRunning(), choice.Default, choice.Previous, StagedRoot.Find(Physical)?.Root];
         return [.. Recorded()
             .Where(root => root.Record is { OwnsEtc: true, State: RootState.Ready } && !called.Contains(root.Name) && !choice.IsOnTrial(root.Name))
             .Skip(kept)

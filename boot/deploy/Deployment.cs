@@ -77,14 +77,55 @@ public static class Deployment
     /// </summary>
     public static CarriedEtc Run(ObjectStore store, DeployRequest request, DeployPlan plan, Progress? progress = null)
     {
+        CarriedEtc etc = Make(store, request, plan, mergesEtc: true, progress);
+        StartTrial(store.PhysicalRoot, plan.Name, request.Tries);
+        return etc;
+    }
+
+    /// <summary>
+    /// Makes and proves the new root like <see cref="Run"/>. It goes on trial, with the /etc of that moment, by <see cref="FinishStaged"/>, which must be
+    /// called before the machine shuts down (<see cref="StageUnit"/>). What was staged before stays a root like others.
+    /// </summary>
+    public static void Stage(ObjectStore store, DeployRequest request, DeployPlan plan, Progress? progress = null)
+    {
+        _ = Make(store, request, plan, mergesEtc: false, progress);
+        Sync(store.PhysicalRoot);
+        new StagedRoot(StagedRoot.ThisBoot, plan.Name, request.Commit, request.Tries, request.MergesText).Write(store.PhysicalRoot);
+    }
+
+    /// <summary>Puts the staged root on trial. Answers its name and what became of /etc; null if nothing is staged. After a kill it can be run again.</summary>
+    public static (string Root, CarriedEtc Etc)? FinishStaged(ObjectStore store)
+    {
+        var roots = new BootableRoots(store);
+        if (StagedRoot.Find(roots.Physical) is not { } staged)
+        {
+            return null;
+        }
+
+        if (roots.RecordOf(staged.Root)?.Commit != staged.Commit)
+        {
+            throw new StoreException($"{staged.Root}, which is staged, is not the root any more that it was then; `hacktree deploy` makes another");
+        }
+
+        var choice = BootChoice.Read(roots.Physical);
+        RequireNoOpenTrial(roots, choice);
+        var request = new DeployRequest(staged.Commit, staged.Commit.ToShortString(), staged.Tries, Force: false) { MergesText = staged.MergesText };
+        var etc = CarriedEtc.Into(roots, store, choice.Default, request, staged.Root);
+        roots.Place(choice, staged.Root);
+        StartTrial(roots.Physical, staged.Root, staged.Tries);
+        return (staged.Root, etc);
+    }
+
+    /// <summary>Makes the new root and proves it. What boots stays as it is.</summary>
+    private static CarriedEtc Make(ObjectStore store, DeployRequest request, DeployPlan plan, bool mergesEtc, Progress? progress)
+    {
         var roots = new BootableRoots(store);
         string physical = roots.Physical, path = roots.PathOf(plan.Name);
-        CarriedEtc etc;
         var choice = BootChoice.Read(physical);
         _ = RootBuilder.Run(store, request.Commit, request.Revision, path, new CheckoutOptions { Boot = true, Progress = progress });
         try
         {
-            etc = CarriedEtc.Into(roots, store, choice.Default, request, plan.Name);
+            CarriedEtc etc = mergesEtc ? CarriedEtc.Into(roots, store, choice.Default, request, plan.Name) : new CarriedEtc(null, []);
             if (request.Bisect?.Check is { } check)
             {
                 HealthChecks.Add(path, check);
@@ -92,17 +133,21 @@ public static class Deployment
 
             Prove(store, physical, request, plan);
             choice.Place(plan.Name, plan.Kernel.PathIn(physical, plan.Name), plan.Kernel.InitrdIn(physical, plan.Name));
+            return etc;
         }
         catch
         {
             RootRemoval.Run(store, path);
             throw;
         }
+    }
 
+    private static void StartTrial(string physical, string root, int tries)
+    {
         Sync(physical);
-        new TrialFaults(physical).Remove(plan.Name);
-        choice.Try(plan.Name, request.Tries);
-        return etc;
+        new TrialFaults(physical).Remove(root);
+        BootChoice.Read(physical).Try(root, tries);
+        StagedRoot.Forget(physical);
     }
 
     private static void RequireNoOpenTrial(BootableRoots roots, BootChoice choice)

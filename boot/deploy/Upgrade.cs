@@ -10,7 +10,7 @@ public enum UpgradeState
     New,
     /// <summary>It runs, or it is the default.</summary>
     Current,
-    /// <summary>It is on trial with tries left.</summary>
+    /// <summary>It is on trial with tries left, or staged.</summary>
     OnTrial,
     /// <summary>Its trial failed.</summary>
     Failed,
@@ -52,7 +52,7 @@ public sealed record Upgrade(string Ref, Digest Commit, UpgradeState State, stri
         var faults = new TrialFaults(roots.Physical);
         foreach (string root in made)
         {
-            UpgradeState state = choice.IsOnTrial(root) ? UpgradeState.OnTrial
+            UpgradeState state = choice.IsOnTrial(root) || root == StagedRoot.Find(roots.Physical)?.Root ? UpgradeState.OnTrial
                 : root == choice.Trial || faults.Find(root) is not null ? UpgradeState.Failed
                 : root == choice.Previous ? UpgradeState.LeftAgain
                 : UpgradeState.New;

@@ -88,6 +88,11 @@ public sealed class Bisect : IDisposable
             throw new StoreException($"{trial} is on trial already", new Remedy.EndTrial());
         }
 
+        if (StagedRoot.Find(roots.Physical) is { } staged)
+        {
+            throw new StoreException($"{staged.Root} is staged, and would be tried next; `hacktree rollback` ends that");
+        }
+
         roots.Require(choice.Default);
         roots.RequireOwnEtc(choice.Default);
         File.Delete(CheckPath);

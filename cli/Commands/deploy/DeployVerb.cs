@@ -19,6 +19,12 @@ internal abstract class DeployVerb : Verb
     };
 
     private readonly SignatureOptions signatures = new("Deploy only a commit that a trusted key signed.");
+
+    private readonly Option<bool> stage = new("--stage")
+    {
+        Description = "Make the root now, and put it on trial when the machine shuts down, with the /etc of that moment.",
+    };
+
     private readonly Option<bool> reboot = new("--reboot") { Description = "Restart the machine when all is done." };
     private readonly Option<bool> dryRun = new("--dry-run") { Description = "Check everything that can be checked, say what would be done, and do nothing." };
     private readonly Option<bool> json = Json();
@@ -31,6 +37,7 @@ internal abstract class DeployVerb : Verb
         Add(force);
         Add(mergeText);
         signatures.AddTo(this);
+        Add(stage);
         Add(reboot);
         Add(dryRun);
         Add(json);
@@ -60,6 +67,11 @@ internal abstract class DeployVerb : Verb
             etc = Deployment.ForeseeEtc(store, request);
             session.Note(EtcText.Foreseen(etc));
         }
+        else if (session.Get(stage))
+        {
+            Stage(session, store, request, plan, progress);
+            session.Note($"{plan.Name}: {what}, goes on trial when the machine shuts down, {HumanText.Count(count, "time")}");
+        }
         else
         {
             using (session.Show("checking out", progress))
@@ -67,11 +79,7 @@ internal abstract class DeployVerb : Verb
                 etc = Deployment.Run(store, request, plan, progress);
             }
 
-            foreach (EtcChange change in etc.Changes)
-            {
-                session.Note(EtcText.Of(change));
-            }
-
+            NoteEtc(session, etc);
             session.Note($"{plan.Name}: {what}, on trial from the next boot on, {HumanText.Count(count, "time")}");
         }
 
@@ -82,6 +90,29 @@ internal abstract class DeployVerb : Verb
         }
 
         return ExitCode.Done;
+    }
+
+    /// <summary>Says what became of /etc.</summary>
+    internal static void NoteEtc(Session session, CarriedEtc etc)
+    {
+        foreach (EtcChange change in etc.Changes)
+        {
+            session.Note(EtcText.Of(change));
+        }
+    }
+
+    private static void Stage(Session session, ObjectStore store, DeployRequest request, DeployPlan plan, Progress progress)
+    {
+        if (new BootableRoots(store).FindRunning() is null)
+        {
+            throw new StoreException("this system runs on no root of the store, so nothing would put a staged root on trial; deploy without --stage");
+        }
+
+        StageUnit.Start();
+        using (session.Show("checking out", progress))
+        {
+            Deployment.Stage(store, request, plan, progress);
+        }
     }
 
     /// <summary>Whether JSON is wanted.</summary>
@@ -105,6 +136,7 @@ internal abstract class DeployVerb : Verb
             writer.WriteNumber("bytes", plan.Space.Bytes);
             writer.WriteNumber("inodes", plan.Space.Inodes);
             writer.WriteBoolean("dryRun", session.Get(dryRun));
+            writer.WriteBoolean("staged", session.Get(stage) && !session.Get(dryRun));
             EtcText.Write(writer, etc);
             writer.WriteEndObject();
         });

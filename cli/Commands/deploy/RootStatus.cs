@@ -9,7 +9,8 @@ namespace HackTree.Cli;
 /// <param name="IsRunning">Whether this system runs on it.</param>
 /// <param name="Choice">What the boot loader starts.</param>
 /// <param name="Fault">Why it failed; null if it did not.</param>
-internal sealed record RootStatus(string Name, RootRecord? Record, bool IsRunning, BootChoice Choice, string? Fault)
+/// <param name="IsStaged">Whether it goes on trial when the machine shuts down.</param>
+internal sealed record RootStatus(string Name, RootRecord? Record, bool IsRunning, BootChoice Choice, string? Fault, bool IsStaged)
 {
     /// <summary>The state of a root that nothing calls for.</summary>
     internal const string Spare = "spare";
@@ -19,7 +20,8 @@ internal sealed record RootStatus(string Name, RootRecord? Record, bool IsRunnin
     {
         string? running = roots.FindRunning();
         var faults = new TrialFaults(roots.Physical);
-        return [.. roots.Names().Select(name => new RootStatus(name, roots.RecordOf(name), name == running, choice, faults.Find(name)))];
+        string? staged = StagedRoot.Find(roots.Physical)?.Root;
+        return [.. roots.Names().Select(name => new RootStatus(name, roots.RecordOf(name), name == running, choice, faults.Find(name), name == staged))];
     }
 
     internal bool IsDefault => Name == Choice.Default;
@@ -52,6 +54,11 @@ internal sealed record RootStatus(string Name, RootRecord? Record, bool IsRunnin
         if (Name == Choice.Trial && !IsFailed)
         {
             yield return $"trial, {HumanText.Count(TriesLeft, "try", "tries")} left";
+        }
+
+        if (IsStaged)
+        {
+            yield return "staged";
         }
 
         if (IsFailed)

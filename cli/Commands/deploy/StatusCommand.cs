@@ -86,6 +86,7 @@ internal sealed class StatusCommand : Verb
             writer.WriteBoolean("rollback", state.IsRollback);
             writer.WriteBoolean("pinned", state.IsPinned);
             writer.WriteNumber("triesLeft", state.TriesLeft);
+            writer.WriteBoolean("staged", state.IsStaged);
             writer.WriteBoolean("failed", state.IsFailed);
             writer.WriteString("why", state.Why);
             if (measure(state) is { } alone)
