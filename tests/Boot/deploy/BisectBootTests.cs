@@ -2,7 +2,7 @@ using HackTree.Tests.Crash;
 
 namespace HackTree.Tests.Boot;
 
-/// <summary>A bisect over eight commits on a disk that boots, with nobody there.</summary>
+/// <summary>A bisect over eight commits on a disk that boots, with nobody there. Then the last of the commits is staged in it.</summary>
 [Collection(BootCollection.Name)]
 public sealed class BisectBootTests : IDisposable
 {
@@ -11,12 +11,17 @@ public sealed class BisectBootTests : IDisposable
         Qemu.ScriptHead +
         """
         say number "$(cat /usr/lib/number)"
-        grep -q subroot.trial /proc/cmdline && exit
+        grep -q subroot.trial /proc/cmdline && [ ! -e /etc/late ] && exit
         say state "$(systemctl is-system-running --wait)"
         say failed "$(systemctl --failed --plain --no-legend)"
         say bisect "$(hacktree bisect status)"
         say status "$(hacktree status | tail -n +2)"
         say left "$(find /etc /sysroot/var/lib/hacktree -name '*bisect*')"
+        if [ ! -e /etc/late ]; then
+            say staged "$(hacktree deploy -q --stage debian/bookworm 2>&1; hacktree status --json)"
+            echo late > /etc/late
+        fi
+        say late "$(cat /etc/late)"
         say end reached
         systemctl poweroff
         """;
@@ -26,7 +31,7 @@ public sealed class BisectBootTests : IDisposable
     public void Dispose() => world.Dispose();
 
     [Fact]
-    public void The_first_bad_of_eight_commits_is_found_in_three_tries_and_the_machine_comes_back()
+    public void The_first_bad_of_eight_commits_is_found_in_three_tries_and_a_staged_root_is_tried_after_the_shutdown()
     {
         ImageWorld.Require();
         string disk = world.At("disk.img"), tree = world.MakeTree();
@@ -51,6 +56,14 @@ public sealed class BisectBootTests : IDisposable
         Assert.Contains("zz-bisect ended with 1", back["bisect"], StringComparison.Ordinal);
         Assert.Matches("^r0 +running, default [^;]*;?$", back["status"]);
         Assert.Equal("/sysroot/var/lib/hacktree/bisect", back["left"].TrimEnd(';'));
+
+        // What was edited after staging is in the root that the shutdown put on trial.
+        Assert.StartsWith("r1;", back["staged"], StringComparison.Ordinal);
+        Assert.Contains("\"staged\":true", back["staged"], StringComparison.Ordinal);
+        BootResult staged = Run(disk, 5);
+        staged.RequireRunning();
+        Assert.Equal(("8", "late"), (staged["number"], staged["late"]));
+        Assert.Contains("r1  running, default", staged["status"], StringComparison.Ordinal);
     }
 
     private static BootResult Run(string disk, int number) => Qemu.Run($"bisect-{number}", ImageWorld.Drive(disk));

@@ -52,6 +52,7 @@ internal sealed class DeployWorld : IDisposable
     private static string State(JsonElement root) =>
         root.GetProperty("failed").GetBoolean() ? $"failed {root.GetProperty("why")}"
         : root.GetProperty("triesLeft").GetInt32() is > 0 and int tries ? $"trial {tries}"
+        : root.GetProperty("staged").GetBoolean() ? "staged"
         : root.GetProperty("default").GetBoolean() ? "default"
         : root.GetProperty("rollback").GetBoolean() ? "rollback" : "spare";
 
