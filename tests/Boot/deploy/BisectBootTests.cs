@@ -15,7 +15,7 @@ public sealed class BisectBootTests : IDisposable
         say state "$(systemctl is-system-running --wait)"
         say failed "$(systemctl --failed --plain --no-legend)"
         say bisect "$(hacktree bisect status)"
-        say status "$(hacktree status | tail -n +2)"
+        say status "$(hacktree status)"
         say left "$(find /etc /sysroot/var/lib/hacktree -name '*bisect*')"
         if [ ! -e /etc/late ]; then
             say staged "$(hacktree deploy -q --stage debian/bookworm 2>&1; hacktree status --json)"
