@@ -70,6 +70,7 @@ internal abstract class DeployVerb : Verb
         else if (session.Get(stage))
         {
             Stage(session, store, request, plan, progress);
+            etc = Deployment.ForeseeEtc(store, request);
             session.Note($"{plan.Name}: {what}, goes on trial when the machine shuts down, {HumanText.Count(count, "time")}");
         }
         else
