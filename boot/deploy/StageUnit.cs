@@ -1,3 +1,4 @@
+using HackTree.Checkout;
 using HackTree.Store;
 
 namespace HackTree.Boot;
