@@ -18,8 +18,6 @@ internal abstract class DeployVerb : Verb
         Description = "Merge text files of /etc that both sides changed line by line, where no two changes meet.",
     };
 
-    private readonly SignatureOptions signatures = new("Deploy only a commit that a trusted key signed.");
-
     private readonly Option<bool> stage = new("--stage")
     {
         Description = "Make the root now, and put it on trial when the machine shuts down, with the /etc of that moment.",
@@ -36,7 +34,7 @@ internal abstract class DeployVerb : Verb
             $"How many times the boot loader starts it before it goes back to the default, 1 to {BootChoice.MostTries}. Default: {UsualTries}.", "--tries");
         Add(force);
         Add(mergeText);
-        signatures.AddTo(this);
+        Signatures.AddTo(this);
         Add(stage);
         Add(reboot);
         Add(dryRun);
@@ -50,18 +48,24 @@ internal abstract class DeployVerb : Verb
         });
     }
 
+    /// <summary>The options about signatures.</summary>
+    private protected SignatureOptions Signatures { get; } = new("Deploy only a commit that a trusted key signed.");
+
+    /// <summary>Whether nothing may be changed.</summary>
+    protected bool IsDryRun(Session session) => session.Get(dryRun);
+
     /// <summary>Deploys a commit as the options say. <paramref name="revision"/> is the commit as the user named it.</summary>
     protected int Deploy(Session session, ObjectStore store, Digest commit, string revision)
     {
         Bisect.RequireNone(store);
-        signatures.Check(session, store, commit);
+        Signatures.Check(session, store, commit);
         var progress = new Progress { TotalFiles = store.Packs.ReadCommit(commit).Files };
         int count = session.Get(tries) ?? UsualTries;
         var request = new DeployRequest(commit, revision, count, session.Get(force)) { MergesText = session.Get(mergeText) };
         DeployPlan plan = Deployment.Plan(store, request);
         string what = $"commit {CommitText.Short(commit)}, kernel {plan.Kernel.Version}";
         CarriedEtc etc;
-        if (session.Get(dryRun))
+        if (IsDryRun(session))
         {
             session.Note($"{plan.Name} would be made: {what}, at most {HumanText.Bytes(plan.Space.Bytes)}");
             etc = Deployment.ForeseeEtc(store, request);
@@ -85,7 +89,7 @@ internal abstract class DeployVerb : Verb
         }
 
         Print(session, request, plan, etc);
-        if (session.Get(reboot) && !session.Get(dryRun))
+        if (session.Get(reboot) && !IsDryRun(session))
         {
             Reboot();
         }
@@ -136,8 +140,8 @@ internal abstract class DeployVerb : Verb
             writer.WriteString("kernel", plan.Kernel.Version);
             writer.WriteNumber("bytes", plan.Space.Bytes);
             writer.WriteNumber("inodes", plan.Space.Inodes);
-            writer.WriteBoolean("dryRun", session.Get(dryRun));
-            writer.WriteBoolean("staged", session.Get(stage) && !session.Get(dryRun));
+            writer.WriteBoolean("dryRun", IsDryRun(session));
+            writer.WriteBoolean("staged", session.Get(stage) && !IsDryRun(session));
             EtcText.Write(writer, etc);
             writer.WriteEndObject();
         });

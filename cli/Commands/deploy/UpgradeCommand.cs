@@ -1,6 +1,7 @@
 using System.CommandLine;
 using HackTree.Boot;
 using HackTree.Store;
+using HackTree.Transfer;
 
 namespace HackTree.Cli;
 
@@ -8,12 +9,12 @@ internal sealed class UpgradeCommand : DeployVerb
 {
     private readonly Argument<string?> name = new("REF")
     {
-        Description = "The ref. Default: the one that the running root was made of.",
+        Description = "The ref, or REMOTE:REF to pull it first. Default: the ref that the running root was made of.",
         Arity = ArgumentArity.ZeroOrOne,
     };
 
     internal UpgradeCommand()
-        : base("upgrade", "Deploy what a ref names now, if it is not what boots.", "hacktree upgrade", "hacktree upgrade --reboot debian/bookworm")
+        : base("upgrade", "Deploy what a ref names now, if it is not what boots.", "hacktree upgrade", "hacktree upgrade --reboot origin:debian/bookworm")
     {
         name.CompletionSources.Add(Completions.Refs);
         Add(name);
@@ -25,7 +26,21 @@ internal sealed class UpgradeCommand : DeployVerb
     protected override int Run(Session session)
     {
         using ObjectStore store = session.OpenStoreToWrite();
-        var upgrade = Upgrade.Find(store, session.Get(name));
+        string? wanted = session.Get(name);
+        if (wanted is not null && RemotePlace.Split(wanted).Ref is { } pulled)
+        {
+            var pull = new PullRun(session, store, place => RemoteVerb.PlaceOf(store, place).Open(new WebOptions(), Session.Stop), Signatures);
+            _ = pull.Run([wanted], new PullRequest("", "") { DryRun = IsDryRun(session) }, asJson: false);
+            if (IsDryRun(session))
+            {
+                WriteNothing(session);
+                return ExitCode.Done;
+            }
+
+            wanted = pulled;
+        }
+
+        var upgrade = Upgrade.Find(store, wanted);
         switch (upgrade.State)
         {
             case UpgradeState.New:

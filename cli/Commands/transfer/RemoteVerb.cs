@@ -63,7 +63,8 @@ internal abstract class RemoteVerb : Verb
         },
         Session.Stop);
 
-    private static RemotePlace PlaceOf(ObjectStore store, string text) => RemotePlace.IsPlace(text)
+    /// <summary>The place that a URL, a path, or a name that the store has for one means.</summary>
+    internal static RemotePlace PlaceOf(ObjectStore store, string text) => RemotePlace.IsPlace(text)
         ? RemotePlace.Parse(text)
         : store.Remotes.Find(text) is { } named ? RemotePlace.Parse(named.Url)
         : throw new StoreException($"there is no remote '{text}'; `hacktree remote` lists them, and a URL or a path with '/' is a place itself");

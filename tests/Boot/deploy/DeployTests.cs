@@ -179,6 +179,27 @@ public sealed class DeployTests : IDisposable
     }
 
     [Fact]
+    public void An_upgrade_from_a_remote_pulls_what_is_new_and_deploys_it()
+    {
+        string update = world.Shell("""
+            $H push -q os ../layout
+            $H remote add origin ../layout
+            ${H% --store*} clone -q ../layout ../maker
+            echo new > $T/usr/new
+            made=$(${H% --store*} --store ../maker commit -q -b os $T)
+            ${H% --store*} --store ../maker push -q os ../layout
+            echo $made
+            """).Trim();
+        Assert.Contains("would be", world.Try("$H upgrade --force --dry-run origin:os").Error, StringComparison.Ordinal);
+        Assert.Equal("r0: default", world.States());
+        world.Shell("$H upgrade -q --force origin:os");
+        Assert.Equal("r0: default; r1: trial 3", world.States());
+        Assert.Equal(update, world.Shell("$H show --json os | sed 's/.*\"commit\":\"\\([0-9a-f]*\\)\".*/\\1/'").Trim());
+        Assert.Equal("new", world.Shell("cat r1/usr/new").Trim());
+        Assert.Contains("is on trial already", world.Try("$H upgrade --force origin:os").Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void An_upgrade_deploys_what_is_new_and_nothing_that_failed_or_was_left_again()
     {
         Assert.Contains("r0, a root of os, is what boots already", Upgrade(0), StringComparison.Ordinal);
