@@ -152,8 +152,7 @@ public sealed class UnlockedRoot(ObjectStore store, RootRecord record)
         }
 
         // A directory below gives the one above a new time, so the deepest are finished first.
-        IEnumerable<string> all = covered.SelectMany(path => Enumerable.Range(1, path.Count(c => c == '/') + 1).Select(depth => string.Join('/', path.Split('/').Take(depth))));
-        foreach (string path in all.Distinct().OrderByDescending(path => path.Length).Append(""))
+        foreach (string path in covered.SelectMany(WithDirectoriesAbove).Distinct().OrderByDescending(path => path.Length).Append(""))
         {
             _ = TreeWalk.TryFind(store.Packs, commit, ByteText.FromArgument(path), out TreeEntry entry);
             string subject = $"{Upper}/{path}";
@@ -178,5 +177,11 @@ public sealed class UnlockedRoot(ObjectStore store, RootRecord record)
                 ? $"/{path}: no overlay can be mounted there: {run.LastWords}"
                 : "this kernel has no overlay filesystem, so nothing can be unlocked; `modprobe overlay` loads it where there is one");
         }
+    }
+
+    private static IEnumerable<string> WithDirectoriesAbove(string path)
+    {
+        string[] names = path.Split('/');
+        return Enumerable.Range(1, names.Length).Select(depth => string.Join('/', names.Take(depth)));
     }
 }

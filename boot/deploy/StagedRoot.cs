@@ -23,7 +23,9 @@ public sealed record StagedRoot(string Boot, string Root, Digest Commit, int Tri
     /// <summary>The id of this boot.</summary>
     internal static string ThisBoot => File.ReadAllText("/proc/sys/kernel/random/boot_id").Trim();
 
-    /// <summary>The staged root; null if there is none, or if it was staged in an earlier boot. Throws <see cref="CorruptException"/> if the file is damaged.</summary>
+    /// <summary>
+    /// The staged root; null if there is none, or if it was staged in an earlier boot. Throws <see cref="CorruptException"/> if the file is damaged.
+    /// </summary>
     public static StagedRoot? Find(string physical)
     {
         string path = PathIn(physical);
@@ -34,7 +36,9 @@ public sealed record StagedRoot(string Boot, string Root, Digest Commit, int Tri
 
         string text = File.ReadAllText(path, Encoding.UTF8);
         string[] values = [.. text.Split('\n').Select(line => line.Split(' ', 2)[^1])];
-        StagedRoot? staged = values.Length > 5 && Digest.TryParse(values[3], out Digest commit) && int.TryParse(values[4], NumberStyles.None, CultureInfo.InvariantCulture, out int tries)
+        StagedRoot? staged = values.Length > 5
+            && Digest.TryParse(values[3], out Digest commit)
+            && int.TryParse(values[4], NumberStyles.None, CultureInfo.InvariantCulture, out int tries)
             ? new StagedRoot(values[1], values[2], commit, tries, values[5] == "yes")
             : null;
         return staged?.ToText() != text ? throw new CorruptException(path, "it is not as this version writes it; remove it", null)

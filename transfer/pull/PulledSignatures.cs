@@ -11,7 +11,8 @@ internal static class PulledSignatures
 {
     /// <summary>Whether a commit that the store has is signed well enough by what the store has.</summary>
     internal static bool SufficeHere(ObjectStore store, Digest commit, TrustedKeys? trusted) =>
-        trusted is null || CommitSignatures.Judge(store.Packs.ReadCommit(commit).Encode(), CommitSignatures.Find(store, commit), trusted) is [{ Worth: SignatureWorth.Good }, ..];
+        trusted is null
+        || CommitSignatures.Judge(store.Packs.ReadCommit(commit).Encode(), CommitSignatures.Find(store, commit), trusted) is [{ Worth: SignatureWorth.Good }, ..];
 
     /// <summary>
     /// The remote's signatures of a commit, to be kept, the good ones first. Throws <see cref="StoreException"/> if none is good and one must be.

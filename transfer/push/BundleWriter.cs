@@ -14,10 +14,10 @@ internal sealed record MadeBundle(FileStream File, BundleName Name, IReadOnlyLis
     public void Dispose() => File.Dispose();
 }
 
-/// <summary>Makes bundles: compresses the blobs of each frame. Each worker has its own.</summary>
+/// <summary>Makes bundles: compresses the blobs of each frame. Not thread-safe.</summary>
 internal sealed class BundleWriter(ObjectStore store, Digest commit) : IDisposable
 {
-    // Level 9 takes a third longer than 3 and saves a tenth; see bench/RESULTS.md.
+    // zstd's level. A bundle is made once and fetched often.
     private const int Level = 9;
 
     // A blob up to this length is compressed in memory.

@@ -18,17 +18,14 @@ internal sealed class Sender(ObjectStore store, Remote remote, Digest commit, Pr
             work.Push(number);
         }
 
-        work.Run(Environment.ProcessorCount, () =>
+        work.Run(Environment.ProcessorCount, () => number =>
         {
-            var writer = new BundleWriter(store, commit);
-            return number =>
-            {
-                using MadeBundle made = writer.Make(plan[number]);
-                bundles[number] = new Descriptor(MediaType.Bundle, made.Name.Digest, made.Name.Length);
-                frames[number] = made.Frames;
-                SendUnlessThere(bundles[number], () => made.File);
-                plan[number].ForEach(frame => frame.ForEach(blob => progress?.Add(blob.Size)));
-            };
+            using var writer = new BundleWriter(store, commit);
+            using MadeBundle made = writer.Make(plan[number]);
+            bundles[number] = new Descriptor(MediaType.Bundle, made.Name.Digest, made.Name.Length);
+            frames[number] = made.Frames;
+            SendUnlessThere(bundles[number], () => made.File);
+            plan[number].ForEach(frame => frame.ForEach(blob => progress?.Add(blob.Size)));
         });
         byte[] index = Index(plan, bundles, frames);
         var indexDescriptor = Descriptor.Of(MediaType.Index, index);

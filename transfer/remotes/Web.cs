@@ -41,6 +41,7 @@ internal sealed class Web : IDisposable
     private readonly Login login;
     private readonly CancellationToken stop;
     private readonly Action onRequest;
+    private readonly string authority;
 
     /// <summary>Prepares requests. <paramref name="onRequest"/> is called before each.</summary>
     internal Web(RemotePlace place, WebOptions options, Action onRequest, CancellationToken stop)
@@ -51,6 +52,7 @@ internal sealed class Web : IDisposable
         }
 
         (this.options, this.onRequest, this.stop) = (options, onRequest, stop);
+        authority = new Uri(BaseOf(place, options)).Authority;
         client = new HttpClient(MakeHandler(options)) { Timeout = Patience };
         login = new Login(place.Host, Ask);
     }
@@ -74,7 +76,9 @@ internal sealed class Web : IDisposable
             try
             {
                 last = make();
-                last.Headers.Authorization ??= login.Current;
+
+                // A registry may name another server, for an upload or a page of a list. That server gets no password.
+                last.Headers.Authorization = last.RequestUri?.Authority == authority ? login.Current : null;
                 HttpResponseMessage answer = Ask(last);
                 if (answer.IsSuccessStatusCode || expected.Contains(answer.StatusCode))
                 {

@@ -118,7 +118,8 @@ public sealed class SshKey : IEquatable<SshKey>
             "rsa-sha2-512" => HashAlgorithmName.SHA512,
             _ => default,
         };
-        if (hash == default || !key.IsAtEnd || modulus.Length is < MinRsaBytes or > MaxRsaBytes || exponent.Length is 0 or > MaxExponentBytes || signature.Length > modulus.Length)
+        bool isKey = key.IsAtEnd && modulus.Length is >= MinRsaBytes and <= MaxRsaBytes && exponent.Length is > 0 and <= MaxExponentBytes;
+        if (hash == default || !isKey || signature.Length > modulus.Length)
         {
             return false;
         }

@@ -71,7 +71,9 @@ public sealed class TrustedKeys(IReadOnlyList<TrustedKey> keys, string source)
         Sys.Stat(handle, out FileStatus status).ThrowIfFailed("statx", file);
         using var stream = new FileStream(handle, FileAccess.Read, bufferSize: 0);
         byte[] bytes = new byte[MaxLength + 1];
-        int length = status.Type == FileType.Directory ? throw new LinuxException(Errno.EISDIR, "read", file) : stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+        int length = status.Type == FileType.Directory
+            ? throw new LinuxException(Errno.EISDIR, "read", file)
+            : stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
         return length <= MaxLength ? Encoding.UTF8.GetString(bytes, 0, length) : throw new StoreException($"{file}: too long for a list of keys");
     }
 }

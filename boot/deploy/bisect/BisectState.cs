@@ -91,7 +91,9 @@ public sealed record BisectState
     private static BisectState? TryParse(string text)
     {
         string[][] lines = [.. text.Split('\n').Select(line => line.Split(' ', 3))];
-        if (lines.Length < 5 || lines.Take(5).Any(line => line.Length != 2) || !Digest.TryParse(lines[3][1], out Digest good) || !Digest.TryParse(lines[4][1], out Digest bad))
+        if (lines.Length < 5 || lines.Take(5).Any(line => line.Length != 2)
+            || !Digest.TryParse(lines[3][1], out Digest good)
+            || !Digest.TryParse(lines[4][1], out Digest bad))
         {
             return null;
         }
