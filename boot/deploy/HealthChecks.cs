@@ -31,10 +31,7 @@ public static class HealthChecks
     {
         string folder = Path.Combine(root, Folder[1..]);
         Directory.CreateDirectory(folder);
-        using DurableFile file = OpenPath.ToReplace(Path.Combine(folder, AddedName), FileModes.Program);
-        file.SetMode(FileModes.Program);
-        file.Append(File.ReadAllBytes(program));
-        file.Complete();
+        OpenPath.Replace(Path.Combine(folder, AddedName), File.ReadAllBytes(program), FileModes.Program);
     }
 
     private static string? Run(string check)

@@ -50,10 +50,7 @@ public sealed record StagedRoot(string Boot, string Root, Digest Commit, int Tri
     {
         string path = PathIn(physical);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        using DurableFile file = OpenPath.ToReplace(path, FileModes.PublicFile);
-        file.SetMode(FileModes.PublicFile);
-        file.Append(Encoding.UTF8.GetBytes(ToText()));
-        file.Complete();
+        OpenPath.Replace(path, Encoding.UTF8.GetBytes(ToText()), FileModes.PublicFile);
     }
 
     /// <summary>Forgets what is staged. The root stays, as one like others.</summary>

@@ -68,10 +68,7 @@ public sealed record BisectState
     {
         string path = PathIn(physical);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-        using DurableFile file = OpenPath.ToReplace(path, FileModes.PublicFile);
-        file.SetMode(FileModes.PublicFile);
-        file.Append(Encoding.UTF8.GetBytes(ToText()));
-        file.Complete();
+        OpenPath.Replace(path, Encoding.UTF8.GetBytes(ToText()), FileModes.PublicFile);
     }
 
     private string ToText()

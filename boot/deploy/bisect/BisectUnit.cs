@@ -35,13 +35,7 @@ internal sealed class BisectUnit(string root)
     internal void Add()
     {
         Directory.CreateDirectory(Path.GetDirectoryName(Link)!);
-        using (DurableFile file = OpenPath.ToReplace(Path.Combine(folder, Name), FileModes.PublicFile))
-        {
-            file.SetMode(FileModes.PublicFile);
-            file.Append(Encoding.ASCII.GetBytes(Text));
-            file.Complete();
-        }
-
+        OpenPath.Replace(Path.Combine(folder, Name), Encoding.ASCII.GetBytes(Text), FileModes.PublicFile);
         if (!File.Exists(Link))
         {
             File.CreateSymbolicLink(Link, $"../{Name}");

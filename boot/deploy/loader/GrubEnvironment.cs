@@ -76,10 +76,7 @@ internal sealed class GrubEnvironment
         byte[] block = Encoding.Latin1.GetBytes(text.PadRight(length, '#'));
         if (!TryOverwrite(block))
         {
-            using DurableFile file = OpenPath.ToReplace(path, FileModes.PublicFile);
-            file.SetMode(FileModes.PublicFile);
-            file.Append(block);
-            file.Complete();
+            OpenPath.Replace(path, block, FileModes.PublicFile);
         }
     }
 

@@ -49,6 +49,17 @@ public static class OpenPath
         }
     }
 
+    /// <summary>Writes a small file with exactly that mode, durably: at each moment there is the old file or the new one.</summary>
+    /// <exception cref="StoreException">The path exists and is no regular file.</exception>
+    /// <exception cref="LinuxException">The file cannot be made.</exception>
+    public static void Replace(string path, ReadOnlySpan<byte> bytes, uint mode)
+    {
+        using DurableFile file = ToReplace(path, mode);
+        file.SetMode(mode);
+        file.Append(bytes);
+        file.Complete();
+    }
+
     /// <summary>The directory and the name that a path means, after symbolic links, including links to a missing file.</summary>
     private static (SafeFileHandle Directory, byte[] Name) Place(string path)
     {
