@@ -64,9 +64,15 @@ public sealed class DeployEtcTests : IDisposable
                 (both.GetProperty("change").GetString(), both.GetProperty("path").GetString(), both.GetProperty("beside").GetString(), both.GetProperty("account").GetString()));
         }
 
-        Assert.Equal("mine theirs\n", world.Shell("$H default r2; $H deploy -q --force os > /dev/null; echo $(cat r3/etc/both r3/etc/both.hacktree-new)"));
-        using var dry = JsonDocument.Parse(world.Shell("$H deploy -q --force --dry-run --json os"));
-        Assert.Equal((JsonValueKind.Null, 0), (dry.RootElement.GetProperty("etcFrom").ValueKind, dry.RootElement.GetProperty("etc").GetArrayLength()));
+        // What a dry run foresees is what the deploy then does.
+        using var dry = JsonDocument.Parse(world.Shell("$H default r2; $H deploy -q --force --dry-run --json os"));
+        Assert.Equal("", world.Shell("ls -d r3 2> /dev/null || true"));
+        using var real = JsonDocument.Parse(world.Shell("$H deploy -q --force --json os"));
+        Assert.Equal("mine theirs\n", world.Shell("echo $(cat r3/etc/both r3/etc/both.hacktree-new)"));
+        Assert.Equal("r2", real.RootElement.GetProperty("etcFrom").GetString());
+        Assert.NotEqual(0, real.RootElement.GetProperty("etc").GetArrayLength());
+        Assert.Equal(real.RootElement.GetProperty("etcFrom").GetString(), dry.RootElement.GetProperty("etcFrom").GetString());
+        Assert.Equal(real.RootElement.GetProperty("etc").GetRawText(), dry.RootElement.GetProperty("etc").GetRawText());
     }
 
     [Fact]
