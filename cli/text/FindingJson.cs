@@ -32,6 +32,8 @@ internal static class FindingJson
         Finding.LostCommit or Finding.LostTip => "lost-commit",
         Finding.DamagedRef => "damaged-ref",
         Finding.DamagedRecord => "damaged-record",
+        Finding.DamagedImage => "damaged-image",
+        Finding.KeptDamage => "kept-damage",
         Finding.UnfinishedRoot => "unfinished-root",
         Finding.MissingRoot => "missing-root",
         _ => throw new ArgumentOutOfRangeException(nameof(finding), finding, "a finding without a name"),
@@ -72,6 +74,10 @@ internal static class FindingJson
                 writer.WriteDigest("commit", lost.Commit);
                 WriteCause(writer, lost.Cause);
                 break;
+            case Finding.DamagedImage damaged:
+                writer.WriteDigest("commit", damaged.Image.Commit);
+                WriteCause(writer, damaged.Cause);
+                break;
             case Finding.LostTip lost:
                 WriteHolder(writer, lost.Holder);
                 writer.WriteDigest("commit", lost.Commit);
@@ -84,6 +90,11 @@ internal static class FindingJson
             case Finding.DamagedRecord damaged:
                 WriteHolder(writer, Holder.OfRoot(damaged.Root));
                 WriteCause(writer, damaged.Cause);
+                break;
+            case Finding.KeptDamage kept:
+                writer.WriteString("object", kept.Inode.Object.ToString());
+                writer.WriteNumber("names", kept.Links);
+                writer.WriteBoolean("objectExists", kept.HasObject);
                 break;
             case Finding.UnfinishedRoot root:
                 WriteHolder(writer, Holder.OfRoot(root.Root));

@@ -31,6 +31,10 @@ internal static class FindingText
         Finding.LostTip lost => $"names commit {lost.Commit}, which {Lost(lost.Cause)}",
         Finding.DamagedRef damaged => Why(damaged.Cause),
         Finding.DamagedRecord damaged => Why(damaged.Cause),
+        Finding.DamagedImage damaged => Why(damaged.Cause),
+        Finding.KeptDamage { HasObject: false } => "it is damaged and was put aside; `hacktree fsck --repair --from PLACE`, or a commit of a tree that has the file, makes the object again",
+        Finding.KeptDamage { Links: 0 } => "it was damaged, another inode is the object now, and nothing else has this one; gc removes it",
+        Finding.KeptDamage kept => $"it was damaged, and {HumanText.Count(kept.Links, "file is", "files are")} still this inode; `hacktree fsck --repair` gives roots the object in its place",
         Finding.UnfinishedRoot root => $"the root is being built, or its building was interrupted; gc cleans up{(root.IsInPlace ? "" : " where the store is at home")}",
         Finding.MissingRoot root => $"the root {root.Place} is not there; {WhatBecomesOf(root)}",
         _ => throw new ArgumentOutOfRangeException(nameof(finding), finding, "a finding without a sentence"),
@@ -69,6 +73,8 @@ internal static class FindingText
         StoreFolder.Refs => "no ref can have that name",
         StoreFolder.Roots => "not a root's record",
         StoreFolder.Signatures => "not a commit's signatures",
+        StoreFolder.Images => "not the name of an image",
+        StoreFolder.Damaged => "not the name of a damaged inode",
         _ => "does not belong there",
     };
 

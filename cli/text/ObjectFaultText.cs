@@ -14,7 +14,11 @@ internal sealed record ObjectFaultText(string Name, string? Expected, string? Ac
     /// <summary>The faults of an object, in the order in which they are told.</summary>
     internal static IEnumerable<ObjectFaultText> Of(Finding.DamagedObject damaged)
     {
-        ObjectFaults[] all = [ObjectFaults.Type, ObjectFaults.Mode, ObjectFaults.Owner, ObjectFaults.Time, ObjectFaults.Attributes, ObjectFaults.Size, ObjectFaults.Content];
+        ObjectFaults[] all =
+        [
+            ObjectFaults.Type, ObjectFaults.Mode, ObjectFaults.Owner, ObjectFaults.Time, ObjectFaults.Attributes, ObjectFaults.Size, ObjectFaults.Content,
+            ObjectFaults.Verity,
+        ];
         return all.Where(fault => damaged.Faults.HasFlag(fault)).Select(fault => Of(fault, damaged));
     }
 
@@ -31,6 +35,7 @@ internal sealed record ObjectFaultText(string Name, string? Expected, string? Ac
             ObjectFaults.Attributes => new("attributes", null, null, "its extended attributes are not those its name stands for"),
             ObjectFaults.Size => new("size", Number(damaged.ExpectedSize), Number(actual.Size), $"it has {actual.Size} bytes where a tree says {damaged.ExpectedSize}"),
             ObjectFaults.Content => new("content", named.Blob.ToString(), actual.Content.ToString(), "its content is not what its name says"),
+            ObjectFaults.Verity => new("verity", null, null, "it has no fs-verity, which this store requires"),
             _ => throw new ArgumentOutOfRangeException(nameof(fault), fault, "not one fault"),
         };
     }

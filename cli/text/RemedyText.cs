@@ -15,7 +15,7 @@ internal static class RemedyText
     internal static string Of(Remedy remedy) => remedy switch
     {
         Remedy.CheckStore => "run `hacktree fsck`",
-        Remedy.HealObject => "`hacktree fsck` tells what else is damaged, and a commit of a tree with the right file mends it",
+        Remedy.HealObject => "`hacktree fsck` tells what else is damaged, and `hacktree fsck --repair` or a commit of a tree with the right file mends it",
         Remedy.MakeStore make => $"make one with `hacktree --store {make.Path} init`, or name another with --store",
         Remedy.MakeUserStore => "use `hacktree init --user`",
         Remedy.WriteAsRoot => "run as root, or make one with `hacktree init --user`",

@@ -20,6 +20,8 @@ public sealed class FailingCallTests
     [InlineData("checkout --force new r0")]
     [InlineData("checkout --from r0 new r1")]
     [InlineData("checkout --from r0 new r0")]
+    [InlineData("checkout --boot --from r0 new r1")]
+    [InlineData("checkout --boot --from r0 new r0")]
     [InlineData("roots rm r0")]
     [InlineData("commit -b newer r0")]
     [InlineData("gc")]
@@ -28,7 +30,7 @@ public sealed class FailingCallTests
         Tools.Require("strace");
         foreach ((string call, string error) in Failures)
         {
-            using var world = new TwoCommits();
+            using var world = new TwoCommits(boots: command.Contains("--boot", StringComparison.Ordinal));
             for (int number = 1; ; number++)
             {
                 if (command == "gc")
@@ -44,6 +46,27 @@ public sealed class FailingCallTests
                 if (result.ExitCode != 0)
                 {
                     Hacktree.Refused(result);
+                }
+
+                world.AssertNothingLost();
+                world.ResetRoots();
+            }
+        }
+    }
+
+    [Fact]
+    public void Killed_at_any_call_a_root_that_boots_is_what_it_was_or_another_commits_or_litter()
+    {
+        Tools.Require("strace");
+        foreach (string call in new[] { "renameat2", "renameat", "linkat", "unlinkat", "syncfs" })
+        {
+            using var world = new TwoCommits(boots: true);
+            for (int number = 1; ; number++)
+            {
+                world.RunTraced("checkout --boot --from r0 new r0", ["-e", $"trace={call}", "-e", $"inject={call}:signal=KILL:when={number}"], out string trace);
+                if (!trace.Contains("killed by SIGKILL", StringComparison.Ordinal))
+                {
+                    break;
                 }
 
                 world.AssertNothingLost();

@@ -8,17 +8,25 @@ namespace HackTree.Tests.Crash;
 /// </summary>
 internal sealed class TwoCommits : IDisposable
 {
+    private readonly bool boots;
     private int changes;
 
-    public TwoCommits()
+    /// <param name="boots">Whether r0 is one that was made to be booted, with an /etc that was changed.</param>
+    public TwoCommits(bool boots = false)
     {
+        this.boots = boots;
         Change("mkdir -p a b/c; for i in 1 2; do echo $i > a/f$i; echo x$i > b/c/g$i; done; ln -s f1 a/link");
-        Old = Snapshot.Of(Source);
+        if (boots)
+        {
+            Change("mkdir -p etc/d boot dev home proc root run sys sysroot var; mkdir -m 1777 tmp; echo 1 > etc/one; echo 2 > etc/d/two");
+        }
+
         Root.Ok("commit", "-b", "old", Source);
         Change("echo other > a/f2; rm -r b/c; mkdir d; echo d > d/h; ln -sfn f2 a/link; chmod 750 a");
         New = Snapshot.Of(Source);
         Root.Ok("commit", "-b", "new", Source);
-        Root.Ok("checkout", "old", Root.At("r0"));
+        MakeOld();
+        Old = Snapshot.Of(Root.At("r0"));
     }
 
     public PhysicalRoot Root { get; } = new();
@@ -62,7 +70,7 @@ internal sealed class TwoCommits : IDisposable
 
         if (!Directory.Exists(Root.At("r0")) || !Snapshot.Of(Root.At("r0")).SequenceEqual(Old))
         {
-            Root.Ok("checkout", "--force", "old", Root.At("r0"));
+            MakeOld();
         }
     }
 
@@ -80,6 +88,18 @@ internal sealed class TwoCommits : IDisposable
     }
 
     public void Dispose() => Root.Dispose();
+
+    private void MakeOld()
+    {
+        if (!boots)
+        {
+            Root.Ok("checkout", "--force", "old", Root.At("r0"));
+            return;
+        }
+
+        Root.Ok("checkout", "--boot", "--force", "old", Root.At("r0"));
+        Tools.Run("sh", "-ec", $"cd {Root.At("r0/etc")}; echo own > own; echo changed > one; rm d/two; touch -d @1600000000 own one d .").Succeeded();
+    }
 
     private void AssertRootsWhole()
     {

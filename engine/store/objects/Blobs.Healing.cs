@@ -1,4 +1,5 @@
 using HackTree.Linux;
+using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Store;
 
@@ -17,6 +18,9 @@ public sealed partial class Blobs
     private readonly List<string> healed = [];
     private long healedCount;
     private long healedInRoots;
+
+    /// <summary>Keeps the inode of a damaged object that has other names, so that it is known which inode roots have.</summary>
+    internal Action<ObjectName>? KeepDamaged { get; init; }
 
     /// <summary>The number of damaged objects that this process replaced.</summary>
     public long HealedCount => Interlocked.Read(ref healedCount);
@@ -66,6 +70,21 @@ public sealed partial class Blobs
 
         return ObjectState.There;
     }
+
+    /// <summary>Compares an object with its name: content, metadata and attributes.</summary>
+    public bool IsRight(in ObjectName name)
+    {
+        inspection ??= new ObjectInspection(format);
+        return inspection.IsRight(files, PathOf(name, stackalloc byte[ObjectName.MaxLength]), name);
+    }
+
+    /// <summary>Gives what has an object's name another name beside it. If that is a link, the link itself gets the name.</summary>
+    internal Errno LinkDamaged(in ObjectName name, SafeFileHandle directory, ReadOnlySpan<byte> newName) =>
+        Sys.Link(files, PathOf(name, stackalloc byte[ObjectName.MaxLength]), directory, newName);
+
+    /// <summary>Takes its name from what has an object's name, and gives it another one.</summary>
+    internal Errno MoveAway(in ObjectName name, SafeFileHandle directory, ReadOnlySpan<byte> newName) =>
+        Sys.Rename(files, PathOf(name, stackalloc byte[ObjectName.MaxLength]), directory, newName);
 
     private void CountHealed(in ObjectName name, in FileStatus before)
     {

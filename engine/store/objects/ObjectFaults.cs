@@ -23,6 +23,8 @@ public enum ObjectFaults
     Size = 32,
     /// <summary>The content differs.</summary>
     Content = 64,
+    /// <summary>The store requires fs-verity, and the inode has none, or has it with other parameters.</summary>
+    Verity = 128,
 }
 
 /// <summary>The facts about an object's inode that can be compared with the object's name, and its size.</summary>

@@ -7,7 +7,9 @@ namespace HackTree.Store;
 /// <summary>
 /// Compares an object's inode with its name: content, metadata, attributes. It has buffers, so each thread needs its own.
 /// </summary>
-internal sealed class ObjectInspection(StoreFormat format)
+/// <param name="format">The store's policies.</param>
+/// <param name="measures">Whether content that the kernel compares with the digest in the name (fs-verity) need not be read.</param>
+internal sealed class ObjectInspection(StoreFormat format, bool measures = false)
 {
     private readonly Xattrs xattrs = new();
     private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(FileContent.SmallFile);
@@ -15,13 +17,16 @@ internal sealed class ObjectInspection(StoreFormat format)
     /// <summary>The facts about the inode that was inspected last.</summary>
     internal ObjectFacts Facts { get; private set; }
 
+    /// <summary>Whether the content of that inode was not read, because the kernel compares it with the digest.</summary>
+    internal bool WasMeasured { get; private set; }
+
     /// <summary>
     /// Finds the ways in which an object differs from its name. Afterwards <see cref="Facts"/> has the facts about its inode. Throws
     /// <see cref="LinuxException"/> if the object cannot be read.
     /// </summary>
     internal ObjectFaults FindFaults(SafeFileHandle directory, ReadOnlySpan<byte> entry, in ObjectName name, ExpectedObject? expected)
     {
-        Facts = default;
+        (Facts, WasMeasured) = (default, false);
         Sys.Stat(directory, entry, out FileStatus status).ThrowIfFailed("statx", "object");
         bool isRegular = status.Type == FileType.Regular;
         Facts = new ObjectFacts(status.Type, status.Mode, status.Uid, status.Gid, status.ModifyTime, isRegular ? status.Size : 0, default);
@@ -36,7 +41,10 @@ internal sealed class ObjectInspection(StoreFormat format)
         {
             faults |= HasXattrs(file, name, expected) ? ObjectFaults.None : ObjectFaults.Attributes;
             faults |= expected is { } needed && needed.Size != status.Size ? ObjectFaults.Size : ObjectFaults.None;
-            Digest content = Hash(file, status);
+            bool isFrozen = status.HasVerity && Frozen.IsMeasured(file, name.Blob);
+            faults |= format.Verity == VerityUse.Required && !isFrozen ? ObjectFaults.Verity : ObjectFaults.None;
+            WasMeasured = measures && isFrozen;
+            Digest content = WasMeasured ? name.Blob : Hash(file, status);
             Facts = Facts with { Content = content };
             return content == name.Blob ? faults : faults | ObjectFaults.Content;
         }

@@ -79,15 +79,59 @@ public sealed partial class Collect
     {
         foreach (Digest commit in store.Signatures.List().Where(commit => !live.IsLive(PackedKind.Commit, commit)))
         {
-            options.OnRemove?.Invoke(Signatures.NameOf(commit));
-            Errno errno = options.DryRun ? Errno.None : store.Signatures.Remove(commit);
-            if (errno is Errno.EPERM or Errno.EACCES or Errno.EBUSY or Errno.EISDIR)
+            RemoveWithCommit(Signatures.NameOf(commit), () => store.Signatures.Remove(commit));
+        }
+    }
+
+    /// <summary>Removes the images of commits that go. The commit of a mounted image is needed, so it stays.</summary>
+    private void SweepImages()
+    {
+        foreach (StoredImage image in store.Images.List().Where(image => !live.IsLive(PackedKind.Commit, image.Commit)))
+        {
+            result.BytesFreed += store.Images.LengthOf(image);
+            RemoveWithCommit(image.Path, () => store.Images.Remove(image));
+        }
+    }
+
+    private void RemoveWithCommit(string path, Func<Errno> remove)
+    {
+        options.OnRemove?.Invoke(path);
+        Errno errno = options.DryRun ? Errno.None : remove();
+        if (errno is Errno.EPERM or Errno.EACCES or Errno.EBUSY or Errno.EISDIR)
+        {
+            AddObstacle(new LinuxException(errno, "unlinkat", $"{store.Path}/{path}"));
+        }
+        else if (errno != Errno.ENOENT)
+        {
+            errno.ThrowIfFailed("unlinkat", $"{store.Path}/{path}");
+        }
+    }
+
+    /// <summary>
+    /// Removes the damaged inodes of objects that nothing needs, and those that no root can have, because they have no other name. If the object is not
+    /// right, the damaged inode may have the only copy of its content. If a repair did not finish, the next one needs to know which inodes it began with.
+    /// </summary>
+    private void SweepDamaged()
+    {
+        bool isUnfinished = store.Damaged.IsUnfinished();
+        foreach (DamagedInode inode in store.Damaged.List())
+        {
+            bool isOver = !isUnfinished && store.Damaged.LinksOf(inode) == 0 && store.Blobs.IsRight(inode.Object);
+            if (!isOver && liveObjects.Contains(ObjectKey.Of(inode.Object)))
             {
-                AddObstacle(new LinuxException(errno, "unlinkat", $"{store.Path}/{Signatures.NameOf(commit)}"));
+                continue;
             }
-            else if (errno != Errno.ENOENT)
+
+            result.LitterRemoved++;
+            options.OnRemove?.Invoke(inode.Path);
+            Errno errno = options.DryRun ? Errno.None : store.Damaged.Remove(inode);
+            if (errno == Errno.EISDIR)
             {
-                errno.ThrowIfFailed("unlinkat", $"{store.Path}/{Signatures.NameOf(commit)}");
+                MoveToTemporary($"{store.Path}/{inode.Path}");
+            }
+            else if (errno is not (Errno.None or Errno.ENOENT))
+            {
+                AddObstacle(new LinuxException(errno, "unlinkat", $"{store.Path}/{inode.Path}"));
             }
         }
     }

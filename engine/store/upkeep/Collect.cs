@@ -44,7 +44,7 @@ public sealed partial class Collect
         this.store = store;
         this.options = options;
         live = new LiveWalk(store.Packs, (LiveWalk _, in TreeEntry entry) => liveObjects.Add(ObjectKey.Of(store.Blobs.NameOf(entry))), onFault: null, store.Stop);
-        holders = new Holders(store, options.Depth, options.WithoutRoots);
+        holders = new Holders(store, KeptHistory.Of(options), options.WithoutRoots);
         leaving = new RootLinks(store, options.WithoutRoots);
     }
 
@@ -177,9 +177,13 @@ public sealed partial class Collect
         store.Blobs.ForgetListed();
         SweepRoots();
         SweepPacks(plan);
+        SweepImages();
         SweepSignatures();
         SweepObjects();
         SweepTemporary();
+
+        // A file in tmp/ may have been a name of a damaged inode.
+        SweepDamaged();
     }
 
     private void SweepPacks(RepackPlan plan)
@@ -193,11 +197,7 @@ public sealed partial class Collect
             options.OnRemove?.Invoke($"packs/{pack.Name}.pack");
         }
 
-        result.PackBytesFreed = plan.Removed.Sum(pack => pack.Length);
-        if (!options.DryRun)
-        {
-            result.PackBytesFreed = plan.Apply(store, live);
-        }
+        result.PackBytesFreed = options.DryRun ? plan.Measure(store, live) : plan.Apply(store, live);
     }
 
     private void SweepObjects()

@@ -7,14 +7,34 @@ namespace HackTree.Store;
 public sealed class CollectRefusedException(CorruptException damage)
     : StoreException($"nothing was removed, for gc cannot know what is needed: {damage.Message}", damage.Remedy);
 
+/// <summary>How much history some refs keep.</summary>
+/// <param name="Refs">A ref, or with <c>*</c> at its end all refs that begin so.</param>
+/// <param name="Depth">The number of generations of ancestors that each keeps.</param>
+public sealed record RefDepth(string Refs, int Depth)
+{
+    /// <summary>Whether it is said of this ref.</summary>
+    public bool Fits(string refName) => Refs.EndsWith('*') ? refName.StartsWith(Refs[..^1], StringComparison.Ordinal) : refName == Refs;
+}
+
 /// <summary>The options of gc.</summary>
 public sealed record CollectOptions
 {
     /// <summary>Whether to report what would be removed, and to change nothing.</summary>
     public bool DryRun { get; init; }
 
-    /// <summary>The number of generations of ancestors that each ref keeps; null for all. A root keeps no ancestors.</summary>
+    /// <summary>
+    /// The number of generations of ancestors that each ref keeps; null for all, or with <see cref="KeepSince"/> for none. A root keeps no
+    /// ancestors.
+    /// </summary>
     public int? Depth { get; init; }
+
+    /// <summary>Depths of single refs, in the place of <see cref="Depth"/>. The last one that fits counts.</summary>
+    public IReadOnlyList<RefDepth> DepthsOf { get; init; } = [];
+
+    /// <summary>
+    /// Seconds since 1970: a ref keeps its history as far as a commit of this time or later, even if the depth is less; null for no such rule.
+    /// </summary>
+    public long? KeepSince { get; init; }
 
     /// <summary>
     /// The names of records of roots that a dry run takes for removed. Only for a dry run: otherwise the caller removes roots before, and one that
@@ -73,7 +93,7 @@ public sealed record CollectResult
     /// <summary>The number of packs that were removed because nothing in them was needed.</summary>
     public int PacksRemoved { get; internal set; }
 
-    /// <summary>Bytes by which the packs shrank. A dry run counts only packs that would be removed.</summary>
+    /// <summary>Bytes by which the packs shrank, or would shrink.</summary>
     public long PackBytesFreed { get; internal set; }
 
     /// <summary>The number of temporary files and abandoned roots that were removed.</summary>

@@ -48,18 +48,19 @@ internal sealed class RepackPlan
     /// <summary>Writes the new pack and removes the old ones, durably. Returns the number of bytes by which the packs shrank.</summary>
     internal long Apply(ObjectStore store, LiveWalk live)
     {
-        if (Rewritten.Count + Removed.Count == 0)
+        // If nothing is to be kept, nothing is written: a full disk must not keep gc from freeing it.
+        long oldLength = OldLength, written = 0;
+        Digest name = default;
+        if (Rewritten.Count > 0)
         {
-            return 0;
+            using var additions = new Additions(store);
+            Copy(store, live, additions.Pack);
+            name = additions.Publish();
+            written = name.IsNone ? 0 : additions.Pack.Length;
         }
 
-        // If nothing is to be kept, nothing is written: a full disk must not keep gc from freeing it.
-        long freed = 0;
-        Digest name = Rewritten.Count == 0 ? default : Write(store, live, ref freed);
         foreach (PackFile pack in Rewritten.Concat(Removed))
         {
-            freed += pack.Length;
-
             // The new pack may have the bytes that a damaged pack should have. Then it has the same name and replaces it.
             if (pack.Name != name)
             {
@@ -67,28 +68,46 @@ internal sealed class RepackPlan
             }
         }
 
-        store.Sync();
-        return freed;
+        if (Rewritten.Count + Removed.Count > 0)
+        {
+            store.Sync();
+        }
+
+        return oldLength - written;
     }
 
-    private Digest Write(ObjectStore store, LiveWalk live, ref long freed)
+    /// <summary>
+    /// The number of bytes by which <see cref="Apply"/> would shrink the packs. How small the new pack becomes is known only when it is
+    /// written, so it is written, without a name.
+    /// </summary>
+    internal long Measure(ObjectStore store, LiveWalk live)
     {
-        using var additions = new Additions(store);
+        if (Rewritten.Count == 0)
+        {
+            return OldLength;
+        }
+
+        using var scratch = new ScratchPack(store);
+        Copy(store, live, scratch.Pack);
+        scratch.Complete().File.Dispose();
+        return OldLength - (scratch.Pack.Count == 0 ? 0 : scratch.Pack.Length);
+    }
+
+    private long OldLength => Rewritten.Concat(Removed).Sum(pack => pack.Length);
+
+    private void Copy(ObjectStore store, LiveWalk live, PackWriter target)
+    {
         foreach (PackFile pack in Rewritten)
         {
             foreach (IndexRow row in pack.RowsInBlockOrder())
             {
-                if (live.IsLive(row.Kind, row.Digest) && !kept.Contains(row.Digest) && !additions.Pack.Contains(row.Digest))
+                if (live.IsLive(row.Kind, row.Digest) && !kept.Contains(row.Digest) && !target.Contains(row.Digest))
                 {
                     // The copy is compared with its digest: this is the last chance to notice damage before the original is removed.
-                    additions.Pack.Add(row.Kind, row.Digest, store.Packs.ReadSound(pack, row).Span);
+                    target.Add(row.Kind, row.Digest, store.Packs.ReadSound(pack, row).Span);
                 }
             }
         }
-
-        Digest name = additions.Publish();
-        freed -= name.IsNone ? 0 : additions.Pack.Length;
-        return name;
     }
 
     private void Decide(IReadOnlyList<PackFile> packs, LiveWalk live, HashSet<PackFile> damaged)

@@ -10,13 +10,20 @@ namespace HackTree.Store;
 /// </summary>
 public static class Check
 {
-    private static readonly string[] Rooms = ["cache", "files", "format", "lock", "logs", "packs", "refs", "remotes", "roots", Signatures.Room, "tmp"];
+    private static readonly string[] Rooms =
+    [
+        "cache", DamagedInodes.Room, "files", "format", Images.Room, "lock", "logs", "packs", RefRecords.Room, "refs", Remotes.Room, "roots", Signatures.Room, "tmp",
+    ];
 
     /// <summary>
     /// Checks a store. <paramref name="onProblem"/> gets each problem as it is found, one call at a time. Problems of objects come at the
     /// end, when it is known who needs them. Throws <see cref="StoreException"/> if this user cannot read everything.
     /// </summary>
-    public static CheckResult Run(ObjectStore store, Action<Finding> onProblem, Progress? progress)
+    /// <param name="store">The store.</param>
+    /// <param name="onProblem">Gets the problems.</param>
+    /// <param name="progress">Counts objects and bytes.</param>
+    /// <param name="readsAll">Whether to read also what has fs-verity, which finds damage of the disk that nobody has read since.</param>
+    public static CheckResult Run(ObjectStore store, Action<Finding> onProblem, Progress? progress, bool readsAll = false)
     {
         store.RequireReadable();
 
@@ -28,9 +35,10 @@ public static class Check
 
         var needs = new NeededObjects(store, report, holders);
         needs.Gather();
-        var objects = new CheckObjects(store, report, needs.Expected, progress);
+        var objects = new CheckObjects(store, report, needs.Expected, progress, measures: !readsAll);
         objects.Run();
         needs.Explain(objects);
+        report.Result.Holders = holders;
         return report.Result;
     }
 
@@ -45,6 +53,8 @@ public static class Check
         }
 
         CheckSignatures(store, report);
+        CheckDamaged(store, report);
+        CheckImages(store, report);
         foreach (byte[] name in List(store, "files", report))
         {
             if (name.Length != 2 || !name.All(b => char.IsAsciiHexDigitLower((char)b)))
@@ -54,7 +64,7 @@ public static class Check
         }
     }
 
-    /// <summary>Whether a signature is right is no question of the store's: whoever asks for it is told.</summary>
+    /// <summary>Whether a signature is right is not asked here: the store does not know the keys.</summary>
     private static void CheckSignatures(ObjectStore store, CheckReport report)
     {
         try
@@ -73,6 +83,52 @@ public static class Check
         catch (LinuxException e)
         {
             report.Add(new Finding.UnreadableDirectory(Signatures.Room, report.CauseOf(Signatures.Room, e)));
+        }
+    }
+
+    private static void CheckDamaged(ObjectStore store, CheckReport report)
+    {
+        try
+        {
+            var strangers = new List<byte[]>();
+            foreach (DamagedInode inode in store.Damaged.List(strangers))
+            {
+                report.Note(new Finding.KeptDamage(inode, store.Damaged.LinksOf(inode), store.Blobs.TryStat(inode.Object, out _)));
+            }
+
+            strangers.ForEach(name => report.Add(new Finding.ForeignFile(CheckReport.Show(DamagedInodes.Room, name), StoreFolder.Damaged)));
+        }
+        catch (LinuxException e)
+        {
+            report.Add(new Finding.UnreadableDirectory(DamagedInodes.Room, report.CauseOf(DamagedInodes.Room, e)));
+        }
+    }
+
+    private static void CheckImages(ObjectStore store, CheckReport report)
+    {
+        try
+        {
+            var strangers = new List<byte[]>();
+            foreach (StoredImage image in store.Images.List(strangers))
+            {
+                try
+                {
+                    if (!store.Images.IsRight(image))
+                    {
+                        report.Add(new Finding.DamagedImage(image, new Cause.Damage("its bytes are not those that its name says")));
+                    }
+                }
+                catch (Exception e) when (CheckReport.IsFinding(e))
+                {
+                    report.Add(new Finding.DamagedImage(image, report.CauseOf(image.Path, e)));
+                }
+            }
+
+            strangers.ForEach(name => report.Add(new Finding.ForeignFile(CheckReport.Show(Images.Room, name), StoreFolder.Images)));
+        }
+        catch (LinuxException e)
+        {
+            report.Add(new Finding.UnreadableDirectory(Images.Room, report.CauseOf(Images.Room, e)));
         }
     }
 

@@ -10,15 +10,17 @@ internal sealed class CheckObjects
     private readonly CheckReport report;
     private readonly Dictionary<ulong, ExpectedObject> expected;
     private readonly Progress? progress;
+    private readonly bool measures;
     private readonly Lock gate = new();
     private long expectedSeen;
 
-    internal CheckObjects(ObjectStore store, CheckReport report, Dictionary<ulong, ExpectedObject> expected, Progress? progress)
+    internal CheckObjects(ObjectStore store, CheckReport report, Dictionary<ulong, ExpectedObject> expected, Progress? progress, bool measures)
     {
         this.store = store;
         this.report = report;
         this.expected = expected;
         this.progress = progress;
+        this.measures = measures;
     }
 
     /// <summary>The objects with faults, by key.</summary>
@@ -37,14 +39,14 @@ internal sealed class CheckObjects
         FanWalk.Run(store, () =>
         {
             var reader = new DirectoryReader();
-            var inspection = new ObjectInspection(store.Format);
+            var inspection = new ObjectInspection(store.Format, measures);
             return fan => CheckFan(fan, reader, inspection);
         });
     }
 
     private void CheckFan(byte fan, DirectoryReader reader, ObjectInspection inspection)
     {
-        long objects = 0, bytes = 0;
+        long objects = 0, bytes = 0, measured = 0;
         string path = $"files/{fan:x2}";
         try
         {
@@ -56,6 +58,7 @@ internal sealed class CheckObjects
                 {
                     objects++;
                     bytes += CheckObject(directory, reader.Name, name, inspection);
+                    measured += inspection.WasMeasured ? 1 : 0;
                 }
                 else
                 {
@@ -72,6 +75,7 @@ internal sealed class CheckObjects
         {
             result.Objects += objects;
             result.Bytes += bytes;
+            result.Measured += measured;
         });
     }
 

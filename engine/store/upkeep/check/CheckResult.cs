@@ -6,8 +6,11 @@ namespace HackTree.Store;
 /// <summary>What fsck looked at, and how many problems it found.</summary>
 public sealed record CheckResult
 {
-    /// <summary>The number of objects that were read and compared.</summary>
+    /// <summary>The number of objects that were compared.</summary>
     public long Objects { get; internal set; }
+
+    /// <summary>How many of them were not read, because the kernel compares them with their digests whenever they are read (fs-verity).</summary>
+    public long Measured { get; internal set; }
 
     /// <summary>Bytes of content of those objects.</summary>
     public long Bytes { get; internal set; }
@@ -29,6 +32,9 @@ public sealed record CheckResult
 
     /// <summary>How many problems were found.</summary>
     public int Problems { get; internal set; }
+
+    /// <summary>The refs and roots whose commits can be read.</summary>
+    internal IReadOnlyList<(Holder Holder, Digest Commit)> Holders { get; set; } = [];
 
     /// <summary>Findings that are no problems, but worth knowing.</summary>
     public IReadOnlyList<Finding> Notes { get; internal set; } = [];

@@ -128,6 +128,28 @@ public abstract record Finding
         public override string Path => Holder.OfRoot(Root).File;
     }
 
+    /// <summary>An image that differs from its name or cannot be read.</summary>
+    /// <param name="Image">The image.</param>
+    /// <param name="Cause">What is wrong.</param>
+    public sealed record DamagedImage(StoredImage Image, Cause Cause) : Finding
+    {
+        /// <inheritdoc/>
+        public override string Path => Image.Path;
+    }
+
+    /// <summary>
+    /// A damaged inode that was kept when another one took the object's name, or that was put aside. This is no problem of the store: roots may have the
+    /// inode. If the object is needed and missing, that is a finding of its own.
+    /// </summary>
+    /// <param name="Inode">The inode.</param>
+    /// <param name="Links">How many other names it has.</param>
+    /// <param name="HasObject">Whether something has the object's name now.</param>
+    public sealed record KeptDamage(DamagedInode Inode, long Links, bool HasObject) : Finding
+    {
+        /// <inheritdoc/>
+        public override string Path => Inode.Path;
+    }
+
     /// <summary>A root that is being built, or whose building was interrupted. This is no problem: gc cleans up.</summary>
     /// <param name="Root">The name of the record.</param>
     /// <param name="IsInPlace">Whether the record still means the place where the root was being built.</param>
@@ -166,6 +188,10 @@ public enum StoreFolder
     Roots,
     /// <summary>signatures/.</summary>
     Signatures,
+    /// <summary>damaged/.</summary>
+    Damaged,
+    /// <summary>images/.</summary>
+    Images,
 }
 
 /// <summary>Why something cannot be relied on.</summary>

@@ -33,7 +33,7 @@ public sealed class Explanation
     public static IReadOnlyList<Holding> Find(ObjectStore store, HeldThing thing, CollectOptions options)
     {
         var explanation = new Explanation(store, thing);
-        var holders = new Holders(store, options.Depth, options.WithoutRoots);
+        var holders = new Holders(store, KeptHistory.Of(options), options.WithoutRoots);
         holders.Look(_ => { });
         foreach (Held held in holders.All.Concat(holders.InFixedPacks().Select(found => found.Held)))
         {

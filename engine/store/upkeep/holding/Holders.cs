@@ -2,19 +2,19 @@ using HackTree.Model;
 
 namespace HackTree.Store;
 
-/// <summary>A ref or a root, and the commit that it keeps.</summary>
-/// <param name="Holder">The ref or root.</param>
+/// <summary>A ref, a root or a mounted image, and the commit that it keeps.</summary>
+/// <param name="Holder">The ref, root or image.</param>
 /// <param name="Commit">The commit that it names.</param>
 /// <param name="Generations">How many generations of ancestors it keeps too.</param>
 internal readonly record struct Held(Holder Holder, Digest Commit, int Generations);
 
 /// <summary>
-/// Finds everything that keeps commits in the store: refs, roots, and files that can be read as neither but name commits (<see cref="Salvage"/>).
+/// Finds everything that keeps commits in the store: refs, roots, mounted images, and files that can be read as neither but name commits (<see cref="Salvage"/>).
 /// </summary>
 /// <param name="store">The store.</param>
-/// <param name="depth">The number of generations of ancestors that each ref keeps; null for all.</param>
+/// <param name="kept">How much of its history each ref keeps.</param>
 /// <param name="withoutRoots">The names of records of roots that are taken for removed.</param>
-internal sealed class Holders(ObjectStore store, int? depth, IReadOnlyCollection<string> withoutRoots)
+internal sealed class Holders(ObjectStore store, KeptHistory kept, IReadOnlyCollection<string> withoutRoots)
 {
     private List<Held> all = [];
 
@@ -31,12 +31,17 @@ internal sealed class Holders(ObjectStore store, int? depth, IReadOnlyCollection
         Roots.Look();
         foreach ((string name, Digest commit) in store.Refs.All(name => KeepStranger(name, onObstacle)))
         {
-            all.Add(new Held(Holder.OfRef(name), commit, depth ?? int.MaxValue));
+            all.Add(new Held(Holder.OfRef(name), commit, kept.Generations(store.Packs, name, commit)));
         }
 
         foreach ((string name, Digest commit) in Roots.Held.Where(root => !withoutRoots.Contains(root.Name)))
         {
             all.Add(new Held(Holder.OfRoot(name), commit, 0));
+        }
+
+        foreach (StoredImage image in store.Images.Used())
+        {
+            all.Add(new Held(Holder.OfImage(image), image.Commit, 0));
         }
 
         foreach ((string name, CorruptException why) in Roots.Damaged)

@@ -37,6 +37,10 @@ internal sealed class LiveWalk
 
     internal int TreeCount => trees.Count;
 
+    /// <summary>All trees and commits that were needed, also those trees that could not be read.</summary>
+    internal IEnumerable<(PackedKind Kind, Digest Digest)> All =>
+        commits.Keys.Select(commit => (PackedKind.Commit, commit)).Concat(trees.Select(tree => (PackedKind.Tree, tree)));
+
     internal int CommitCount => commits.Count;
 
     /// <summary>Whether the added commits need the tree or commit with this digest.</summary>

@@ -12,11 +12,13 @@ public enum HolderKind
     Root,
     /// <summary>A pack that nobody can remove.</summary>
     Pack,
+    /// <summary>An image that is mounted.</summary>
+    Image,
 }
 
-/// <summary>A ref, a root, or a pack that cannot be removed, which keeps a commit in the store.</summary>
+/// <summary>A ref, a root, a mounted image, or a pack that cannot be removed, which keeps a commit in the store.</summary>
 /// <param name="Kind">Which of them.</param>
-/// <param name="Name">The ref's name, or that of the root's record, or that of the pack.</param>
+/// <param name="Name">The ref's name, or that of the root's record, of the image's file, or of the pack.</param>
 public readonly record struct Holder(HolderKind Kind, string Name)
 {
     /// <summary>Its file, below the store. Bytes that a line of text cannot show are escaped.</summary>
@@ -24,6 +26,7 @@ public readonly record struct Holder(HolderKind Kind, string Name)
     {
         HolderKind.Ref => $"refs/{Name}",
         HolderKind.Root => $"roots/{Name}.json",
+        HolderKind.Image => $"{Images.Room}/{Name}",
         _ => $"packs/{Name}.pack",
     }));
 
@@ -32,6 +35,9 @@ public readonly record struct Holder(HolderKind Kind, string Name)
 
     /// <summary>A root, by the name of its record.</summary>
     public static Holder OfRoot(string name) => new(HolderKind.Root, name);
+
+    /// <summary>A mounted image.</summary>
+    internal static Holder OfImage(StoredImage image) => new(HolderKind.Image, image.FileName);
 
     /// <summary>A pack, by its name.</summary>
     internal static Holder OfPack(Digest name) => new(HolderKind.Pack, name.ToString());

@@ -25,7 +25,7 @@ public sealed class SoleHolders
     public static SoleHolders Find(ObjectStore store)
     {
         var found = new SoleHolders(store);
-        var all = new Holders(store, depth: null, withoutRoots: []);
+        var all = new Holders(store, new KeptHistory(), withoutRoots: []);
         all.Look(_ => { });
 
         // Refs come before roots. So if a commit is reached again, its ancestors were marked by everybody who marked the commit.

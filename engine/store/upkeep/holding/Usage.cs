@@ -40,6 +40,12 @@ public sealed class Usage
     /// <summary>The sum of their sizes.</summary>
     public long PackBytes { get; private set; }
 
+    /// <summary>The number of images that commits are mounted from.</summary>
+    public int Images { get; private set; }
+
+    /// <summary>The sum of their sizes.</summary>
+    public long ImageBytes { get; private set; }
+
     /// <summary>The newest commit of each ref, ordered by the refs' names.</summary>
     public IReadOnlyList<RefUsage> Refs { get; private set; } = [];
 
@@ -65,6 +71,12 @@ public sealed class Usage
         {
             usage.Packs++;
             usage.PackBytes += pack.Length;
+        }
+
+        foreach (StoredImage image in store.Images.List())
+        {
+            usage.Images++;
+            usage.ImageBytes += store.Images.LengthOf(image);
         }
 
         usage.MeasureSharing(store);
