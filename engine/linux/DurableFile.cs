@@ -35,7 +35,7 @@ public sealed class DurableFile : IDisposable
 
     private readonly SafeFileHandle directory;
     private readonly bool ownsDirectory;
-    private readonly byte[] name;
+    private byte[] name;
     private readonly string subject;
     private readonly SafeFileHandle staging;
     private byte[]? temporaryName;
@@ -138,6 +138,13 @@ public sealed class DurableFile : IDisposable
     {
         Place(existing);
         SyncName();
+    }
+
+    /// <summary>Does what <see cref="Complete"/> does, under another name: one that depends on the content.</summary>
+    public void CompleteAs(ReadOnlySpan<byte> finalName)
+    {
+        name = finalName.ToArray();
+        Complete();
     }
 
     /// <summary>Closes the file. Without <see cref="Complete"/> nothing is left of it.</summary>

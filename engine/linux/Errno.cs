@@ -29,6 +29,8 @@ public enum Errno
     ENOMEM = 12,
     /// <summary>Permission denied.</summary>
     EACCES = 13,
+    /// <summary>Not a block device.</summary>
+    ENOTBLK = 15,
     /// <summary>Device or resource busy.</summary>
     EBUSY = 16,
     /// <summary>The name exists.</summary>
@@ -110,7 +112,7 @@ public sealed class LinuxException : IOException
     /// <summary>What the call was about, usually a path.</summary>
     public string Subject { get; }
 
-    /// <summary>The exception with the name of the call, for whoever debugs.</summary>
+    /// <summary>The exception with the name of the call, for a debugger.</summary>
     public override string ToString() => $"{base.ToString()}{Environment.NewLine}   {Call} answered {Errno}";
 
     /// <summary>Says an errno in plain words.</summary>

@@ -62,6 +62,7 @@ public readonly struct FileStatus
     internal const ulong AttributeMountRoot = 0x2000;
     internal const ulong AttributeImmutable = 0x10;
     internal const ulong AttributeAppendOnly = 0x20;
+    internal const ulong AttributeVerity = 0x100000;
 
     private readonly RawStatx raw;
 
@@ -120,6 +121,12 @@ public readonly struct FileStatus
 
     /// <summary>Whether a file can only be appended to (chattr +a): it gets and loses no name either.</summary>
     public bool IsAppendOnly => (raw.Attributes & raw.AttributesMask & AttributeAppendOnly) != 0;
+
+    /// <summary>
+    /// Whether the kernel refuses writes to the file, and compares all reads with a digest (fs-verity). btrfs tells that, and does not say in the mask that
+    /// it does.
+    /// </summary>
+    public bool HasVerity => (raw.Attributes & AttributeVerity) != 0;
 
     /// <summary>Whether nobody can remove the file, because it is immutable or append-only (chattr +i, +a).</summary>
     public bool IsFixed => IsImmutable || IsAppendOnly;

@@ -101,6 +101,24 @@ internal static unsafe partial class Native
     [LibraryImport(LibC, EntryPoint = "mount", SetLastError = true)]
     internal static partial int Mount(byte* source, byte* target, byte* type, nuint flags, byte* data);
 
+    [LibraryImport(LibC, EntryPoint = "syscall", SetLastError = true)]
+    internal static partial nint OpenTree(nint number, nint dir, byte* name, nint flags);
+
+    [LibraryImport(LibC, EntryPoint = "syscall", SetLastError = true)]
+    internal static partial nint MountSetAttr(nint number, SafeFileHandle mount, byte* name, nint flags, MountAttributes* attributes, nint size);
+
+    [LibraryImport(LibC, EntryPoint = "syscall", SetLastError = true)]
+    internal static partial nint MoveMount(nint number, SafeFileHandle mount, byte* name, nint toDir, byte* toName, nint flags);
+
+    [LibraryImport(LibC, EntryPoint = "syscall", SetLastError = true)]
+    internal static partial nint OpenFilesystem(nint number, byte* type, nint flags);
+
+    [LibraryImport(LibC, EntryPoint = "syscall", SetLastError = true)]
+    internal static partial nint ConfigureFilesystem(nint number, SafeFileHandle filesystem, nint command, byte* option, byte* value, nint more);
+
+    [LibraryImport(LibC, EntryPoint = "syscall", SetLastError = true)]
+    internal static partial nint MountFilesystem(nint number, SafeFileHandle filesystem, nint flags, nint attributes);
+
     [LibraryImport(LibC, EntryPoint = "umount2", SetLastError = true)]
     internal static partial int Unmount(byte* target, int flags);
 
@@ -181,6 +199,20 @@ internal struct XattrArguments
 {
     public ulong Value;
     public uint Size, Flags;
+}
+
+/// <summary>struct fsverity_enable_arg of linux/fsverity.h; what follows is zero.</summary>
+[StructLayout(LayoutKind.Sequential, Size = 128)]
+internal struct VerityArgument
+{
+    public uint Version, HashAlgorithm, BlockSize, SaltSize;
+}
+
+/// <summary>struct mount_attr of linux/mount.h.</summary>
+[StructLayout(LayoutKind.Sequential)]
+internal struct MountAttributes
+{
+    public ulong Set, Clear, Propagation, UserNamespace;
 }
 
 /// <summary>struct timespec on 64-bit Linux.</summary>

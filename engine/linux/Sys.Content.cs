@@ -10,6 +10,10 @@ public static unsafe partial class Sys
     internal const int SeekHole = 4;
     internal const nuint FiClone = 0x40049409;
     internal const nuint BtrfsFsInfo = 0x8400941F;
+    internal const nuint EnableVerityRequest = 0x40806685;
+    internal const nuint MeasureVerityRequest = 0xC0046686;
+    internal const int VerityDigestOffset = 4;
+    internal const uint VeritySha256 = 1;
     internal const int BtrfsUuidOffset = 16;
     internal const long StatfsReadOnly = 1;
     internal const short PollIn = 1;
@@ -212,6 +216,40 @@ public static unsafe partial class Sys
         filesystem = new FilesystemStatus((FilesystemType)raw.Type, raw.Identifier, (raw.Flags & StatfsReadOnly) != 0);
         return errno;
     }
+
+    /// <summary>
+    /// FS_IOC_ENABLE_VERITY with SHA-256, blocks of 4096 bytes and no salt. From then on the kernel refuses writes to the file, and compares
+    /// all that is read with the file's digest. The file must be open for reading only: ETXTBSY if it is open for writing, anywhere. EEXIST if it has
+    /// fs-verity already, with these parameters or others.
+    /// </summary>
+    public static Errno EnableVerity(SafeFileHandle file)
+    {
+        var argument = new VerityArgument { Version = 1, HashAlgorithm = VeritySha256, BlockSize = 4096 };
+        return Result(Native.IoCtl(file, EnableVerityRequest, (nint)(&argument)));
+    }
+
+    /// <summary>
+    /// FS_IOC_MEASURE_VERITY: the SHA-256 digest that the kernel compares all reads of the file with. False if the file has no fs-verity, or one of
+    /// another algorithm. The digest covers block size and salt too.
+    /// </summary>
+    public static bool TryMeasureVerity(SafeFileHandle file, Span<byte> digest)
+    {
+        // struct fsverity_digest: algorithm and size, u16 each, and the digest. The size that is passed in is the space there is.
+        const int size = 32;
+        ushort* measured = stackalloc ushort[(VerityDigestOffset + size) / sizeof(ushort)];
+        measured[1] = size;
+        if (Native.IoCtl(file, MeasureVerityRequest, (nint)measured) < 0 || measured[0] != VeritySha256 || measured[1] != size)
+        {
+            return false;
+        }
+
+        new ReadOnlySpan<byte>((byte*)measured + VerityDigestOffset, size).CopyTo(digest);
+        return true;
+    }
+
+    /// <summary>Opens an open file again, with other rights, by its name under /proc. It need have no name of its own.</summary>
+    public static Errno Reopen(SafeFileHandle file, OpenFlags flags, out SafeFileHandle reopened) =>
+        Open(WorkingDirectory, ProcPath(file, default), flags, out reopened);
 
     /// <summary>BTRFS_IOC_FS_INFO: the UUID by which a mounted btrfs is known in /sys/fs/btrfs.</summary>
     public static Errno BtrfsUuid(SafeFileHandle file, out Guid uuid)

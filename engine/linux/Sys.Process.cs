@@ -22,6 +22,14 @@ public static unsafe partial class Sys
     internal const nuint GetWindowSize = 0x5413;
     internal const int LimitOpenFiles = 7;
     internal const int CloneNewNamespace = 0x20000;
+    internal const nint OpenTreeNumber = 428;
+    internal const nint MoveMountNumber = 429;
+    internal const nint MountSetAttrNumber = 442;
+    internal const int OpenTreeClone = 1;
+    internal const int OpenTreeCloseOnExec = 0x80000;
+    internal const int MoveMountEmptyPath = 4;
+    internal const int MoveMountToEmptyPath = 0x40;
+    internal const ulong MountReadOnly = 1;
 
     /// <summary>geteuid(2).</summary>
     public static uint EffectiveUid => Native.GetEUid();
@@ -151,6 +159,30 @@ public static unsafe partial class Sys
         fixed (byte* s = from, t = at, k = kind)
         {
             return Result(Native.Mount(s, t, k, 0, null));
+        }
+    }
+
+    /// <summary>
+    /// Mounts a directory over itself, read-only, without what is mounted in it: open_tree(2), mount_setattr(2) and move_mount(2), of Linux 5.12. The
+    /// other options are those of the mount that the directory is in.
+    /// </summary>
+    public static Errno MountReadOnlyOverItself(ReadOnlySpan<byte> directory)
+    {
+        var name = new NativeName(directory, stackalloc byte[NativeName.StackBytes]);
+        byte empty = 0;
+        var attributes = new MountAttributes { Set = MountReadOnly };
+        nint at = WorkingDirectory.DangerousGetHandle();
+        fixed (byte* p = name)
+        {
+            nint fd = Native.OpenTree(OpenTreeNumber, at, p, OpenTreeClone | OpenTreeCloseOnExec | AtSymlinkNoFollow);
+            if (fd < 0)
+            {
+                return LastError();
+            }
+
+            using var mount = new SafeFileHandle(fd, ownsHandle: true);
+            return Native.MountSetAttr(MountSetAttrNumber, mount, &empty, AtEmptyPath, &attributes, sizeof(MountAttributes)) < 0
+                || Native.MoveMount(MoveMountNumber, mount, &empty, at, p, MoveMountEmptyPath) < 0 ? LastError() : Errno.None;
         }
     }
 

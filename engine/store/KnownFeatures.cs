@@ -22,7 +22,16 @@ internal static class KnownFeatures
     /// <summary>Attributes that the machine sets by itself are no part of trees and objects (<see cref="StoreFormat.IgnoresMachineXattrs"/>).</summary>
     internal const string MachineXattrsIgnored = "machine-xattrs-ignored";
 
-    internal static readonly KnownFeature[] All = [new(MachineXattrsIgnored, FeatureSet.ReadOnlyCompatible)];
+    /// <summary>Objects get fs-verity where the filesystem has it (<see cref="VerityUse.Auto"/>).</summary>
+    internal const string Verity = "fs-verity";
+
+    /// <summary>Each object has fs-verity (<see cref="VerityUse.Required"/>).</summary>
+    internal const string VerityRequired = "fs-verity-required";
+
+    internal static readonly KnownFeature[] All =
+    [
+        new(MachineXattrsIgnored, FeatureSet.ReadOnlyCompatible), new(Verity, FeatureSet.Compatible), new(VerityRequired, FeatureSet.ReadOnlyCompatible),
+    ];
 
     /// <summary>The features that a store uses and that are not in <paramref name="known"/>.</summary>
     internal static string[] Unknown(IEnumerable<string> used, FeatureSet set, IReadOnlyList<KnownFeature> known) =>

@@ -41,11 +41,11 @@ internal static class StoreCreation
             {
                 Fill(directory, path, format);
             }
-            catch (LinuxException e)
+            catch (Exception e) when (e is LinuxException or StoreException)
             {
                 TakeBack(directory, path);
                 _ = made == Errno.None ? Sys.RemoveDirectory(Sys.WorkingDirectory, bytes) : Errno.None;
-                throw e.Errno is Errno.ENOSPC or Errno.EDQUOT ? new StoreException(e.Message, new Remedy.FreeSpace()) : e;
+                throw e is LinuxException { Errno: Errno.ENOSPC or Errno.EDQUOT } ? new StoreException(e.Message, new Remedy.FreeSpace()) : e;
             }
         }
     }
@@ -116,6 +116,11 @@ internal static class StoreCreation
 
     private static void Fill(SafeFileHandle directory, string path, StoreFormat format)
     {
+        if (format.Verity == VerityUse.Required && !Frozen.IsPossible(directory, path))
+        {
+            throw Frozen.Refusal(path);
+        }
+
         StoreRooms.SetUp(directory, FileModes.PublicDirectory, path);
         StoreRooms.Make(directory, path);
         Sys.Open(directory, ByteText.FromArgument(LockName), OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.NoFollow, out SafeFileHandle lockFile, FileModes.PublicFile)

@@ -4,6 +4,17 @@ using HackTree.Model;
 
 namespace HackTree.Store;
 
+/// <summary>Which objects get fs-verity: the kernel refuses writes to such an object, and compares all that is read with its digest.</summary>
+public enum VerityUse
+{
+    /// <summary>None.</summary>
+    Off,
+    /// <summary>New ones, on a filesystem that has fs-verity.</summary>
+    Auto,
+    /// <summary>All. Without it, nothing becomes an object.</summary>
+    Required,
+}
+
 /// <summary>
 /// The store's `format` file: its version, the features that a program must know, and three policies that decide what an object's inode
 /// holds. They are chosen when the store is made.
@@ -42,6 +53,20 @@ public sealed record StoreFormat
     {
         get => ReadOnlyCompatible.Contains(KnownFeatures.MachineXattrsIgnored);
         init => ReadOnlyCompatible = [.. ReadOnlyCompatible.Except([KnownFeatures.MachineXattrsIgnored]), .. value ? [KnownFeatures.MachineXattrsIgnored] : Array.Empty<string>()];
+    }
+
+    /// <summary>Which objects get fs-verity.</summary>
+    public VerityUse Verity
+    {
+        get => ReadOnlyCompatible.Contains(KnownFeatures.VerityRequired) ? VerityUse.Required
+            : Compatible.Contains(KnownFeatures.Verity) ? VerityUse.Auto
+            : VerityUse.Off;
+        init
+        {
+            Compatible = [.. Compatible.Except([KnownFeatures.Verity]), .. value == VerityUse.Auto ? [KnownFeatures.Verity] : Array.Empty<string>()];
+            string[] required = value == VerityUse.Required ? [KnownFeatures.VerityRequired] : [];
+            ReadOnlyCompatible = [.. ReadOnlyCompatible.Except([KnownFeatures.VerityRequired]), .. required];
+        }
     }
 
     /// <summary>The metadata in an object's inode and name, for a file whose tree records <paramref name="recorded"/>.</summary>

@@ -28,6 +28,14 @@ internal sealed class InitCommand : Verb
         DefaultValueFactory = _ => "ignore",
     };
 
+    private readonly Option<string> verity = new("--verity")
+    {
+        Description = "Give objects fs-verity: the kernel refuses writes to them, and fsck need not read them. "
+            + "'auto' does without where the filesystem has none, 'require' refuses that.",
+        HelpName = "auto|require|off",
+        DefaultValueFactory = _ => "off",
+    };
+
     private readonly Option<bool> user = new("--user")
     {
         Description = "Make a store for an ordinary user. Commits record owners and devices, but checkouts cannot restore them. "
@@ -39,11 +47,15 @@ internal sealed class InitCommand : Verb
     internal InitCommand()
         : base("init", "Make a store.", "hacktree init /objects", "hacktree init --user ~/trees/objects")
     {
+        Details = "With --verity, fs-verity protects the content of objects, and so of the files of roots: also root cannot write into them, "
+            + "only replace them. A first commit takes about twice as long. A kernel without fs-verity cannot read such files, so each kernel that boots a root needs it.";
         AcceptOnly(times, "keep", "zero");
         AcceptOnly(machineXattrs, "ignore", "keep");
+        AcceptOnly(verity, "auto", "require", "off");
         Add(place);
         Add(times);
         Add(machineXattrs);
+        Add(verity);
         Add(user);
         json = AddJson();
     }
@@ -63,7 +75,14 @@ internal sealed class InitCommand : Verb
             UserMode = isUser,
             KeepTimes = session.Get(times) == "keep",
             IgnoresMachineXattrs = session.Get(machineXattrs) == "ignore",
+            Verity = session.Get(verity) switch
+            {
+                "auto" => VerityUse.Auto,
+                "require" => VerityUse.Required,
+                _ => VerityUse.Off,
+            },
         });
+        NoteVerity(session, path);
         if (isUser && !session.Get(user))
         {
             session.Note("only root can restore owners and devices, so this is a user store (as with --user)");
@@ -81,8 +100,21 @@ internal sealed class InitCommand : Verb
             writer.WriteBytes("path", ByteText.FromArgument(Path.GetFullPath(path)));
             writer.WriteBoolean("user", isUser);
             writer.WriteString("mtime", session.Get(times));
+            writer.WriteString("verity", session.Get(verity));
             writer.WriteEndObject();
         });
         return ExitCode.Done;
+    }
+
+    private void NoteVerity(Session session, string path)
+    {
+        if (session.Get(verity) == "auto")
+        {
+            using ObjectStore store = ObjectStore.Open(path);
+            if (!store.CanHaveVerity())
+            {
+                session.Note("this filesystem has no fs-verity, so objects do without; ext4 has it after `tune2fs -O verity DISK`, if the kernel has it");
+            }
+        }
     }
 }

@@ -89,6 +89,12 @@ public sealed class Adoption : IDisposable
 
         try
         {
+            // From here on nobody can write to the file, and a change that its times do not tell shows in its digest.
+            if (!objects.TryFreeze(source, name.Blob))
+            {
+                return false;
+            }
+
             // The inode has the object's metadata already, except that its time may have fractions of a second.
             Sys.SetTime(source, name.Metadata.ModifyTime).ThrowIfFailed("futimens", subject);
             objects.GiveName(source, name, status.Size, state);

@@ -26,6 +26,24 @@ public sealed partial class Blobs
         return digest;
     }
 
+    /// <summary>Reads content of a known size that comes in pieces, and returns its digest. <paramref name="read"/> gets segments of a file.</summary>
+    public static Digest HashStream(ContentReader read, long size, CancellationToken stop)
+    {
+        byte[] buffer = GC.AllocateUninitializedArray<byte>((int)Math.Min(size, Verity.SegmentSize));
+        Span<byte> hash = stackalloc byte[Digest.Size];
+        var tree = new VerityTree(size);
+        for (long offset = 0; offset < size; offset += Verity.SegmentSize)
+        {
+            stop.ThrowIfCancellationRequested();
+            Span<byte> segment = buffer.AsSpan(0, (int)Math.Min(Verity.SegmentSize, size - offset));
+            read(segment);
+            Verity.HashSegment(segment, size, hash);
+            tree.Append(hash);
+        }
+
+        return tree.Finish();
+    }
+
     /// <summary><see cref="Additions.AddBytes"/>.</summary>
     internal Digest AddBytes(ReadOnlySpan<byte> content, FileMetadata metadata, ReadOnlySpan<byte> xattrs, bool leaveHoles = false, Digest expected = default)
     {
@@ -62,20 +80,17 @@ public sealed partial class Blobs
             file.Resize(size, path);
         }
 
-        byte[] buffer = GC.AllocateUninitializedArray<byte>((int)Math.Min(size, Verity.SegmentSize));
-        Span<byte> hash = stackalloc byte[Digest.Size];
-        var tree = new VerityTree(size);
-        for (long offset = 0; offset < size; offset += Verity.SegmentSize)
-        {
-            Stop.ThrowIfCancellationRequested();
-            Span<byte> segment = buffer.AsSpan(0, (int)Math.Min(Verity.SegmentSize, size - offset));
-            read(segment);
-            Verity.HashSegment(segment, size, hash);
-            tree.Append(hash);
-            FileContent.Write(file, segment, offset, leaveHoles, path);
-        }
-
-        return Keep(file, tree.Finish(), size, metadata, xattrs, expected);
+        long offset = 0;
+        Digest digest = HashStream(
+            segment =>
+            {
+                read(segment);
+                FileContent.Write(file, segment, offset, leaveHoles, path);
+                offset += segment.Length;
+            },
+            size,
+            Stop);
+        return Keep(file, digest, size, metadata, xattrs, expected);
     }
 
     /// <summary><see cref="Additions.OpenScratch"/>.</summary>
@@ -138,8 +153,12 @@ public sealed partial class Blobs
         return digest;
     }
 
-    /// <summary>Makes a file without a name. It has the permissions of the object, except those that the umask forbids.</summary>
-    private SafeFileHandle NewFile(FileMetadata recorded) => NewFile((uint)(format.ObjectMetadata(recorded).Mode & FileModes.Permissions));
+    /// <summary>
+    /// Makes a file without a name. It has the permissions of the object, except those that the umask forbids. A file that will be frozen is its owner's
+    /// to write too: FS_IOC_ENABLE_VERITY asks for that.
+    /// </summary>
+    private SafeFileHandle NewFile(FileMetadata recorded) =>
+        NewFile((uint)(format.ObjectMetadata(recorded).Mode & FileModes.Permissions) | (frozen.IsWanted ? FileModes.PrivateFile : 0u));
 
     private SafeFileHandle NewFile(uint mode)
     {
@@ -154,20 +173,25 @@ public sealed partial class Blobs
     }
 
     /// <summary>
-    /// Sets an object's metadata and gives it its name. Throws <see cref="UnheldException"/> if the filesystem does not hold the metadata.
+    /// Freezes an object, sets its metadata and gives it its name. <paramref name="file"/> may be closed then. Throws <see cref="UnheldException"/> if the filesystem does not hold the metadata.
     /// Its caller knows the file, and names it.
     /// </summary>
     private void MakeObject(SafeFileHandle file, in ObjectName name, ReadOnlySpan<byte> recordedXattrs, long size, ObjectState state)
     {
         ReadOnlySpan<byte> xattrs = format.ObjectXattrs(recordedXattrs);
-        if ((ObjectInode.TrySetMetadata(format, file, name.Metadata, xattrs, path)
-            ?? ObjectInode.FindLoss(format, file, name.Metadata, xattrs, path)) is { } unheld)
+        using SafeFileHandle? readable = frozen.IsWanted ? frozen.Freeze(file) : null;
+        SafeFileHandle inode = readable ?? file;
+        if ((ObjectInode.TrySetMetadata(format, inode, name.Metadata, xattrs, path)
+            ?? ObjectInode.FindLoss(format, inode, name.Metadata, xattrs, path)) is { } unheld)
         {
             throw new UnheldException(path, unheld, isCommit: true);
         }
 
-        GiveName(file, name, size, state);
+        GiveName(inode, name, size, state);
     }
+
+    /// <summary>Freezes a file that others may have written to, if objects are frozen (<see cref="Frozen.TryFreeze"/>).</summary>
+    internal bool TryFreeze(SafeFileHandle file, Digest blob) => frozen.TryFreeze(file, blob);
 
     /// <summary>
     /// Gives a whole object its name. If a suspect inode has the name, the object replaces it. <paramref name="state"/> is what a look at
@@ -193,8 +217,14 @@ public sealed partial class Blobs
             }
 
             _ = TryStat(name, out FileStatus before);
+            bool heals = state is ObjectState.SuspectContent or ObjectState.SuspectSize;
+            if (heals && before.LinkCount > 1)
+            {
+                KeepDamaged?.Invoke(name);
+            }
+
             Replace(file, name, objectPath);
-            if (state is ObjectState.SuspectContent or ObjectState.SuspectSize)
+            if (heals)
             {
                 CountHealed(name, before);
             }

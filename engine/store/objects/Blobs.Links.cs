@@ -35,6 +35,24 @@ public sealed partial class Blobs
         return errno;
     }
 
+    /// <summary>
+    /// Makes a file of a root the object in the place of what it is, atomically. Returns the errno as <see cref="Link"/> does; then the file is as it
+    /// was.
+    /// </summary>
+    public Errno LinkOver(in ObjectName name, SafeFileHandle directory, ReadOnlySpan<byte> entry)
+    {
+        // The new link is made in tmp/, where gc removes it if this process ends now. In the root it would stay.
+        byte[] temporaryName = TemporaryName.New();
+        Errno errno = Link(name, temporary, temporaryName);
+        if (errno == Errno.None)
+        {
+            errno = Sys.Rename(temporary, temporaryName, directory, entry);
+            _ = errno == Errno.None ? Errno.None : Sys.Unlink(temporary, temporaryName);
+        }
+
+        return errno;
+    }
+
     /// <summary>Whether an object's inode is immutable or append-only, so that it can get no more names and lose none.</summary>
     public bool IsFixed(in ObjectName name) =>
         Sys.Stat(files, PathOf(name, stackalloc byte[ObjectName.MaxLength]), out FileStatus status) == Errno.None && status is { IsImmutable: true } or { IsAppendOnly: true };
@@ -82,9 +100,11 @@ public sealed partial class Blobs
             return false;
         }
 
-        ObjectInode.SetMetadata(format, file, name.Metadata, xattrs, Subject(name));
-        Sys.Sync(file).ThrowIfFailed("fsync", $"{path}/{name}");
-        Replace(file, name, objectPath);
+        using SafeFileHandle? readable = frozen.IsWanted ? frozen.Freeze(file) : null;
+        SafeFileHandle inode = readable ?? file;
+        ObjectInode.SetMetadata(format, inode, name.Metadata, xattrs, Subject(name));
+        Sys.Sync(inode).ThrowIfFailed("fsync", $"{path}/{name}");
+        Replace(inode, name, objectPath);
         return true;
     }
 }

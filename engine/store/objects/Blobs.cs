@@ -25,6 +25,7 @@ public sealed partial class Blobs : IDisposable
     private readonly ListedObjects listed;
     private readonly Doubt doubt;
     private readonly StoreFormat format;
+    private readonly Frozen frozen;
     private readonly string path;
     private volatile bool cannotClone;
     private long added;
@@ -36,6 +37,7 @@ public sealed partial class Blobs : IDisposable
         this.temporary = temporary;
         this.doubt = doubt;
         this.format = format;
+        frozen = new Frozen(format.Verity, path);
         this.path = path;
         Stop = stop;
         listed = new ListedObjects(OpenFan, path);
