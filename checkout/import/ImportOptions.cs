@@ -33,6 +33,12 @@ public sealed record ImportOptions
     /// <summary>The stored tree, if the directory is the upper directory of an overlay over that tree; otherwise null.</summary>
     public OverlayBase? Over { get; init; }
 
+    /// <summary>Whether trees are made that a pack of the store has already, because its copy may be damaged.</summary>
+    public bool MakesKnownTrees { get; init; }
+
+    /// <summary>What the entries of a directory get in place of their owners and modes; null to keep these. An archive keeps its own.</summary>
+    public MetadataChanges? Changes { get; init; }
+
     /// <summary>Counts files and bytes as they are done.</summary>
     public Progress? Progress { get; init; }
 
@@ -74,6 +80,18 @@ public sealed record ImportResult(
     /// <summary>Whether a commit has the same tree.</summary>
     public bool IsTreeOf(Commit commit) =>
         commit.Tree == Tree && commit.RootMetadata == RootMetadata && commit.RootXattrs.Span.SequenceEqual(RootXattrs);
+
+    /// <summary>A commit of the tree, with no parent and no message.</summary>
+    /// <param name="time">The commit's time, in seconds since 1970.</param>
+    public Commit AsCommit(long time) => new()
+    {
+        Time = time,
+        Tree = Tree,
+        RootMetadata = RootMetadata,
+        RootXattrs = RootXattrs,
+        Files = Files,
+        ContentBytes = ContentBytes,
+    };
 
     /// <summary>The root directory as an entry without a name.</summary>
     public TreeEntry AsEntry() =>

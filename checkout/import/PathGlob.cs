@@ -13,9 +13,14 @@ public sealed class PathGlob
     private readonly byte[] pattern;
     private readonly bool isWholePath;
 
+    /// <summary>The pattern as it was written.</summary>
+    public string Text { get; }
+
     /// <summary>Reads a pattern. Throws <see cref="StoreException"/> for a pattern that is empty or has an unclosed bracket.</summary>
     public PathGlob(string text)
     {
+        Text = text;
+
         // Shells complete a name at the top as "./foo".
         text = text.StartsWith("./", StringComparison.Ordinal) ? text[1..] : text;
         string trimmed = text.Trim('/');

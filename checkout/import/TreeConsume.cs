@@ -132,8 +132,8 @@ public sealed class TreeConsume : IDisposable
     }
 
     /// <summary>
-    /// Writes down which commit the tree becomes. Call this before the ref is set: whoever finds the note asks the refs for the commit. If the note came
-    /// after the ref, a process that is killed in between would leave a committed tree that looks as if it were not.
+    /// Writes down which commit the tree becomes. Call this before the ref is set: the next run finds the note, and asks the refs for the
+    /// commit. If the note came after the ref, a process that is killed in between would leave a committed tree that looks as if it were not.
     /// </summary>
     internal void NoteCommit(Digest commit)
     {

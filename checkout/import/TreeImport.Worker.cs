@@ -35,7 +35,7 @@ public sealed partial class TreeImport
             directory.Open(this);
             Sys.Stat(directory.Handle, out FileStatus status).ThrowIfFailed("statx", this);
             cache?.Enter(directory.Handle, status);
-            directory.Metadata = MetadataOf(status);
+            directory.Metadata = MetadataOf(directory, default, status);
             directory.Xattrs = xattrs.Read(directory.Handle, this);
             RequireHeld(EntryKind.Directory, directory.Metadata, directory.Xattrs);
             checkedOut = directory.CheckedOut.IsNone ? null : new TreeIndex(import.store.Packs.ReadTree(directory.CheckedOut, checkedOutBuffer));
@@ -89,17 +89,17 @@ public sealed partial class TreeImport
                     break;
                 case FileType.Symlink:
                     RequireThere(Sys.ReadLink(directory.Handle, name, target, out int length), "readlinkat", directory, name);
-                    FileMetadata metadata = MetadataOf(status) with { Mode = FileMetadata.SymlinkMode };
+                    FileMetadata metadata = MetadataOf(directory, name, status) with { Mode = FileMetadata.SymlinkMode };
                     AddEntry(directory, Special(EntryKind.Symlink, directory, name, metadata, target.AsSpan(0, length), status));
                     break;
                 case FileType.CharacterDevice:
-                    AddEntry(directory, Special(EntryKind.CharacterDevice, directory, name, MetadataOf(status), default, status));
+                    AddEntry(directory, Special(EntryKind.CharacterDevice, directory, name, MetadataOf(directory, name, status), default, status));
                     break;
                 case FileType.BlockDevice:
-                    AddEntry(directory, Special(EntryKind.BlockDevice, directory, name, MetadataOf(status), default, status));
+                    AddEntry(directory, Special(EntryKind.BlockDevice, directory, name, MetadataOf(directory, name, status), default, status));
                     break;
                 case FileType.Fifo:
-                    AddEntry(directory, Special(EntryKind.Fifo, directory, name, MetadataOf(status), default, status));
+                    AddEntry(directory, Special(EntryKind.Fifo, directory, name, MetadataOf(directory, name, status), default, status));
                     break;
                 default:
                     Interlocked.Increment(ref import.sockets);
@@ -135,7 +135,7 @@ public sealed partial class TreeImport
             }
 
             // The mounted directory belongs to another filesystem. The commit has an empty directory with its metadata instead.
-            child.Metadata = MetadataOf(status);
+            child.Metadata = MetadataOf(child, default, status);
             RequireHeld(EntryKind.Directory, child.Metadata, default);
             directory.Expect();
             child.FinishOne();
@@ -154,7 +154,7 @@ public sealed partial class TreeImport
                 import.mountedFiles.Add(ByteText.Quote(directory.PathOf(name)));
             }
 
-            FileMetadata metadata = MetadataOf(status);
+            FileMetadata metadata = MetadataOf(directory, name, status);
             metadata = metadata with { Mode = (ushort)(metadata.Mode & FileModes.Program) };
             AddEntry(directory, new TreeEntry
             {
@@ -176,7 +176,7 @@ public sealed partial class TreeImport
             bool isKnown = cache?.TryFind(status, out known) == true;
             blob = known.Blob;
             attributes = isKnown && known.HasXattrs ? xattrs.Read(directory.Handle, name, this) : [];
-            return isKnown && (import.additions is null || IsThere(import.store.Blobs.NameOf(blob, MetadataOf(status), attributes), status));
+            return isKnown && (import.additions is null || IsThere(import.store.Blobs.NameOf(blob, MetadataOf(directory, name, status), attributes), status));
         }
 
         /// <summary>
@@ -188,7 +188,7 @@ public sealed partial class TreeImport
             before = checkedOut is null ? default : checkedOut.Find(name);
             return before.Kind == EntryKind.Regular
                 && before.Size == status.Size
-                && before.Metadata == MetadataOf(status)
+                && before.Metadata == MetadataOf(directory, name, status)
                 && before.Xattrs.SequenceEqual(xattrs.Read(directory.Handle, name, this))
                 && IsObject(import.store.Blobs.NameOf(before), status);
         }
@@ -210,7 +210,7 @@ public sealed partial class TreeImport
                 }
 
                 byte[] attributes = xattrs.Read(file, this);
-                Digest digest = Store(file, status, MetadataOf(status), attributes);
+                Digest digest = Store(file, status, MetadataOf(directory, name, status), attributes);
                 if (import.additions is not null || attributes.Length == 0)
                 {
                     // A file with attributes is known only when a commit has compared them with those of its object.
@@ -229,7 +229,7 @@ public sealed partial class TreeImport
             {
                 Kind = EntryKind.Regular,
                 Name = name,
-                Metadata = MetadataOf(status),
+                Metadata = MetadataOf(directory, name, status),
                 Xattrs = attributes,
                 Size = status.Size,
                 Digest = digest,
@@ -243,7 +243,7 @@ public sealed partial class TreeImport
             Digest digest;
             try
             {
-                digest = import.additions?.AddBytes([], MetadataOf(status), attributes) ?? Verity.Compute([]);
+                digest = import.additions?.AddBytes([], MetadataOf(directory, name, status), attributes) ?? Verity.Compute([]);
             }
             catch (UnheldException e)
             {
@@ -251,7 +251,7 @@ public sealed partial class TreeImport
             }
 
             import.options.Progress?.Add(0);
-            AddEntry(directory, new TreeEntry { Kind = EntryKind.Regular, Name = name, Metadata = MetadataOf(status), Xattrs = attributes, Digest = digest });
+            AddEntry(directory, new TreeEntry { Kind = EntryKind.Regular, Name = name, Metadata = MetadataOf(directory, name, status), Xattrs = attributes, Digest = digest });
         }
 
         private Digest Store(SafeFileHandle file, in FileStatus status, FileMetadata metadata, byte[] attributes)
@@ -319,7 +319,7 @@ public sealed partial class TreeImport
         {
             Tree tree = Build(directory);
             directory.Digest = Tree.DigestOf(tree.Bytes);
-            if (!import.store.Packs.Contains(directory.Digest))
+            if (import.options.MakesKnownTrees || !import.store.Packs.Contains(directory.Digest))
             {
                 import.pack.Add(PackedKind.Tree, directory.Digest, tree.Bytes);
             }
@@ -341,8 +341,19 @@ public sealed partial class TreeImport
             }
         }
 
-        private FileMetadata MetadataOf(in FileStatus status) =>
-            new(status.Mode, status.Uid, status.Gid, import.store.Format.KeepTimes ? TimeOf(status) : 0);
+        /// <summary>The metadata of an entry; with an empty name, of the directory itself.</summary>
+        private FileMetadata MetadataOf(ImportDirectory directory, ReadOnlySpan<byte> name, in FileStatus status)
+        {
+            var metadata = new FileMetadata(status.Mode, status.Uid, status.Gid, import.store.Format.KeepTimes ? TimeOf(status) : 0);
+            return import.options.Changes is { } changes ? changes.Of(directory.PathOf(name), metadata, KindOf(status)) : metadata;
+        }
+
+        private static EntryKind KindOf(in FileStatus status) => status.Type switch
+        {
+            FileType.Directory => EntryKind.Directory,
+            FileType.Symlink => EntryKind.Symlink,
+            _ => EntryKind.Regular,
+        };
 
         private long TimeOf(in FileStatus status) =>
             import.options.ClampsTimes && import.additions is { } additions ? additions.Trials.Clamp(status.ModifyTime.Seconds) : status.ModifyTime.Seconds;

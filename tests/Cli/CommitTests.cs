@@ -36,6 +36,42 @@ public sealed class CommitTests : IDisposable
     }
 
     [Fact]
+    public void Directories_commits_and_archives_are_laid_over_one_another_in_the_order_given()
+    {
+        world.Commit("below");
+        world.Shell("""
+            set -e
+            mkdir -p a/etc b/etc c/usr expected; echo a > a/etc/name; echo a > a/etc/passwd; echo b > b/etc/name; ln -s share b/usr
+            : > c/usr/.wh.share; echo c > c/usr/c; : > c/etc-new; tar -C c -cf c.tar usr etc-new
+            find a b c -exec touch -h -d '2024-05-06 07:08:09Z' {} +; tar -C c -cf c.tar usr etc-new
+            """).Succeeded();
+        world.Shell("""
+            set -e
+            $H commit -q -b over --tree below --tree a --tar c.tar --tree=b
+            $H commit -q -b one --tree below --tree a --tar c.tar
+            $H commit -q -b two --tar c.tar --tree a --tree below
+            $H commit -q -b single --tree tree
+            $H fsck; $H gc -q; $H fsck
+            """).Succeeded();
+        Assert.Equal("etc etc/name etc/os-release etc/passwd etc-new usr usr/bin usr/bin/hello usr/bin/hi usr/c", Names("one"));
+        Assert.Equal("a\n", world.Run("cat", "one", "etc/passwd").Succeeded());
+        Assert.Equal("root:x:0:0\n", world.Run("cat", "two", "etc/passwd").Succeeded());
+        Assert.Contains("usr/share/doc", Names("two"));
+        Assert.Equal("share", world.Run("ls", "--json", "over").Succeeded().Split("\"target\":\"")[1].Split('"')[0]);
+        Assert.Equal(Tree("below"), Tree("single"));
+
+        // The order counts, and a commit that does not exist is told.
+        Assert.Equal("b\n", world.Run("cat", "over", "etc/name").Succeeded());
+        Assert.Contains("nothere", world.Run("commit", "-b", "x", "--tree", "a", "--tree", "nothere").Error);
+        Assert.Equal(2, world.Run("commit", "-b", "x", "--tree", "a", "b").ExitCode);
+        Assert.Equal(2, world.Run("commit", "-b", "x", "--tree", "a", "--consume").ExitCode);
+
+        string Names(string commit) => string.Join(' ', System.Text.Json.JsonDocument.Parse(world.Run("ls", "-R", "--json", commit).Succeeded())
+            .RootElement.EnumerateArray().Select(entry => entry.GetProperty("path").GetString()));
+        string Tree(string commit) => System.Text.Json.JsonDocument.Parse(world.Run("show", "--json", commit).Succeeded()).RootElement.GetProperty("tree").GetString()!;
+    }
+
+    [Fact]
     public void It_can_be_left_uncommitted()
     {
         string first = world.Commit("a", "--skip-if-unchanged");

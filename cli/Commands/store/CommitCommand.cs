@@ -1,10 +1,7 @@
-using System.Collections.Immutable;
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Diagnostics;
-using System.Globalization;
-using HackTree.Boot;
 using HackTree.Checkout;
-using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
 using HackTree.Transfer;
@@ -13,23 +10,20 @@ namespace HackTree.Cli;
 
 internal sealed class CommitCommand : Verb
 {
-    private readonly Argument<string?> tree = new("TREE") { Description = "The directory to commit.", Arity = ArgumentArity.ZeroOrOne };
-    private readonly Option<string> name = new("-b", "--branch")
+    private readonly CommitSource source = new();
+    private readonly Option<string?> name = new("-b", "--branch")
     {
         Description = "The ref to set to the new commit. The commit that it names now becomes the parent.",
         HelpName = "REF",
-        Required = true,
     };
 
-    private readonly Option<string?> subject = new("-s", "--subject") { Description = "One line that describes the commit.", HelpName = "TEXT" };
-    private readonly Option<string[]> messages = new("-m", "--message")
+    private readonly Option<bool> orphan = new("--orphan")
     {
-        Description = "The message: its first line is the subject, the rest the body. With -s all of it is the body. May be repeated.",
-        HelpName = "TEXT",
+        Description = "Set no ref. Without --parent the commit has no parent. gc removes it, unless a ref is set to it or a root made of it before.",
     };
 
-    private readonly Option<string?> body = new("--body") { Description = "Further description.", HelpName = "TEXT" };
-    private readonly Option<string[]> meta = new("--meta") { Description = "An annotation; may be repeated.", HelpName = "KEY=VALUE" };
+    private readonly CommitStory story = new();
+
     private readonly Option<string?> parent = new("--parent")
     {
         Description = "The parent, instead of the commit that REF names. A new REF's parent is the commit of the root that TREE is, if it is one.",
@@ -65,13 +59,8 @@ internal sealed class CommitCommand : Verb
         Description = "Leave out what belongs to one machine: machine-id, ssh host keys, random seeds, leases, logs. README.md has the list.",
     };
 
-    private readonly Option<bool> unlocked = new("--unlocked")
-    {
-        Description = "Commit the running root as `hacktree unlock` made it writable: its commit with what was changed since.",
-    };
-
-    private readonly Option<string?> tar = new("--tar") { Description = "Commit the tree in a tar archive, compressed or not; - is standard input.", HelpName = "FILE" };
-
+    private readonly OstreeOptions ostree = new();
+    private readonly MetadataOptions metadata = new();
     private readonly Option<string?> sign = new("--sign") { Description = $"Sign the commit. {SignCommand.KeyDescription}", HelpName = "FILE" };
 
     private readonly Option<bool> json = Json();
@@ -79,42 +68,53 @@ internal sealed class CommitCommand : Verb
     internal CommitCommand()
         : base(
             "commit",
-            "Turn a directory or a tar archive into a commit.",
+            "Turn a directory, a tar archive or a container image into a commit.",
             "hacktree commit -b debian/bookworm -m 'with openssh' --exclude '/proc/*' ./rootfs",
             "hacktree commit -b layer --tar layer.tar.gz",
-            "hacktree commit -b fixed --unlocked")
+            "hacktree commit -b web --oci oci://registry.example.com/web:1.4",
+            "hacktree commit -b web --tree debian/bookworm --tree ./overlay --tar more.tar",
+            "hacktree commit -b fixed --unlocked",
+            "hacktree commit -b debian --ostree /srv/repo --depth 10 debian/bookworm",
+            "hacktree commit --orphan --timestamp 2026-11-23T04:17:32Z ./rootfs")
     {
-        Details = "Prints the commit's id. $SOURCE_DATE_EPOCH sets its time. Filesystems that are mounted below TREE are left out.";
+        Details = "Prints the commit's id. Filesystems that are mounted below TREE are left out.";
         name.CompletionSources.Add(Completions.Refs);
         parent.CompletionSources.Add(Completions.Refs);
-        Add(tree);
+        source.AddArgumentTo(this);
         Option[] options =
         [
-            name, messages, subject, body, meta, parent, skip, consume, exclude, seal, excludeXattr, noXattrs, clampTimes, tar, unlocked, sign, json,
+            name, orphan, .. story.Options, parent, skip, consume, exclude, seal, excludeXattr, noXattrs, clampTimes, .. metadata.Options, sign, json,
         ];
         foreach (Option option in options)
         {
             Add(option);
         }
 
+        source.AddOptionsTo(this);
+        foreach (Option option in ostree.Options)
+        {
+            Add(option);
+        }
+
+        AddRule(RequireOneName);
         AddRule(result =>
         {
-            bool isTar = result.GetResult(tar) is not null, isUnlocked = result.GetValue(unlocked);
-            if (new[] { isTar, result.GetValue(tree) is not null, isUnlocked }.Count(isGiven => isGiven) != 1)
+            if (ostree.IsGiven(result))
             {
-                result.AddError("give either a directory, TREE, or an archive, --tar FILE, or --unlocked");
+                Option[] others = [.. source.Options, .. metadata.Options, consume, exclude, seal, skip, clampTimes, .. story.OfOneCommit];
+                ostree.Check(result, result.GetValue(source.Tree), others);
             }
-            else if (isUnlocked && result.GetValue(consume))
+            else if (source.Fault(result, result.GetValue(consume)) is { } fault)
             {
-                result.AddError("--consume takes a directory, not the running root");
+                result.AddError(fault);
+            }
+            else if (metadata.Given(result) is { } change && (result.GetValue(source.Tree) is null || result.GetValue(consume)))
+            {
+                result.AddError($"{change.Name} is for a directory, TREE, that is not consumed");
             }
             else if (result.GetValue(seal) && result.GetValue(consume))
             {
                 result.AddError("--seal leaves files out, and --consume takes all: give one of the two");
-            }
-            else if (isTar && result.GetValue(consume))
-            {
-                result.AddError("--consume takes a directory, not an archive");
             }
             else if (result.GetValue(clampTimes) && result.GetValue(consume))
             {
@@ -130,25 +130,35 @@ internal sealed class CommitCommand : Verb
     protected override int Run(Session session)
     {
         long started = Stopwatch.GetTimestamp();
-        CommitRequest request = Request(session);
-        SigningKey? signer = session.Get(sign) is { } file ? SigningKey.Open(file) : null;
-        var options = new ImportOptions
+        string? refName = session.Get(name);
+        if (refName is not null)
         {
-            Excludes = [.. (session.Get(exclude) ?? []).Select(glob => new PathGlob(glob)), .. session.Get(seal) ? MachineTraces.Left : []],
-            Emptied = session.Get(seal) ? MachineTraces.Emptied : [],
-            XattrExcludes = [.. (session.Get(excludeXattr) ?? []).Select(glob => new PathGlob(glob))],
-            LeavesOutAllXattrs = session.Get(noXattrs),
-            ClampsTimes = session.Get(clampTimes),
-            Progress = new Progress(),
-        };
+            RefName.Require(refName);
+        }
+
+        CommitRequest request = story.Request(session, refName);
+        SigningKey? signer = session.Get(sign) is { } file ? SigningKey.Open(file) : null;
+        ImportOptions options = ImportOptionsOf(session);
         using ObjectStore store = session.OpenStoreToWrite();
-        store.Refs.RequireFree(request.Ref);
-        UnlockedRoot? running = session.Get(unlocked) ? UnlockedRoot.Find(store) : null;
-        request = request with { Parent = ParentOf(session, store, request.Ref, running) };
+        if (refName is not null)
+        {
+            store.Refs.RequireFree(refName);
+        }
+
+        if (ostree.Source(session, source.Tree) is { } old)
+        {
+            request = request with { Parent = session.Get(parent) is { } given ? Revision.Resolve(store, given) : default };
+            return RunOstree(session, store, old, request, options, signer);
+        }
+
+        source.Open(session, store);
+        request = request with { Parent = ParentOf(session, store, refName) };
         using TreeConsume? consumed = session.Get(consume) ? Begin(session, store) : null;
         options = options with { Consume = consumed };
         using var additions = new Additions(store);
-        ImportResult result = Import(session, additions, options, running);
+        ImportResult result = source.Import(session, additions, options, request);
+        options.Changes?.RequireUsed();
+        request = request with { Annotations = source.Annotations.SetItems(request.Annotations) };
         foreach (string note in result.Notes)
         {
             session.Note(note);
@@ -159,41 +169,75 @@ internal sealed class CommitCommand : Verb
             Failure.Say(healed);
         }
 
-        Digest before = request.Parent.IsNone ? store.Refs.Find(request.Ref) : request.Parent;
+        Digest named = CommitOf(store, refName);
+        Digest before = request.Parent.IsNone ? named : request.Parent;
         bool isUnchanged = IsTreeOf(store, before, result);
-        if (session.Get(skip) && IsTreeOf(store, store.Refs.Find(request.Ref), result))
+        if (session.Get(skip) && IsTreeOf(store, named, result))
         {
-            session.Note($"{request.Ref}: nothing has changed, and no commit was made");
-            return Print(session, store.Refs.Find(request.Ref), request.Ref, isNew: false);
+            session.Note($"{refName}: nothing has changed, and no commit was made");
+            return Print(session, named, refName, isNew: false);
         }
 
         long newTrees = additions.Pack.Count;
         Digest commit = Committer.Run(additions, result, request with { Consumed = consumed });
+        source.Remember();
         int code = consumed is null ? ExitCode.Done : Finish(session, consumed, result);
         session.Note(isUnchanged ? $"nothing has changed since commit {CommitText.Short(before)}" : null);
         session.Note($"{HumanText.Count(result.Files, "file")}, {HumanText.Bytes(result.ContentBytes)}; "
             + $"new: {HumanText.Count(store.Blobs.Added, "object")}, {HumanText.Bytes(store.Blobs.AddedBytes)}, {HumanText.Count(newTrees, "tree")}, "
             + $"a pack of {HumanText.Bytes(additions.Pack.Length)}; {HumanText.Duration(Stopwatch.GetElapsedTime(started))}");
-        Print(session, commit, request.Ref, isNew: true);
+        Print(session, commit, refName, isNew: true);
         Sign(store, commit, signer);
         return code;
     }
 
+    private ImportOptions ImportOptionsOf(Session session) => new()
+    {
+        Excludes = [.. (session.Get(exclude) ?? []).Select(glob => new PathGlob(glob)), .. session.Get(seal) ? MachineTraces.Left : []],
+        Emptied = session.Get(seal) ? MachineTraces.Emptied : [],
+        XattrExcludes = [.. (session.Get(excludeXattr) ?? []).Select(glob => new PathGlob(glob))],
+        LeavesOutAllXattrs = session.Get(noXattrs),
+        ClampsTimes = session.Get(clampTimes),
+        Changes = metadata.Read(session),
+        Progress = new Progress(),
+    };
+
+    private int RunOstree(Session session, ObjectStore store, OstreeSource old, CommitRequest request, ImportOptions options, SigningKey? signer)
+    {
+        OstreeResult result;
+        using (session.Show("committing", options.Progress!))
+        {
+            result = OstreeCommits.Run(store, old, request, options);
+        }
+
+        foreach (string note in result.Notes)
+        {
+            session.Note(note);
+        }
+
+        session.Note(result.Taken == 0
+            ? $"{request.Ref}: it is {old.Revision} of {old.Repository} already, and no commit was made"
+            : $"{HumanText.Count(result.Taken, "commit")} of OSTree; new: {HumanText.Count(store.Blobs.Added, "object")}, {HumanText.Bytes(store.Blobs.AddedBytes)}");
+        Print(session, result.Commit, request.Ref, isNew: result.Taken > 0);
+        Sign(store, result.Commit, signer);
+        return ExitCode.Done;
+    }
+
     /// <summary>The commit that --parent names, or that of the root which becomes a commit of a new ref; none if the ref decides.</summary>
-    private Digest ParentOf(Session session, ObjectStore store, string refName, UnlockedRoot? running)
+    private Digest ParentOf(Session session, ObjectStore store, string? refName)
     {
         if (session.Get(parent) is { } revision)
         {
             return Revision.Resolve(store, revision);
         }
 
-        if (running is not null)
+        if (source.Running is { } running)
         {
-            return store.Refs.Find(refName).IsNone ? running.Commit : default;
+            return CommitOf(store, refName).IsNone ? running.Commit : default;
         }
 
         // What is consumed is no root.
-        if (session.Get(consume) || session.Get(tree) is not { } path || !store.Refs.Find(refName).IsNone
+        if (session.Get(consume) || session.Get(source.Tree) is not { } path || !CommitOf(store, refName).IsNone
             || RunningRoot.RecordOf(store, path) is not { } record || !store.Packs.TryReadCommit(record.Commit, out _))
         {
             return default;
@@ -202,6 +246,8 @@ internal sealed class CommitCommand : Verb
         session.Note($"the parent is {CommitText.Short(record.Commit)}, the commit of the root {store.Roots.AbsolutePath(record)}");
         return record.Commit;
     }
+
+    private static Digest CommitOf(ObjectStore store, string? refName) => refName is null ? default : store.Refs.Find(refName);
 
     private static bool IsTreeOf(ObjectStore store, Digest commit, ImportResult tree) =>
         !commit.IsNone && store.Packs.TryReadCommit(commit, out Commit? read) && tree.IsTreeOf(read);
@@ -219,7 +265,7 @@ internal sealed class CommitCommand : Verb
         }
     }
 
-    private int Print(Session session, Digest commit, string refName, bool isNew)
+    private int Print(Session session, Digest commit, string? refName, bool isNew)
     {
         CommitText.Print(commit, refName, session.Get(json), isNew);
         return ExitCode.Done;
@@ -228,7 +274,7 @@ internal sealed class CommitCommand : Verb
     /// <summary>Removes the tree that was committed. Says which names stayed, and why.</summary>
     private int Finish(Session session, TreeConsume consumed, ImportResult result)
     {
-        string path = session.Get(tree)!;
+        string path = session.Get(source.Tree)!;
         ConsumeResult outcome = consumed.Finish(result);
         Say(session, outcome, path);
         return outcome.IsDone ? ExitCode.Done : ExitCode.Failed;
@@ -239,11 +285,11 @@ internal sealed class CommitCommand : Verb
     {
         try
         {
-            return TreeConsume.Begin(store, session.Get(tree)!, Failure.Say);
+            return TreeConsume.Begin(store, session.Get(source.Tree)!, Failure.Say);
         }
         catch (ConsumedBeforeException e)
         {
-            Say(session, e.Result, session.Get(tree)!);
+            Say(session, e.Result, session.Get(source.Tree)!);
             throw;
         }
     }
@@ -263,88 +309,20 @@ internal sealed class CommitCommand : Verb
 
     protected override string Undone(Session session) => "nothing was committed";
 
-    private ImportResult Import(Session session, Additions additions, ImportOptions options, UnlockedRoot? running)
+    private void RequireOneName(CommandResult result)
     {
-        using ProgressLine? line = session.Show("committing", options.Progress!);
-        if (running is not null)
+        bool isNamed = result.GetResult(name) is not null, isOrphan = result.GetValue(orphan);
+        if (isNamed == isOrphan)
         {
-            return running.Import(additions, options);
+            result.AddError(isNamed ? "--orphan makes a commit that no ref names: leave out -b" : "-b REF is missing");
         }
-
-        if (session.Get(tar) is not { } archive)
+        else if (isOrphan && result.GetValue(skip))
         {
-            string place = RunningRoot.Find(additions.Store, session.Get(tree)!);
-            if (place != session.Get(tree))
-            {
-                session.Note($"{session.Get(tree)} is {place}, and is committed as it is there: without what is mounted over it");
-            }
-
-            return TreeImport.Run(additions, place, options);
+            result.AddError("--skip-if-unchanged compares with the commit of a ref, which --orphan has not");
         }
-
-        try
+        else if (isOrphan && result.GetValue(consume))
         {
-            using Stream input = Streams.OpenInput(archive);
-            return TarImport.Run(additions, input, options);
+            result.AddError("--consume removes TREE, and nothing would keep the commit of --orphan: give one of the two");
         }
-        catch (TarException e) when (e.Cause is { } cause)
-        {
-            throw new LinuxException(cause.Errno, cause.Call, $"{ArchiveName(archive)}: {cause.Subject}");
-        }
-        catch (IOException e) when (e is not LinuxException)
-        {
-            // A TarException has the place in the archive, but not the archive's name. Another read error does not have the name either.
-            throw new StoreException($"{ArchiveName(archive)}: {e.Message}", (e as TarException)?.Remedy);
-        }
-    }
-
-    private static string ArchiveName(string archive) => archive == "-" ? "standard input" : archive;
-
-    /// <summary>Checks the whole command line before anything is read.</summary>
-    private CommitRequest Request(Session session)
-    {
-        RefName.Require(session.Get(name)!);
-        IEnumerable<string> more = session.Get(body) is { } last ? [last] : [];
-        (string line, string text) = CommitMessage.Of(session.Get(subject), [.. session.Get(messages) ?? [], .. more]);
-        return new CommitRequest
-        {
-            Ref = session.Get(name)!,
-            Subject = line,
-            Body = text,
-            Annotations = Annotations(session.Get(meta) ?? []),
-            Time = CommitTime(),
-        };
-    }
-
-    private static ImmutableSortedDictionary<string, string> Annotations(string[] given)
-    {
-        var annotations = Commit.NoAnnotations.ToBuilder();
-        foreach (string pair in given)
-        {
-            int equals = pair.IndexOf('=', StringComparison.Ordinal);
-            string key = equals < 0 ? "" : pair[..equals];
-            if (!Commit.IsAnnotationKey(key) || !Commit.IsLine(pair[(equals + 1)..]))
-            {
-                throw new UsageException(
-                    $"'{pair}' is no annotation; write --meta KEY=VALUE, with a key of letters, digits, '.', '_' and '-' and a value of one line");
-            }
-
-            annotations[key] = pair[(equals + 1)..];
-        }
-
-        return annotations.ToImmutable();
-    }
-
-    /// <summary>The commit's time: now, or the time that a reproducible build sets.</summary>
-    internal static long CommitTime()
-    {
-        if (Environment.GetEnvironmentVariable("SOURCE_DATE_EPOCH") is not { Length: > 0 } epoch)
-        {
-            return DateTimeOffset.UtcNow.ToUnixTimeSeconds();
-        }
-
-        return long.TryParse(epoch, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long seconds)
-            ? seconds
-            : throw new UsageException($"SOURCE_DATE_EPOCH is '{epoch}'; it must be a number of seconds since 1970");
     }
 }
