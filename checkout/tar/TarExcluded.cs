@@ -23,7 +23,7 @@ internal sealed class TarExcluded(Additions additions, TarReader reader) : IDisp
     /// Keeps the reader's entry, described by <paramref name="node"/>. The content of a file is kept as the archive stores it: holes take no
     /// space.
     /// </summary>
-    internal void Keep(TarNode node)
+    internal void Keep(TreeNode node)
     {
         long start = length;
         if (node.Kind == EntryKind.Regular)
@@ -45,12 +45,12 @@ internal sealed class TarExcluded(Additions additions, TarReader reader) : IDisp
     /// Keeps the reader's entry, a hard link, as another name of its target: of <paramref name="original"/>, which is in the tree, or else of
     /// an excluded entry. A link to anything else is forgotten.
     /// </summary>
-    internal void KeepLink(TarNode? original)
+    internal void KeepLink(TreeNode? original)
     {
         if (original is not null)
         {
             // A copy, because a later entry of the same path changes the node.
-            var copy = new TarNode([]);
+            var copy = new TreeNode([]);
             copy.TakeFrom(original);
             entries[TarPath.Plain(reader.Path)] = new Entry(copy, 0, null);
         }
@@ -64,7 +64,7 @@ internal sealed class TarExcluded(Additions additions, TarReader reader) : IDisp
     /// The excluded entry of a path; null if there is none. A file that is no object yet has no digest; <paramref name="read"/> reads its
     /// content from the start, once.
     /// </summary>
-    internal TarNode? Find(ReadOnlySpan<byte> path, out ContentReader read, out bool hasHoles)
+    internal TreeNode? Find(ReadOnlySpan<byte> path, out ContentReader read, out bool hasHoles)
     {
         Entry? entry = entries.GetValueOrDefault(TarPath.Plain(path));
         long at = entry?.Start ?? 0;
@@ -96,5 +96,5 @@ internal sealed class TarExcluded(Additions additions, TarReader reader) : IDisp
         }
     }
 
-    private sealed record Entry(TarNode Node, long Start, TarSparse? Map);
+    private sealed record Entry(TreeNode Node, long Start, TarSparse? Map);
 }

@@ -5,28 +5,25 @@ using HackTree.Store;
 namespace HackTree.Checkout;
 
 /// <summary>
-/// Reads a tar stream into a store. Nothing is extracted: names become tree entries in memory, and content goes straight into objects. So no
-/// name in an archive can reach a place outside the tree. Takes some 300 bytes of memory for each entry.
+/// Reads a tar stream into a store. Nothing is extracted: names become entries of a <see cref="LayeredTree"/>, and content goes straight into
+/// objects. So no name in an archive can reach a place outside the tree.
 /// </summary>
 public sealed class TarImport : IDisposable
 {
-    // Two bytes of a path make a directory of some 300 bytes in memory. Without a limit, a hostile archive could fill the memory.
-    private const int MostImpliedDirectories = 1_000_000;
-
+    private readonly LayeredTree tree;
+    private readonly bool hasWhiteouts;
     private readonly Additions additions;
     private readonly ImportOptions options;
-    private readonly Stream archive;
     private readonly TarReader reader;
     private readonly TarExcluded excluded;
-    private readonly TarNode root = new([]);
     private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(Blobs.BufferSize);
-    private int impliedDirectories;
 
-    private TarImport(Additions additions, Stream input, ImportOptions options)
+    private TarImport(LayeredTree tree, Additions additions, Stream archive, ImportOptions options, bool hasWhiteouts)
     {
+        this.tree = tree;
+        this.hasWhiteouts = hasWhiteouts;
         this.additions = additions;
         this.options = options;
-        archive = TarPacking.Open(input);
         reader = new TarReader(archive);
         excluded = new TarExcluded(additions, reader);
     }
@@ -38,33 +35,26 @@ public sealed class TarImport : IDisposable
     /// </summary>
     public static ImportResult Run(Additions additions, Stream input, ImportOptions options)
     {
-        using var import = new TarImport(additions, input, options);
-        try
+        var tree = new LayeredTree(additions);
+        IReadOnlyList<string> notes = tree.AddArchive(input, options, hasWhiteouts: false);
+        return tree.Build() with { Notes = notes };
+    }
+
+    /// <summary>Adds the entries of an archive that is not compressed to a tree, as its newest layer.</summary>
+    internal static IReadOnlyList<string> AddTo(LayeredTree tree, Additions additions, Stream archive, ImportOptions options, bool hasWhiteouts)
+    {
+        using var import = new TarImport(tree, additions, archive, options, hasWhiteouts);
+        while (import.reader.Next())
         {
-            while (import.reader.Next())
-            {
-                additions.Store.Stop.ThrowIfCancellationRequested();
-                import.AddOrSay();
-            }
-        }
-        catch (TarException e) when (e.Cause is null)
-        {
-            TarPacking.RequireUndamaged(import.archive);
-            throw;
+            additions.Store.Stop.ThrowIfCancellationRequested();
+            import.AddOrSay();
         }
 
-        string[] notes = import.reader.RestOffset is { } rest
-            ? [$"what follows the end of the archive, at byte {rest}, is no archive and was not read"]
-            : [];
-        return TarNode.Build(import.root, additions) with { Notes = notes };
+        return import.reader.RestOffset is { } rest ? [$"what follows the end of the archive, at byte {rest}, is no archive and was not read"] : [];
     }
 
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        excluded.Dispose();
-        archive.Dispose();
-    }
+    public void Dispose() => excluded.Dispose();
 
     /// <summary>Adds the entry. Every exception of the store becomes one that names the entry.</summary>
     private void AddOrSay()
@@ -94,23 +84,19 @@ public sealed class TarImport : IDisposable
             throw reader.Fault(fault);
         }
 
+        if (hasWhiteouts && TarWhiteout.Of(reader.Path) is { } whiteout)
+        {
+            Apply(whiteout);
+            return;
+        }
+
         if (Matches(options.Excludes))
         {
             Exclude();
             return;
         }
 
-        TarNode node = Place(reader.Path, make: true)!;
-        if (node == root && reader.Kind != EntryKind.Directory)
-        {
-            throw reader.Fault("the tree itself would not be a directory");
-        }
-
-        if (node.HasEntries && reader.Kind != EntryKind.Directory)
-        {
-            throw reader.Fault("it would take the place of a directory that has entries");
-        }
-
+        TreeNode node = Place();
         if (reader.IsHardLink)
         {
             node.TakeFrom(FindOriginal());
@@ -126,10 +112,27 @@ public sealed class TarImport : IDisposable
 
         RequireValid(node);
         RequireHeld(node);
-        node.Digest = node.Kind == EntryKind.Regular ? AddContent(node, Fill, reader.IsSparse) : default;
         if (node.Kind != EntryKind.Directory)
         {
+            node.Digest = node.Kind == EntryKind.Regular ? AddContent(node, Fill, reader.IsSparse) : default;
             options.Progress?.Add(node.Size);
+        }
+    }
+
+    private void Apply(TarWhiteout whiteout)
+    {
+        if (whiteout.Fault is { } fault)
+        {
+            throw reader.Fault(fault);
+        }
+
+        if (whiteout.IsOpaque)
+        {
+            tree.HideEntries(whiteout.Directory);
+        }
+        else if (whiteout.Name.Length > 0)
+        {
+            tree.Hide(whiteout.Directory, whiteout.Name);
         }
     }
 
@@ -138,17 +141,17 @@ public sealed class TarImport : IDisposable
     {
         if (reader.IsHardLink)
         {
-            excluded.KeepLink(Place(reader.LinkTarget, make: false) is { Kind: not EntryKind.Directory } original ? original : null);
+            excluded.KeepLink(tree.Find(reader.LinkTarget) is { Kind: not EntryKind.Directory } original ? original : null);
         }
         else if (reader.Kind != EntryKind.Directory)
         {
-            var node = new TarNode([]);
+            var node = new TreeNode([]);
             Describe(node);
             excluded.Keep(node);
         }
     }
 
-    private void Describe(TarNode node)
+    private void Describe(TreeNode node)
     {
         FileMetadata metadata = reader.Metadata;
         ushort mode = reader.Kind == EntryKind.Symlink ? FileMetadata.SymlinkMode : metadata.Mode;
@@ -167,7 +170,7 @@ public sealed class TarImport : IDisposable
         !options.LeavesOut(attribute) && !(additions.Store.Format.IgnoresMachineXattrs && StoreFormat.IsMachineXattr(attribute));
 
     /// <summary>Throws if a checkout could not restore the metadata of an entry that is no file. Files are looked at when they are stored.</summary>
-    private void RequireHeld(TarNode node)
+    private void RequireHeld(TreeNode node)
     {
         if (node.Kind != EntryKind.Regular && additions.Trials.Find(node.Kind, node.Metadata, node.Xattrs) is { } unheld)
         {
@@ -175,7 +178,7 @@ public sealed class TarImport : IDisposable
         }
     }
 
-    private Digest AddContent(TarNode node, ContentReader read, bool leaveHoles)
+    private Digest AddContent(TreeNode node, ContentReader read, bool leaveHoles)
     {
         if (node.Size > buffer.Length)
         {
@@ -202,19 +205,19 @@ public sealed class TarImport : IDisposable
     }
 
     /// <summary>The file that the reader's entry is a hard link to. It must be earlier in the archive; it may have been excluded.</summary>
-    private TarNode FindOriginal()
+    private TreeNode FindOriginal()
     {
         if (TarPath.Fault(reader.LinkTarget) is { } fault)
         {
             throw reader.Fault($"linked to {TarException.Show(reader.LinkTarget)}: {fault}");
         }
 
-        if (Place(reader.LinkTarget, make: false) is { Kind: not EntryKind.Directory } original)
+        if (tree.Find(reader.LinkTarget) is { Kind: not EntryKind.Directory } original)
         {
             return original;
         }
 
-        TarNode left = excluded.Find(reader.LinkTarget, out ContentReader read, out bool hasHoles)
+        TreeNode left = excluded.Find(reader.LinkTarget, out ContentReader read, out bool hasHoles)
             ?? throw reader.Fault($"linked to {TarException.Show(reader.LinkTarget)}, which is no file in the archive before it");
         RequireValid(left);
         RequireHeld(left);
@@ -226,32 +229,27 @@ public sealed class TarImport : IDisposable
         return left;
     }
 
-    /// <summary>Finds the node of a path; null if there is none. On demand makes it, and the directories above it.</summary>
-    private TarNode? Place(ReadOnlySpan<byte> path, bool make)
+    /// <summary>The node of the reader's entry. A directory that it takes the place of loses what layers below have in it.</summary>
+    private TreeNode Place()
     {
-        TarNode node = root;
-        while (TarPath.Next(ref path, out ReadOnlySpan<byte> name))
+        TreeNode node = tree.FindOrMake(reader.Path, out string fault) ?? throw reader.Fault(fault);
+        node.Layer = tree.Layer;
+        if (reader.Kind == EntryKind.Directory)
         {
-            if (node.Kind != EntryKind.Directory && !make)
-            {
-                return null;
-            }
+            return node;
+        }
 
-            if (node.Kind != EntryKind.Directory)
-            {
-                throw reader.Fault($"its path goes through {ByteText.Quote(node.Name)}, which is no directory");
-            }
+        if (node == tree.Root)
+        {
+            throw reader.Fault("the tree itself would not be a directory");
+        }
 
-            TarNode? next = node.Find(name);
-            if (next is null && !make)
+        if (node.Kind == EntryKind.Directory)
+        {
+            tree.HideEntries(node);
+            if (tree.HasEntries(node))
             {
-                return null;
-            }
-
-            node = next ?? node.Add(name);
-            if (next is null && !path.IsEmpty && ++impliedDirectories > MostImpliedDirectories)
-            {
-                throw reader.Fault($"the archive implies more than {MostImpliedDirectories} directories that have no entry of their own");
+                throw reader.Fault("it would take the place of a directory that has entries");
             }
         }
 
@@ -284,7 +282,7 @@ public sealed class TarImport : IDisposable
         return false;
     }
 
-    private void RequireValid(TarNode node)
+    private void RequireValid(TreeNode node)
     {
         if (node.Kind == EntryKind.Symlink && (node.Target.Length is 0 or > 4095 || node.Target.Contains((byte)0)))
         {

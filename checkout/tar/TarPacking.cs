@@ -8,10 +8,10 @@ using ZstdSharp.Unsafe;
 
 namespace HackTree.Checkout;
 
-/// <summary>Opens an archive that may be compressed with gzip, xz, zstd, bzip2 or lz4, which its first bytes tell.</summary>
+/// <summary>Opens an archive that may be compressed with gzip, xz, zstd, bzip2, lz4 or lzma, which its first bytes tell.</summary>
 internal static class TarPacking
 {
-    private const int MagicLength = 6;
+    private const int MagicLength = 13;
 
     // The most that a block of bzip2 unpacks to is 46 MB: 900,000 bytes, of which each 5 may stand for 259.
     private const int LongestBlock = 64 * 1024 * 1024;
@@ -25,10 +25,11 @@ internal static class TarPacking
         return input.Peek(MagicLength) switch
         {
             [0x1F, 0x8B, ..] => new Unpacked("gzip", input, () => new GZipStream(input, CompressionMode.Decompress, leaveOpen: true)),
-            [0x28, 0xB5, 0x2F, 0xFD, ..] => new Unpacked("zstd", input, () => new DecompressionStream(input, leaveOpen: true)),
-            [0xFD, (byte)'7', (byte)'z', (byte)'X', (byte)'Z', 0] => new Unpacked("xz", input, () => new XzStream(input)),
+            [0x28, 0xB5, 0x2F, 0xFD, ..] or [>= 0x50 and <= 0x5F, 0x2A, 0x4D, 0x18, ..] => new Unpacked("zstd", input, () => new DecompressionStream(input, leaveOpen: true)),
+            [0xFD, (byte)'7', (byte)'z', (byte)'X', (byte)'Z', 0, ..] => new Unpacked("xz", input, () => new XzStream(input)),
             [(byte)'B', (byte)'Z', (byte)'h', >= (byte)'1' and <= (byte)'9', 0x31 or 0x17, ..] => new Unpacked("bzip2", input, () => OpenBzip2(input)),
             [0x04, 0x22, 0x4D, 0x18, ..] => new Unpacked("lz4", input, () => LZ4Stream.Decode(input, leaveOpen: true)),
+            [0x5D, 0, 0, _, _, _, _, _, _, _, _, _, 0 or 0xFF] => new Unpacked("lzma", input, () => Lzma.OpenAlone(input)),
             _ => input,
         };
     }

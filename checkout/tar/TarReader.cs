@@ -70,6 +70,9 @@ internal sealed partial class TarReader(Stream stream)
     /// <summary>Where bytes stand behind the end of the archive that are no archive; null where there are none, or the end was not reached.</summary>
     internal long? RestOffset { get; private set; }
 
+    /// <summary>Where in the stream the next byte of the content is.</summary>
+    internal long ContentOffset => input.Position;
+
     /// <summary>Device: major number.</summary>
     internal uint DeviceMajor { get; private set; }
 

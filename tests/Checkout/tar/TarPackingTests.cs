@@ -31,6 +31,8 @@ public sealed class TarPackingTests : IDisposable
     [InlineData("zstd", "head -c 100000 a.tar | zstd -q -19; tail -c +100001 a.tar | zstd -q")]
     [InlineData("bzip2", "bzip2 -c a.tar")]
     [InlineData("bzip2", "head -c 100000 a.tar | bzip2; tail -c +100001 a.tar | bzip2")]
+    [InlineData("zstd", "printf '\\x50\\x2a\\x4d\\x18\\x03\\0\\0\\0abc'; head -c 100000 a.tar | zstd -q; printf '\\x5f\\x2a\\x4d\\x18\\0\\0\\0\\0'; tail -c +100001 a.tar | zstd -q")]
+    [InlineData("xz", "xz -c --format=lzma a.tar")]
     [InlineData("lz4", "lz4 -q -c a.tar")]
     [InlineData("lz4", "head -c 100000 a.tar | lz4 -q; tail -c +100001 a.tar | lz4 -q -BD --content-size")]
     public void A_compressed_archive_is_the_same_tree(string program, string pack)
