@@ -64,6 +64,36 @@ internal sealed class Server : IDisposable
         return Start(port, "nginx", "-e", $"{at}/errors", "-c", $"{at}/conf");
     }
 
+    /// <summary>A real sshd: OpenSSH's, which finds the program in its PATH. The world's runs get an ssh that knows its keys.</summary>
+    /// <param name="world">The directory for its files.</param>
+    /// <param name="options">Options of the one key that may log in, such as a command.</param>
+    public static Server Ssh(TransferWorld world, string options = "")
+    {
+        Tools.Require("sshd");
+        int port = FreePort();
+        string at = world.At($"sshd-{port}");
+        world.Shell($$"""
+            set -e
+            mkdir -p {{at}}/bin /run/sshd; ln -s $H {{at}}/bin/hacktree
+            for key in host client; do ssh-keygen -q -t ed25519 -N '' -f {{at}}/$key; done
+            echo "{{options}} $(cat {{at}}/client.pub)" > {{at}}/authorized
+            cat > {{at}}/conf <<END
+            Port {{port}}
+            ListenAddress 127.0.0.1
+            HostKey {{at}}/host
+            AuthorizedKeysFile {{at}}/authorized
+            PidFile none
+            StrictModes no
+            UsePAM no
+            PermitRootLogin yes
+            SetEnv PATH={{at}}/bin:/usr/bin:/bin
+            END
+            echo "[127.0.0.1]:{{port}} $(cat {{at}}/host.pub)" > {{at}}/known
+            """).Succeeded();
+        world.Variables.Add($"HACKTREE_SSH=ssh -F none -i {at}/client -o UserKnownHostsFile={at}/known -o StrictHostKeyChecking=yes");
+        return Start(port, "sshd", "-D", "-e", "-f", $"{at}/conf");
+    }
+
     /// <summary>
     /// A proxy for one port that ends each connection after so many bytes of the answer, the first <paramref name="times"/> times.
     /// </summary>

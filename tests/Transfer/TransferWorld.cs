@@ -26,7 +26,8 @@ internal sealed class TransferWorld : IDisposable
         cp tree/srv/large tree/srv/large-private; chmod 600 tree/srv/large-private
         cp tree/usr/lib/file1 tree/usr/lib/file1-private; chmod 600 tree/usr/lib/file1-private
         find tree -exec touch -h -d '2024-05-06 07:08:09Z' {} +
-        $H commit -q -b debian/test tree > first
+        # An hour old, so that the next one is newer, however quick the machine is.
+        $H commit -q -b debian/test --timestamp @$(($(date +%s) - 3600)) tree > first
         """;
 
     private readonly CliWorld world = new();
@@ -42,6 +43,9 @@ internal sealed class TransferWorld : IDisposable
 
     public string Path => world.Path;
 
+    /// <summary>Variables that every run gets: "NAME=VALUE".</summary>
+    public List<string> Variables => world.Variables;
+
     public string At(string name) => world.At(name);
 
     public ToolResult Run(params IEnumerable<string> arguments) => world.Run(arguments);
@@ -56,6 +60,14 @@ internal sealed class TransferWorld : IDisposable
         find tree -exec touch -h -d '2024-05-06 07:08:09Z' {"{}"} +
         $H commit -q -b debian/test tree
         """).Succeeded().Trim();
+
+    /// <summary>Commits an update as <see cref="CommitUpdate"/> does, and signs it.</summary>
+    public string CommitUpdateSigned(string key)
+    {
+        string commit = CommitUpdate();
+        Run("sign", "-q", "debian/test", "--sign-key", key).Succeeded();
+        return commit;
+    }
 
     /// <summary>Makes another store.</summary>
     public void Init(string store) => Run([.. CliWorld.Init, store, "-q"]).Succeeded();
@@ -88,10 +100,10 @@ internal sealed class TransferWorld : IDisposable
             Shell($"$H --store {store} export debian/test --tar - | sha256sum").Succeeded());
     }
 
-    /// <summary>Fails the command with one sentence that matches, and exit code 1.</summary>
-    public static void AssertRefused(ToolResult result, string pattern)
+    /// <summary>Fails the command with one sentence that matches, and an exit code.</summary>
+    public static void AssertRefused(ToolResult result, string pattern, int code = 1)
     {
-        Assert.Equal(1, result.ExitCode);
+        Assert.Equal(code, result.ExitCode);
         Assert.Matches($"^hacktree: .*{pattern}.*\n$", result.Error);
         Assert.Equal("", result.Output);
     }

@@ -3,17 +3,17 @@ using HackTree.Store;
 
 namespace HackTree.Transfer;
 
-/// <summary>Pulls the ancestors of a commit: first parents and others, as far as the remote has them.</summary>
+/// <summary>Pulls the ancestors of a commit: first parents and others, as far as the source has them.</summary>
 internal static class Ancestors
 {
-    /// <summary>Adds so many generations of ancestors. One that the remote does not have ends its line.</summary>
-    internal static void Add(Additions additions, Remote remote, Commit commit, int depth, Progress? progress)
+    /// <summary>Adds <see cref="PullRequest.Depth"/> generations of ancestors. One that the source does not have ends its line.</summary>
+    internal static void Add(Additions additions, PullSource source, Commit commit, PullRequest request)
     {
-        var waiting = new Queue<(Digest Commit, int Depth)>(commit.Parents.Select(parent => (parent, depth)));
+        var waiting = new Queue<(Digest Commit, int Depth)>(commit.Parents.Select(parent => (parent, request.Depth)));
         var seen = new HashSet<Digest>();
         while (waiting.TryDequeue(out (Digest Digest, int Depth) next))
         {
-            if (next.Depth > 0 && seen.Add(next.Digest) && TryAdd(additions, remote, next.Digest, progress) is { } added)
+            if (next.Depth > 0 && seen.Add(next.Digest) && TryAdd(additions, source, next.Digest, request) is { } added)
             {
                 foreach (Digest parent in added.Parents)
                 {
@@ -23,32 +23,28 @@ internal static class Ancestors
         }
     }
 
-    private static Commit? TryAdd(Additions additions, Remote remote, Digest digest, Progress? progress)
+    private static Commit? TryAdd(Additions additions, PullSource source, Digest digest, PullRequest request)
     {
-        if (additions.Store.Packs.TryReadCommit(digest, out Commit? own) && additions.Store.Packs.Contains(digest))
+        ObjectStore store = additions.Store;
+        if (store.Packs.TryReadCommit(digest, out Commit? own) && store.Packs.Contains(digest))
         {
             return own;
         }
 
-        string tag = TagName.OfCommit(digest);
-        if (remote.Find(tag) is not { } target)
+        using OfferedCommit? offered = source.Find(store, digest);
+        if (offered is null)
         {
             return null;
         }
 
-        Manifest manifest = remote.Decode(tag, target);
-        var source = new RemoteCommit(additions.Store, remote, manifest);
-        if (source.Digest != digest)
-        {
-            throw new StoreException($"{remote.Subject}: the tag {tag} names commit {source.Digest}");
-        }
-
-        Commit commit = source.ReadCommit();
+        // No delta: it would be one that leads to this commit, and most is there of its child.
+        Digest from = offered.Begin(request with { UseDeltas = false }, store.Refs.Find(request.To));
+        Commit commit = offered.ReadCommit();
         var lacking = new Lacking(additions);
-        lacking.Add(source, commit);
-        new Fetch(additions, remote, progress).Run(source.Plan(lacking.Blobs).Bundles());
+        lacking.Add(offered.ReadTree, commit);
+        offered.Fetch(additions, new StoredContent(store, from), lacking.Blobs, request.Progress);
         additions.Pack.Add(commit);
-        CommitSignatures.Add(additions.Store, digest, manifest.Signatures);
+        CommitSignatures.Add(store, digest, offered.Signatures);
         return commit;
     }
 }

@@ -1,4 +1,5 @@
 using HackTree.Model;
+using HackTree.Store;
 
 namespace HackTree.Transfer;
 
@@ -83,12 +84,6 @@ internal sealed class FetchPlan
 {
     private readonly Dictionary<Digest, (Descriptor Bundle, Dictionary<Frame, FrameFetch> Frames)> bundles = [];
 
-    /// <summary>The blobs that the plan fetches.</summary>
-    internal int Blobs { get; private set; }
-
-    /// <summary>Their raw bytes.</summary>
-    internal long RawBytes { get; private set; }
-
     /// <summary>Adds a blob.</summary>
     internal void Add(BundleIndex index, BlobPlace place, LackingBlob blob)
     {
@@ -107,8 +102,6 @@ internal sealed class FetchPlan
         }
 
         fetch.Blobs.Add((place.Offset, blob));
-        Blobs++;
-        RawBytes += blob.Size;
     }
 
     /// <summary>The bundles to fetch.</summary>

@@ -15,12 +15,13 @@ internal sealed class Lacking(Additions additions)
     internal Dictionary<Digest, LackingBlob> Blobs { get; } = [];
 
     /// <summary>
-    /// Goes through a commit. Throws <see cref="UnheldException"/> for an entry whose metadata the store's filesystem does not hold.
+    /// Goes through a commit, whose trees <paramref name="readTree"/> finds. Throws <see cref="UnheldException"/> for an entry whose metadata the
+    /// store's filesystem does not hold.
     /// </summary>
-    internal void Add(RemoteCommit source, Commit commit)
+    internal void Add(Func<Digest, Tree> readTree, Commit commit)
     {
         RequireHeld(commit.RootEntry(), default);
-        if (!AddTree(source, commit.Tree))
+        if (!AddTree(readTree, commit.Tree))
         {
             return;
         }
@@ -36,23 +37,18 @@ internal sealed class Lacking(Additions additions)
             }
 
             RequireHeld(entry, path.Bytes);
-            return entry.IsDirectory && AddTree(source, entry.Digest);
+            return entry.IsDirectory && AddTree(readTree, entry.Digest);
         });
     }
 
-    private bool AddTree(RemoteCommit source, Digest digest)
+    private bool AddTree(Func<Digest, Tree> readTree, Digest digest)
     {
         if (!trees.Add(digest))
         {
             return false;
         }
 
-        Tree tree = source.ReadTree(digest);
-        if (!additions.Store.Packs.Contains(digest))
-        {
-            additions.Pack.Add(PackedKind.Tree, digest, tree.Bytes);
-        }
-
+        additions.AddTree(digest, readTree(digest));
         return true;
     }
 

@@ -1,17 +1,14 @@
-using System.Globalization;
-using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
-using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Transfer;
 
 /// <summary>What to pull, and how.</summary>
-/// <param name="From">The ref on the remote.</param>
+/// <param name="From">The ref there.</param>
 /// <param name="To">The ref to set.</param>
 public sealed record PullRequest(string From, string To)
 {
-    /// <summary>The number of generations of ancestors to pull too, as far as the remote has them.</summary>
+    /// <summary>The number of generations of ancestors to pull too, as far as they are there.</summary>
     public int Depth { get; init; }
 
     /// <summary>Whether the ref may go to an older commit.</summary>
@@ -20,11 +17,23 @@ public sealed record PullRequest(string From, string To)
     /// <summary>The keys of which one must have signed the commit; null if none need have.</summary>
     public TrustedKeys? Trusted { get; init; }
 
+    /// <summary>Whether to use deltas where there are some.</summary>
+    public bool UseDeltas { get; init; } = true;
+
     /// <summary>Whether only to say what would be fetched.</summary>
     public bool DryRun { get; init; }
 
     /// <summary>Counts the blobs.</summary>
     public Progress? Progress { get; init; }
+
+    /// <summary>For a push: the commit that the ref named when it was asked whether the new one is a descendant. Null for a pull.</summary>
+    internal Digest? Replaces { get; private init; }
+
+    /// <summary>
+    /// What a store pulls that is pushed to. Who pushes has asked whether the commit is a descendant, and may want one that is none. Signatures are taken too
+    /// of a commit that the ref names already.
+    /// </summary>
+    internal static PullRequest OfPush(string refName, Digest before) => new(refName, refName) { AllowDowngrade = true, Replaces = before };
 }
 
 /// <summary>What a pull did.</summary>
@@ -39,6 +48,9 @@ public sealed record PullResult(string Ref, Digest Commit, Digest Before)
     /// <summary>Their bytes after decompression.</summary>
     public long RawBytes { get; init; }
 
+    /// <summary>The commit that a delta was used from; none for no delta.</summary>
+    public Digest DeltaFrom { get; init; }
+
     /// <summary>With <see cref="PullRequest.DryRun"/>: the requests that were not made.</summary>
     public long RequestsLeft { get; init; }
 
@@ -50,84 +62,113 @@ public sealed record PullResult(string Ref, Digest Commit, Digest Before)
 }
 
 /// <summary>
-/// Brings a commit from a remote (transfer/FORMAT.md, section 6). What the store lacks is fetched and nothing else. The ref is set last, so a pull that ends
+/// Brings a commit from elsewhere (transfer/FORMAT.md, section 6). What the store lacks is fetched and nothing else. The ref is set last, so a pull that ends
 /// early has changed no ref; what it had fetched, the next pull need not fetch.
 /// </summary>
 public static class Pull
 {
     /// <summary>
-    /// Pulls a ref. Throws <see cref="StoreException"/> if the remote has no such ref, if its commit is older than the ref's own or not signed as it must be, or
-    /// if something there is not what it should be.
+    /// Pulls a ref. Throws <see cref="StoreException"/> if the source has no such ref, if its commit is older than the ref's own or not
+    /// signed as it must be, or if something there is not what it should be.
     /// </summary>
-    public static PullResult Run(ObjectStore store, Remote remote, PullRequest request)
+    public static PullResult Run(ObjectStore store, PullSource source, PullRequest request)
     {
-        string tag = TagName.OfRef(request.From);
-        TagTarget target = remote.Find(tag) ?? throw new StoreException($"{remote.Subject} has no ref '{request.From}'");
+        using OfferedCommit offered = source.Find(store, request.From) ?? throw new StoreException($"{source.Subject} has no ref '{request.From}'");
         Digest before = store.Refs.Find(request.To);
+        if (request.Replaces is { } replaced && replaced != before)
+        {
+            throw new StoreException($"{store.Path}: {request.To} was set to another commit meanwhile; push again");
+        }
+
         bool needsNothing = request.Depth == 0 && !before.IsNone && store.Packs.TryReadCommit(before, out _);
-        if (needsNothing && target.Commit == before && PulledSignatures.SufficeHere(store, before, request.Trusted))
+        SignedRecord? known = request.Trusted is null ? null : SignedRecord.Find(store, request.To);
+        if (needsNothing && request.Replaces is null && offered.IsCertainly(before) && known is null && PulledSignatures.SufficeHere(store, before, request.Trusted))
         {
             return new PullResult(request.To, before, before);
         }
 
-        Manifest manifest = remote.Decode(tag, target);
-        Digest digest = manifest.Commit.Digest;
-        IReadOnlyList<SshSignature> signatures = PulledSignatures.Check(store, remote, manifest, request.Trusted);
+        Digest digest = offered.Digest;
+        IReadOnlyList<SshSignature> signatures = PulledSignatures.Check(store, source.Subject, offered, request.Trusted);
+        SignedRecord? record = CheckRecord(source.Subject, request, offered, known);
         if (needsNothing && digest == before)
         {
-            CommitSignatures.Add(store, digest, request.DryRun ? [] : signatures);
+            if (!request.DryRun)
+            {
+                CommitSignatures.Add(store, digest, signatures);
+                Keep(store, request.To, record);
+            }
+
             return new PullResult(request.To, before, before);
         }
 
-        store.Refs.RequireFree(request.To);
-        using var additions = new Additions(store);
-        var source = new RemoteCommit(store, remote, manifest);
-        Commit commit = source.ReadCommit();
-        RequireNewer(store, remote, request, before, digest, commit);
-        var lacking = new Lacking(additions);
-        lacking.Add(source, commit);
-        FetchPlan plan = source.Plan(lacking.Blobs);
-        IReadOnlyList<BundleFetch> bundles = plan.Bundles();
-        var result = new PullResult(request.To, digest, before) { Blobs = plan.Blobs, RawBytes = plan.RawBytes };
-        if (request.DryRun)
+        PullResult result = Take(store, source, request, offered, before, signatures);
+        if (!request.DryRun)
         {
-            return result with { RequestsLeft = bundles.Sum(bundle => bundle.Requests), BytesLeft = bundles.Sum(bundle => bundle.Bytes) };
+            Keep(store, request.To, record);
         }
 
-        RequireSpace(store, plan.RawBytes);
-        if (request.Progress is { } progress)
-        {
-            progress.TotalFiles += plan.Blobs;
-        }
-
-        new Fetch(additions, remote, request.Progress).Run(bundles);
-        Ancestors.Add(additions, remote, commit, request.Depth, request.Progress);
-        CommitSignatures.Add(store, digest, signatures);
-        _ = additions.PublishCommit(request.To, commit).SetRef($"pull: from {remote.Subject}");
         return result;
     }
 
-    private static void RequireNewer(ObjectStore store, Remote remote, PullRequest request, Digest before, Digest digest, Commit commit)
+    /// <summary>Adds what is lacking of a commit that was judged, its signatures and its ancestors, and sets the ref.</summary>
+    private static PullResult Take(
+        ObjectStore store, PullSource source, PullRequest request, OfferedCommit offered, Digest before, IReadOnlyList<SshSignature> signatures)
     {
-        if (!request.AllowDowngrade && !before.IsNone && store.Packs.TryReadCommit(before, out Commit? own) && own.Time > commit.Time)
+        store.Refs.RequireFree(request.To);
+        using var additions = new Additions(store);
+        Digest from = offered.Begin(request, before);
+        Commit commit = offered.ReadCommit();
+        if (!request.AllowDowngrade)
         {
-            throw new StoreException(
-                $"{remote.Subject}: {request.From} is commit {digest.ToShortString()} of {Day(commit)}, "
-                + $"older than {before.ToShortString()} of {Day(own)} that {request.To} has; --allow-downgrade takes it");
+            Requirements.RequireNewer(store, source.Subject, request.To, commit);
         }
 
-        static string Day(Commit commit) =>
-            DateTimeOffset.FromUnixTimeSeconds(commit.Time).ToString("yyyy-MM-dd HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        var lacking = new Lacking(additions);
+        lacking.Add(offered.ReadTree, commit);
+        var result = new PullResult(request.To, offered.Digest, before)
+        {
+            Blobs = lacking.Blobs.Count,
+            RawBytes = lacking.Blobs.Values.Sum(blob => blob.Size),
+            DeltaFrom = offered.DeltaFrom,
+        };
+        var old = new StoredContent(store, from);
+        if (request.DryRun)
+        {
+            FetchCost cost = offered.CostOf(lacking.Blobs.Where(blob => !old.Has(blob.Key)).ToDictionary());
+            return result with { RequestsLeft = cost.Requests, BytesLeft = cost.Bytes };
+        }
+
+        Requirements.RequireSpace(store, result.RawBytes);
+        if (request.Progress is { } progress)
+        {
+            progress.TotalFiles += result.Blobs;
+        }
+
+        old.Add(additions, lacking.Blobs, request.Progress);
+        offered.Fetch(additions, old, lacking.Blobs, request.Progress);
+        Ancestors.Add(additions, source, commit, request);
+        CommitSignatures.Add(store, offered.Digest, signatures);
+        additions.PublishCommit(request.To, commit).SetRefFrom(before, $"{(request.Replaces is null ? "pull" : "push")}: from {source.Subject}");
+        return result;
     }
 
-    private static void RequireSpace(ObjectStore store, long bytes)
+    /// <summary>The record to keep: one that was checked, so none where no signature is required.</summary>
+    private static SignedRecord? CheckRecord(string subject, PullRequest request, OfferedCommit offered, SignedRecord? known)
     {
-        using SafeFileHandle folder = OpenPath.Directory(store.Path);
-        Sys.FreeSpaceOf(folder, out FreeSpace free).ThrowIfFailed("fstatfs", store.Path);
-        if (free.Bytes < bytes)
+        if (request.Trusted is not { } trusted)
         {
-            string message = string.Create(CultureInfo.InvariantCulture, $"{store.Path}: {bytes:N0} bytes are to be stored, and {free.Bytes:N0} are free");
-            throw new StoreException(message, new Remedy.FreeSpace());
+            return null;
+        }
+
+        SignedRecord.Require(offered.Record, known, subject, request.From, offered.Digest, trusted, request.AllowDowngrade);
+        return offered.Record;
+    }
+
+    private static void Keep(ObjectStore store, string name, SignedRecord? record)
+    {
+        if (record is not null)
+        {
+            store.RefRecords.Set(name, record.Encode());
         }
     }
 }

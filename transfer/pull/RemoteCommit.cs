@@ -1,6 +1,5 @@
 using HackTree.Model;
 using HackTree.Store;
-using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Transfer;
 
@@ -10,8 +9,8 @@ namespace HackTree.Transfer;
 /// </summary>
 internal sealed class RemoteCommit(ObjectStore store, Remote remote, Manifest manifest)
 {
-    // A pack or an index is not worth more of the disk or the memory, and a hostile server may claim anything.
-    private const long MaxPack = 4L * 1024 * 1024 * 1024;
+    /// <summary>The longest pack that is read. A hostile server may claim anything.</summary>
+    internal const long MaxPack = 4L * 1024 * 1024 * 1024;
 
     private readonly List<(Generation Generation, BundleIndex Index)> indexes = [];
     private int packs;
@@ -41,6 +40,14 @@ internal sealed class RemoteCommit(ObjectStore store, Remote remote, Manifest ma
     internal FetchPlan Plan(Dictionary<Digest, LackingBlob> blobs)
     {
         var plan = new FetchPlan();
+        HashSet<Digest> missing = Find(blobs, plan);
+        return missing.Count == 0 ? plan
+            : throw new StoreException($"{remote.Subject}: commit {Digest.ToShortString()} is not whole there: blob {missing.First()} is missing");
+    }
+
+    /// <summary>Moves the blobs that are found to a plan. Returns those that the remote lacks.</summary>
+    internal HashSet<Digest> Find(IReadOnlyDictionary<Digest, LackingBlob> blobs, FetchPlan plan)
+    {
         var wanted = new HashSet<Digest>(blobs.Keys);
         for (int i = 0; wanted.Count > 0 && (i < indexes.Count || TryFetchIndex()); i++)
         {
@@ -56,8 +63,19 @@ internal sealed class RemoteCommit(ObjectStore store, Remote remote, Manifest ma
             }
         }
 
-        return wanted.Count == 0 ? plan
-            : throw new StoreException($"{remote.Subject}: commit {Digest.ToShortString()} is not whole there: blob {wanted.First()} is missing");
+        return wanted;
+    }
+
+    /// <summary>Lets the store read all packs that are not known yet.</summary>
+    internal void AttachPacks(HashSet<Digest> known)
+    {
+        for (; packs < manifest.Generations.Count; packs++)
+        {
+            if (known.Add(manifest.Generations[packs].Pack.Digest))
+            {
+                AttachPack(manifest.Generations[packs].Pack);
+            }
+        }
     }
 
     private T Read<T>(Digest digest, Func<T?> tryRead)
@@ -94,13 +112,19 @@ internal sealed class RemoteCommit(ObjectStore store, Remote remote, Manifest ma
             throw remote.Wrong(pack, $"a pack of {pack.Size} bytes is longer than any that is read");
         }
 
-        using FileStream file = ScratchFile.Open(store);
-        remote.Copy(pack, file);
+        FileStream file = ScratchFile.Open(store);
+        try
+        {
+            remote.Copy(pack, file);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
 
-        // The file goes on as a descriptor of the pack's own.
-        var copy = new SafeFileHandle(file.SafeFileHandle.DangerousGetHandle(), ownsHandle: true);
-        file.SafeFileHandle.SetHandleAsInvalid();
-        store.Packs.Attach(copy, pack.Digest, $"{remote.Subject} ({pack.DigestText})");
+        // The packs take over the descriptor. The stream has no buffer, so nothing is lost with it.
+        store.Packs.Attach(file.SafeFileHandle, pack.Digest, $"{remote.Subject} ({pack.DigestText})");
     }
 
     private bool TryFetchIndex()

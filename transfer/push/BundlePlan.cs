@@ -25,6 +25,21 @@ internal static class BundlePlan
     private const long BundleOfItsOwn = 8 * 1024 * 1024;
     private const long BundleTarget = 24 * 1024 * 1024;
 
+    /// <summary>The blobs of a frame, each with its offset in the raw bytes.</summary>
+    internal static IReadOnlyList<(Digest Blob, int Offset)> OffsetsOf(IReadOnlyList<SentBlob> frame)
+    {
+        var offsets = new (Digest, int)[frame.Count];
+        long offset = 0;
+        for (int i = 0; i < offsets.Length; i++)
+        {
+            // A blob that is longer than an offset can say has its frame for itself.
+            offsets[i] = (frame[i].Digest, (int)offset);
+            offset += frame[i].Size;
+        }
+
+        return offsets;
+    }
+
     /// <summary>The bundles; of each its frames, of each frame its blobs.</summary>
     internal static List<List<List<SentBlob>>> Of(IEnumerable<SentBlob> blobs)
     {

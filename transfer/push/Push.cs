@@ -13,8 +13,18 @@ public sealed record PushRequest(string Ref)
     /// <summary>Whether to send everything, also what the remote has already.</summary>
     public bool Anew { get; init; }
 
+    /// <summary>From how many of the commits before to send a delta, where it is worth it: the remote's own, its parent, and so on.</summary>
+    public int Deltas { get; init; } = 3;
+
+    /// <summary>What is to be signed about the ref; null for nothing.</summary>
+    public RecordRequest? Record { get; init; }
+
     /// <summary>Counts the blobs.</summary>
     public Progress? Progress { get; init; }
+
+    /// <summary>The commit that the ref names. Throws <see cref="StoreException"/> if there is no such ref.</summary>
+    internal Digest CommitIn(ObjectStore store) =>
+        store.Refs.Find(Ref) is { IsNone: false } commit ? commit : throw new StoreException($"there is no ref '{Ref}'", new Remedy.ListRefs());
 }
 
 /// <summary>What a push did.</summary>
@@ -28,6 +38,9 @@ public sealed record PushResult(string Ref, Digest Commit, Digest Before)
 
     /// <summary>Their bytes before compression.</summary>
     public long RawBytes { get; init; }
+
+    /// <summary>The deltas that were sent.</summary>
+    public int Deltas { get; init; }
 
     /// <summary>Whether the remote had the commit, and got signatures of it.</summary>
     public bool HasNewSignatures { get; init; }
@@ -49,51 +62,54 @@ public static class Push
     /// </summary>
     public static PushResult Run(ObjectStore store, Remote remote, PushRequest request)
     {
+        remote.SendsAll = request.Anew;
         string tag = TagName.OfRef(request.Ref);
-        Digest digest = store.Refs.Find(request.Ref);
-        if (digest.IsNone)
-        {
-            throw new StoreException($"there is no ref '{request.Ref}'", new Remedy.ListRefs());
-        }
-
-        Commit commit = store.Packs.ReadCommit(digest);
+        Digest digest = request.CommitIn(store);
         TagTarget? target = remote.Find(tag);
         IReadOnlyList<SshSignature> signatures = CommitSignatures.Find(store, digest);
-        if (target is not null && target.Commit == digest && !request.Anew && signatures.Count == 0)
+        SignedRecord? known = SignedRecord.Find(store, request.Ref);
+        bool hasMore = signatures.Count > 0 || request.Record is not null || known is not null;
+        if (target is not null && target.Commit == digest && !request.Anew && !hasMore)
         {
             return new PushResult(request.Ref, digest, digest);
         }
 
         Manifest? old = target is null ? null : remote.Decode(tag, target);
         Digest before = old?.Commit.Digest ?? default;
+        SignedRecord? record = SentRecord.Of(store, remote, request, digest, old, known);
         if (before == digest && !request.Anew)
         {
-            return new PushResult(request.Ref, digest, digest) { HasNewSignatures = TryAddSignatures(remote, request, old!, signatures) };
+            bool isNew = TryAddSignatures(remote, request, old!, signatures, record);
+            Keep(store, request, record);
+            return new PushResult(request.Ref, digest, digest) { HasNewSignatures = isNew };
         }
 
-        bool isDescendant = before.IsNone || before == digest || IsAncestor(store, before, commit);
-        if (!isDescendant && !request.Force)
+        Requirements.RequireDescendant(store, remote.Subject, request, digest, before);
+        if (before.IsNone)
         {
-            throw new StoreException(
-                $"{remote.Subject}: {request.Ref} is commit {before.ToShortString()} there, which is no ancestor of {digest.ToShortString()}; "
-                + "pull it first, or replace it with --force");
+            Requirements.RequireFree(remote, request.Ref);
         }
 
-        var content = SentContent.Of(store, commit, Contains(store, before) && !request.Anew ? before : default);
-        Reused reused = content.Base.IsNone ? Reused.Nothing : Reused.Find(remote, old!, content);
-        if (reused.Generations.Count >= MostGenerations || reused.IsMostlyDead)
-        {
-            (content, reused) = (SentContent.Of(store, commit, default), Reused.Nothing);
-        }
-
-        return Send(store, remote, request, commit, content, reused) with { Before = before };
+        PushResult result = Send(store, remote, request, old, digest, record);
+        Keep(store, request, record);
+        return result;
     }
 
-    /// <summary>Adds signatures to a commit that is there already. False if the remote has them.</summary>
-    private static bool TryAddSignatures(Remote remote, PushRequest request, Manifest old, IReadOnlyList<SshSignature> signatures)
+    /// <summary>Remembers a record that was made, so that the next one has a higher number.</summary>
+    private static void Keep(ObjectStore store, PushRequest request, SignedRecord? record)
     {
-        Manifest signed = old with { Signatures = SshArmor.Parse(CommitSignatures.Text([.. signatures, .. old.Signatures])) };
-        bool isNew = signatures.Any(own => !old.Signatures.Any(there => there.Blob.SequenceEqual(own.Blob)));
+        if (request.Record is not null && record is not null)
+        {
+            store.RefRecords.Set(request.Ref, record.Encode());
+        }
+    }
+
+    /// <summary>Adds signatures, and the ref's record, to a commit that is there already. False if the remote has them.</summary>
+    private static bool TryAddSignatures(Remote remote, PushRequest request, Manifest old, IReadOnlyList<SshSignature> signatures, SignedRecord? record)
+    {
+        Manifest signed = old with { Signatures = SshArmor.Parse(CommitSignatures.Text([.. signatures, .. old.Signatures])), Record = record };
+        bool isNew = record?.Record != old.Record?.Record
+            || signatures.Any(own => !old.Signatures.Any(there => there.Blob.SequenceEqual(own.Blob)));
         if (isNew)
         {
             remote.SetTags(signed, [TagName.OfCommit(old.Commit.Digest), TagName.OfRef(request.Ref)]);
@@ -102,52 +118,47 @@ public static class Push
         return isNew;
     }
 
-    private static PushResult Send(ObjectStore store, Remote remote, PushRequest request, Commit commit, SentContent content, Reused reused)
+    private static PushResult Send(ObjectStore store, Remote remote, PushRequest request, Manifest? old, Digest digest, SignedRecord? record)
     {
+        Digest before = old?.Commit.Digest ?? default;
+        var content = SentContent.Of(store, digest);
+        SentContent? there = request.Anew || before.IsNone || !store.Packs.TryReadCommit(before, out _) ? null : SentContent.Of(store, before);
+        Reused reused = there is null ? Reused.Nothing : Reused.Find(remote, old!, content);
+        if (reused.Generations.Count >= MostGenerations || reused.IsMostlyDead)
+        {
+            (there, reused) = (null, Reused.Nothing);
+        }
+
         SentBlob[] blobs = [.. content.Blobs.Where(blob => !reused.Blobs.Contains(blob.Digest))];
         if (request.Progress is { } progress)
         {
             progress.TotalFiles += blobs.Length;
         }
 
-        byte[] text = commit.Encode();
+        byte[] text = content.Commit.Encode();
         var config = Descriptor.Of(MediaType.Commit, text);
-        var sender = new Sender(store, remote, config.Digest, request.Progress);
-        Generation generation = sender.Send(content.Trees, blobs, commit);
-        sender.SendUnlessThere(config, () => new MemoryStream(text));
-        var manifest = new Manifest(config, [generation, .. reused.Generations], commit.Time) { Signatures = CommitSignatures.Find(store, config.Digest) };
+        Generation generation = new Sender(store, remote, request.Progress).Send(content, there, blobs);
+        remote.SendUnlessThere(config, new MemoryStream(text));
+        Digest newest = before == digest ? content.Commit.Parents.FirstOrDefault() : before;
+        List<OfferedDelta> deltas = SentDeltas.Send(store, remote, content, newest, request.Deltas);
+        var manifest = new Manifest(config, [generation, .. reused.Generations], content.Commit.Time)
+        {
+            Signatures = CommitSignatures.Find(store, digest),
+            Record = record,
+            Deltas = deltas,
+        };
         if (manifest.Encode().Length > Manifest.MaxLength)
         {
             throw new StoreException(
                 $"{remote.Subject}: the manifest of {request.Ref} would be longer than the {Manifest.MaxLength} bytes that registries take");
         }
 
-        remote.SetTags(manifest, [TagName.OfCommit(config.Digest), TagName.OfRef(request.Ref)]);
-        return new PushResult(request.Ref, config.Digest, default) { Blobs = blobs.Length, RawBytes = blobs.Sum(blob => blob.Size) };
-    }
-
-    private static bool Contains(ObjectStore store, Digest commit) => !commit.IsNone && store.Packs.TryReadCommit(commit, out _);
-
-    private static bool IsAncestor(ObjectStore store, Digest ancestor, Commit commit)
-    {
-        var waiting = new Queue<Digest>(commit.Parents);
-        var seen = new HashSet<Digest>();
-        while (waiting.TryDequeue(out Digest next))
+        remote.SetTags(manifest, [TagName.OfCommit(digest), TagName.OfRef(request.Ref)]);
+        return new PushResult(request.Ref, digest, before)
         {
-            if (next == ancestor)
-            {
-                return true;
-            }
-
-            if (seen.Add(next) && store.Packs.TryReadCommit(next, out Commit? read))
-            {
-                foreach (Digest parent in read.Parents)
-                {
-                    waiting.Enqueue(parent);
-                }
-            }
-        }
-
-        return false;
+            Blobs = blobs.Length,
+            RawBytes = blobs.Sum(blob => blob.Size),
+            Deltas = deltas.Count,
+        };
     }
 }

@@ -4,79 +4,44 @@ using HackTree.Store;
 namespace HackTree.Transfer;
 
 /// <summary>Makes and sends the blobs of one generation: bundles, index, pack.</summary>
-internal sealed class Sender(ObjectStore store, Remote remote, Digest commit, Progress? progress)
+internal sealed class Sender(ObjectStore store, Remote remote, Progress? progress)
 {
-    /// <summary>Sends a generation with these trees and blobs, and the commit.</summary>
-    internal Generation Send(IReadOnlyList<Digest> trees, IReadOnlyList<SentBlob> blobs, Commit text)
+    /// <summary>Sends a generation: these blobs of a commit, and its trees that another one, which is there, does not have.</summary>
+    internal Generation Send(SentContent content, SentContent? there, IReadOnlyList<SentBlob> blobs)
     {
         List<List<List<SentBlob>>> plan = BundlePlan.Of(blobs);
-        Descriptor[] bundles = new Descriptor[plan.Count];
-        var frames = new IReadOnlyList<Frame>[plan.Count];
-        var work = new WorkStack<int>(store.Stop);
-        foreach (int number in Enumerable.Range(0, plan.Count).Reverse())
-        {
-            work.Push(number);
-        }
-
-        work.Run(Environment.ProcessorCount, () => number =>
-        {
-            using var writer = new BundleWriter(store, commit);
-            using MadeBundle made = writer.Make(plan[number]);
-            bundles[number] = new Descriptor(MediaType.Bundle, made.Name.Digest, made.Name.Length);
-            frames[number] = made.Frames;
-            SendUnlessThere(bundles[number], () => made.File);
-            plan[number].ForEach(frame => frame.ForEach(blob => progress?.Add(blob.Size)));
-        });
-        byte[] index = Index(plan, bundles, frames);
+        (Descriptor Bundle, IReadOnlyList<Frame> Frames)[] sent = ParallelMap.RunLong(plan, bundle => Send(content.Digest, bundle), store.Stop);
+        byte[] index = Index(plan, sent);
         var indexDescriptor = Descriptor.Of(MediaType.Index, index);
-        SendUnlessThere(indexDescriptor, () => new MemoryStream(index));
-        return new Generation(SendPack(trees, text), indexDescriptor, bundles);
+        remote.SendUnlessThere(indexDescriptor, new MemoryStream(index));
+        using var pack = SentPack.Make(store, content, there);
+        remote.SendUnlessThere(pack.Descriptor, pack.File);
+        return new Generation(pack.Descriptor, indexDescriptor, [.. sent.Select(each => each.Bundle)]);
     }
 
-    /// <summary>Sends a blob unless the remote has it.</summary>
-    internal void SendUnlessThere(Descriptor blob, Func<Stream> open)
+    private (Descriptor Bundle, IReadOnlyList<Frame> Frames) Send(Digest commit, List<List<SentBlob>> bundle)
     {
-        if (!remote.Has(blob))
-        {
-            remote.Send(blob, open());
-        }
+        using var writer = new BundleWriter(store, commit);
+        using MadeBundle made = writer.Make(bundle);
+        var descriptor = new Descriptor(MediaType.Bundle, made.Name.Digest, made.Name.Length);
+        remote.SendUnlessThere(descriptor, made.File);
+        bundle.ForEach(frame => frame.ForEach(blob => progress?.Add(blob.Size)));
+        return (descriptor, made.Frames);
     }
 
-    private static byte[] Index(List<List<List<SentBlob>>> plan, Descriptor[] bundles, IReadOnlyList<Frame>[] frames)
+    private static byte[] Index(List<List<List<SentBlob>>> plan, (Descriptor Bundle, IReadOnlyList<Frame> Frames)[] sent)
     {
-        var allFrames = new List<Frame>();
+        var frames = new List<Frame>();
         var blobs = new List<(Digest, BlobPlace)>();
         for (int bundle = 0; bundle < plan.Count; bundle++)
         {
-            for (int frame = 0; frame < plan[bundle].Count; frame++)
+            foreach ((List<SentBlob> frame, Frame place) in plan[bundle].Zip(sent[bundle].Frames))
             {
-                int offset = 0;
-                foreach (SentBlob blob in plan[bundle][frame])
-                {
-                    blobs.Add((blob.Digest, new BlobPlace(allFrames.Count, offset)));
-                    offset += plan[bundle][frame].Count > 1 ? (int)blob.Size : 0;
-                }
-
-                allFrames.Add(frames[bundle][frame] with { Bundle = bundle });
+                blobs.AddRange(BundlePlan.OffsetsOf(frame).Select(each => (each.Blob, new BlobPlace(frames.Count, each.Offset))));
+                frames.Add(place with { Bundle = bundle });
             }
         }
 
-        return BundleIndex.Encode([.. bundles.Select(bundle => new BundleName(bundle.Digest, bundle.Size))], allFrames, blobs);
-    }
-
-    private Descriptor SendPack(IReadOnlyList<Digest> trees, Commit text)
-    {
-        using var scratch = new ScratchPack(store);
-        scratch.Pack.Add(text);
-        foreach (Digest tree in trees)
-        {
-            scratch.Pack.Add(PackedKind.Tree, tree, store.Packs.ReadTree(tree).Bytes);
-        }
-
-        (Microsoft.Win32.SafeHandles.SafeFileHandle handle, Digest name) = scratch.Complete();
-        using var file = new FileStream(handle, FileAccess.Read, bufferSize: 0);
-        var pack = new Descriptor(MediaType.Pack, name, file.Length);
-        SendUnlessThere(pack, () => file);
-        return pack;
+        return BundleIndex.Encode([.. sent.Select(each => new BundleName(each.Bundle.Digest, each.Bundle.Size))], frames, blobs);
     }
 }

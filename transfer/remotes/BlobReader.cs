@@ -56,15 +56,8 @@ public sealed class BlobReader : IDisposable
         }
     }
 
-    /// <summary>Reads and forgets what is before an offset.</summary>
-    public void SkipTo(long target)
-    {
-        byte[] buffer = target > Position ? new byte[Math.Min(64 * 1024, target - Position)] : [];
-        while (Position < target)
-        {
-            Read(buffer.AsSpan(0, (int)Math.Min(buffer.Length, target - Position)));
-        }
-    }
+    /// <summary>Goes on at an offset. What is before it is forgotten.</summary>
+    public void SkipTo(long target) => Position = Math.Max(Position, target);
 
     /// <inheritdoc/>
     public void Dispose() => part.Dispose();

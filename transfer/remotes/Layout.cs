@@ -43,8 +43,17 @@ internal sealed class Layout
     {
         try
         {
-            JsonNode? parsed = JsonNode.Parse(bytes, null, new JsonDocumentOptions { AllowDuplicateProperties = false });
-            return parsed is JsonObject root && root[ManifestsKey] is JsonArray manifests ? new Layout(root, manifests) : null;
+            if (!ByteText.IsUtf8(bytes)
+                || JsonNode.Parse(bytes, null, new JsonDocumentOptions { AllowDuplicateProperties = false }) is not JsonObject root
+                || root[ManifestsKey] is not JsonArray manifests)
+            {
+                return null;
+            }
+
+            // The parser looks at no text. Half of a surrogate pair, as "\ud800", would throw when somebody reads it or writes the index.
+            var layout = new Layout(root, manifests);
+            _ = layout.Encode();
+            return layout;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException)
         {
@@ -68,9 +77,13 @@ internal sealed class Layout
     internal IReadOnlyList<string> Tags() => [.. manifests.Select(entry => TextOf(entry, TagKey)).OfType<string>()];
 
     /// <summary>What a tag names; null if there is no such tag, or if its entry is damaged.</summary>
-    internal TagTarget? Find(string tag)
+    internal TagTarget? Find(string tag) => TargetOf(manifests.FirstOrDefault(entry => TextOf(entry, TagKey) == tag));
+
+    /// <summary>What the tag latest names, or the only entry, which needs no tag.</summary>
+    internal TagTarget? FindUntagged() => manifests.Count == 1 ? TargetOf(manifests[0]) : Find(Remote.DefaultTag);
+
+    private static TagTarget? TargetOf(JsonNode? entry)
     {
-        JsonNode? entry = manifests.FirstOrDefault(entry => TextOf(entry, TagKey) == tag);
         if (entry is null)
         {
             return null;
@@ -88,7 +101,7 @@ internal sealed class Layout
         }
     }
 
-    /// <summary>Makes a tag name a manifest.</summary>
+    /// <summary>Makes a tag name a manifest: of a commit, or of a container image if the commit is none.</summary>
     internal void Set(string tag, Descriptor manifest, Digest commit)
     {
         foreach (JsonNode? old in manifests.Where(entry => TextOf(entry, TagKey) == tag).ToList())
@@ -96,14 +109,16 @@ internal sealed class Layout
             manifests.Remove(old);
         }
 
-        manifests.Add((JsonNode)new JsonObject
+        JsonObject annotations = new() { [TagKey] = tag };
+        JsonObject described = new() { ["mediaType"] = manifest.MediaType, ["digest"] = manifest.DigestText, ["size"] = manifest.Size };
+        if (!commit.IsNone)
         {
-            ["mediaType"] = manifest.MediaType,
-            ["digest"] = manifest.DigestText,
-            ["size"] = manifest.Size,
-            ["artifactType"] = MediaType.Artifact,
-            [AnnotationsKey] = new JsonObject { [TagKey] = tag, [CommitKey] = commit.ToString() },
-        });
+            annotations[CommitKey] = commit.ToString();
+            described["artifactType"] = MediaType.Artifact;
+        }
+
+        described[AnnotationsKey] = annotations;
+        manifests.Add((JsonNode)described);
     }
 
     private static string? TextOf(JsonNode? entry, string annotation) =>

@@ -1,4 +1,6 @@
+using System.Collections.Concurrent;
 using HackTree.Linux;
+using HackTree.Model;
 using HackTree.Store;
 using Microsoft.Win32.SafeHandles;
 
@@ -15,14 +17,29 @@ public sealed class LayoutFolder(RemotePlace place) : Remote
 
     private static ReadOnlySpan<byte> LayoutFile => "{\"imageLayoutVersion\":\"1.0.0\"}"u8;
 
+    // The manifests that tags named when they were asked for: one that was set since by another push must not be lost.
+    private readonly ConcurrentDictionary<string, Digest> seen = [];
+
     /// <inheritdoc/>
     public override string Subject => place.ToString();
+
+    /// <inheritdoc/>
+    public override bool Exists => Directory.Exists(path);
 
     /// <inheritdoc/>
     public override TagTarget? Find(string tag)
     {
         CountRequest();
-        return ReadIndex()?.Find(tag);
+        TagTarget? found = ReadIndex()?.Find(tag);
+        seen[tag] = found?.Descriptor.Digest ?? default;
+        return found;
+    }
+
+    /// <inheritdoc/>
+    public override TagTarget? FindUntagged()
+    {
+        CountRequest();
+        return ReadIndex()?.FindUntagged();
     }
 
     /// <inheritdoc/>
@@ -76,17 +93,21 @@ public sealed class LayoutFolder(RemotePlace place) : Remote
     }
 
     /// <inheritdoc/>
-    public override void SetTags(Manifest manifest, IReadOnlyList<string> tags)
+    public override void SetTags(byte[] manifest, Digest commit, IReadOnlyList<string> tags)
     {
-        byte[] bytes = manifest.Encode();
-        Descriptor descriptor = Descriptor.Of(MediaType.Manifest, bytes);
-        Send(descriptor, new MemoryStream(bytes));
+        Descriptor descriptor = Descriptor.Of(MediaType.Manifest, manifest);
+        Send(descriptor, new MemoryStream(manifest));
         using SafeFileHandle turn = OpenPath.Directory(path);
         Sys.Lock(turn, LockKind.Exclusive, wait: true).ThrowIfFailed("flock", path);
         Layout index = ReadIndex() ?? Layout.Empty();
         foreach (string tag in tags)
         {
-            index.Set(tag, descriptor, manifest.Commit.Digest);
+            if (seen.TryGetValue(tag, out Digest before) && before != (index.Find(tag)?.Descriptor.Digest ?? default))
+            {
+                throw new StoreException($"{Subject}: {TagName.RefOf(tag) ?? tag} was set to another commit meanwhile; run this again");
+            }
+
+            index.Set(tag, descriptor, commit);
         }
 
         Write(LayoutName, LayoutFile);
@@ -119,12 +140,24 @@ public sealed class LayoutFolder(RemotePlace place) : Remote
         if (!Directory.Exists(folder))
         {
             _ = ReadIndex();
-            Directory.CreateDirectory(folder);
+            MakeFolder(folder);
             foreach (string above in (string[])[Path.GetDirectoryName(path) ?? "/", path, At("blobs")])
             {
                 using SafeFileHandle directory = OpenPath.Directory(above);
                 Sys.Sync(directory).ThrowIfFailed("fsync", above);
             }
+        }
+    }
+
+    private static void MakeFolder(string folder)
+    {
+        try
+        {
+            _ = Directory.CreateDirectory(folder);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new StoreException($"{folder}: no directory can be made there");
         }
     }
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using HackTree.Model;
 using HackTree.Store;
 
 namespace HackTree.Transfer;
@@ -13,6 +14,9 @@ public sealed class LayoutWeb(RemotePlace place, WebOptions options, Cancellatio
     public override TagTarget? Find(string tag) => ReadIndex().Find(tag);
 
     /// <inheritdoc/>
+    public override TagTarget? FindUntagged() => ReadIndex().FindUntagged();
+
+    /// <inheritdoc/>
     public override IReadOnlyList<string> Tags() => ReadIndex().Tags();
 
     /// <inheritdoc/>
@@ -22,7 +26,7 @@ public sealed class LayoutWeb(RemotePlace place, WebOptions options, Cancellatio
     public override void Send(Descriptor blob, Stream content) => throw ReadOnly();
 
     /// <inheritdoc/>
-    public override void SetTags(Manifest manifest, IReadOnlyList<string> tags) => throw ReadOnly();
+    public override void SetTags(byte[] manifest, Digest commit, IReadOnlyList<string> tags) => throw ReadOnly();
 
     /// <inheritdoc/>
     protected override string UrlOf(Descriptor blob) => Url(Layout.PathOf(blob.Digest));

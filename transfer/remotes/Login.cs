@@ -59,7 +59,9 @@ internal sealed partial class Login(string host, Func<HttpRequestMessage, HttpRe
 
     private string? FetchToken(string parameters, string? known)
     {
+        // A parameter that is there twice is no parameter of RFC 9110; the first one counts.
         var values = Parameter().Matches(parameters)
+            .DistinctBy(match => match.Groups[1].Value, StringComparer.OrdinalIgnoreCase)
             .ToDictionary(match => match.Groups[1].Value, match => match.Groups[2].Value, StringComparer.OrdinalIgnoreCase);
         if (!values.TryGetValue("realm", out string? realm) || !Uri.TryCreate(realm, UriKind.Absolute, out Uri? place) || !IsSafe(place))
         {

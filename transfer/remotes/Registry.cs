@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Text.Json;
+using HackTree.Model;
 using HackTree.Store;
 
 namespace HackTree.Transfer;
@@ -20,7 +21,11 @@ public sealed class Registry(RemotePlace place, WebOptions options, Cancellation
             () =>
             {
                 var request = new HttpRequestMessage(HttpMethod.Get, Url($"manifests/{tag}"));
-                request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue(MediaType.Manifest));
+                foreach (string type in ImageType.Asked)
+                {
+                    request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue(type));
+                }
+
                 return request;
             },
             HttpStatusCode.NotFound);
@@ -33,6 +38,14 @@ public sealed class Registry(RemotePlace place, WebOptions options, Cancellation
             ?? throw new StoreException($"{Subject}: the manifest of the tag {tag} is longer than {Manifest.MaxLength} bytes");
         CountBytes(bytes.Length);
         return new TagTarget(default, bytes, Descriptor.Of(MediaType.Manifest, bytes));
+    }
+
+    /// <inheritdoc/>
+    public override byte[] ReadManifest(Descriptor manifest)
+    {
+        // A registry has manifests in a place of their own, and a digest finds one as a tag does.
+        TagTarget found = Find(manifest.DigestText) ?? throw Wrong(manifest, "the registry has no such manifest");
+        return found.Descriptor.Digest == manifest.Digest ? found.Manifest! : throw Wrong(manifest, "what it holds has another digest");
     }
 
     /// <inheritdoc/>
@@ -77,18 +90,17 @@ public sealed class Registry(RemotePlace place, WebOptions options, Cancellation
     }
 
     /// <inheritdoc/>
-    public override void SetTags(Manifest manifest, IReadOnlyList<string> tags)
+    public override void SetTags(byte[] manifest, Digest commit, IReadOnlyList<string> tags)
     {
-        byte[] bytes = manifest.Encode();
         foreach (string tag in tags)
         {
             Server.Send(() =>
             {
-                var request = new HttpRequestMessage(HttpMethod.Put, Url($"manifests/{tag}")) { Content = new ByteArrayContent(bytes) };
+                var request = new HttpRequestMessage(HttpMethod.Put, Url($"manifests/{tag}")) { Content = new ByteArrayContent(manifest) };
                 request.Content.Headers.ContentType = new MediaTypeHeaderValue(MediaType.Manifest);
                 return request;
             }).Dispose();
-            CountBytes(bytes.Length);
+            CountBytes(manifest.Length);
         }
     }
 

@@ -12,11 +12,14 @@ public sealed record TagTarget(Digest Commit, byte[]? Manifest, Descriptor Descr
 
 /// <summary>
 /// A place that commits are pushed to and pulled from: tags, each of which names a manifest, and blobs by their SHA-256. Each kind of remote is one class, and
-/// all pass RemoteTests. Thread-safe. What comes from a remote is not trusted: <see cref="Read"/> compares it with its digest, and whoever uses
-/// <see cref="Open"/> compares what is in it.
+/// all pass RemoteTests. Thread-safe. The bytes of a remote are not trusted: <see cref="Read"/> compares them with their digest, and a caller of
+/// <see cref="Open"/> has to compare the content.
 /// </summary>
 public abstract class Remote : IDisposable
 {
+    /// <summary>The tag of container images that is meant where none is said.</summary>
+    public const string DefaultTag = "latest";
+
     private long requests;
     private long bytes;
 
@@ -32,8 +35,14 @@ public abstract class Remote : IDisposable
     /// <summary>The number of bytes that were fetched or sent so far, as content.</summary>
     public long Bytes => Interlocked.Read(ref bytes);
 
-    /// <summary>What a tag names; null if there is no such tag.</summary>
+    /// <summary>Whether there is such a place at all, as far as that can be told without a request.</summary>
+    public virtual bool Exists => true;
+
+    /// <summary>What a tag names, a commit or a container image; null if there is no such tag.</summary>
     public abstract TagTarget? Find(string tag);
+
+    /// <summary>What is meant where no tag is said: the tag latest, or of a place with one manifest that one; null if there is none.</summary>
+    public virtual TagTarget? FindUntagged() => Find(DefaultTag);
 
     /// <summary>All tags.</summary>
     public abstract IReadOnlyList<string> Tags();
@@ -50,11 +59,39 @@ public abstract class Remote : IDisposable
     /// <summary>Sends a blob. <paramref name="content"/> is read from its position to its end, and can be sought.</summary>
     public abstract void Send(Descriptor blob, Stream content);
 
+    /// <summary>Whether blobs are sent that the remote has already, because they may be damaged there.</summary>
+    public bool SendsAll { get; set; }
+
+    /// <summary>Sends a blob unless the remote has it. Whether it was sent.</summary>
+    public bool SendUnlessThere(Descriptor blob, Stream content)
+    {
+        bool isLacking = SendsAll || !Has(blob);
+        if (isLacking)
+        {
+            Send(blob, content);
+        }
+
+        return isLacking;
+    }
+
     /// <summary>Makes tags name a manifest, all of whose blobs are there. The last tag is set last.</summary>
-    public abstract void SetTags(Manifest manifest, IReadOnlyList<string> tags);
+    /// <param name="manifest">The manifest's bytes.</param>
+    /// <param name="commit">The commit, if it is the manifest of one; none for that of a container image.</param>
+    /// <param name="tags">The tags.</param>
+    public abstract void SetTags(byte[] manifest, Digest commit, IReadOnlyList<string> tags);
+
+    /// <summary>Makes tags name the manifest of a commit.</summary>
+    public void SetTags(Manifest manifest, IReadOnlyList<string> tags) => SetTags(manifest.Encode(), manifest.Commit.Digest, tags);
+
+    /// <summary>Reads a manifest that another one names. Throws as <see cref="Read"/> does.</summary>
+    public virtual byte[] ReadManifest(Descriptor manifest) => Read(manifest, Manifest.MaxLength);
+
+    /// <summary>The refs that the remote has, sorted. Tags of commits, and those that no ref has, are passed over.</summary>
+    public IReadOnlyList<string> Refs() => [.. Tags().Select(TagName.RefOf).OfType<string>().Order(StringComparer.Ordinal)];
 
     /// <summary>
-    /// Begins to read a part of a blob. A remote that cannot give parts gives more: <see cref="BlobReader.Position"/> and <see cref="BlobReader.End"/> say what.
+    /// Begins to read a part of a blob. A remote that cannot give parts gives more: <see cref="BlobReader.Position"/> and
+    /// <see cref="BlobReader.End"/> say what.
     /// Throws as <see cref="OpenPart"/> does.
     /// </summary>
     public BlobReader Open(Descriptor blob, long offset, long length) => new(this, blob, offset, length);

@@ -10,8 +10,10 @@ public enum RemoteKind
     Registry,
     /// <summary>An OCI image layout on a web server: <c>https://HOST/PATH</c>. It can only be read.</summary>
     Web,
-    /// <summary>An OCI image layout in a directory: <c>file:///PATH</c>, or a path.</summary>
+    /// <summary>A store, or an OCI image layout, in a directory: <c>file:///PATH</c>, or a path.</summary>
     Directory,
+    /// <summary>A store on another machine: <c>ssh://[USER@]HOST[:PORT]/PATH</c>.</summary>
+    Ssh,
 }
 
 /// <summary>Where a remote is: a URL that was taken apart.</summary>
@@ -33,6 +35,7 @@ public sealed partial record RemotePlace(RemoteKind Kind, string Host, string Pa
     public override string ToString() => Kind switch
     {
         RemoteKind.Registry => $"oci://{Host}/{Path}",
+        RemoteKind.Ssh => $"ssh://{Host}/{Path}",
         RemoteKind.Web => $"{(IsPlain ? "http" : "https")}://{Host}/{Path}",
         _ => $"file://{Path}",
     };
@@ -71,17 +74,38 @@ public sealed partial record RemotePlace(RemoteKind Kind, string Host, string Pa
             "oci" => throw new StoreException(
                 $"{text} is no repository of a registry; write oci://HOST/NAME, with a name of lower-case letters, digits, '.', '_', '-' and '/'"),
             "http" or "https" when IsHost(host) => new RemotePlace(RemoteKind.Web, host, path, IsPlain: scheme == "http"),
-            _ => throw new StoreException($"{text} is no place of a remote; write oci://HOST/NAME, https://HOST/PATH or file:///PATH"),
+            "ssh" when path.Length > 0 && IsHost(host[(host.LastIndexOf('@') + 1)..]) => new RemotePlace(RemoteKind.Ssh, host, path, IsPlain: false),
+            _ => throw new StoreException(
+                $"{text} is no place of a remote; write oci://HOST/NAME, https://HOST/PATH, ssh://HOST/STORE or file:///PATH"),
         };
     }
 
-    /// <summary>Opens the remote at this place. Nothing is asked of a server yet.</summary>
+    /// <summary>
+    /// Opens the registry or the image layout at this place. Nothing is asked of a server yet. Throws <see cref="StoreException"/> for a place of another kind.
+    /// </summary>
     public Remote Open(WebOptions options, CancellationToken stop) => Kind switch
     {
         RemoteKind.Registry => new Registry(this, options, stop),
         RemoteKind.Web => new LayoutWeb(this, options, stop),
-        _ => new LayoutFolder(this) { Stop = stop },
+        RemoteKind.Directory => new LayoutFolder(this) { Stop = stop },
+        _ => throw new StoreException($"{this}: a store that ssh leads to can only be pulled from and pushed to"),
     };
+
+    /// <summary>Opens this place to pull from it to a store. Throws <see cref="StoreException"/> if it is a store that cannot be opened.</summary>
+    public PullSource OpenSource(ObjectStore into, WebOptions options, CancellationToken stop) =>
+        Kind == RemoteKind.Ssh ? new LinkSource(SshProcess.Start(this, options, stop))
+        : FindStore() is { } path ? StoreSource.Open(into, path)
+        : new RemoteSource(Open(options, stop));
+
+    /// <summary>Opens this place to push to it from a store. Throws as <see cref="OpenSource"/> does.</summary>
+    public PushTarget OpenTarget(ObjectStore from, WebOptions options, CancellationToken stop) =>
+        Kind == RemoteKind.Ssh ? new LinkTarget(SshProcess.Start(this, options, stop))
+        : FindStore() is { } path ? StoreTarget.Open(from, path)
+        : new RemoteTarget(Open(options, stop));
+
+    /// <summary>The store in this directory, or in "objects" in it; null if there is none.</summary>
+    private string? FindStore() => Kind != RemoteKind.Directory ? null
+        : Array.Find([Path, System.IO.Path.Combine(Path, "objects")], ObjectStore.IsCertainlyStore);
 
     // A password in the URL would be seen in the list of processes and in the store.
     private static bool IsHost(string host) =>

@@ -165,27 +165,24 @@ internal sealed class Web : IDisposable
         if (options.Authorities is { } authorities)
         {
             var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-            Load<object?>(authorities, () =>
-            {
-                policy.CustomTrustStore.ImportFromPemFile(authorities);
-                return null;
-            });
+            Load(authorities, () => policy.CustomTrustStore.ImportFromPemFile(authorities));
             handler.SslOptions.CertificateChainPolicy = policy;
         }
 
         if (options.Certificate is { } certificate)
         {
-            handler.SslOptions.ClientCertificates = [Load(certificate, () => X509Certificate2.CreateFromPemFile(certificate, options.Key))];
+            Load(certificate, () => handler.SslOptions.ClientCertificates = [X509Certificate2.CreateFromPemFile(certificate, options.Key)]);
         }
 
         return handler;
     }
 
-    private static T Load<T>(string path, Func<T> load)
+    /// <summary>Reads a file of certificates. Throws <see cref="StoreException"/> if it cannot be read.</summary>
+    private static void Load(string path, Action load)
     {
         try
         {
-            return load();
+            load();
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or System.Security.Cryptography.CryptographicException)
         {

@@ -92,7 +92,8 @@ internal static class AllowedSigners
         ReadOnlySpan<char> type = text[..end], digits = text[end..].TrimStart(" \t");
         digits = digits.IndexOfAny(" \t") is >= 0 and var behind ? digits[..behind] : digits;
         byte[] blob = new byte[digits.Length];
-        return Convert.TryFromBase64Chars(digits, blob, out int length) && SshKey.TryParse(blob.AsSpan(0, length)) is { } key && type.SequenceEqual(key.Type) ? key : null;
+        SshKey? key = Convert.TryFromBase64Chars(digits, blob, out int length) ? SshKey.TryParse(blob.AsSpan(0, length)) : null;
+        return key is not null && type.SequenceEqual(key.Type) ? key : null;
     }
 
     private static TrustedKey WithOptions(TrustedKey key, string options)

@@ -50,7 +50,9 @@ public sealed class SigningKey
     public SshSignature Sign(byte[] message, string space, CancellationToken stop)
     {
         SshSignature made = seed is null ? SshKeygen.Sign(path, message, space, stop) : SignHere(seed, message, space);
-        return made.Fits(message, space) ? made : throw new StoreException($"{path}: signatures of {made.Key.Type} keys are not known here; use an ed25519 key");
+        return made.Fits(message, space)
+            ? made
+            : throw new StoreException($"{path}: signatures of {made.Key.Type} keys are not known here; use an ed25519 key");
     }
 
     private static SshSignature SignHere(byte[] seed, byte[] message, string space)

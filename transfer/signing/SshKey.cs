@@ -36,7 +36,8 @@ public sealed class SshKey : IEquatable<SshKey>
         var reader = new SshReader(blob);
         string type = reader.Text();
         _ = reader.Rest();
-        return reader.IsAtEnd && type.Length > 0 && !ByteText.FromArgument(type).AsSpan().ContainsAnyInRange((byte)0, (byte)' ') ? new SshKey(blob, type) : null;
+        bool isWord = type.Length > 0 && !ByteText.FromArgument(type).AsSpan().ContainsAnyInRange((byte)0, (byte)' ');
+        return reader.IsAtEnd && isWord ? new SshKey(blob, type) : null;
     }
 
     /// <summary>The ed25519 key with these 32 bytes.</summary>

@@ -4,8 +4,8 @@ using System.Text;
 namespace HackTree.Transfer;
 
 /// <summary>
-/// Reads the fields of SSH's binary data (RFC 4251, section 5). A field that is not whole is empty and makes the reader faulty; so whoever has read
-/// all fields asks <see cref="IsAtEnd"/> once.
+/// Reads the fields of SSH's binary data (RFC 4251, section 5). A field that is not whole is empty and makes the reader faulty. So a caller asks
+/// <see cref="IsAtEnd"/> once, after the last field.
 /// </summary>
 internal ref struct SshReader(ReadOnlySpan<byte> bytes)
 {

@@ -6,8 +6,8 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Transfer;
 
 /// <summary>
-/// The keys whose signatures count: those in the files of /etc/hacktree/trusted.d, or in a file that a user names. What <c>ssh-keygen -Y verify</c> says of a key
-/// and a time, this says too.
+/// The keys whose signatures count: those in the files of /etc/hacktree/trusted.d, or in a file that a user names. What
+/// <c>ssh-keygen -Y verify</c> says of a key and a time, this says too.
 /// </summary>
 /// <param name="keys">The keys.</param>
 /// <param name="source">The file or directory that they are from.</param>

@@ -35,4 +35,7 @@ public static class MediaType
 
     /// <summary>A bundle of zstd frames.</summary>
     public const string Bundle = "application/vnd.hacktree.bundle.v1";
+
+    /// <summary>A delta from another commit.</summary>
+    public const string Delta = "application/vnd.hacktree.delta.v1";
 }

@@ -14,6 +14,11 @@ namespace HackTree.Transfer;
 /// <param name="Bundles">The bundles, in the order of the index.</param>
 public sealed record Generation(Descriptor Pack, Descriptor Index, IReadOnlyList<Descriptor> Bundles);
 
+/// <summary>A delta on a remote.</summary>
+/// <param name="Descriptor">The delta.</param>
+/// <param name="From">The commit that a reader of it must have.</param>
+public sealed record OfferedDelta(Descriptor Descriptor, Digest From);
+
 /// <summary>The manifest of a commit on a remote (transfer/FORMAT.md, section 1). An immutable value.</summary>
 /// <param name="Commit">The commit's text, whose digest is the commit's.</param>
 /// <param name="Generations">The generations, the newest first; at least one.</param>
@@ -25,6 +30,9 @@ public sealed record Manifest(Descriptor Commit, IReadOnlyList<Generation> Gener
 
     private const string SignaturesKey = "vnd.hacktree.signatures";
     private const string CreatedKey = "org.opencontainers.image.created";
+    private const string RecordKey = "vnd.hacktree.record";
+    private const string FromKey = "vnd.hacktree.from";
+    private const string AnnotationsKey = "annotations";
     private const string SchemaVersionKey = "schemaVersion";
     private const string MediaTypeKey = "mediaType";
     private const string ArtifactTypeKey = "artifactType";
@@ -33,6 +41,12 @@ public sealed record Manifest(Descriptor Commit, IReadOnlyList<Generation> Gener
 
     /// <summary>The signatures of the commit. Nobody checked them.</summary>
     public IReadOnlyList<SshSignature> Signatures { get; init; } = [];
+
+    /// <summary>The record of the ref whose tag names this manifest; null for none. Nobody checked it.</summary>
+    public SignedRecord? Record { get; init; }
+
+    /// <summary>Deltas to the commit from others.</summary>
+    public IReadOnlyList<OfferedDelta> Deltas { get; init; } = [];
 
     /// <summary>The manifest's bytes. The same manifest always makes the same bytes.</summary>
     public byte[] Encode()
@@ -57,12 +71,22 @@ public sealed record Manifest(Descriptor Commit, IReadOnlyList<Generation> Gener
                 }
             }
 
+            foreach (OfferedDelta delta in Deltas)
+            {
+                Write(json, delta.Descriptor, delta.From);
+            }
+
             json.WriteEndArray();
-            json.WriteStartObject("annotations");
-            json.WriteString(CreatedKey, DateTimeOffset.FromUnixTimeSeconds(Created).ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture));
+            json.WriteStartObject(AnnotationsKey);
+            json.WriteString(CreatedKey, TimeText(Created));
             if (Signatures.Count > 0)
             {
                 json.WriteString(SignaturesKey, CommitSignatures.Text(Signatures));
+            }
+
+            if (Record is not null)
+            {
+                json.WriteString(RecordKey, Record.Encode());
             }
 
             json.WriteEndObject();
@@ -71,6 +95,11 @@ public sealed record Manifest(Descriptor Commit, IReadOnlyList<Generation> Gener
 
         return buffer.WrittenSpan.ToArray();
     }
+
+    /// <summary>A commit's time as RFC 3339 writes it, whose years have four digits.</summary>
+    internal static string TimeText(long seconds) =>
+        DateTimeOffset.FromUnixTimeSeconds(Math.Clamp(seconds, DateTimeOffset.MinValue.ToUnixTimeSeconds(), DateTimeOffset.MaxValue.ToUnixTimeSeconds()))
+            .ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
 
     /// <summary>Reads a manifest's bytes. Null, with the reason, for bytes that are no manifest of a commit.</summary>
     public static Manifest? TryDecode(ReadOnlyMemory<byte> bytes, out string error)
@@ -87,9 +116,17 @@ public sealed record Manifest(Descriptor Commit, IReadOnlyList<Generation> Gener
             }
 
             Descriptor commit = Read(root.GetProperty("config"));
-            Descriptor[] layers = [.. root.GetProperty("layers").EnumerateArray().Select(Read)];
-            return commit.MediaType == MediaType.Commit && Group(layers) is { Count: > 0 } generations
-                ? new Manifest(commit, generations, CreatedOf(root)) { Signatures = SignaturesOf(root) }
+            JsonElement[] all = [.. root.GetProperty("layers").EnumerateArray()];
+            Descriptor[] layers = [.. all.Select(Read)];
+            int end = Array.FindIndex(layers, layer => layer.MediaType == MediaType.Delta);
+            end = end < 0 ? layers.Length : end;
+            return commit.MediaType == MediaType.Commit && Group(layers.AsSpan(0, end)) is { Count: > 0 } generations
+                ? new Manifest(commit, generations, CreatedOf(root))
+                {
+                    Signatures = SignaturesOf(root),
+                    Record = AnnotationOf(root, RecordKey) is { } record ? SignedRecord.TryParse(Encoding.UTF8.GetBytes(record)) : null,
+                    Deltas = [.. all[end..].Select(ReadDelta)],
+                }
                 : null;
         }
         catch (Exception e) when (e is JsonException or KeyNotFoundException or InvalidOperationException or FormatException)
@@ -99,19 +136,20 @@ public sealed record Manifest(Descriptor Commit, IReadOnlyList<Generation> Gener
     }
 
     /// <summary>Writes a descriptor as a JSON object.</summary>
-    internal static void Write(Utf8JsonWriter json, Descriptor descriptor)
+    internal static void Write(Utf8JsonWriter json, Descriptor descriptor, Digest from = default)
     {
         json.WriteStartObject();
-        WriteProperties(json, descriptor);
-        json.WriteEndObject();
-    }
-
-    /// <summary>Writes the properties of a descriptor into the current JSON object.</summary>
-    internal static void WriteProperties(Utf8JsonWriter json, Descriptor descriptor)
-    {
         json.WriteString(MediaTypeKey, descriptor.MediaType);
         json.WriteString(DigestKey, descriptor.DigestText);
         json.WriteNumber("size", descriptor.Size);
+        if (!from.IsNone)
+        {
+            json.WriteStartObject(AnnotationsKey);
+            json.WriteString(FromKey, from.ToString());
+            json.WriteEndObject();
+        }
+
+        json.WriteEndObject();
     }
 
     /// <summary>Reads a descriptor. Throws <see cref="FormatException"/> or another exception of JSON if it is none.</summary>
@@ -122,6 +160,14 @@ public sealed record Manifest(Descriptor Commit, IReadOnlyList<Generation> Gener
         return text.StartsWith(DigestPrefix, StringComparison.Ordinal) && Digest.TryParse(text.AsSpan(DigestPrefix.Length), out Digest digest) && size >= 0
             ? new Descriptor(json.GetProperty(MediaTypeKey).GetString() ?? "", digest, size)
             : throw new FormatException(text);
+    }
+
+    private static OfferedDelta ReadDelta(JsonElement json)
+    {
+        Descriptor descriptor = Read(json);
+        return descriptor.MediaType == MediaType.Delta && Digest.TryParse(AnnotationOf(json, FromKey) ?? "", out Digest from)
+            ? new OfferedDelta(descriptor, from)
+            : throw new FormatException(descriptor.MediaType);
     }
 
     /// <summary>Cuts the layers into generations; null if they are not in order.</summary>
@@ -154,8 +200,10 @@ public sealed record Manifest(Descriptor Commit, IReadOnlyList<Generation> Gener
     private static List<SshSignature> SignaturesOf(JsonElement root) =>
         AnnotationOf(root, SignaturesKey) is { Length: <= Store.Signatures.MaxLength } text ? SshArmor.Parse(Encoding.UTF8.GetBytes(text)) : [];
 
-    private static string? AnnotationOf(JsonElement root, string key) =>
-        root.TryGetProperty("annotations", out JsonElement annotations) && annotations.TryGetProperty(key, out JsonElement value) ? value.GetString() ?? "" : null;
+    private static string? AnnotationOf(JsonElement described, string key) =>
+        described.TryGetProperty(AnnotationsKey, out JsonElement annotations) && annotations.TryGetProperty(key, out JsonElement value)
+            ? value.GetString() ?? ""
+            : null;
 }
 
 /// <summary>How JSON is written: compact, with names as they are.</summary>

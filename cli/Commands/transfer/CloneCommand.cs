@@ -9,7 +9,7 @@ internal sealed class CloneCommand : RemoteVerb
 {
     private const string Origin = "origin";
 
-    private readonly Argument<string> url = new("URL") { Description = "oci://HOST/NAME, https://HOST/PATH, file:///PATH or a path." };
+    private readonly Argument<string> url = new("URL") { Description = "oci://HOST/NAME, https://HOST/PATH, ssh://HOST/STORE, file:///PATH or a path." };
     private readonly Argument<string> place = new("DIR") { Description = "A new or empty directory for the store." };
     private readonly Option<int?> depth;
     private readonly SignatureOptions signatures = new("Take only commits that a trusted key signed, now and when origin is pulled from.");
@@ -31,7 +31,7 @@ internal sealed class CloneCommand : RemoteVerb
         ObjectStore.Create(path, new StoreFormat { UserMode = !Sys.IsRoot, IgnoresMachineXattrs = true });
         using ObjectStore store = ObjectStore.OpenToWrite(path, onWait: null, Session.Stop);
         store.Remotes.Add(Origin, new NamedRemote(remote.ToString(), signatures.IsRequired(session)));
-        var run = new PullRun(session, store, source => Open(session, store, source), signatures);
+        var run = new PullRun(session, store, source => OpenSource(session, store, source), signatures);
         return run.Run([Origin], new PullRequest("", "") { Depth = session.Get(depth) ?? 0 }, asJson: false);
     }
 

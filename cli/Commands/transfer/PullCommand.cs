@@ -6,9 +6,9 @@ namespace HackTree.Cli;
 
 internal sealed class PullCommand : RemoteVerb
 {
-    private readonly Argument<string[]> sources = new("REMOTE[:REF]...")
+    private readonly Argument<string[]> sources = new("REMOTE[:REF]")
     {
-        Description = "The remote and the ref. The remote is its name, oci://HOST/NAME, https://HOST/PATH, file:///PATH or a path. "
+        Description = "The remote and the ref. The remote is its name, oci://HOST/NAME, https://HOST/PATH, ssh://HOST/STORE, file:///PATH or a path. "
             + "Without a ref, all of its refs.",
         Arity = ArgumentArity.OneOrMore,
     };
@@ -16,6 +16,7 @@ internal sealed class PullCommand : RemoteVerb
     private readonly Option<string?> name = new("--as") { Description = "The ref to set here, if it has another name than the remote's.", HelpName = "REF" };
     private readonly Option<int?> depth;
     private readonly Option<bool> allowDowngrade = new("--allow-downgrade") { Description = "Set a ref also to a commit that is older than its own." };
+    private readonly Option<bool> noDelta = new("--no-delta") { Description = "Use no deltas, although the remote has some." };
     private readonly Option<bool> dryRun = new("--dry-run") { Description = "Say what would be fetched, and change nothing." };
     private readonly SignatureOptions signatures = new("Take only commits that a trusted key signed. Without one, nothing of the commit is fetched.");
     private readonly Option<int?> limit;
@@ -24,8 +25,9 @@ internal sealed class PullCommand : RemoteVerb
     internal PullCommand()
         : base(
             "pull",
-            "Fetch refs and what their commits need from a registry, a web server or a directory.",
+            "Fetch refs and what their commits need from a registry, a web server, a directory or another store.",
             "hacktree pull oci://registry.example.com/images/debian:debian/bookworm",
+            "hacktree pull ssh://root@build.example.com/objects:debian/bookworm",
             "hacktree pull --dry-run https://example.com/debian:debian/bookworm",
             "hacktree pull origin")
     {
@@ -36,6 +38,7 @@ internal sealed class PullCommand : RemoteVerb
         depth = AddNumber("How many generations of ancestors to fetch too. Default: 0.", "--depth");
         Add(allowDowngrade);
         signatures.AddTo(this);
+        Add(noDelta);
         Add(dryRun);
         limit = AddNumber("The most bytes a second, in thousands.", "--limit-rate");
         AddServerOptions();
@@ -53,11 +56,12 @@ internal sealed class PullCommand : RemoteVerb
     protected override int Run(Session session)
     {
         using ObjectStore store = session.OpenStoreToWrite();
-        var runs = new PullRun(session, store, source => Open(session, store, source, (session.Get(limit) ?? 0) * 1000L), signatures);
+        var runs = new PullRun(session, store, source => OpenSource(session, store, source, (session.Get(limit) ?? 0) * 1000L), signatures);
         var template = new PullRequest("", session.Get(name) ?? "")
         {
             Depth = session.Get(depth) ?? 0,
             AllowDowngrade = session.Get(allowDowngrade),
+            UseDeltas = !session.Get(noDelta),
             DryRun = session.Get(dryRun),
         };
         return runs.Run(session.Get(sources), template, session.Get(json));

@@ -5,7 +5,7 @@ using HackTree.Transfer;
 namespace HackTree.Cli;
 
 /// <summary>Pulls what a command line names, and prints what came of it.</summary>
-internal sealed class PullRun(Session session, ObjectStore store, Func<string, Remote> open, SignatureOptions signatures)
+internal sealed class PullRun(Session session, ObjectStore store, Func<string, PullSource> open, SignatureOptions signatures)
 {
     private readonly Progress progress = new();
 
@@ -17,7 +17,7 @@ internal sealed class PullRun(Session session, ObjectStore store, Func<string, R
         {
             (string place, string? from) = RemotePlace.Split(source);
             TrustedKeys? trusted = RequiresSignature(place) ? signatures.Keys(session) : null;
-            using Remote remote = open(place);
+            using PullSource remote = open(place);
             using (session.Show("pulling", progress))
             {
                 foreach (string name in from is null ? RefsOf(remote) : [from])
@@ -50,9 +50,9 @@ internal sealed class PullRun(Session session, ObjectStore store, Func<string, R
     private bool RequiresSignature(string place) =>
         signatures.IsRequired(session) || (!RemotePlace.IsPlace(place) && store.Remotes.Find(place) is { RequiresSignature: true });
 
-    private static List<string> RefsOf(Remote remote)
+    private static IReadOnlyList<string> RefsOf(PullSource remote)
     {
-        List<string> refs = [.. remote.Tags().Select(TagName.RefOf).OfType<string>().Order(StringComparer.Ordinal)];
+        IReadOnlyList<string> refs = remote.Refs();
         return refs.Count > 0 ? refs : throw new StoreException($"{remote.Subject} has no refs");
     }
 
@@ -61,8 +61,10 @@ internal sealed class PullRun(Session session, ObjectStore store, Func<string, R
         string name = $"{result.Ref} {(isDryRun && !result.IsCurrent ? "would be" : "is")} {CommitText.Short(result.Commit)}";
         string files = $"{HumanText.Count(result.Blobs)} new files of {HumanText.Bytes(result.RawBytes)}";
         return result.IsCurrent ? $"{name} already"
-            : isDryRun ? $"{name}: {files} to store, {HumanText.Bytes(result.BytesLeft)} to fetch in {TransferText.Requests(result.RequestsLeft)}"
-            : $"{name} now: {files}, fetched {HumanText.Bytes(bytes)} in {TransferText.Requests(requests)}";
+            : isDryRun ? $"{name}: {files} to store, {HumanText.Bytes(result.BytesLeft)} to fetch in {HumanText.Count(result.RequestsLeft, "request")}"
+            : $"{name} now: {files}"
+                + (requests == 0 ? "" : $", fetched {HumanText.Bytes(bytes)} in {HumanText.Count(requests, "request")}")
+                + (result.DeltaFrom.IsNone ? "" : $", by the delta from {CommitText.Short(result.DeltaFrom)}");
     }
 
     private static void Write(Utf8JsonWriter writer, PullResult result, string remote, long requests, long bytes, bool isDryRun)
@@ -72,6 +74,7 @@ internal sealed class PullRun(Session session, ObjectStore store, Func<string, R
         writer.WriteString("remote", remote);
         writer.WriteDigest("commit", result.Commit);
         writer.WriteDigest("before", result.Before);
+        writer.WriteDigest("deltaFrom", result.DeltaFrom);
         writer.WriteNumber("blobs", result.Blobs);
         writer.WriteNumber("rawBytes", result.RawBytes);
         writer.WriteNumber("bytes", isDryRun ? result.BytesLeft : bytes);

@@ -61,7 +61,7 @@ internal sealed class RemoteCommand : Verb
     private sealed class AddRemote : Verb
     {
         private readonly Argument<string> name = new("NAME") { Description = "The name." };
-        private readonly Argument<string> url = new("URL") { Description = "oci://HOST/NAME, https://HOST/PATH, file:///PATH or a path." };
+        private readonly Argument<string> url = new("URL") { Description = "oci://HOST/NAME, https://HOST/PATH, ssh://HOST/STORE, file:///PATH or a path." };
         private readonly Option<bool> require = new("--require-signature") { Description = "Pull from there only commits that a trusted key signed." };
 
         internal AddRemote()
@@ -112,8 +112,8 @@ internal sealed class RemoteCommand : Verb
         protected override int Run(Session session)
         {
             using ObjectStore store = session.OpenStore();
-            using Remote remote = Open(session, store, session.Get(name));
-            string[] refs = [.. remote.Tags().Select(TagName.RefOf).OfType<string>().Order(StringComparer.Ordinal)];
+            using PullSource remote = OpenSource(session, store, session.Get(name));
+            string[] refs = [.. remote.Refs()];
             if (session.Get(json))
             {
                 JsonText.Write(writer =>

@@ -12,7 +12,8 @@ internal sealed class SignatureOptions(string description)
     private readonly Option<string?> keys = KeysOption();
 
     /// <summary>The option of all commands that ask for trusted keys.</summary>
-    internal static Option<string?> KeysOption() => new("--keys") { Description = $"A file with the trusted keys, instead of {TrustedKeys.Folder}.", HelpName = "FILE" };
+    internal static Option<string?> KeysOption() =>
+        new("--keys") { Description = $"A file with the trusted keys, instead of {TrustedKeys.Folder}.", HelpName = "FILE" };
 
     internal void AddTo(Command command)
     {

@@ -12,7 +12,11 @@ internal sealed class VerifyCommand : Verb
     private readonly Option<bool> json;
 
     internal VerifyCommand()
-        : base("verify", "Tell who signed a commit, and whether a trusted key did.", "hacktree verify debian/bookworm", "hacktree verify --keys release-keys debian/bookworm")
+        : base(
+            "verify",
+            "Tell who signed a commit, and whether a trusted key did.",
+            "hacktree verify debian/bookworm",
+            "hacktree verify --keys release-keys debian/bookworm")
     {
         revision = AddRevision("COMMIT", "The commit: a ref, REF^, REF~3, or an id or its beginning.");
         Add(keys);

@@ -19,6 +19,9 @@ public static class RefName
     /// <summary>Whether a new ref may have the name.</summary>
     public static bool IsAllowed(string name) => Fault(name) is null;
 
+    /// <summary>Whether a name is in the directory that another name would be, so that there cannot be refs of both.</summary>
+    public static bool IsBelow(string name, string other) => name.StartsWith(other + "/", StringComparison.Ordinal);
+
     /// <summary>Throws <see cref="StoreException"/> if no new ref may have the name.</summary>
     public static void Require(string name)
     {

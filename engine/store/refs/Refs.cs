@@ -111,12 +111,12 @@ public sealed class Refs : IDisposable
         RefName.Require(name);
         foreach (string other in List())
         {
-            if (other.StartsWith(name + "/", StringComparison.Ordinal))
+            if (RefName.IsBelow(other, name))
             {
                 throw new StoreException($"there are refs below '{name}/', so '{name}' cannot be one itself");
             }
 
-            if (name.StartsWith(other + "/", StringComparison.Ordinal))
+            if (RefName.IsBelow(name, other))
             {
                 throw new StoreException($"'{other}' is a ref itself, so '{name}' cannot be below it");
             }

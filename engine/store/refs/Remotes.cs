@@ -15,39 +15,39 @@ public sealed record NamedRemote(string Url, bool RequiresSignature);
 /// </summary>
 public sealed class Remotes
 {
+    internal const string Room = "remotes";
+
     private const string Extension = ".json";
     private const string UrlKey = "url";
     private const string RequireKey = "requireSignature";
 
     private readonly ObjectStore store;
-    private readonly SafeFileHandle top;
+    private readonly LateRoom room;
 
     internal Remotes(ObjectStore store, SafeFileHandle top)
     {
         this.store = store;
-        this.top = top;
+        room = new LateRoom(store, top, Room);
     }
 
     /// <summary>The names, sorted.</summary>
     public List<string> List()
     {
         var names = new List<string>();
-        Errno errno = Open(out SafeFileHandle directory);
-        using (directory)
+        using SafeFileHandle? directory = room.TryOpen();
+        if (directory is null)
         {
-            if (errno != Errno.ENOENT)
+            return names;
+        }
+
+        var reader = new DirectoryReader();
+        reader.Start(directory, room.Path);
+        while (reader.Next())
+        {
+            string name = Encoding.Latin1.GetString(reader.Name);
+            if (name.EndsWith(Extension, StringComparison.Ordinal) && IsName(name[..^Extension.Length]))
             {
-                errno.ThrowIfFailed("openat", Subject(""));
-                var reader = new DirectoryReader();
-                reader.Start(directory, Subject(""));
-                while (reader.Next())
-                {
-                    string name = Encoding.Latin1.GetString(reader.Name);
-                    if (name.EndsWith(Extension, StringComparison.Ordinal) && IsName(name[..^Extension.Length]))
-                    {
-                        names.Add(name[..^Extension.Length]);
-                    }
-                }
+                names.Add(name[..^Extension.Length]);
             }
         }
 
@@ -58,17 +58,10 @@ public sealed class Remotes
     /// <summary>The place of a remote; null if there is none of that name. Throws <see cref="CorruptException"/> if its file is damaged.</summary>
     public NamedRemote? Find(string name)
     {
-        if (!IsName(name) || Open(out SafeFileHandle directory) != Errno.None)
-        {
-            return null;
-        }
-
-        using (directory)
-        {
-            return SmallFile.TryRead(directory, FileName(name), Subject(name)) is not { } bytes ? null
-                : CheckedJson.Decode(bytes, properties => new NamedRemote(properties.GetText(UrlKey), properties.Find(RequireKey)?.GetBoolean() ?? false))
-                ?? throw new CorruptException(Subject(name), "damaged", new Remedy.MoveAway(Subject(name)));
-        }
+        using SafeFileHandle? directory = IsName(name) ? room.TryOpen() : null;
+        return directory is null || SmallFile.TryRead(directory, FileName(name), Subject(name)) is not { } bytes ? null
+            : CheckedJson.Decode(bytes, properties => new NamedRemote(properties.GetText(UrlKey), properties.Find(RequireKey)?.GetBoolean() ?? false))
+            ?? throw new CorruptException(Subject(name), "damaged", new Remedy.MoveAway(Subject(name)));
     }
 
     /// <summary>Names a place. Throws <see cref="StoreException"/> if no remote can have the name, or if another one has it.</summary>
@@ -85,35 +78,23 @@ public sealed class Remotes
             throw new StoreException($"there is a remote '{name}' already: {other.Url}");
         }
 
-        Errno made = Sys.MakeDirectory(top, "remotes"u8, FileModes.PublicDirectory);
-        if (made == Errno.None)
-        {
-            Sys.Sync(top).ThrowIfFailed("fsync", store.Path);
-        }
-
-        Open(out SafeFileHandle directory).ThrowIfFailed("openat", Subject(""));
-        using (directory)
-        {
-            DurableFile.WriteStaged(store.Temporary, directory, FileName(name), Encode(remote), Subject(name));
-        }
+        using SafeFileHandle directory = room.Make();
+        DurableFile.WriteStaged(store.Temporary, directory, FileName(name), Encode(remote), Subject(name));
     }
 
     /// <summary>Forgets a remote. Throws <see cref="StoreException"/> if there is none of that name.</summary>
     public void Remove(string name)
     {
         store.RequireWritable();
-        Errno errno = Open(out SafeFileHandle directory);
-        using (directory)
+        using SafeFileHandle? directory = IsName(name) ? room.TryOpen() : null;
+        Errno errno = directory is null ? Errno.ENOENT : Sys.Unlink(directory, FileName(name));
+        if (errno == Errno.ENOENT)
         {
-            errno = errno == Errno.None && IsName(name) ? Sys.Unlink(directory, FileName(name)) : Errno.ENOENT;
-            if (errno == Errno.ENOENT)
-            {
-                throw new StoreException($"there is no remote '{name}'");
-            }
-
-            errno.ThrowIfFailed("unlinkat", Subject(name));
-            Sys.Sync(directory).ThrowIfFailed("fsync", Subject(""));
+            throw new StoreException($"there is no remote '{name}'");
         }
+
+        errno.ThrowIfFailed("unlinkat", Subject(name));
+        Sys.Sync(directory!).ThrowIfFailed("fsync", room.Path);
     }
 
     private static byte[] Encode(NamedRemote remote) => CheckedJson.Encode(json =>
@@ -129,8 +110,5 @@ public sealed class Remotes
 
     private static byte[] FileName(string name) => Encoding.ASCII.GetBytes(name + Extension);
 
-    private Errno Open(out SafeFileHandle directory) =>
-        Sys.Open(top, "remotes"u8, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out directory);
-
-    private string Subject(string name) => name.Length == 0 ? $"{store.Path}/remotes" : $"{store.Path}/remotes/{name}{Extension}";
+    private string Subject(string name) => $"{room.Path}/{name}{Extension}";
 }

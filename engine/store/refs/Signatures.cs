@@ -6,7 +6,7 @@ namespace HackTree.Store;
 
 /// <summary>
 /// The signatures of commits: one file for each commit that has any, <c>signatures/COMMIT.sig</c> (FORMAT.md, section 8). The directory is made with the
-/// first. What is in a file is not known here, and not trusted: whoever reads it checks it against the commit.
+/// first. What is in a file is not known here, and not trusted: a reader checks it against the commit.
 /// </summary>
 public sealed class Signatures
 {
@@ -18,28 +18,19 @@ public sealed class Signatures
     private const string Extension = ".sig";
 
     private readonly ObjectStore store;
-    private readonly SafeFileHandle top;
+    private readonly LateRoom room;
 
     internal Signatures(ObjectStore store, SafeFileHandle top)
     {
         this.store = store;
-        this.top = top;
+        room = new LateRoom(store, top, Room);
     }
-
-    private string Path => $"{store.Path}/{Room}";
 
     /// <summary>The signatures of a commit, as they were written; empty if there are none.</summary>
     public byte[] Read(Digest commit)
     {
-        if (Open(out SafeFileHandle directory) == Errno.ENOENT)
-        {
-            return [];
-        }
-
-        using (directory)
-        {
-            return Read(directory, commit);
-        }
+        using SafeFileHandle? directory = room.TryOpen();
+        return directory is null ? [] : Read(directory, commit);
     }
 
     /// <summary>Changes the signatures of a commit, durably. No other process changes any meanwhile.</summary>
@@ -47,26 +38,17 @@ public sealed class Signatures
     /// <param name="change">Makes the new bytes of what is there.</param>
     public void Change(Digest commit, Func<byte[], byte[]> change)
     {
-        store.RequireWritable();
-        if (Sys.MakeDirectory(top, ByteText.FromArgument(Room), FileModes.PublicDirectory) == Errno.None)
+        using SafeFileHandle directory = room.Make();
+        Flock.Take(directory, LockKind.Exclusive, room.Path, store.OnWait, store.Stop);
+        byte[] before = Read(directory, commit), after = change(before);
+        if (after.Length > MaxLength)
         {
-            Sys.Sync(top).ThrowIfFailed("fsync", store.Path);
+            throw new ArgumentException($"signatures of {after.Length} bytes", nameof(change));
         }
 
-        Open(out SafeFileHandle directory).ThrowIfFailed("openat", Path);
-        using (directory)
+        if (!after.AsSpan().SequenceEqual(before))
         {
-            Flock.Take(directory, LockKind.Exclusive, Path, store.OnWait, store.Stop);
-            byte[] before = Read(directory, commit), after = change(before);
-            if (after.Length > MaxLength)
-            {
-                throw new ArgumentException($"signatures of {after.Length} bytes", nameof(change));
-            }
-
-            if (!after.AsSpan().SequenceEqual(before))
-            {
-                DurableFile.WriteStaged(store.Temporary, directory, ByteText.FromArgument(FileName(commit)), after, Subject(commit));
-            }
+            DurableFile.WriteStaged(store.Temporary, directory, ByteText.FromArgument(FileName(commit)), after, Subject(commit));
         }
     }
 
@@ -74,25 +56,23 @@ public sealed class Signatures
     internal List<Digest> List(List<byte[]>? strangers = null)
     {
         var commits = new List<Digest>();
-        if (Open(out SafeFileHandle directory) == Errno.ENOENT)
+        using SafeFileHandle? directory = room.TryOpen();
+        if (directory is null)
         {
             return commits;
         }
 
-        using (directory)
+        var reader = new DirectoryReader();
+        reader.Start(directory, room.Path);
+        while (reader.Next())
         {
-            var reader = new DirectoryReader();
-            reader.Start(directory, Path);
-            while (reader.Next())
+            if (CommitOf(reader.Name) is { IsNone: false } commit)
             {
-                if (CommitOf(reader.Name) is { IsNone: false } commit)
-                {
-                    commits.Add(commit);
-                }
-                else
-                {
-                    strangers?.Add(reader.Name.ToArray());
-                }
+                commits.Add(commit);
+            }
+            else
+            {
+                strangers?.Add(reader.Name.ToArray());
             }
         }
 
@@ -115,11 +95,8 @@ public sealed class Signatures
     /// <summary>Removes the signatures of a commit.</summary>
     internal Errno Remove(Digest commit)
     {
-        Errno errno = Open(out SafeFileHandle directory);
-        using (directory)
-        {
-            return errno == Errno.None ? Sys.Unlink(directory, ByteText.FromArgument(FileName(commit))) : errno;
-        }
+        using SafeFileHandle? directory = room.TryOpen();
+        return directory is null ? Errno.ENOENT : Sys.Unlink(directory, ByteText.FromArgument(FileName(commit)));
     }
 
     /// <summary>The name of a commit's file in the directory.</summary>
@@ -128,24 +105,13 @@ public sealed class Signatures
     /// <summary>The path of a commit's file, below the store.</summary>
     internal static string NameOf(Digest commit) => $"{Room}/{FileName(commit)}";
 
-    private byte[] Read(SafeFileHandle directory, Digest commit) => SmallFile.TryRead(directory, ByteText.FromArgument(FileName(commit)), Subject(commit), MaxLength) ?? [];
+    private byte[] Read(SafeFileHandle directory, Digest commit) =>
+        SmallFile.TryRead(directory, ByteText.FromArgument(FileName(commit)), Subject(commit), MaxLength) ?? [];
 
     private static Digest CommitOf(ReadOnlySpan<byte> name) =>
         name.Length == Digest.HexLength + Extension.Length && name.EndsWith(".sig"u8) && Digest.TryParse(name[..Digest.HexLength], out Digest commit)
             ? commit
             : default;
-
-    /// <summary>Opens the directory. Answers no error but that there is none.</summary>
-    private Errno Open(out SafeFileHandle directory)
-    {
-        Errno errno = Sys.Open(top, ByteText.FromArgument(Room), OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out directory);
-        if (errno != Errno.ENOENT)
-        {
-            errno.ThrowIfFailed("openat", Path);
-        }
-
-        return errno;
-    }
 
     private string Subject(Digest commit) => $"{store.Path}/{NameOf(commit)}";
 }
