@@ -46,6 +46,9 @@ internal sealed class DirectoryNames
     internal IEnumerable<Mount> BindsIn(IReadOnlyList<Mount> mounts) =>
         mounts.Where(mount => mount.Device == device && IsIn(mount.Root, inFilesystem) && !IsIn(mount.Point, path));
 
+    /// <summary>Whether a mount shows the directory itself, read-only.</summary>
+    internal bool IsReadOnly(Mount mount) => mount.IsReadOnly && mount.Device == device && mount.Root == inFilesystem;
+
     /// <summary>Whether a path is <paramref name="top"/> or below it.</summary>
     internal static bool IsIn(string path, string top) => path == top || Roots.IsBelow(path, top);
 

@@ -20,19 +20,23 @@ public sealed class DirectoryUse
     // By the link of the namespace: the names of the directory there.
     private readonly Dictionary<string, List<string>> namespaces = [];
     private readonly bool withFiles;
+    private readonly bool withReadOnlyMount;
 
-    private DirectoryUse(string path, in FileStatus status, bool withFiles)
+    private DirectoryUse(string path, in FileStatus status, bool withFiles, bool withReadOnlyMount)
     {
         directory = new DirectoryNames(path, own);
         this.status = status;
         this.withFiles = withFiles;
+        this.withReadOnlyMount = withReadOnlyMount;
     }
 
     /// <summary>The first user that is found of the directory at a real path; null if nothing uses it.</summary>
     /// <param name="path">The directory's real path.</param>
     /// <param name="status">Its status.</param>
     /// <param name="withFiles">Whether open and mapped files count.</param>
-    public static DirectoryUser? Find(string path, in FileStatus status, bool withFiles = true) => new DirectoryUse(path, status, withFiles).Find();
+    /// <param name="withReadOnlyMount">Whether read-only mounts of the directory over itself count.</param>
+    public static DirectoryUser? Find(string path, in FileStatus status, bool withFiles = true, bool withReadOnlyMount = true) =>
+        new DirectoryUse(path, status, withFiles, withReadOnlyMount).Find();
 
     private DirectoryUser? Find()
     {
@@ -45,10 +49,13 @@ public sealed class DirectoryUse
     {
         // A mount of the directory itself is both: the directory has a name there, at which something is mounted.
         DirectoryUser? use = directory.BindsIn(mounts).FirstOrDefault() is { } bind ? new DirectoryUser.Bind(bind.Point)
-            : mounts.Find(mount => names.Exists(name => DirectoryNames.IsIn(mount.Point, name))) is { } inside ? new DirectoryUser.MountPoint(inside.Point)
+            : mounts.Find(mount => names.Exists(name => DirectoryNames.IsIn(mount.Point, name)) && !IsLeftOut(mount, names)) is { } inside
+                ? new DirectoryUser.MountPoint(inside.Point)
             : null;
         return use ?? FindOverlay(mounts, names, namespaceRoot);
     }
+
+    private bool IsLeftOut(Mount mount, List<string> names) => !withReadOnlyMount && directory.IsReadOnly(mount) && names.Contains(mount.Point);
 
     private static DirectoryUser.Overlay? FindOverlay(List<Mount> mounts, List<string> names, string namespaceRoot)
     {

@@ -10,9 +10,13 @@ namespace HackTree.Store;
 /// <param name="Point">The mount point.</param>
 /// <param name="Type">The filesystem's type.</param>
 /// <param name="Options">The filesystem's options, with the kernel's escapes.</param>
-public sealed record Mount(ulong Id, string Device, string Root, string Point, string Type, string Options)
+/// <param name="IsReadOnly">Whether nothing can be written through this mount. Others of the filesystem may be writable.</param>
+public sealed record Mount(ulong Id, string Device, string Root, string Point, string Type, string Options, bool IsReadOnly)
 {
     private const int FieldsBeforeOptional = 6;
+
+    /// <summary>The source that the mount call named: a device, or any word.</summary>
+    public string Source { get; init; } = "";
 
     /// <summary>Reads a line of mountinfo; null if it is none.</summary>
     internal static Mount? Parse(ReadOnlySpan<byte> line)
@@ -21,7 +25,10 @@ public sealed record Mount(ulong Id, string Device, string Root, string Point, s
         string[] fields = Encoding.Latin1.GetString(line).Split(' ');
         int end = fields.Length < FieldsBeforeOptional ? -1 : Array.IndexOf(fields, "-", FieldsBeforeOptional);
         return end >= 0 && end + 3 < fields.Length && ulong.TryParse(fields[0], out ulong id)
-            ? new Mount(id, fields[2], Unescape(fields[3]), Unescape(fields[4]), fields[end + 1], fields[end + 3])
+            ? new Mount(id, fields[2], Unescape(fields[3]), Unescape(fields[4]), fields[end + 1], fields[end + 3], fields[5].Split(',').Contains("ro"))
+            {
+                Source = Unescape(fields[end + 2]),
+            }
             : null;
     }
 

@@ -11,6 +11,19 @@ public static class MountTable
     public static IEnumerable<string> PointsBelow(string path) =>
         ReadOwn().Select(mount => mount.Point).Where(point => point == path || Roots.IsBelow(point, path));
 
+    /// <summary>The real paths at which the last mount is read-only.</summary>
+    public static IEnumerable<string> ReadOnlyPoints() =>
+        ReadOwn().GroupBy(mount => mount.Point).Where(mounts => mounts.Last().IsReadOnly).Select(mounts => mounts.Key);
+
+    /// <summary>The last mount at a real path, which is the one that is seen; null for none.</summary>
+    public static Mount? LastAt(string path) => ReadOwn().LastOrDefault(mount => mount.Point == path);
+
+    /// <summary>The overlays that the calling thread sees.</summary>
+    public static IEnumerable<Mount> Overlays() => ReadOwn().Where(mount => mount.Type == "overlay");
+
+    /// <summary>The mount points of overlays that have a directory, by its real path, as a layer.</summary>
+    public static IEnumerable<string> OverlaysOf(string layer) => Overlays().Where(mount => OverlayLayers.Of(mount).Contains(layer)).Select(mount => mount.Point);
+
     /// <summary>The mounts that the calling thread sees. None if /proc is not mounted.</summary>
     internal static List<Mount> ReadOwn() => Read(Own);
 

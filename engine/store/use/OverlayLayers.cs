@@ -4,13 +4,16 @@ namespace HackTree.Store;
 
 /// <summary>Finds the directories that an overlay is made of, in the options that mountinfo has for it.</summary>
 /// <remarks>
-/// The paths are as whoever mounted the overlay gave them: perhaps relative, through symbolic links, or of directories that were renamed since.
+/// The paths are as they were given when the overlay was mounted: perhaps relative, through symbolic links, or of directories that were renamed since.
 /// The kernel escapes them. Layers of one "lowerdir" are separated by colons, and a colon in a name has a backslash before it or, in Linux 6.5
 /// to 6.7, is escaped like other characters. There a backslash in a name has none before it. So a name with a backslash is read in both ways.
 /// </remarks>
 internal static class OverlayLayers
 {
     private const char Escape = '\\';
+
+    // A descriptor of the process that mounted the overlay, as mount(2) of a commit gives it. In this process it is another file.
+    private const string Descriptor = "/proc/self/fd/";
 
     /// <summary>The paths of an overlay's layers; none for another mount.</summary>
     internal static IEnumerable<string> Of(Mount mount)
@@ -39,7 +42,7 @@ internal static class OverlayLayers
             }
         }
 
-        return paths.Where(path => path.Length > 0).Distinct();
+        return paths.Where(path => path.Length > 0 && !path.StartsWith(Descriptor, StringComparison.Ordinal)).Distinct();
     }
 
     /// <summary>Splits a list of layers. Between data layers there are two colons.</summary>
