@@ -29,6 +29,34 @@ internal static class FixedFile
         }
     }
 
+    /// <summary>The reason for the first such file or directory in the tree at a path, which keeps the tree from being removed; null if there is none.</summary>
+    internal static StoreException? FindIn(string path)
+    {
+        var reader = new DirectoryReader();
+        var left = new Stack<byte[]>([ByteText.FromArgument(path)]);
+        while (left.TryPop(out byte[]? place))
+        {
+            if (Sys.Stat(Sys.WorkingDirectory, place, out FileStatus status) == Errno.None && Reason(status, ByteText.Quote(place)) is { } reason)
+            {
+                return reason;
+            }
+
+            const OpenFlags flags = OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow;
+            if (status.Type == FileType.Directory && Sys.Open(Sys.WorkingDirectory, place, flags, out SafeFileHandle directory) == Errno.None)
+            {
+                using (directory)
+                {
+                    for (reader.Start(directory, path); reader.Next();)
+                    {
+                        left.Push([.. place, (byte)'/', .. reader.Name]);
+                    }
+                }
+            }
+        }
+
+        return null;
+    }
+
     private static StoreException? Reason(in FileStatus status, string path) =>
         status.IsImmutable ? new StoreException($"{path}: it is immutable", new Remedy.ClearAttribute('i', path))
         : status.IsAppendOnly ? new StoreException($"{path}: it is append-only", new Remedy.ClearAttribute('a', path))

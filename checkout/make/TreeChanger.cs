@@ -41,6 +41,9 @@ internal sealed class TreeChanger
         work = new WorkStack<ChangedDirectory>(stop);
     }
 
+    /// <summary>Whether /etc of the top is left out, and the top is listed even if nobody touched it: it may have mount points beside its tree.</summary>
+    internal bool LeavesEtc { get; init; }
+
     /// <summary>The number of names that were made or removed.</summary>
     internal long Changes => changes;
 
@@ -50,7 +53,7 @@ internal sealed class TreeChanger
     /// </summary>
     internal void Run(SafeFileHandle top, in FileStatus status, in TreeEntry before, in TreeEntry after)
     {
-        ChangedDirectory directory = ChangedDirectory.Of(null, before, after, IsTouched(status, before));
+        ChangedDirectory directory = ChangedDirectory.Of(null, before, after, LeavesEtc || IsTouched(status, before));
         directory.Handle = top;
         work.Push(directory);
         work.Run(Environment.ProcessorCount, () => new Worker(this).Process);
@@ -59,6 +62,8 @@ internal sealed class TreeChanger
 
     private bool IsTouched(in FileStatus status, in TreeEntry made) =>
         status.ChangeTime.ToNanoseconds() > sealedAt || status.ModifyTime != new FileTime(made.Metadata.ModifyTime, 0);
+
+    private bool IsLeftOut(ChangedDirectory directory, ReadOnlySpan<byte> name) => LeavesEtc && directory.Parent is null && name.SequenceEqual("etc"u8);
 
     /// <summary>The buffers of one thread.</summary>
     private sealed class Worker(TreeChanger changer)
@@ -150,6 +155,11 @@ internal sealed class TreeChanger
             int next = 0;
             foreach (TreeEntry entry in changer.store.Packs.ReadTree(directory.After, afterBuffer))
             {
+                if (changer.IsLeftOut(directory, entry.Name))
+                {
+                    continue;
+                }
+
                 for (; next < present.Count && present[next].AsSpan().SequenceCompareTo(entry.Name) < 0; next++)
                 {
                     Replace(directory, present[next], default);
@@ -239,7 +249,10 @@ internal sealed class TreeChanger
             reader.Start(directory.Handle!, directory.Subject(changer.path, default));
             while (reader.Next())
             {
-                names.Add(reader.Name.ToArray());
+                if (!changer.IsLeftOut(directory, reader.Name))
+                {
+                    names.Add(reader.Name.ToArray());
+                }
             }
 
             names.Sort(static (x, y) => x.AsSpan().SequenceCompareTo(y));

@@ -23,6 +23,15 @@ public enum ChangeKind
 /// <param name="after">The second tree's entry; none for <see cref="ChangeKind.Removed"/>.</param>
 public delegate void ChangeVisitor(ChangeKind kind, PathBuffer path, in TreeEntry before, in TreeEntry after);
 
+/// <summary>What a comparison reports besides the entries that differ themselves.</summary>
+public enum DiffDetail
+{
+    /// <summary>Each entry below a directory that is only in the first tree.</summary>
+    AllRemoved,
+    /// <summary>Each directory in both trees with a difference below it. Nothing below what was removed.</summary>
+    WayToChanges,
+}
+
 /// <summary>
 /// Compares two trees. If two directories have the same digest, nothing below them differs and nothing below them is read: the cost depends
 /// on the difference, not on the size of the trees.
@@ -31,22 +40,24 @@ public sealed class TreeDiff
 {
     private readonly Packs packs;
     private readonly ChangeVisitor visitor;
+    private readonly DiffDetail detail;
     private readonly PathBuffer path = new();
     private readonly Stack<Level> levels = new();
 
-    private TreeDiff(Packs packs, ChangeVisitor visitor)
+    private TreeDiff(Packs packs, ChangeVisitor visitor, DiffDetail detail)
     {
         this.packs = packs;
         this.visitor = visitor;
+        this.detail = detail;
     }
 
     /// <summary>
     /// Reports every difference between two directories, names in order. The directories are, for example, the root entries of two commits
     /// (<see cref="TreeWalk.TryFind"/>).
     /// </summary>
-    public static void Run(Packs packs, in TreeEntry before, in TreeEntry after, ChangeVisitor visitor)
+    public static void Run(Packs packs, in TreeEntry before, in TreeEntry after, ChangeVisitor visitor, DiffDetail detail = DiffDetail.AllRemoved)
     {
-        var diff = new TreeDiff(packs, visitor);
+        var diff = new TreeDiff(packs, visitor, detail);
         diff.Compare(before, after, 0);
         while (diff.levels.TryPop(out Level level))
         {
@@ -76,13 +87,14 @@ public sealed class TreeDiff
             : !after.Exists ? ChangeKind.Removed
             : before.Kind != after.Kind ? ChangeKind.TypeChanged
             : ChangeKind.Modified;
-        if (kind != ChangeKind.Modified || !before.IsDirectory || before.Metadata != after.Metadata
-            || !before.Xattrs.SequenceEqual(after.Xattrs))
+        bool isOnWay = before.Digest != after.Digest && detail == DiffDetail.WayToChanges;
+        if (kind != ChangeKind.Modified || !before.IsDirectory || isOnWay || before.Metadata != after.Metadata || !before.Xattrs.SequenceEqual(after.Xattrs))
         {
             visitor(kind, path, before, after);
         }
 
-        if (before.Digest != after.Digest && (before.IsDirectory || after.IsDirectory))
+        bool isEntered = after.IsDirectory || (before.IsDirectory && detail == DiffDetail.AllRemoved);
+        if (before.Digest != after.Digest && isEntered)
         {
             levels.Push(new Level(new TreePair(TreeOf(before), TreeOf(after)), pathLength));
         }

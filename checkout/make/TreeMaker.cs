@@ -43,6 +43,9 @@ internal sealed class TreeMaker
     /// <summary>Whether files below the top's "etc" are copied even if other files are hardlinks.</summary>
     internal bool CopiesEtc { get; init; }
 
+    /// <summary>The names in the top that are made; null for all.</summary>
+    internal IReadOnlyCollection<byte[]>? Only { get; init; }
+
     /// <summary>Counts what could not be restored.</summary>
     internal Unrestored Unrestored { get; } = new();
 
@@ -52,7 +55,10 @@ internal sealed class TreeMaker
     /// <summary>
     /// Makes one entry as <paramref name="name"/> in <paramref name="parent"/>. A directory stays empty until <see cref="Run"/>.
     /// </summary>
-    internal void Begin(SafeFileHandle parent, ReadOnlySpan<byte> name, in TreeEntry entry)
+    internal void Begin(SafeFileHandle parent, ReadOnlySpan<byte> name, in TreeEntry entry) => Begin(parent, name, entry, method);
+
+    /// <summary>Makes one entry, whose files are made by another method than all others.</summary>
+    internal void Begin(SafeFileHandle parent, ReadOnlySpan<byte> name, in TreeEntry entry, CheckoutMethod method)
     {
         if (!entry.IsDirectory)
         {
@@ -112,6 +118,11 @@ internal sealed class TreeMaker
         foreach (TreeEntry entry in store.Packs.ReadTree(directory.Digest, buffer))
         {
             stop.ThrowIfCancellationRequested();
+            if (directory.Parent is null && !IsMade(entry.Name))
+            {
+                continue;
+            }
+
             if (entry.IsDirectory)
             {
                 // The directory is made here and filled by any thread: the kernel adds names to a directory one at a time, so other threads
@@ -134,6 +145,24 @@ internal sealed class TreeMaker
         {
             Complete(done);
         }
+    }
+
+    private bool IsMade(ReadOnlySpan<byte> nameInTop)
+    {
+        if (Only is null)
+        {
+            return true;
+        }
+
+        foreach (byte[] name in Only)
+        {
+            if (nameInTop.SequenceEqual(name))
+            {
+                return true;
+            }
+        }
+
+        return false;
     }
 
     private CheckoutMethod MethodBelow(MadeDirectory directory, ReadOnlySpan<byte> name) =>
@@ -365,24 +394,4 @@ internal sealed class TreeMaker
     private string Subject(object place, ReadOnlySpan<byte> name) => place is MadeDirectory directory
         ? directory.Subject(destination, name)
         : name.IsEmpty ? destination : $"{destination}/{ByteText.Quote(name)}";
-}
-
-/// <summary>
-/// A directory that is being made. It stays open until every directory below it is done, because they are made relative to its descriptor.
-/// </summary>
-internal sealed class MadeDirectory(MadeDirectory? parent, in TreeEntry entry, ReadOnlySpan<byte> name, CheckoutMethod method)
-    : TreeDirectory<MadeDirectory>(parent, name.ToArray())
-{
-    public Digest Digest { get; } = entry.Digest;
-
-    public FileMetadata Metadata { get; } = entry.Metadata;
-
-    public byte[] Xattrs { get; } = entry.Xattrs.ToArray();
-
-    /// <summary>How the directory's files are made.</summary>
-    public CheckoutMethod Method { get; } = method;
-
-    public SafeFileHandle Handle { get; set; } = null!;
-
-    public uint MadeMode { get; set; }
 }

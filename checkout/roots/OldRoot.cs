@@ -6,27 +6,27 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Checkout;
 
 /// <summary>
-/// A root that is about to be turned into another commit. This store made it of hardlinks; it is finished, unpinned and unused, and still the
-/// directory in its record.
+/// A root that is about to be turned into another commit. This store made it of hardlinks, but for an /etc of its own that it may have; it is
+/// finished, unpinned and unused, and still the directory in its record.
 /// </summary>
 internal sealed class OldRoot : IDisposable
 {
     private OldRoot(
         string path,
-        string revision,
+        RootRecord record,
         DirectoryIdentity directory,
         long sealedAt,
-        Digest digest,
         Commit commit,
         SafeFileHandle parent,
         FileStatus status,
         SafeFileHandle top)
     {
         Path = path;
-        Revision = revision;
+        Revision = record.Revision;
         Directory = directory;
         SealedAt = sealedAt;
-        Digest = digest;
+        Digest = record.Commit;
+        OwnsEtc = record.OwnsEtc;
         Commit = commit;
         Parent = parent;
         Status = status;
@@ -51,6 +51,9 @@ internal sealed class OldRoot : IDisposable
     /// <summary>The commit it was made from.</summary>
     internal Commit Commit { get; }
 
+    /// <summary>Whether the files below its /etc belong to it alone.</summary>
+    internal bool OwnsEtc { get; }
+
     /// <summary>The directory above.</summary>
     internal SafeFileHandle Parent { get; }
 
@@ -61,18 +64,16 @@ internal sealed class OldRoot : IDisposable
     internal SafeFileHandle Top { get; }
 
     /// <summary>Opens the root at an absolute path. Throws <see cref="StoreException"/>, with the reason, if the root must stay.</summary>
-    internal static OldRoot Require(ObjectStore store, string path)
+    /// <param name="store">The store.</param>
+    /// <param name="path">The path.</param>
+    /// <param name="movesEtc">Whether its /etc will be removed as a whole, even if that is not its own.</param>
+    internal static OldRoot Require(ObjectStore store, string path, bool movesEtc)
     {
         RootRecord record = store.Roots.FindByPath(path)
             ?? throw new StoreException($"{path}: the store has no record of a root there", new Remedy.ListRoots());
         if (record.Method != CheckoutMethod.Hardlink)
         {
             throw new StoreException($"{path}: its files are copies, which may have been written to; check {record.Revision} out anew");
-        }
-
-        if (record.OwnsEtc)
-        {
-            throw new StoreException($"{path}: it was made with --boot, and its /etc may have been changed since; check {record.Revision} out anew");
         }
 
         if (record is not { SealedAt: { } sealedAt, Directory: { } directory })
@@ -93,7 +94,12 @@ internal sealed class OldRoot : IDisposable
         {
             top = Open(parent, path, record.Revision, directory, out FileStatus status);
             RootUse.RequireFree(store, path, status, record);
-            return new OldRoot(path, record.Revision, DirectoryIdentity.Of(status), sealedAt, record.Commit, commit, parent, status, top);
+            if ((record.OwnsEtc || movesEtc) && FixedFile.FindIn($"{path}/etc") is { } reason)
+            {
+                throw reason;
+            }
+
+            return new OldRoot(path, record, DirectoryIdentity.Of(status), sealedAt, commit, parent, status, top);
         }
         catch
         {
@@ -104,25 +110,30 @@ internal sealed class OldRoot : IDisposable
     }
 
     /// <summary>
-    /// The root that <c>--reuse</c> takes: the oldest root beside <paramref name="destination"/> that may be turned into another one; null
-    /// if there is none. The newest root there, which may be the only one, is never taken: the machine boots that if nobody chooses.
+    /// The oldest root beside <paramref name="destination"/> that may be turned into another one; null if there is none. The newest root there, which
+    /// may be the only one, is never taken: the machine boots that if nobody chooses. Nor is one that was made to be booted.
     /// </summary>
     internal static string? FindSpare(ObjectStore store, string destination)
     {
         string? above = System.IO.Path.GetDirectoryName(destination);
-        IEnumerable<RootRecord> candidates = store.Roots.Finished()
+        return FindFree(store, store.Roots.Finished()
             .Select(root => root.Record)
             .Where(record => System.IO.Path.GetDirectoryName(store.Roots.AbsolutePath(record)) == above && IsThere(store, record))
             .OrderBy(record => record.Time)
             .ThenBy(record => record.SealedAt)
             .SkipLast(1)
-            .Where(record => record.State == RootState.Ready);
-        foreach (RootRecord record in candidates)
+            .Where(record => record is { State: RootState.Ready, OwnsEtc: false })
+            .Select(store.Roots.AbsolutePath));
+    }
+
+    /// <summary>The first of these roots that may be turned into another one; null if there is none.</summary>
+    internal static string? FindFree(ObjectStore store, IEnumerable<string> paths)
+    {
+        foreach (string path in paths)
         {
-            string path = store.Roots.AbsolutePath(record);
             try
             {
-                Require(store, path).Dispose();
+                Require(store, path, movesEtc: false).Dispose();
                 return path;
             }
             catch (Exception e) when (e is StoreException or LinuxException)

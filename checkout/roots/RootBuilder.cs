@@ -6,7 +6,7 @@ namespace HackTree.Checkout;
 /// <summary>The options of a checkout.</summary>
 public sealed record CheckoutOptions
 {
-    /// <summary>How files are made.</summary>
+    /// <summary>How files are made. An image is of a whole tree, to be booted.</summary>
     public CheckoutMethod Method { get; init; }
 
     /// <summary>The part of the tree to check out; empty for the whole tree.</summary>
@@ -52,16 +52,22 @@ public static class RootBuilder
             throw new StoreException($"'{options.Subpath}' is not in {revision}", new Remedy.ListTree(revision));
         }
 
-        bool isWhole = options.Subpath.Length == 0;
+        bool isWhole = options.Subpath.Length == 0, isImage = options.Method == CheckoutMethod.Image;
         var plan = new RootPlan(commitDigest, revision, options.Method, isWhole, options.Force, OwnsEtc: options.Boot);
         using RootPlace place = RootPlace.Reserve(store, destination, plan);
-        var maker = new TreeMaker(store, options.Method, place.Path, options.Progress, store.Stop) { Commit = commitDigest, CopiesEtc = options.Boot };
+        var maker = new TreeMaker(store, isImage ? CheckoutMethod.Hardlink : options.Method, place.Path, options.Progress, store.Stop)
+        {
+            Commit = commitDigest,
+            CopiesEtc = options.Boot,
+            Only = isImage ? RootImage.Directories : null,
+        };
+        RootFinish finish = isImage ? RootFinish.ForImage(store, commitDigest) : RootFinish.For(options.Boot);
         RootPlace.Named root;
         try
         {
             RootPlace.Unfinished unfinished = place.Begin(maker, entry);
             maker.Run();
-            root = unfinished.Finish(options.Boot ? RootFinish.ForBoot : RootFinish.None, entry.Metadata.ModifyTime).PutInPlace();
+            root = unfinished.Finish(finish, entry.Metadata.ModifyTime).PutInPlace();
         }
         catch (OperationCanceledException)
         {

@@ -92,6 +92,11 @@ public sealed partial class RootCheck
         using SafeFileHandle top = OpenTop(out FileStatus status);
         TreeEntry made = commit.RootEntry();
         work.Push(new CheckedDirectory(null, made, MetadataFaults(made, status), IsTouched(status, made)) { Handle = top });
+        if (IsImage && !RootImage.IsRight(store, record.Commit, top, Path))
+        {
+            changes.Add(new RootChange(ChangeKind.Modified, ByteText.FromArgument(RootImage.FileName), FileType.Regular, RootFaults.Content, Damaged: null));
+        }
+
         work.RunReaders(() => new Worker(this).Process);
         changes.Sort((left, right) => left.Path.AsSpan().SequenceCompareTo(right.Path));
     }
@@ -116,6 +121,8 @@ public sealed partial class RootCheck
         return top;
     }
 
+    private bool IsImage => record.Method == CheckoutMethod.Image;
+
     private bool IsLater(in FileStatus status) => status.ChangeTime.ToNanoseconds() > sealedAt;
 
     private bool IsTouched(in FileStatus status, in TreeEntry made) =>
@@ -123,7 +130,7 @@ public sealed partial class RootCheck
 
     /// <summary>Whether the checkout left the name out, or made it although the commit does not have it.</summary>
     private bool IsLeftOut(CheckedDirectory directory, ReadOnlySpan<byte> name) =>
-        record.OwnsEtc && directory.Parent is null && name.SequenceEqual("etc"u8);
+        record.OwnsEtc && directory.Parent is null && (name.SequenceEqual("etc"u8) || (IsImage && !name.SequenceEqual("boot"u8)));
 
     private bool IsMountPoint(CheckedDirectory directory, ReadOnlySpan<byte> name, FileType type)
     {
@@ -133,7 +140,7 @@ public sealed partial class RootCheck
         }
 
         string text = ByteText.Quote(name);
-        return MountPoints.All.Any(point => point.Name == text);
+        return (IsImage && text == "usr") || MountPoints.All.Any(point => point.Name == text);
     }
 
     /// <summary>How an inode's mode and owner differ from what the checkout gave it.</summary>
@@ -144,7 +151,7 @@ public sealed partial class RootCheck
             return HasOwner(made, status) ? RootFaults.None : RootFaults.Owner;
         }
 
-        bool isLinked = made.Kind == EntryKind.Regular && record.Method == CheckoutMethod.Hardlink;
+        bool isLinked = made.Kind == EntryKind.Regular && (record.Method == CheckoutMethod.Hardlink || IsImage);
         ushort mode = isLinked ? store.Format.ObjectMetadata(made.Metadata).Mode : made.Metadata.Mode;
         int compared = store.Format.UserMode ? FileModes.Permissions : FileModes.AllBits;
         return (((mode ^ status.Mode) & compared) == 0 ? RootFaults.None : RootFaults.Mode)

@@ -1,4 +1,6 @@
 using HackTree.Linux;
+using HackTree.Model;
+using HackTree.Store;
 using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Checkout;
@@ -25,9 +27,15 @@ internal sealed class RootFinish
     internal static RootFinish None { get; } = new();
 
     /// <summary>The steps for a root that is booted with / read-only.</summary>
-    internal static RootFinish ForBoot { get; } = new(MountPoints.Make);
+    private static RootFinish ForBoot { get; } = new(MountPoints.Make);
+
+    /// <summary>The steps for a root that is an image of a commit.</summary>
+    internal static RootFinish ForImage(ObjectStore store, Digest commit) => new((in WholeTree tree) => RootImage.Make(store, commit, tree));
 
     internal bool HasSteps => steps.Length > 0;
+
+    /// <summary>The steps for a root that will be booted, or for one that will not.</summary>
+    internal static RootFinish For(bool isBooted) => isBooted ? ForBoot : None;
 
     /// <summary>Applies the steps to the tree <paramref name="name"/> in <paramref name="parent"/>.</summary>
     /// <param name="parent">The directory above the tree.</param>
@@ -45,13 +53,18 @@ internal sealed class RootFinish
         opened.ThrowIfFailed("openat", subject);
         using (top)
         {
-            var tree = new WholeTree(top, subject);
-            foreach (Step step in steps)
-            {
-                step(tree);
-            }
-
-            Sys.SetTime(top, modifyTime).ThrowIfFailed("futimens", subject);
+            Run(new WholeTree(top, subject), modifyTime);
         }
+    }
+
+    /// <summary>Applies the steps to an open tree, and gives its top the modification time.</summary>
+    internal void Run(in WholeTree tree, long modifyTime)
+    {
+        foreach (Step step in steps)
+        {
+            step(tree);
+        }
+
+        Sys.SetTime(tree.Top, modifyTime).ThrowIfFailed("futimens", tree.Subject);
     }
 }

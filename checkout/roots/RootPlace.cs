@@ -60,7 +60,7 @@ internal sealed partial class RootPlace : IDisposable
         Sys.Stat(parent, out FileStatus status).ThrowIfFailed("statx", path);
         above = status.Inode;
         bool isOneFilesystem = status.Device == store.Identity().Device;
-        if (!isOneFilesystem && plan.Method == CheckoutMethod.Hardlink)
+        if (!isOneFilesystem && plan.Method is CheckoutMethod.Hardlink or CheckoutMethod.Image)
         {
             throw new StoreException(
                 $"{path}: hardlinks need one filesystem, and the store {store.Path} is on another; use --copy, or a place beside the store");
@@ -288,7 +288,7 @@ internal sealed partial class RootPlace : IDisposable
 
         if (taken.IsMountRoot)
         {
-            throw new StoreException($"{Path}: a filesystem is mounted there, which --force does not replace; choose another name");
+            throw new StoreException($"{Path}: something is mounted there, which --force does not replace; unmount it, or choose another name");
         }
 
         RootUse.RequireFree(store, Path, taken, store.Roots.FindByPath(Path));

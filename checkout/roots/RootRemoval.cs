@@ -38,7 +38,8 @@ public static class RootRemoval
         {
             errno.ThrowIfFailed("statx", path);
             RequireRecorded(path, record, status);
-            RootUse.RequireFree(store, path, status, record);
+            RootUse.RequireFree(store, path, status, record, withReadOnlyMount: false);
+            ReadOnlyMount.End(path);
             removed = DirectoryIdentity.Of(status);
             site.RemoveLitter(left, record);
             MoveAway(site, turn, record, status);

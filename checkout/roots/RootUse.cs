@@ -44,10 +44,12 @@ public static class RootUse
     /// <param name="status">Its status.</param>
     /// <param name="record">Its record; null if it is no root.</param>
     /// <param name="withFiles">Whether files that processes have open count.</param>
-    internal static void RequireFree(ObjectStore store, string path, in FileStatus status, RootRecord? record, bool withFiles = true)
+    /// <param name="withReadOnlyMount">Whether a <see cref="ReadOnlyMount"/> counts.</param>
+    internal static void RequireFree(
+        ObjectStore store, string path, in FileStatus status, RootRecord? record, bool withFiles = true, bool withReadOnlyMount = true)
     {
         RequireUnpinned(path, record);
-        if ((FindInside(store, path, isRoot: record is not null) ?? FindUse(path, status, withFiles)) is { } use)
+        if ((FindInside(store, path, isRoot: record is not null) ?? FindUse(path, status, withFiles, withReadOnlyMount)) is { } use)
         {
             throw new StoreException($"{path}: {use}");
         }
@@ -82,9 +84,9 @@ public static class RootUse
     }
 
     /// <summary>Says what uses a directory, and what to do; null if nothing does.</summary>
-    private static string? FindUse(string path, in FileStatus status, bool withFiles) =>
+    private static string? FindUse(string path, in FileStatus status, bool withFiles, bool withReadOnlyMount) =>
         IsSame(Sys.WorkingDirectory, "/"u8, status) ? "it is the running system's root; boot another one first"
-        : DirectoryUse.Find(path, status, withFiles) is { } user ? Sentence(user, path)
+        : DirectoryUse.Find(path, status, withFiles, withReadOnlyMount) is { } user ? Sentence(user, path)
         : null;
 
     private static string Sentence(DirectoryUser user, string path)

@@ -62,6 +62,23 @@ public sealed class Additions : IDisposable
         return Store.Blobs.AddFile(source, status, metadata, xattrs, buffer, subject, expected);
     }
 
+    /// <summary>Adds a tree unless a pack of the store has it, and returns its digest.</summary>
+    public Digest AddTree(Tree tree)
+    {
+        Digest digest = Tree.DigestOf(tree.Bytes);
+        AddTree(digest, tree);
+        return digest;
+    }
+
+    /// <summary>Adds a tree of which the digest is known, unless a pack of the store has it.</summary>
+    public void AddTree(Digest digest, Tree tree)
+    {
+        if (!Store.Packs.Contains(digest))
+        {
+            Pack.Add(PackedKind.Tree, digest, tree.Bytes);
+        }
+    }
+
     /// <summary>
     /// Makes a file an object as it is, and returns the blob's digest. The file is copied instead, as <see cref="AddFile"/> does, if a
     /// process has it open for writing, if it has a second name, or if it changed since it was read. <paramref name="adoption"/> is the
@@ -115,6 +132,14 @@ public sealed class Additions : IDisposable
         }
 
         return name;
+    }
+
+    /// <summary>Publishes a commit that no ref names, and returns its digest. The next gc removes it, unless something holds it by then.</summary>
+    public Digest PublishAlone(Commit commit)
+    {
+        Digest digest = Pack.Add(commit);
+        Publish();
+        return digest;
     }
 
     /// <summary>Publishes a commit whose parents do not change. The caller then sets the ref.</summary>

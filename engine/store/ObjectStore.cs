@@ -18,8 +18,11 @@ namespace HackTree.Store;
 /// refs/    one file for each ref, a name of a commit (Refs). logs/ has the history of each ref
 /// remotes/ names of other places of commits (Remotes). Made with the first
 /// signatures/ who signed which commits (Signatures). Made with the first
+/// damaged/ inodes that were objects and are damaged, until roots have others (DamagedInodes). Made with the first
+/// images/  images of commits' metadata, for mounts (Images). Made with the first
+/// records/    what signers said of where refs stand (RefRecords). Made with the first
 /// roots/   which commits were checked out, and where (Roots)
-/// tmp/     files that have no name yet, and marks of unfinished commands (DoubtMark)
+/// tmp/     files that have no name yet, what is set aside (SetAside), and marks of unfinished commands (DoubtMark)
 /// cache/   the digests of unchanged files, so that they need not be read (StatCache). May be deleted at any time
 /// </code>
 /// <para>
@@ -34,7 +37,7 @@ namespace HackTree.Store;
 /// commit relies on.
 /// </para>
 /// </remarks>
-public sealed class ObjectStore : IDisposable
+public sealed partial class ObjectStore : IDisposable
 {
     private readonly SafeFileHandle directory;
     private readonly List<SafeFileHandle> rooms = [];
@@ -59,7 +62,10 @@ public sealed class ObjectStore : IDisposable
 
             Temporary = OpenRoom("tmp", OpenFlags.Path);
             Doubt = new Doubt(Temporary, $"{path}/tmp");
-            Blobs = new Blobs(OpenRoom("files", OpenFlags.Path), Temporary, Doubt, format, $"{path}/files", stop);
+            Blobs = new Blobs(OpenRoom("files", OpenFlags.Path), Temporary, Doubt, format, $"{path}/files", stop)
+            {
+                KeepDamaged = name => _ = Damaged.TryKeep(name),
+            };
             Packs = new Packs(OpenRoom("packs"), Temporary, $"{path}/packs");
             Refs = new Refs(OpenRoom("refs"), OpenRoom("logs"), Temporary, path);
             Roots = new Roots(OpenRoom("roots"), Temporary, $"{path}/roots", PhysicalRoot);
@@ -96,6 +102,15 @@ public sealed class ObjectStore : IDisposable
     /// <summary>The signatures of commits.</summary>
     public Signatures Signatures => new(this, directory);
 
+    /// <summary>Inodes that were objects and are damaged.</summary>
+    public DamagedInodes Damaged => new(this, directory);
+
+    /// <summary>Images that commits are mounted from.</summary>
+    public Images Images => new(this, directory);
+
+    /// <summary>What signers said of where refs stand.</summary>
+    public RefRecords RefRecords => new(this, directory);
+
     /// <summary>Records of checked-out roots.</summary>
     public Roots Roots { get; }
 
@@ -123,6 +138,9 @@ public sealed class ObjectStore : IDisposable
 
     /// <summary>Called before this process waits for a lock of this store; null if the opener gave no callback.</summary>
     internal Action<LockWait>? OnWait { get; }
+
+    /// <summary>Whether objects can have fs-verity here, by a try.</summary>
+    public bool CanHaveVerity() => Frozen.IsPossible(Temporary, Path);
 
     /// <summary>The directory tmp/, which has files that get their names later.</summary>
     internal SafeFileHandle Temporary { get; }
@@ -156,6 +174,19 @@ public sealed class ObjectStore : IDisposable
     /// </summary>
     public static ObjectStore OpenToWrite(string path, Action<LockWait>? onWait = null, CancellationToken stop = default) =>
         OpenAs(path, toWrite: true, onWait, stop);
+
+    /// <summary>Opens another store, which waits and stops as this one does. Throws <see cref="StoreException"/> if it is this one.</summary>
+    public ObjectStore OpenOther(string path, bool toWrite)
+    {
+        ObjectStore other = toWrite ? OpenToWrite(path, OnWait, Stop) : Open(path, OnWait, Stop);
+        if (other.Identity() != Identity())
+        {
+            return other;
+        }
+
+        other.Dispose();
+        throw new StoreException($"{path}: it is this store itself");
+    }
 
     private static ObjectStore OpenAs(string path, bool toWrite, Action<LockWait>? onWait, CancellationToken stop)
     {
@@ -244,27 +275,6 @@ public sealed class ObjectStore : IDisposable
     /// other threads of this process add objects.
     /// </summary>
     public void Sync() => TrySync().ThrowIfFailed("syncfs", Path);
-
-    /// <summary>
-    /// Runs something that does not use this store and may take long, such as another program. gc may sweep meanwhile. Afterwards only those
-    /// commits are sure to be there that a ref, a root or a held build record names. If <paramref name="action"/> throws, this store may only be
-    /// disposed of.
-    /// </summary>
-    public T RunUnlocked<T>(Func<T> action)
-    {
-        if (Doubt.Unsynced.IsSet)
-        {
-            // gc would remove the mark.
-            Sync();
-        }
-
-        Lock.Leave();
-        T result = action();
-        Lock.Return(OnWait);
-        Packs.Forget();
-        Blobs.ForgetListed();
-        return result;
-    }
 
     /// <summary>
     /// Gives the right to make files of a tree objects as they are. Null in three cases: in a user store, because its objects do not carry

@@ -40,13 +40,33 @@ public sealed class PublishedCommit
     /// <param name="onFinal">Called in the turn, with the digest of the commit that the ref will name, before the ref is set.</param>
     public Digest SetRef(string why, Action<Digest>? onFinal = null)
     {
-        Step.Require(!isSet, "a published commit sets its ref once");
-        isSet = true;
-        using RefTurn turn = RefTurn.Take(store);
+        using RefTurn turn = TakeTurn();
         DurableCommit last = isChild ? AsChildOf(turn.Find(refName)) : durable;
         onFinal?.Invoke(last.Digest);
         turn.Set(refName, last, why);
         return last.Digest;
+    }
+
+    /// <summary>
+    /// Sets the ref unless it names another commit by now than <paramref name="before"/>: then throws <see cref="StoreException"/>, for what was set
+    /// meanwhile would be lost.
+    /// </summary>
+    public void SetRefFrom(Digest before, string why)
+    {
+        using RefTurn turn = TakeTurn();
+        if (turn.Find(refName) != before)
+        {
+            throw new StoreException($"{store.Path}: {refName} was set to another commit meanwhile; run this again");
+        }
+
+        turn.Set(refName, durable, why);
+    }
+
+    private RefTurn TakeTurn()
+    {
+        Step.Require(!isSet, "a published commit sets its ref once");
+        isSet = true;
+        return RefTurn.Take(store);
     }
 
     private DurableCommit AsChildOf(Digest parent)

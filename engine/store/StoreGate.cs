@@ -28,7 +28,7 @@ internal static class StoreGate
     }
 
     /// <summary>
-    /// Closes the gate until the result is disposed of. The caller must not hold the store's lock: whoever has closed the gate waits for the
+    /// Closes the gate until the result is disposed of. The caller must not hold the store's lock: the process that has closed the gate waits for the
     /// lock.
     /// </summary>
     internal static SafeFileHandle Close(SafeFileHandle store, string storePath, Action<LockWait>? onWait, CancellationToken stop)

@@ -13,10 +13,11 @@ namespace HackTree.Tests.Store;
 /// </summary>
 internal sealed class TestStore : IDisposable
 {
-    private readonly TempDirectory directory = new();
+    private readonly TempDirectory directory;
 
-    public TestStore()
+    public TestStore(string? parent = null)
     {
+        directory = new TempDirectory(parent);
         ObjectStore.Create(Path, new StoreFormat { UserMode = !Sys.IsRoot });
     }
 

@@ -5,12 +5,12 @@ using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Tests.Support;
 
-/// <summary>A new directory under $HACKTREE_TEST_DIR, /tmp or /var/tmp. It is removed with everything in it.</summary>
+/// <summary>A new directory under a given one, or $HACKTREE_TEST_DIR, /tmp or /var/tmp. It is removed with everything in it.</summary>
 internal sealed class TempDirectory : IDisposable
 {
-    public TempDirectory()
+    public TempDirectory(string? parent = null)
     {
-        Path = System.IO.Path.Combine(FindParent(), $"hacktree-{Guid.NewGuid():N}");
+        Path = System.IO.Path.Combine(parent ?? FindParent(), $"hacktree-{Guid.NewGuid():N}");
         Directory.CreateDirectory(Path);
         Sys.Open(Sys.WorkingDirectory, Encoding.UTF8.GetBytes(Path), OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle handle)
             .ThrowIfFailed("openat", Path);

@@ -17,14 +17,18 @@ public static class ScratchFile
         if (errno is Errno.EACCES or Errno.EROFS)
         {
             file.Dispose();
-            using SafeFileHandle place = OpenElsewhere(out string elsewhere);
-            OpenIn(place, out file).ThrowIfFailed("openat", elsewhere);
-        }
-        else
-        {
-            errno.ThrowIfFailed("openat", $"{store.Path}/tmp");
+            return OpenOutside();
         }
 
+        errno.ThrowIfFailed("openat", $"{store.Path}/tmp");
+        return new FileStream(file, FileAccess.ReadWrite, bufferSize: 0);
+    }
+
+    /// <summary>Opens one in the directory for temporary files.</summary>
+    public static FileStream OpenOutside()
+    {
+        using SafeFileHandle place = OpenElsewhere(out string elsewhere);
+        OpenIn(place, out SafeFileHandle file).ThrowIfFailed("openat", elsewhere);
         return new FileStream(file, FileAccess.ReadWrite, bufferSize: 0);
     }
 

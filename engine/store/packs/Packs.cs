@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using HackTree.Linux;
 using HackTree.Model;
 using Microsoft.Win32.SafeHandles;
 
@@ -61,6 +62,20 @@ public sealed class Packs : IDisposable
         lock (gate)
         {
             unnamed = [.. unnamed, new PackFile(pack, name, subject)];
+        }
+    }
+
+    /// <summary>Lets this process read the packs of another store, likewise. A pack that cannot be opened is passed over.</summary>
+    public void AttachAll(ObjectStore other)
+    {
+        const OpenFlags open = OpenFlags.ReadOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking;
+        foreach (PackFile pack in other.Packs.Files)
+        {
+            string path = $"{other.Path}/packs/{pack.Name}.pack";
+            if (Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), open, out SafeFileHandle file) == Errno.None)
+            {
+                Attach(file, pack.Name, path);
+            }
         }
     }
 
@@ -175,6 +190,27 @@ public sealed class Packs : IDisposable
     {
         Exception? damage = null;
         return TryRead(file, row, null, ref damage, out _);
+    }
+
+    /// <summary>Whether a pack that has a name, other than the excepted ones, has a tree or commit with the right digest.</summary>
+    internal bool HasSound(PackedKind kind, Digest digest, IReadOnlySet<Digest> except)
+    {
+        Exception? damage = null;
+        return TryRead([.. Files.Where(file => !except.Contains(file.Name))], kind, digest, null, ref damage, out _);
+    }
+
+    /// <summary>Reads a tree or commit from any pack that has a sound copy; false if none has.</summary>
+    internal bool TryReadSound(PackedKind kind, Digest digest, out ReadOnlyMemory<byte> bytes)
+    {
+        try
+        {
+            return TryRead(kind, digest, null, out bytes);
+        }
+        catch (Exception e) when (PackFile.IsUnreadable(e))
+        {
+            bytes = default;
+            return false;
+        }
     }
 
     /// <summary>

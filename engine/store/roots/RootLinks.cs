@@ -12,7 +12,7 @@ internal sealed class RootLinks
     {
         foreach (string root in roots)
         {
-            if (store.Roots.Find(root) is { Method: CheckoutMethod.Hardlink } record)
+            if (store.Roots.Find(root) is { Method: CheckoutMethod.Hardlink or CheckoutMethod.Image } record)
             {
                 Add(store, record);
             }
@@ -23,8 +23,12 @@ internal sealed class RootLinks
     internal uint Of(ulong key) => links.GetValueOrDefault(key);
 
     /// <summary>Whether a root's file at that path was made as a name of an object.</summary>
-    internal static bool IsLinked(RootRecord root, PathBuffer path) =>
-        root.Method == CheckoutMethod.Hardlink && !(root.OwnsEtc && path.Bytes.StartsWith("etc/"u8));
+    internal static bool IsLinked(RootRecord root, PathBuffer path) => root.Method switch
+    {
+        CheckoutMethod.Hardlink => !(root.OwnsEtc && path.Bytes.StartsWith("etc/"u8)),
+        CheckoutMethod.Image => path.Bytes.StartsWith("boot/"u8),
+        _ => false,
+    };
 
     private void Add(ObjectStore store, RootRecord record) =>
         TreeWalk.Visit(store.Packs, store.Packs.ReadCommit(record.Commit).Tree, (path, in entry) =>

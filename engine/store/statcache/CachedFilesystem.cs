@@ -12,7 +12,7 @@ namespace HackTree.Store;
 /// <remarks>
 /// <para>
 /// A device number says little: the next filesystem that is mounted at a loop device has it too, and images that are made alike have equal
-/// inode numbers and times. A UUID says little more: a copy of a filesystem has it too, and whoever writes to an image sets no times.
+/// inode numbers and times. A UUID says little more: a copy of a filesystem has it too, and a write to an image sets no times.
 /// </para>
 /// <list type="bullet">
 /// <item>The filesystem that the store itself is on has one number for good. The cache is on it too, so whatever puts the filesystem back to an

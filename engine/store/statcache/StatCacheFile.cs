@@ -45,8 +45,11 @@ internal sealed class StatCacheFile : IDisposable
         this.knownLength = knownLength;
         this.knownSums = knownSums;
         this.mayGrow = mayGrow;
-        compared = new bool[Stretches(knownLength)];
-        isDamaged = knownSums.Length != compared.Length * sizeof(ulong) || (knownLength > 0 && !TryOpen());
+
+        // A length that its checksums do not fit is one that nobody wrote.
+        bool isKnown = knownLength >= 0 && knownSums.Length == Stretches(knownLength) * sizeof(ulong);
+        compared = new bool[isKnown ? Stretches(knownLength) : 0];
+        isDamaged = !isKnown || (knownLength > 0 && !TryOpen());
     }
 
     /// <summary>Whether something could not be read, or differed from its checksum.</summary>
@@ -100,7 +103,7 @@ internal sealed class StatCacheFile : IDisposable
     /// </summary>
     internal byte[] Sums(long length)
     {
-        var sums = new byte[Stretches(length) * sizeof(ulong)];
+        var sums = new byte[(int)Stretches(length) * sizeof(ulong)];
         byte[] buffer = ArrayPool<byte>.Shared.Rent(StretchLength);
         try
         {
@@ -137,7 +140,7 @@ internal sealed class StatCacheFile : IDisposable
 
     public void Dispose() => file?.Dispose();
 
-    private static int Stretches(long length) => (int)((length + StretchLength - 1) / StretchLength);
+    private static long Stretches(long length) => (length / StretchLength) + (length % StretchLength > 0 ? 1 : 0);
 
     private bool TryOpen()
     {

@@ -118,9 +118,10 @@ public sealed class RootUseTests : IDisposable
     [InlineData(@"rw,lowerdir+=/a:b,lowerdir+=/c,datadir+=/d", "/a:b|/c|/d")]
     [InlineData(@"lowerdir=/a\072b:c::/data,index=off", "/a:b|c|/data")]
     [InlineData(@"lowerdir=/a\134\134b", "/a\\b|/a\\\\b")]
+    [InlineData("lowerdir=/proc/self/fd/19:/a,upperdir=/proc/self/fd/20", "/a")]
     public void Layers_are_read_from_the_options_of_an_overlay(string options, string layers)
     {
-        var mount = new Mount(1, "0:1", "/", "/p", "overlay", options);
+        var mount = new Mount(1, "0:1", "/", "/p", "overlay", options, IsReadOnly: false);
         Assert.Equal(layers.Split('|').Order(StringComparer.Ordinal), OverlayLayers.Of(mount).Order(StringComparer.Ordinal));
     }
 

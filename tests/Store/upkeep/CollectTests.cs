@@ -61,9 +61,13 @@ public sealed class CollectTests : IDisposable
             TestStore.SetRef(opened, "kept", kept);
         }
 
+        CollectResult foreseen = store.Collect(new CollectOptions { DryRun = true });
+        long before = PackBytes();
         CollectResult result = store.Collect();
 
         Assert.Equal((1, 0, 2L, 1L), (result.PacksRewritten, result.PacksRemoved, result.TreesDropped, result.CommitsDropped));
+        Assert.Equal(before - PackBytes(), result.PackBytesFreed);
+        Assert.Equal(result.PackBytesFreed, foreseen.PackBytesFreed);
         using ObjectStore again = store.Open();
         Assert.Equal(["a/b"], TestStore.Read(again, kept).Keys);
         Assert.False(again.Packs.TryReadCommit(dropped, out _));
@@ -229,4 +233,6 @@ public sealed class CollectTests : IDisposable
 
         additions.Publish();
     }
+
+    private long PackBytes() => new DirectoryInfo(store.At("objects/packs")).EnumerateFiles().Sum(pack => pack.Length);
 }
