@@ -45,7 +45,9 @@ public sealed class BootableRoots(ObjectStore store)
         }
     }
 
-    /// <summary>Makes a root the default, ends any trial, and forgets what is staged. A root that the boot loader cannot start yet is made known to it first.</summary>
+    /// <summary>
+    /// Makes a root the default, ends any trial, and forgets what is staged. A root that the boot loader cannot start yet is made known to it first.
+    /// </summary>
     public void Choose(BootChoice choice, string name)
     {
         Require(name);
@@ -76,7 +78,13 @@ public sealed class BootableRoots(ObjectStore store)
     }
 
     /// <summary>The root that this system runs on; null if it is none of these.</summary>
-    public string? FindRunning() => Identity("/") is { } running ? Names().FirstOrDefault(name => Identity(PathOf(name)) == running) : null;
+    public string? FindRunning()
+    {
+        // A root that is an image is mounted elsewhere than in its directory; the root of a converted disk has no record.
+        string? path = RunningRoot.RecordOf(store, "/") is { } record ? store.Roots.AbsolutePath(record) : null;
+        var running = Identity("/");
+        return running is null ? null : Names().FirstOrDefault(name => PathOf(name) == path || Identity(PathOf(name)) == running);
+    }
 
     /// <summary>
     /// Removes a root, given by its name or path. Throws <see cref="StoreException"/> as <see cref="RootRemoval"/> does, and if the boot loader would
@@ -85,18 +93,66 @@ public sealed class BootableRoots(ObjectStore store)
     public void Remove(string nameOrPath)
     {
         string name = store.Roots.Require(nameOrPath), path = store.Roots.Find(name) is { } record ? store.Roots.AbsolutePath(record) : "";
-        string root = Path.GetFileName(path);
-        BootChoice? choice = Path.GetDirectoryName(path) == Physical ? BootChoice.TryRead(Physical) : null;
-        if (choice is not null && (root == choice.Default || choice.IsOnTrial(root) || root == StagedRoot.Find(Physical)?.Root))
+        BootChoice? choice = RequireNotNext(path, nameOrPath);
+        RootRemoval.Run(store, nameOrPath);
+        Forget(choice, path);
+    }
+
+    /// <summary>
+    /// Turns a root into another commit's. Throws <see cref="StoreException"/> as <see cref="RootAdvance"/> does, and if the boot loader would start
+    /// the root next. The boot loader forgets it.
+    /// </summary>
+    public AdvanceResult Advance(string from, Digest commit, string revision, string destination, CheckoutOptions options)
+    {
+        string path = RealPath.OfName(from);
+        BootChoice? choice = RequireNotNext(path, from);
+        try
         {
-            throw new StoreException($"{nameOrPath}: the machine would boot it next", new Remedy.BootAnother());
+            AdvanceResult result = RootAdvance.Run(store, from, commit, revision, destination, options);
+            Forget(choice, path);
+            return result;
+        }
+        catch when (!Directory.Exists(path))
+        {
+            Forget(choice, path);
+            throw;
+        }
+    }
+
+    /// <summary>The first of the spare roots that may be turned into another commit's now; null if there is none.</summary>
+    public string? FindSpare() => Path.GetFileName(RootAdvance.FindFree(store, FindSpares().Select(PathOf)));
+
+    /// <summary>
+    /// The surplus roots, except the newest of them, and except those that failed: such a root tells why, and keeps an upgrade from trying its commit
+    /// again. Oldest first. None if no boot loader tells what boots.
+    /// </summary>
+    internal IReadOnlyList<string> FindSpares()
+    {
+        if (BootChoice.TryRead(Physical) is not { } choice)
+        {
+            return [];
         }
 
-        RootRemoval.Run(store, nameOrPath);
+        var faults = new TrialFaults(Physical);
+        return [.. FindSurplus(1).Where(name => name != choice.Trial && faults.Find(name) is null)];
+    }
+
+    /// <summary>Throws <see cref="StoreException"/> if the boot loader would start the root next. Answers the boot loader's choice, if it has that root.</summary>
+    private BootChoice? RequireNotNext(string path, string subject)
+    {
+        string root = Path.GetFileName(path);
+        BootChoice? choice = Path.GetDirectoryName(path) == Physical ? BootChoice.TryRead(Physical) : null;
+        return choice is null || !(root == choice.Default || choice.IsOnTrial(root) || root == StagedRoot.Find(Physical)?.Root)
+            ? choice
+            : throw new StoreException($"{subject}: the machine would boot it next", new Remedy.BootAnother());
+    }
+
+    private void Forget(BootChoice? choice, string path)
+    {
         if (choice is not null)
         {
-            choice.Forget(root);
-            new TrialFaults(Physical).Remove(root);
+            choice.Forget(Path.GetFileName(path));
+            new TrialFaults(Physical).Remove(Path.GetFileName(path));
         }
     }
 

@@ -17,6 +17,9 @@ public sealed record DeployRequest(Digest Commit, string Revision, int Tries, bo
     /// <summary>Whether text files of /etc that were changed here and by the commit are merged line by line, where that is clean.</summary>
     public bool MergesText { get; init; }
 
+    /// <summary>Whether the root is an image that is mounted at boot, and not a tree of hardlinks.</summary>
+    public bool IsImage { get; init; }
+
     /// <summary>What a bisect asks of the root; null if none asks for it.</summary>
     public BisectTrial? Bisect { get; init; }
 }
@@ -31,7 +34,8 @@ public sealed record BisectTrial(string EtcFrom, string? Check);
 /// <param name="Kernel">The kernel that it will boot.</param>
 /// <param name="Space">What the root takes on the disk, at most.</param>
 /// <param name="Program">The path of the commit's own hacktree; null if it has none, and that is forced.</param>
-public sealed record DeployPlan(string Name, RootKernel Kernel, RootSpace Space, string? Program);
+/// <param name="Spare">The name of the root that is turned into the new one; null if that is made anew.</param>
+public sealed record DeployPlan(string Name, RootKernel Kernel, RootSpace Space, string? Program, string? Spare);
 
 /// <summary>
 /// Makes a commit the root on trial. The order is what makes it safe: the root is made, proved and synced first. Until the last step, one
@@ -59,10 +63,10 @@ public static class Deployment
                 + "--force deploys it all the same");
         }
 
-        var space = RootSpace.Of(store, commit);
+        var space = RootSpace.Of(store, request.Commit, request.IsImage ? kernel.Version : null);
         space.Require(physical, request.Revision);
         choice.RequireSpace(kernel.FilesOf(store, commit, physical));
-        return new DeployPlan(FreeName(physical), kernel, space, program);
+        return new DeployPlan(FreeName(physical), kernel, space, program, request.Bisect is null && !request.IsImage ? roots.FindSpare() : null);
     }
 
     /// <summary>Says what <see cref="Run"/> will do with /etc, and changes nothing in the roots.</summary>
@@ -122,7 +126,8 @@ public static class Deployment
         var roots = new BootableRoots(store);
         string physical = roots.Physical, path = roots.PathOf(plan.Name);
         var choice = BootChoice.Read(physical);
-        _ = RootBuilder.Run(store, request.Commit, request.Revision, path, new CheckoutOptions { Boot = true, Progress = progress });
+        CheckoutMethod method = request.IsImage ? CheckoutMethod.Image : CheckoutMethod.Hardlink;
+        MakeRoot(store, roots, request, plan, new CheckoutOptions { Boot = true, Method = method, Progress = progress });
         try
         {
             CarriedEtc etc = mergesEtc ? CarriedEtc.Into(roots, store, choice.Default, request, plan.Name) : new CarriedEtc(null, []);
@@ -140,6 +145,26 @@ public static class Deployment
             RootRemoval.Run(store, path);
             throw;
         }
+    }
+
+    /// <summary>Makes the new root of the spare one. If that became impossible, the new root is made anew.</summary>
+    private static void MakeRoot(ObjectStore store, BootableRoots roots, DeployRequest request, DeployPlan plan, CheckoutOptions options)
+    {
+        string path = roots.PathOf(plan.Name);
+        try
+        {
+            if (plan.Spare is not null && roots.FindSpares().Contains(plan.Spare))
+            {
+                _ = roots.Advance(roots.PathOf(plan.Spare), request.Commit, request.Revision, path, options);
+                return;
+            }
+        }
+        catch (Exception e) when (e is StoreException or LinuxException && !Path.Exists(path))
+        {
+            // An immutable file in the spare root, for example. What cannot be made at all fails again.
+        }
+
+        _ = RootBuilder.Run(store, request.Commit, request.Revision, path, options);
     }
 
     private static void StartTrial(string physical, string root, int tries)
@@ -184,7 +209,7 @@ public static class Deployment
 
         if (plan.Program is { } program && !request.Force)
         {
-            ProveProgram(store, physical, request, plan.Name, program);
+            ProveProgram(store, request, plan.Name, program);
         }
     }
 
@@ -204,9 +229,9 @@ public static class Deployment
     /// Has the new root's own program open this store, in a mount namespace of its own. An update that broke the updater could not be undone from the
     /// new root.
     /// </summary>
-    private static void ProveProgram(ObjectStore store, string physical, DeployRequest request, string root, string program)
+    private static void ProveProgram(ObjectStore store, DeployRequest request, string root, string program)
     {
-        ProgramRun run = RunProgram(store, physical, root, program, "roots");
+        ProgramRun run = RootProgram.Run(store, root, program, "roots");
         if (!run.Succeeded || !run.Output.Contains(root, StringComparison.Ordinal))
         {
             throw new UnbootableException(
@@ -214,22 +239,10 @@ public static class Deployment
                 + "--force deploys it all the same");
         }
 
-        if (request.Bisect is not null && !RunProgram(store, physical, root, program, "bisect status").Succeeded)
+        if (request.Bisect is not null && !RootProgram.Run(store, root, program, "bisect status").Succeeded)
         {
             throw new StoreException($"the /{program} of {request.Revision} knows no bisect, so a root of it would not tell whether it is good");
         }
-    }
-
-    /// <summary>Runs the root's own program in the root. Throws <see cref="StoreException"/> if this system cannot run programs there.</summary>
-    private static ProgramRun RunProgram(ObjectStore store, string physical, string root, string program, string command)
-    {
-        const string Script = "mount --rbind \"$1\" \"$2/sysroot\" && echo entered && exec chroot \"$2\" \"/$3\" --store \"/sysroot/$4\" $5";
-        string unshare = new Tool("unshare", "util-linux").Path, path = Path.Combine(physical, root);
-        ProgramRun run = ProgramRun.Of(
-            [unshare, "--mount", "sh", "-c", Script, "sh", physical, path, program, Path.GetFileName(store.Path), command], stop: store.Stop);
-        return run.Output.StartsWith("entered\n", StringComparison.Ordinal)
-            ? run
-            : throw new StoreException($"{path}: no program could be run in there, to see whether the root is whole: {run.LastWords}");
     }
 
     private static void Sync(string physical)

@@ -1,3 +1,4 @@
+using HackTree.Checkout;
 using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
@@ -18,12 +19,28 @@ public sealed record RootSpace(long Bytes, long Inodes)
     // An entry of ext4: 8 bytes and the name, up to a multiple of 4. A directory's blocks are not always full.
     private const long NameLength = 64;
 
-    /// <summary>Counts what a root of the commit takes.</summary>
-    internal static RootSpace Of(ObjectStore store, Commit commit)
+    /// <summary>Counts what a root of a commit takes. Throws <see cref="StoreException"/> if it is to be an image, and the kernel cannot mount that.</summary>
+    /// <param name="store">The store.</param>
+    /// <param name="digest">The commit.</param>
+    /// <param name="imageFor">The kernel that will boot the root, if the root is an image; otherwise null.</param>
+    internal static RootSpace Of(ObjectStore store, Digest digest, string? imageFor)
     {
         long bytes = Block, inodes = 1;
-        TreeWalk.Visit(store.Packs, commit.Tree, (path, in entry) =>
+        bool isImage = imageFor is not null;
+        if (isImage)
         {
+            const int Folders = 5, Files = 8;
+            bytes += RootImage.SizeOf(store, digest, imageFor!) + ((Folders + Files) * Block);
+            inodes += Folders + Files;
+        }
+
+        TreeWalk.Visit(store.Packs, store.Packs.ReadCommit(digest).Tree, (path, in entry) =>
+        {
+            if (isImage && !path.Bytes.StartsWith("etc"u8) && !path.Bytes.StartsWith("boot"u8))
+            {
+                return false;
+            }
+
             bool isCopied = entry.Kind == EntryKind.Regular && path.Bytes.StartsWith("etc/"u8);
             if (isCopied || entry.Kind != EntryKind.Regular)
             {

@@ -28,6 +28,9 @@ public enum UpgradeState
 /// <param name="Root">The name of that root; null if there is none.</param>
 public sealed record Upgrade(string Ref, Digest Commit, UpgradeState State, string? Root)
 {
+    /// <summary>Whether the running root, or else the default, is an image, so that the new root is to be one too.</summary>
+    public bool IsImage { get; private init; }
+
     /// <summary>Finds out. Throws <see cref="StoreException"/> if there is no such ref.</summary>
     /// <param name="store">The store.</param>
     /// <param name="wanted">The ref; null for the one that the running root, or else the default, was made of.</param>
@@ -50,9 +53,10 @@ public sealed record Upgrade(string Ref, Digest Commit, UpgradeState State, stri
         }
 
         var faults = new TrialFaults(roots.Physical);
+        string? staged = StagedRoot.Find(roots.Physical)?.Root;
         foreach (string root in made)
         {
-            UpgradeState state = choice.IsOnTrial(root) || root == StagedRoot.Find(roots.Physical)?.Root ? UpgradeState.OnTrial
+            UpgradeState state = choice.IsOnTrial(root) || root == staged ? UpgradeState.OnTrial
                 : root == choice.Trial || faults.Find(root) is not null ? UpgradeState.Failed
                 : root == choice.Previous ? UpgradeState.LeftAgain
                 : UpgradeState.New;
@@ -62,7 +66,7 @@ public sealed record Upgrade(string Ref, Digest Commit, UpgradeState State, stri
             }
         }
 
-        return new Upgrade(name, commit, UpgradeState.New, null);
+        return new Upgrade(name, commit, UpgradeState.New, null) { IsImage = roots.RecordOf(running ?? choice.Default)?.Method == CheckoutMethod.Image };
     }
 
     private static string RefOf(ObjectStore store, BootableRoots roots, string root) =>

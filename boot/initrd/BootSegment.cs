@@ -19,7 +19,6 @@ internal static class BootSegment
 {
     internal const string Folder = "hacktree";
     internal const string VersionPath = "hacktree/version";
-    internal const string BindRoPath = "hacktree/bind-ro";
 
     private const string PaddingWord = "padding ";
 
@@ -32,7 +31,7 @@ internal static class BootSegment
     /// <summary>All of HackTree's files except the version.</summary>
     internal static IReadOnlyList<BootFile> Files { get; } =
     [
-        new BootFile(BindRoPath, FileModes.Program, BootFiles.Read("native/bind-ro")),
+        .. BootFiles.Under("native").Select(name => new BootFile($"{Folder}/{name}", FileModes.Program, BootFiles.Read("native/" + name))),
         .. BootFiles.Under("initramfs").Select(path => Plain(path, BootFiles.Read("initramfs/" + path))),
     ];
 

@@ -9,6 +9,7 @@ public sealed class BootFilesTests
     [InlineData("initramfs/conf/conf.d/hacktree")]
     [InlineData("initramfs/scripts/subroot")]
     [InlineData("initramfs/hacktree/subroot.sh")]
+    [InlineData("initramfs/hacktree/image.sh")]
     [InlineData("initramfs/hacktree/trial.sh")]
     [InlineData("dracut/module-setup.sh")]
     [InlineData("dracut/enter.sh")]

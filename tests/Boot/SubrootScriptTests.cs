@@ -199,7 +199,7 @@ public sealed class SubrootScriptTests : IDisposable
 
     private void CopyOf(string name, string copy) => Tools.Run("cp", "-al", place.At(name), place.At(copy)).Succeeded();
 
-    private static string Source => string.Join("; ", new[] { "subroot", "trial" }.Select(name => $". {Path.Combine(Repository.Root, $"boot/initramfs/hacktree/{name}.sh")}"));
+    private static string Source => string.Join("; ", new[] { "subroot", "image", "trial" }.Select(name => $". {Path.Combine(Repository.Root, $"boot/initramfs/hacktree/{name}.sh")}"));
 
     private static ToolResult Run(string script) => Tools.Run("sh", "-c", $"{Source}; {script}");
 }

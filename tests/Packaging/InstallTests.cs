@@ -61,14 +61,14 @@ public sealed class InstallTests(BuiltPackage built)
         File.WriteAllText(Path.Combine(root, "etc/initramfs-tools/conf.d/fast"), "MODULES=list\nCOMPRESS=lz4\n");
         string before = Shell(root, Listing + " | grep -v '^boot/initrd'");
         In(root, $"dpkg -i /{Path.GetFileName(built.Package)}");
-        Assert.Equal("hacktree/bind-ro\nhacktree/subroot.sh\nhacktree/trial.sh\nscripts/subroot\n", In(root, Content));
+        Assert.Equal("hacktree/bind-ro\nhacktree/image.sh\nhacktree/mount-image\nhacktree/subroot.sh\nhacktree/trial.sh\nscripts/subroot\n", In(root, Content));
         In(root, "dpkg -P hacktree");
         Assert.Equal("", In(root, Content));
         Assert.Equal(before, Shell(root, Listing + " | grep -v '^boot/initrd'"));
     }
 
     /// <summary>Those files of the initrd that only the package brings.</summary>
-    private const string Content = "lsinitramfs /boot/initrd.img-* | grep -xE 'hacktree/(bind-ro|subroot.sh|trial.sh)|scripts/subroot' || true";
+    private const string Content = "lsinitramfs /boot/initrd.img-* | grep -xE 'hacktree/(bind-ro|image.sh|mount-image|subroot.sh|trial.sh)|scripts/subroot' || true";
 
     private static string DebianRoot(string release)
     {

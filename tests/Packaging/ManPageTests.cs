@@ -85,6 +85,6 @@ public sealed partial class ManPageTests : IDisposable
     [GeneratedRegex(@"^Commands:\n(  .*\n)+", RegexOptions.Multiline)]
     private static partial Regex CommandsSection();
 
-    [GeneratedRegex(@"^  (?<name>[a-z]+) ", RegexOptions.Multiline)]
+    [GeneratedRegex(@"^  (?<name>[a-z][a-z-]*) ", RegexOptions.Multiline)]
     private static partial Regex CommandName();
 }

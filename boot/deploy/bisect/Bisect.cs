@@ -98,9 +98,7 @@ public sealed class Bisect : IDisposable
         File.Delete(CheckPath);
         if (check is not null)
         {
-            using DurableFile file = OpenPath.ToReplace(CheckPath, FileModes.PrivateFile);
-            file.Append(check);
-            file.Complete();
+            OpenPath.Replace(CheckPath, check, FileModes.PrivateFile);
         }
 
         new BisectUnit(roots.PathOf(choice.Default)).Add();

@@ -47,7 +47,8 @@ public sealed class BisectSearch
         {
             Commit commit = store.Packs.TryReadCommit(commits[^1], out Commit? read)
                 ? read
-                : throw new StoreException($"the history of {to} ends before it comes to {from}: {commits[^1]} is not in this store", new Remedy.LookIntoHistory());
+                : throw new StoreException(
+                    $"the history of {to} ends before it comes to {from}: {commits[^1]} is not in this store", new Remedy.LookIntoHistory());
             commits.Add(commit.Parents.IsEmpty
                 ? throw new StoreException($"{to} does not come from {from}: the first parents of the bad commit must lead to the good one")
                 : commit.Parents[0]);

@@ -102,7 +102,8 @@ public sealed record BisectState
             {
                 ["good", var commit] when Digest.TryParse(commit, out Digest digest) => state.With(new BisectVerdict(digest, null)),
                 ["bad", var commit, var fault] when Digest.TryParse(commit, out Digest digest) => state.With(new BisectVerdict(digest, fault)),
-                ["root", var name, var commit] when Digest.TryParse(commit, out Digest digest) => state with { Roots = [.. state.Roots, new BisectRoot(name, digest)] },
+                ["root", var name, var commit] when Digest.TryParse(commit, out Digest digest) =>
+                    state with { Roots = [.. state.Roots, new BisectRoot(name, digest)] },
                 ["trial", var name] => state with { Trial = state.Roots.FirstOrDefault(root => root.Name == name) },
                 _ => state,
             };

@@ -106,18 +106,20 @@ internal sealed partial record LoaderEntry
         };
     }
 
-    /// <summary>Takes the options of a trial out of the words. Returns the root to fall back to.</summary>
+    /// <summary>Takes the options of a trial out of the words: the last ones, as of the option for the root. Returns the root to fall back to.</summary>
     private static string? TakeTrial(List<string> words)
     {
-        int at = words.IndexOf(TrialOption);
-        if (at < 0 || words.Count < at + 3 || !words[at + 1].StartsWith(FallbackOption, StringComparison.Ordinal) || words[at + 2] != PanicOption)
+        for (int at = words.Count - 3; at >= 0; at--)
         {
-            return null;
+            if (words[at] == TrialOption && words[at + 1].StartsWith(FallbackOption, StringComparison.Ordinal) && words[at + 2] == PanicOption)
+            {
+                string fallback = words[at + 1][FallbackOption.Length..];
+                words.RemoveRange(at, 3);
+                return fallback;
+            }
         }
 
-        string fallback = words[at + 1][FallbackOption.Length..];
-        words.RemoveRange(at, 3);
-        return fallback;
+        return null;
     }
 
     private static int? TriesIn(string fileName) =>

@@ -46,6 +46,11 @@ public static class ImageShell
             throw new StoreException($"{image}: there is no root /{chroot} in it; `hacktree image edit {image} -- ls` shows what is");
         }
 
+        if (RootImage.Is(root))
+        {
+            throw new StoreException($"{image}: /{chroot} in it is an image, in which no shell can be run; `hacktree mount` shows such a root");
+        }
+
         // This comes before /var is mounted in the root, because the root keeps its own package database.
         string database = Path.Combine(top, ImageLayout.PackageDatabase);
         Bind(Path.Combine(root, ImageLayout.PackageDatabase), database);

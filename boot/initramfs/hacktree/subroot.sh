@@ -1,15 +1,16 @@
 # hacktree: enters the root /rN of the physical filesystem instead of the physical filesystem itself.	-*- shell-script -*-
 #
-# scripts/subroot of initramfs-tools and dracut's hook source this file and trial.sh. The kernel command line says:
+# scripts/subroot of initramfs-tools and dracut's hook source this file, image.sh and trial.sh. The kernel command line says:
 #   subroot=rN            the root, below the top of the physical filesystem; subroot=/some/path works too
 #   subroot.fallback=rM   the root to boot if that one cannot be booted; without it, the newest root that can
 #   subroot.trial         the root is on trial; subroot.deadline=SECONDS is how long it may take to say that it is good
+#   subroot.verity        of a root that is an image, all content must be what the image says, which the kernel compares (fs-verity)
 #   subroot.rw            a writable root: only for a root made with --copy or --reflink, or with subroot.rw=force
 #
 # The files of a hardlinked root are also the store's objects and the files of other roots, so nothing may be written into
 # them. / becomes read-only, and what must be writable is mounted over it. The physical root is visible at /sysroot.
 #
-# The script needs only klibc's programs sh, cat, ln, mkdir, true, mount and readlink, and bind-ro, which comes with it.
+# The script needs only klibc's programs sh, cat, ln, mkdir, true, mount and readlink, and bind-ro and mount-image, which come with it.
 
 # The place of the physical root until the root has /sysroot.
 subroot_keep=/hacktree/physical
@@ -119,8 +120,13 @@ subroot_fault()
 		else
 			echo "there is no /$2"
 		fi
-	elif ! subroot_has_init "$1/$2" "$3"; then
-		echo "/$2 has no $3"
+	else
+		subroot_obstacle=$(image_mount "$1" "$2")
+		if [ -n "$subroot_obstacle" ]; then
+			echo "$subroot_obstacle"
+		elif ! subroot_has_init "$(image_tree "$1" "$2")" "$3"; then
+			echo "/$2 has no $3"
+		fi
 	fi
 }
 
@@ -189,6 +195,10 @@ subroot_is_writable()
 {
 	subroot_rw=$(subroot_argument subroot.rw) || return 1
 	! subroot_owns_files "$1" "$2" || return 0
+	if [ -f "$subroot_keep/$1/hacktree.erofs" ]; then
+		subroot_say 3 "subroot.rw is refused: /$1 is an image, which nothing can write to"
+		return 1
+	fi
 	if [ "$subroot_rw" = force ]; then
 		subroot_say 3 "subroot.rw=force: what is written into a file of /$1 is written into the store and other roots"
 		return 0
@@ -265,26 +275,28 @@ subroot_leaves()
 	[ -d "$1$2" ] || mkdir -p "$1$2"
 }
 
-# NEWROOT ROOT OPTIONS: mounts the root's package database, unless the root's own system mounts what is above it. Then a unit
+# NEWROOT ROOT TREE OPTIONS: mounts the root's package database, unless the root's own system mounts what is above it. Then a unit
 # of systemd mounts the database after that.
 subroot_database()
 {
-	[ -d "$subroot_keep/$2/var/lib/dpkg" ] || return 0
+	[ -d "$3/var/lib/dpkg" ] || return 0
 	! subroot_leaves "$1" /var/lib/dpkg || return 0
 	if ! subroot_has_line "$1" /var && ! subroot_has_unit "$1" /var && ! subroot_has_line "$1" /var/lib && ! subroot_has_unit "$1" /var/lib; then
-		subroot_bind "$subroot_keep/$2/var/lib/dpkg" "$1/var/lib/dpkg"
-		[ "$3" != bind,ro ] || /hacktree/bind-ro "$1/var/lib/dpkg"
+		subroot_bind "$3/var/lib/dpkg" "$1/var/lib/dpkg"
+		[ "$4" != bind,ro ] || /hacktree/bind-ro "$1/var/lib/dpkg"
 		return
 	fi
+	subroot_source=$3
+	[ "$3" != "$subroot_keep/$2" ] || subroot_source=/sysroot/$2
 	mkdir -p /run/systemd/system/local-fs.target.wants
 	cat > /run/systemd/system/var-lib-dpkg.mount <<-EOF
 		[Unit]
 		Description=the package database of /$2
 		[Mount]
-		What=/sysroot/$2/var/lib/dpkg
+		What=$subroot_source/var/lib/dpkg
 		Where=/var/lib/dpkg
 		Type=none
-		Options=$3
+		Options=$4
 	EOF
 	ln -s ../var-lib-dpkg.mount /run/systemd/system/local-fs.target.wants/var-lib-dpkg.mount
 }
@@ -307,10 +319,13 @@ subroot_share()
 	done
 }
 
-# NEWROOT ROOT RECORD: makes / read-only, and mounts what must be writable over it.
+# NEWROOT ROOT TREE RECORD: makes / read-only, and mounts what must be writable over it.
 subroot_protect()
 {
-	if subroot_owns_etc "$2" "$3"; then
+	if [ "$3" != "$subroot_keep/$2" ]; then
+		# Its /etc is mounted already.
+		:
+	elif subroot_owns_etc "$2" "$4"; then
 		subroot_bind "$subroot_keep/$2/etc" "$1/etc"
 	else
 		subroot_say 3 "/etc is read-only: its files are hardlinks into the store; a root made with checkout --boot has its own"
@@ -325,7 +340,7 @@ subroot_protect()
 		[ -d "$1/tmp" ] || mkdir "$1/tmp"
 		mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs "$1/tmp"
 	fi
-	subroot_database "$1" "$2" bind,ro
+	subroot_database "$1" "$2" "$3" bind,ro
 	/hacktree/bind-ro "$1"
 }
 
@@ -351,16 +366,19 @@ subroot_enter()
 	fi
 	mount -o remount,rw none "$subroot_keep" || subroot_say 3 "the physical root stays read-only"
 	trial_missed "$subroot_root" "$2"
-	mount -o bind "$subroot_keep/$subroot_root" "$1" || return 1
+	subroot_top=$(image_tree "$subroot_keep" "$subroot_root")
+	mount -o bind "$subroot_top" "$1" || return 1
+	# An image has the commit's /etc. What is left to fstab is told by the root's own.
+	[ "$subroot_top" = "$subroot_keep/$subroot_root" ] || subroot_bind "$subroot_keep/$subroot_root/etc" "$1/etc" || return 1
 	for subroot_point in dev proc sys run sysroot; do
 		[ -d "$1/$subroot_point" ] || mkdir "$1/$subroot_point"
 	done
 	subroot_found=$(subroot_record "$subroot_keep" "$subroot_root")
 	subroot_share "$1"
 	if subroot_is_writable "$subroot_root" "$subroot_found"; then
-		subroot_database "$1" "$subroot_root" bind
+		subroot_database "$1" "$subroot_root" "$subroot_top" bind
 		subroot_say 6 "/$subroot_root is the root, writable"
-	elif subroot_protect "$1" "$subroot_root" "$subroot_found"; then
+	elif subroot_protect "$1" "$subroot_root" "$subroot_top" "$subroot_found"; then
 		subroot_say 6 "/$subroot_root is the root, read-only"
 	else
 		subroot_say 3 "/$subroot_root could not be made read-only"

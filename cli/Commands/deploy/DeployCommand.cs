@@ -13,7 +13,8 @@ internal sealed class DeployCommand : DeployVerb
     {
         revision = AddRevision("COMMIT", "The commit: a ref, REF^, REF~3, or an id or its beginning.");
         Add(new Finish());
-        Details = "The new root gets the first free name r0, r1, .... Its own hacktree must find it in this store. Only then one write makes it the root on "
+        Details = "The new root gets the first free name r0, r1, .... The oldest root that `gc --keep 1` would remove is turned into it, unless that failed; "
+            + "`roots pin` keeps a root from that. The new root's own hacktree must find it in this store. Only then one write makes it the root on "
             + "trial. It becomes the default when its system has started and all programs in /etc/hacktree/health.d end with 0. A root that does not come so "
             + "far restarts the machine, and without tries left the default boots again. The boot loader must be GRUB or systemd-boot, with a menu by "
             + "`hacktree image`. What was changed in /etc of the running root is carried over. Where the commit changed the same file, its own is put beside "

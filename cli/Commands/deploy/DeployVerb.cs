@@ -18,6 +18,11 @@ internal abstract class DeployVerb : Verb
         Description = "Merge text files of /etc that both sides changed line by line, where no two changes meet.",
     };
 
+    private readonly Option<bool> composefs = new("--composefs")
+    {
+        Description = "Make a root that is an image, which is mounted at boot: it takes as long and as much disk whatever the size of the commit.",
+    };
+
     private readonly Option<bool> stage = new("--stage")
     {
         Description = "Make the root now, and put it on trial when the machine shuts down, with the /etc of that moment.",
@@ -34,6 +39,7 @@ internal abstract class DeployVerb : Verb
             $"How many times the boot loader starts it before it goes back to the default, 1 to {BootChoice.MostTries}. Default: {UsualTries}.", "--tries");
         Add(force);
         Add(mergeText);
+        Add(composefs);
         Signatures.AddTo(this);
         Add(stage);
         Add(reboot);
@@ -54,20 +60,23 @@ internal abstract class DeployVerb : Verb
     /// <summary>Whether nothing may be changed.</summary>
     protected bool IsDryRun(Session session) => session.Get(dryRun);
 
-    /// <summary>Deploys a commit as the options say. <paramref name="revision"/> is the commit as the user named it.</summary>
-    protected int Deploy(Session session, ObjectStore store, Digest commit, string revision)
+    /// <summary>
+    /// Deploys a commit as the options say. <paramref name="revision"/> is the commit as the user named it. The root is an image if
+    /// <paramref name="isImage"/> or the options say so.
+    /// </summary>
+    protected int Deploy(Session session, ObjectStore store, Digest commit, string revision, bool isImage = false)
     {
         Bisect.RequireNone(store);
         Signatures.Check(session, store, commit);
         var progress = new Progress { TotalFiles = store.Packs.ReadCommit(commit).Files };
         int count = session.Get(tries) ?? UsualTries;
-        var request = new DeployRequest(commit, revision, count, session.Get(force)) { MergesText = session.Get(mergeText) };
+        var request = new DeployRequest(commit, revision, count, session.Get(force)) { MergesText = session.Get(mergeText), IsImage = isImage || session.Get(composefs) };
         DeployPlan plan = Deployment.Plan(store, request);
         string what = $"commit {CommitText.Short(commit)}, kernel {plan.Kernel.Version}";
         CarriedEtc etc;
         if (IsDryRun(session))
         {
-            session.Note($"{plan.Name} would be made: {what}, at most {HumanText.Bytes(plan.Space.Bytes)}");
+            session.Note($"{plan.Name} would be made{(plan.Spare is { } spare ? $" of {spare}" : "")}: {what}, at most {HumanText.Bytes(plan.Space.Bytes)}");
             etc = Deployment.ForeseeEtc(store, request);
             session.Note(EtcText.Foreseen(etc));
         }
@@ -75,7 +84,7 @@ internal abstract class DeployVerb : Verb
         {
             Stage(session, store, request, plan, progress);
             etc = Deployment.ForeseeEtc(store, request);
-            session.Note($"{plan.Name}: {what}, goes on trial when the machine shuts down, {HumanText.Count(count, "time")}");
+            session.Note($"{plan.Name}: {what}{Origin(store, plan)}, goes on trial when the machine shuts down, {HumanText.Count(count, "time")}");
         }
         else
         {
@@ -85,7 +94,7 @@ internal abstract class DeployVerb : Verb
             }
 
             NoteEtc(session, etc);
-            session.Note($"{plan.Name}: {what}, on trial from the next boot on, {HumanText.Count(count, "time")}");
+            session.Note($"{plan.Name}: {what}{Origin(store, plan)}, on trial from the next boot on, {HumanText.Count(count, "time")}");
         }
 
         Print(session, request, plan, etc);
@@ -96,6 +105,10 @@ internal abstract class DeployVerb : Verb
 
         return ExitCode.Done;
     }
+
+    /// <summary>Says which root is gone, because it was turned into the new one.</summary>
+    private static string Origin(ObjectStore store, DeployPlan plan) =>
+        plan.Spare is { } spare && !new BootableRoots(store).IsRoot(spare) ? $", made of what was {spare}" : "";
 
     /// <summary>Says what became of /etc.</summary>
     internal static void NoteEtc(Session session, CarriedEtc etc)
@@ -140,6 +153,7 @@ internal abstract class DeployVerb : Verb
             writer.WriteString("kernel", plan.Kernel.Version);
             writer.WriteNumber("bytes", plan.Space.Bytes);
             writer.WriteNumber("inodes", plan.Space.Inodes);
+            writer.WriteString("spare", plan.Spare);
             writer.WriteBoolean("dryRun", IsDryRun(session));
             writer.WriteBoolean("staged", session.Get(stage) && !IsDryRun(session));
             EtcText.Write(writer, etc);

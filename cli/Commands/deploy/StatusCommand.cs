@@ -7,7 +7,11 @@ namespace HackTree.Cli;
 
 internal sealed class StatusCommand : Verb
 {
-    private readonly Option<bool> disk = new("--disk") { Description = "Also show the disk space that each root alone holds. Looks at every file of the roots." };
+    private readonly Option<bool> disk = new("--disk")
+    {
+        Description = "Also show the disk space that each root alone holds. Looks at every file of the roots.",
+    };
+
     private readonly Option<bool> json;
 
     internal StatusCommand()

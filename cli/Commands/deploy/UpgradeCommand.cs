@@ -18,7 +18,7 @@ internal sealed class UpgradeCommand : DeployVerb
     {
         name.CompletionSources.Add(Completions.Refs);
         Add(name);
-        Details = "A commit whose root failed is refused, and one that somebody went back from is left alone: `hacktree deploy` puts it on trial again. So the "
+        Details = "If the running root is an image, so is the new one. A commit whose root failed is refused, and one that somebody went back from is left alone: `hacktree deploy` puts it on trial again. So the "
             + "command can run unattended. The package has a timer for that: `systemctl enable --now hacktree-upgrade.timer`. It runs at night and restarts "
             + "the machine if there was something new; `systemctl edit hacktree-upgrade.timer` sets another time.";
     }
@@ -29,7 +29,7 @@ internal sealed class UpgradeCommand : DeployVerb
         string? wanted = session.Get(name);
         if (wanted is not null && RemotePlace.Split(wanted).Ref is { } pulled)
         {
-            var pull = new PullRun(session, store, place => RemoteVerb.PlaceOf(store, place).Open(new WebOptions(), Session.Stop), Signatures);
+            var pull = new PullRun(session, store, place => RemoteVerb.PlaceOf(store, place).OpenSource(store, new WebOptions(), Session.Stop), Signatures);
             _ = pull.Run([wanted], new PullRequest("", "") { DryRun = IsDryRun(session) }, asJson: false);
             if (IsDryRun(session))
             {
@@ -43,8 +43,12 @@ internal sealed class UpgradeCommand : DeployVerb
         var upgrade = Upgrade.Find(store, wanted);
         switch (upgrade.State)
         {
+            case UpgradeState.New when ReasonToWait(store, upgrade) is { } reason:
+                session.Note($"{CommitText.Short(upgrade.Commit)} of {upgrade.Ref} {reason}; `hacktree deploy {upgrade.Ref}` deploys it now");
+                WriteNothing(session);
+                return ExitCode.Done;
             case UpgradeState.New:
-                return Deploy(session, store, upgrade.Commit, upgrade.Ref);
+                return Deploy(session, store, upgrade.Commit, upgrade.Ref, upgrade.IsImage);
             case UpgradeState.Failed:
                 throw new StoreException(
                     $"{upgrade.Root}, a root of {upgrade.Ref}, was tried and is not good; `hacktree status` says why, and `hacktree deploy {upgrade.Ref}` tries it again");
@@ -53,6 +57,17 @@ internal sealed class UpgradeCommand : DeployVerb
                 WriteNothing(session);
                 return ExitCode.Done;
         }
+    }
+
+    /// <summary>What the ref's signed record says against an upgrade of this machine now; null for nothing.</summary>
+    private static string? ReasonToWait(ObjectStore store, Upgrade upgrade)
+    {
+        const string idFile = "/etc/machine-id";
+        RefRecord? record = SignedRecord.Find(store, upgrade.Ref)?.Record;
+        byte[] machine = File.Exists(idFile) ? File.ReadAllBytes(idFile) : [];
+        return record is not null && record.Commit == upgrade.Commit
+            ? record.ReasonToWait(machine.AsSpan().TrimEnd((byte)'\n'), DateTimeOffset.UtcNow.ToUnixTimeSeconds())
+            : null;
     }
 
     private static string Words(UpgradeState state) => state switch

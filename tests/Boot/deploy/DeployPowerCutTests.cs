@@ -74,6 +74,10 @@ public sealed class DeployPowerCutTests : IDisposable
         Step("$H default r1", "r1", null);
         Step("$H checkout -q --boot os r5; $H default r5", "r5", null);
         Step("$H deploy -q --force os", "r5", "r2");
+        Step("$H default r2", "r2", null);
+
+        // Of r0 and r1, which nothing calls for any more, the older one is turned into the new root.
+        Step("$H deploy -q --force os; [ ! -e r1 ]", "r2", "r3");
         Tools.Unmount(Disk);
         disk.Finish();
         int seed = PhysicalRoot.Seed, end = disk.Log.Flushed;

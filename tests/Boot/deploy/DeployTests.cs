@@ -32,6 +32,28 @@ public sealed class DeployTests : IDisposable
     }
 
     [Fact]
+    public void An_image_is_deployed_where_the_kernel_can_mount_it_and_upgraded_to_an_image()
+    {
+        ToolResult refused = world.Try("$H deploy -q --force --composefs os");
+        Assert.Equal((1, 1), (refused.ExitCode, refused.Error.TrimEnd().Split('\n').Length));
+        Assert.Contains($"the kernel {DeployWorld.Kernel} has no module erofs in the commit", refused.Error, StringComparison.Ordinal);
+        Assert.Equal("r0: default", world.States());
+
+        world.Shell($"cd $T/usr/lib/modules/{DeployWorld.Kernel}; printf 'kernel/erofs.ko\nkernel/overlay.ko\n' > modules.builtin; : > modules.dep");
+        world.Shell("$H commit -q -b os $T; echo own > r0/etc/own");
+        Assert.Equal("r1\n", world.Shell("$H deploy -q --force --composefs os"));
+        Assert.Equal("own\nboot\netc\nhacktree.erofs\nusr\n", world.Shell("cat r1/etc/own; ls r1"));
+        Assert.Equal("r0: default; r1: trial 3", world.States());
+        Assert.Contains("image", world.Shell("$H roots | grep r1"), StringComparison.Ordinal);
+
+        Assert.Equal("r2\n", world.Shell("$H default r1; echo new > $T/new; $H commit -q -b os $T > /dev/null; $H upgrade -q --force"));
+        Assert.Equal("own\nr2/hacktree.erofs\n", world.Shell("cat r2/etc/own; ls r2/hacktree.erofs"));
+        Assert.Contains("r1: it is a root that is an image", world.Try("$H commit -b os r1").Error, StringComparison.Ordinal);
+        Assert.Equal("r0: spare; r1: rollback; r2: default", world.Shell("$H default r2; $H roots check -q; $H fsck -q") + world.States());
+        Assert.Equal("r1\n", world.Shell("$H rollback; $H roots rm r2; [ ! -e r2 ]"));
+    }
+
+    [Fact]
     public void A_dry_run_says_what_would_become_of_etc()
     {
         world.Shell("echo 1 > $T/etc/both; $H commit -q -b os $T; $H checkout -q --boot os r1; $H default -q r1; echo 2 > r1/etc/both; echo own > r1/etc/own; echo 3 > $T/etc/both; $H commit -q -b os $T");
@@ -121,7 +143,7 @@ public sealed class DeployTests : IDisposable
     {
         world.Shell(
             """
-            for i in 1 2 3 4 5 6; do head -c 50000 /dev/urandom > $T/usr/own; $H commit -q -b os $T; $H deploy -q --force os > /dev/null; done
+            for i in 1 2 3 4 5 6; do head -c 50000 /dev/urandom > $T/usr/own; $H commit -q -b os $T; $H checkout -q --boot os r$i; done
             $H checkout -q os plain; $H roots pin r3; $H default r1; $H default r6; rm -rf r6/usr/own
             """);
         Assert.Equal("plain: spare; r0: spare; r1: rollback; r2: spare; r3: spare; r4: spare; r5: spare; r6: default", world.States());
@@ -134,6 +156,82 @@ public sealed class DeployTests : IDisposable
         Assert.Contains(" 0 B freed", world.Shell("$H gc --keep 1 --depth 0"), StringComparison.Ordinal);
         Assert.Equal(0, world.Try("$H fsck -q").ExitCode);
     }
+
+    [Fact]
+    public void The_oldest_root_that_nothing_calls_for_is_turned_into_the_new_one_and_the_newest_of_them_stays()
+    {
+        MakeRoots(3);
+        Assert.Equal("r0: spare; r1: spare; r2: rollback; r3: default", world.States());
+        string before = world.Shell("$H kargs r0 --append leaked; echo own > r0/etc/own; ls -id r0 r1");
+        ToolResult dry = world.Try("$H deploy --force --dry-run --json os");
+        Assert.Equal("r0", JsonDocument.Parse(dry.Succeeded()).RootElement.GetProperty("spare").GetString());
+        Assert.Contains("r4 would be made of r0: commit ", dry.Error, StringComparison.Ordinal);
+        Assert.Equal(before.Split('\n', 2)[1], world.Shell("ls -id r0 r1"));
+
+        ToolResult run = world.Try("$H deploy --force os");
+        Assert.Equal("r4\n", run.Succeeded());
+        Assert.Contains(", made of what was r0, on trial", run.Error, StringComparison.Ordinal);
+        Assert.Equal("r1: spare; r2: rollback; r3: default; r4: trial 3", world.States());
+        Assert.Equal($"{before.Split('\n')[1].Split(' ')[0]} r4\nquiet console=ttyS0\n", world.Shell("ls -id r4; $H kargs r4; [ ! -e r4/etc/own ]; diff -r r4/usr $T/usr; $H roots check -q r4"));
+
+        // Of r1 and r4, which nothing calls for then, only the older one is taken.
+        world.Shell("$H rollback; $H roots pin r1");
+        Assert.DoesNotContain("made of", world.Try("$H deploy --force os").Error, StringComparison.Ordinal);
+        world.Shell("$H default r0; $H roots unpin r1; $H deploy --force os");
+        Assert.Equal("r0: default; r2: spare; r3: rollback; r4: spare; r5: trial 3", world.States());
+        world.Shell("$H gc; $H fsck -q");
+    }
+
+    [Theory]
+    [InlineData("$H roots pin r0; $H roots pin r1")]
+    [InlineData("mkdir -p var/lib/hacktree/failed; for r in r0 r1; do echo why > var/lib/hacktree/failed/$r; done")]
+    [InlineData("$H roots rm r0")]
+    [InlineData("cd r0; sleep 60 & cd ..; trap \"kill $!\" EXIT")]
+    [InlineData("f=$(cd r0; find usr -type f | head -1); echo changed > $T/$f; $H commit -q -b os $T; chattr +i r0/$f; trap \"chattr -i r0/$f\" EXIT")]
+    [InlineData("chattr +i r0/etc/passwd; trap 'chattr -i r0/etc/passwd' EXIT")]
+    public void Without_a_root_that_can_be_turned_into_the_new_one_that_is_made_anew(string change)
+    {
+        MakeRoots(3);
+        ToolResult run = world.Try($"{change}; ls -d r? | xargs ls -id > before; $H deploy --force os; awk '{{ print $2 }}' before | xargs ls -id | cmp - before");
+        Assert.True(run.ExitCode == 0, run.Error);
+        Assert.DoesNotContain("made of", run.Error, StringComparison.Ordinal);
+        Assert.Contains(" trial 3", world.States(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_root_that_boots_is_reused_by_a_checkout_if_nothing_calls_for_it()
+    {
+        Assert.Contains("the machine would boot it next", world.Try("$H checkout --boot --from r0 os r7").Error, StringComparison.Ordinal);
+        MakeRoots(3);
+        Assert.Contains("in what was ", world.Try("$H checkout --boot --reuse os r7").Error, StringComparison.Ordinal);
+        Assert.Equal("r1: spare; r2: rollback; r3: default; r7: spare", world.States());
+        world.Shell("$H checkout --boot --from r2 os r8");
+        Assert.Contains("no root was the default before r3", world.Try("$H rollback").Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_deploy_that_is_killed_while_it_changes_a_root_leaves_all_others_as_they_are()
+    {
+        Tools.Require("strace");
+        MakeRoots(3);
+        world.Shell("$H roots pin r1");
+        bool isKilled = true;
+        for (int number = 1; isKilled; number++)
+        {
+            world.Shell("$H gc -q --keep 0; $H checkout -q --boot os^ r0; $H checkout -q --boot os r4");
+            const string calls = "renameat2,syncfs,linkat,unlinkat";
+            ToolResult run = world.Try($"strace -f -qq -o /dev/null -e trace={calls} -e inject={calls}:signal=KILL:when={number} $H deploy -q --force os");
+            Assert.True(run.ExitCode is 0 or 137, run.Error);
+            isKilled = run.ExitCode != 0;
+            Assert.Contains("r1: spare; r2: rollback; r3: default", world.States(), StringComparison.Ordinal);
+            world.Shell("for r in r?; do $H roots check -q $r; done; $H default -q r3; $H gc -q; $H fsck -q; ls -d r4");
+            Assert.True(number < 60, "it is never done");
+        }
+    }
+
+    /// <summary>Deploys roots that differ and makes each the default. The one before stays for a rollback, and nothing calls for those before that.</summary>
+    private void MakeRoots(int count) =>
+        world.Shell($"for i in $(seq {count}); do echo $i > $T/usr/own; $H commit -q -b os $T; r=$($H deploy -q --force os); $H default -q $r; done; echo 0 > $T/usr/own; $H commit -q -b os $T");
 
     [Fact]
     public void The_disk_that_a_root_alone_holds_is_what_its_removal_frees()
@@ -197,6 +295,25 @@ public sealed class DeployTests : IDisposable
         Assert.Equal(update, world.Shell("$H show --json os | sed 's/.*\"commit\":\"\\([0-9a-f]*\\)\".*/\\1/'").Trim());
         Assert.Equal("new", world.Shell("cat r1/usr/new").Trim());
         Assert.Contains("is on trial already", world.Try("$H upgrade --force origin:os").Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_upgrade_waits_until_the_cohort_has_this_machine()
+    {
+        world.Shell("""
+            ssh-keygen -q -t ed25519 -N '' -f ../key; echo "me $(cat ../key.pub)" > ../trusted
+            $H remote add origin ../layout; $H refs set base os
+            echo new > $T/usr/new; $H commit -q -b os --sign ../key $T
+            $H push -q os ../layout --sign ../key --cohort 0; $H refs set os base
+            """);
+        const string upgrade = "$H upgrade --force --require-signature --keys ../trusted origin:os";
+        Assert.Contains("os is for 0 of 100 machines by now, and this one is not among them; `hacktree deploy os`", world.Try(upgrade).Error, StringComparison.Ordinal);
+        Assert.Equal("r0: default", world.States());
+        world.Shell("$H push -q os ../layout --sign ../key --not-before 2100-01-01T00:00:00Z");
+        Assert.Contains("os is to be deployed from 2100-01-01 00:00:00Z on", world.Try(upgrade).Error, StringComparison.Ordinal);
+        world.Shell("$H push -q os ../layout --sign ../key");
+        world.Shell(upgrade);
+        Assert.Equal("r0: default; r1: trial 3", world.States());
     }
 
     [Fact]

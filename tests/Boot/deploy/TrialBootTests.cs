@@ -79,13 +79,13 @@ public sealed class TrialBootTests : IDisposable
 
     /// <summary>
     /// Deploys a commit with a change, to be tried once. The script of the change runs in a copy of the good root. If words are given, deploy must refuse
-    /// the commit with them, and is forced.
+    /// the commit with them, and is forced. The root is pinned, so that no later deploy turns it into its own.
     /// </summary>
     private static void DeployBad(string disk, string root, string change, string? refusal = null)
     {
         string forced = refusal is null ? "" : $"$H deploy -q bad 2> refused && exit 9; grep -q '{refusal}' refused; ";
         string script = $"$H checkout -q --copy debian/bookworm bad; (cd bad; {change}); $H commit -q -b bad bad > /dev/null; $H roots rm bad; "
-            + $"{forced}$H deploy -q --tries 1 {(refusal is null ? "" : "--force")} bad";
+            + $"{forced}$H deploy -q --tries 1 {(refusal is null ? "" : "--force")} bad; $H roots pin -q {root}";
         Assert.Equal($"{root}\n", ImageWorld.Edit(disk, script));
     }
 
