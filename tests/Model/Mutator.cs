@@ -1,4 +1,6 @@
 using System.Buffers.Binary;
+using System.Globalization;
+using System.Text;
 
 namespace HackTree.Tests.Model;
 
@@ -19,6 +21,51 @@ internal sealed class Mutator(int seed)
         }
 
         return bytes;
+    }
+
+    /// <summary>
+    /// A copy of <paramref name="from"/> with one to sixteen changes, among which are pieces of <paramref name="other"/>, of <paramref name="words"/>, and
+    /// numbers as decoders read them: of 2, 4 and 8 bytes, and as digits.
+    /// </summary>
+    public byte[] Next(byte[] from, byte[] other, IReadOnlyList<byte[]> words)
+    {
+        byte[] bytes = [.. from];
+        for (int changes = 1 << Random.Next(5); changes > 0; changes--)
+        {
+            bytes = Random.Next(3) switch
+            {
+                0 when words.Count > 0 => Put(bytes, Pick(words)),
+                1 => Put(bytes, Number()),
+                _ => Change(bytes, other),
+            };
+        }
+
+        return bytes;
+    }
+
+    /// <summary>Writes a piece over the bytes, or puts it between them.</summary>
+    private byte[] Put(byte[] bytes, byte[] piece)
+    {
+        int at = Random.Next(bytes.Length + 1);
+        int end = Random.Next(2) == 0 ? at : Math.Min(bytes.Length, at + piece.Length);
+        return [.. bytes[..at], .. piece, .. bytes[end..]];
+    }
+
+    private byte[] Number()
+    {
+        uint number = Pick(Numbers);
+        byte[] bytes = BitConverter.GetBytes(Random.Next(4) == 0 ? (ulong)(int)number : number);
+        bytes = bytes[..(2 << Random.Next(3))];
+        switch (Random.Next(4))
+        {
+            case 0:
+                Array.Reverse(bytes);
+                return bytes;
+            case 1:
+                return Encoding.ASCII.GetBytes(number.ToString(CultureInfo.InvariantCulture));
+            default:
+                return bytes;
+        }
     }
 
     private byte[] Change(byte[] bytes, byte[] other)
