@@ -48,6 +48,13 @@ internal sealed class CompareCommand : Command
         HelpName = "NAME,...",
     };
 
+    private readonly Option<int> delay = new("--delay")
+    {
+        Description = "What every byte takes over the network of the pulls, in each direction, in milliseconds.",
+        HelpName = "MS",
+        DefaultValueFactory = _ => 10,
+    };
+
     private readonly Option<string?> program = new("--hacktree")
     {
         Description = "The hacktree to measure. Default: out/hacktree.",
@@ -65,7 +72,7 @@ internal sealed class CompareCommand : Command
     {
         kind.AcceptOnlyFromAmong([.. LoopFilesystem.Kinds]);
         Add(tree);
-        foreach (Option option in new Option[] { kind, rounds, size, images, only, peers, program, output })
+        foreach (Option option in new Option[] { kind, rounds, size, images, only, peers, delay, program, output })
         {
             Add(option);
         }
@@ -100,6 +107,8 @@ internal sealed class CompareCommand : Command
             ImageDirectory = imageDirectory,
             Rounds = parse.GetValue(rounds),
             Works = works,
+            Delay = TimeSpan.FromMilliseconds(parse.GetValue(delay)),
+            ServerFolder = Path.Combine(scratch, "nginx"),
             Arena = trees.ArenaFor(ours, tools),
         };
         var tournament = new Tournament(rules, contestants, new Measurer(tools, scratch, isCold: false, stop), RootRun.Say);

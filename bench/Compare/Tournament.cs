@@ -12,6 +12,12 @@ internal sealed record Rules
     public required int Rounds { get; init; }
     public required IReadOnlySet<string> Works { get; init; }
 
+    /// <summary>What every byte takes over the network, in each direction.</summary>
+    public TimeSpan Delay { get; init; }
+
+    /// <summary>A directory for the web server's own files.</summary>
+    public string ServerFolder { get; init; } = "";
+
     /// <summary>The arena without its place, which is different each time.</summary>
     public required Arena Arena { get; init; }
 }
@@ -44,8 +50,10 @@ internal sealed class Tournament(Rules rules, IReadOnlyList<Contestant> contesta
     private void RunOne(Contestant contestant, int round)
     {
         using var filesystem = LoopFilesystem.Make(rules.Kind, rules.Size, rules.ImageDirectory);
+        string folder = Path.Combine(rules.ServerFolder, $"{contestant.Name}-{round}");
+        using WebServer? server = Work.All.Any(work => work.IsRemote && rules.Works.Contains(work.Id)) ? WebServer.Start(filesystem.Place, folder, rules.Delay) : null;
         var missing = new HashSet<string>();
-        foreach (Step step in contestant.Steps(rules.Arena with { Place = filesystem.Place }).Where(step => step.IsWanted(rules.Works)))
+        foreach (Step step in contestant.Steps(rules.Arena with { Place = filesystem.Place, Url = server?.Url ?? "" }).Where(step => step.IsWanted(rules.Works)))
         {
             if (step.Work is null ? step.NeededFor.All(missing.Contains) : missing.Contains(step.Work))
             {
@@ -54,7 +62,8 @@ internal sealed class Tournament(Rules rules, IReadOnlyList<Contestant> contesta
 
             try
             {
-                Take(contestant, step, round, measurer.Run(step.Command, filesystem.Place, step.IsSelfTimed, step.Success));
+                Measurement measured = measurer.Run(step.Command, filesystem.Place, step.IsSelfTimed, step.Success);
+                Take(contestant, step, round, measured, server?.Count() ?? default);
             }
             catch (BenchException e)
             {
@@ -64,7 +73,7 @@ internal sealed class Tournament(Rules rules, IReadOnlyList<Contestant> contesta
         }
     }
 
-    private void Take(Contestant contestant, Step step, int round, Measurement measured)
+    private void Take(Contestant contestant, Step step, int round, Measurement measured, (long Requests, long Bytes) network)
     {
         if (step.Work is not { } work || !rules.Works.Contains(work))
         {
@@ -81,6 +90,8 @@ internal sealed class Tournament(Rules rules, IReadOnlyList<Contestant> contesta
             SyncSeconds = measured.SyncSeconds,
             CpuSeconds = measured.CpuSeconds,
             PeakBytes = measured.PeakBytes,
+            Requests = network.Requests,
+            FetchedBytes = network.Bytes,
         };
         samples.Add(sample);
         string seconds = Figures.Seconds(sample.Seconds), sync = Figures.Seconds(sample.SyncSeconds);

@@ -26,6 +26,9 @@ internal sealed record Arena
 
     public required int Threads { get; init; }
 
+    /// <summary>The address at which a web server has <see cref="Place"/>; empty if nothing is done over a network.</summary>
+    public string Url { get; init; } = "";
+
     internal string At(string name) => Path.Combine(Place, name);
 }
 

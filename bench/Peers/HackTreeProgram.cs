@@ -11,7 +11,8 @@ internal sealed class HackTreeProgram(string program) : Contestant
 
     internal override string How =>
         "A store and roots on the timed filesystem. "
-        + "Syncs by itself: commit before the ref is set, checkout before it says that the root is ready.";
+        + "Syncs by itself: commit before the ref is set, checkout before it says that the root is ready. "
+        + "Pulls come from an image layout behind nginx.";
 
     internal override IEnumerable<Step> Steps(Arena arena)
     {
@@ -30,5 +31,30 @@ internal sealed class HackTreeProgram(string program) : Contestant
         yield return new Step(Work.Fsck, "hacktree fsck", [.. hacktree, "fsck"]);
         string[] advance = [.. hacktree, "checkout", "--from", arena.At("r0"), "changed", arena.At("r1")];
         yield return new Step(Work.Advance, "hacktree checkout --from", advance);
+        foreach (Step step in Pulls(arena, hacktree))
+        {
+            yield return step;
+        }
+    }
+
+    private static IEnumerable<Step> Pulls(Arena arena, string[] hacktree)
+    {
+        const string deltas = "empty", whole = "other";
+        string[] push = [.. hacktree, "push", "main", arena.At("layout")];
+        string source = $"{arena.Url}/layout:main";
+        foreach (string store in (string[])[deltas, whole])
+        {
+            yield return Step.Prepare([Work.Pull, Work.PullUpdate], arena.HackTree, "--quiet", "init", arena.At(store));
+        }
+
+        yield return Step.Prepare([Work.Pull, Work.PullUpdate], push);
+        yield return new Step(Work.Pull, "hacktree pull", From(deltas)) { NeededFor = [Work.PullUpdate] };
+        yield return Step.Prepare([Work.PullUpdate], From(whole));
+        yield return Step.Prepare([Work.PullUpdate], [.. hacktree, "commit", "-b", "main", arena.Changed]);
+        yield return Step.Prepare([Work.PullUpdate], push);
+        yield return new Step(Work.PullUpdate, "hacktree pull", From(deltas));
+        yield return new Step(Work.PullUpdate, "hacktree pull --no-delta", From(whole, "--no-delta"));
+
+        string[] From(string store, params string[] options) => [arena.HackTree, "--quiet", "--store", arena.At(store), "pull", .. options, source];
     }
 }

@@ -51,6 +51,12 @@ internal sealed record Sample
 
     /// <summary>The peak memory of the largest process.</summary>
     public required long PeakBytes { get; init; }
+
+    /// <summary>The number of requests over the network.</summary>
+    public long Requests { get; init; }
+
+    /// <summary>The bytes of their answers, with headers.</summary>
+    public long FetchedBytes { get; init; }
 }
 
 /// <summary>Writes and reads results.json and scale.json.</summary>

@@ -16,7 +16,14 @@ namespace HackTree.Bench.Report;
 /// <param name="ToFloor">The time divided by the floor's. Null if there is no floor.</param>
 internal sealed record Row(
     string Work, string Contestant, string Label, int Rounds, double Seconds, double SyncSeconds, double Counted, double Lowest, double Highest,
-    double CpuSeconds, long PeakBytes, double? ToHackTree, double? ToFloor);
+    double CpuSeconds, long PeakBytes, double? ToHackTree, double? ToFloor)
+{
+    /// <summary>The requests over the network; the median.</summary>
+    public double Requests { get; init; }
+
+    /// <summary>The bytes of their answers; the median.</summary>
+    public double FetchedBytes { get; init; }
+}
 
 /// <summary>Makes medians and ratios from samples.</summary>
 internal static class Summary
@@ -69,7 +76,11 @@ internal static class Summary
             Median(samples.Select(sample => sample.CpuSeconds)),
             samples.Max(sample => sample.PeakBytes),
             null,
-            null);
+            null)
+        {
+            Requests = Median(samples.Select(sample => (double)sample.Requests)),
+            FetchedBytes = Median(samples.Select(sample => (double)sample.FetchedBytes)),
+        };
     }
 
     private static double? Ratio(double value, double? unit) => unit > 0 ? value / unit : null;

@@ -7,6 +7,9 @@ namespace HackTree.Bench.Report;
 /// <param name="Floor">What the floor does; empty if there is no floor.</param>
 internal sealed record Work(string Id, string Title, bool Writes, string Floor)
 {
+    /// <summary>Whether it is done over a network.</summary>
+    internal bool IsRemote => Id is Pull or PullUpdate;
+
     internal const string First = "first";
     internal const string Recommit = "recommit";
     internal const string RecommitRoot = "recommit-root";
@@ -17,6 +20,8 @@ internal sealed record Work(string Id, string Title, bool Writes, string Floor)
     internal const string Diff = "diff";
     internal const string Du = "du";
     internal const string Ls = "ls";
+    internal const string Pull = "pull";
+    internal const string PullUpdate = "pull-update";
 
     internal static readonly IReadOnlyList<Work> All =
     [
@@ -30,6 +35,8 @@ internal sealed record Work(string Id, string Title, bool Writes, string Floor)
         new(Diff, "Compare two commits, 1 % changed", false, ""),
         new(Du, "Say where space goes", false, ""),
         new(Ls, "List a commit", false, ""),
+        new(Pull, "Pull a commit over HTTP, into an empty store", true, ""),
+        new(PullUpdate, "Pull the next commit, 1 % changed", true, ""),
     ];
 
     internal static Work Find(string id) => All.Single(work => work.Id == id);

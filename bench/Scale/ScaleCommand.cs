@@ -141,7 +141,7 @@ internal sealed class ScaleCommand : Command
             Size = parse.GetValue(size)!,
             ImageDirectory = imageDirectory,
             Rounds = parse.GetValue(rounds),
-            Works = new HashSet<string>(Contestant.EveryWork),
+            Works = Work.All.Where(work => !work.IsRemote).Select(work => work.Id).ToHashSet(),
             Arena = trees.ArenaFor(hacktree.VersionCommand[0], tools),
         };
         var tournament = new Tournament(rules, [hacktree], measurer, RootRun.Say);
