@@ -1,13 +1,19 @@
-# build demo demo-boot test test-faults test-package power-cuts lint bench bench-parts install deb clean. Everything made goes below out/.
+# build demo demo-boot test test-faults test-package test-verity test-stress power-cuts fuzz lint bench bench-parts install deb clean. Everything made goes below out/.
 # test-faults lets every read of the commands fail in turn, where test takes a sample; it takes some ten minutes.
 # test-package tries the Debian package on Debian 13 too, where test does so on Debian 12.
+# test-verity boots a root that is an image with fs-verity, on the kernel of Debian 13, of which it makes a root: ten minutes.
+# test-stress lets many commands kill and hinder each other for two minutes; $HACKTREE_STRESS_SECONDS says how long.
 # power-cuts cuts the power of an emulated machine while it deploys, and boots it; a cut takes a minute, and $HACKTREE_POWER_CUTS says how many (30).
+# fuzz gives changed inputs to the decoders, led by coverage: make fuzz TARGET='tar pax' MINUTES=30, of all targets and one minute each unless told;
+# what breaks one is in out/fuzz/TARGET, and out/fuzz/reports has the figures.
 
 PREFIX ?= /usr/local
 DESTDIR ?=
 # What to narrow to: make bench-parts FILTER='*Hash*', make test ARGS='-class *.DigestTests'
 FILTER ?= *
 ARGS ?=
+TARGET ?= *
+MINUTES ?= 1
 
 export DOTNET_NOLOGO = 1
 export DOTNET_CLI_TELEMETRY_OPTOUT = 1
@@ -23,7 +29,7 @@ ALL := $(SOURCES) HackTree.sln $(shell find bench/ tests/ -type d -o -name '*.cs
 # Warnings are errors, so errors are all that is worth a line.
 QUIET := -p:Configuration=Release -nologo -v:quiet '-clp:ErrorsOnly;NoSummary'
 
-.PHONY: build demo demo-boot test test-faults test-package power-cuts lint bench bench-parts install deb clean setup-build setup-test setup-bench setup-deb
+.PHONY: build demo demo-boot test test-faults test-package test-verity test-stress power-cuts fuzz lint bench bench-parts install deb clean setup-build setup-test setup-bench setup-deb
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -46,8 +52,17 @@ test-faults: build setup-test out/.linted
 test-package: build setup-test out/.linted
 	@$(RUN_TESTS) -namespace HackTree.Tests.Packaging -explicit on -result-xml out/package.xml; code=$$?; .ci/summary out/package.xml && exit $$code
 
+test-verity: build setup-test out/.linted
+	@$(RUN_TESTS) -class '*.VerityRootBootTests' -explicit only -result-xml out/verity.xml; code=$$?; .ci/summary out/verity.xml && exit $$code
+
+test-stress: build setup-test out/.linted
+	@HACKTREE_STRESS_SECONDS=$${HACKTREE_STRESS_SECONDS:-120} $(RUN_TESTS) -class '*.StressTests' -explicit only; code=$$?; cat out/stress && exit $$code
+
 power-cuts: build setup-test out/.linted
 	@$(RUN_TESTS) -class '*.PowerCutBootTests' -explicit only && cat out/power-cuts
+
+fuzz: build setup-test out/.linted
+	@HACKTREE_FUZZ_TARGET='$(TARGET)' HACKTREE_FUZZ_MINUTES='$(MINUTES)' $(RUN_TESTS) -class '*.CoverageFuzzTests' -explicit only; code=$$?; cat out/fuzz/reports && exit $$code
 
 lint: setup-build out/.linted
 	@$(RUN_TESTS) -namespace HackTree.Tests.Tidy

@@ -94,14 +94,31 @@ internal static class CommandTree
         (string Title, Command[] Commands)[] groups =
         [
             ("Store", [new InitCommand(), new CommitCommand(), new BuildCommand(), new CheckoutCommand(), new ExportCommand(), new RefsCommand()]),
-            ("Look", [new LogCommand(), new ShowCommand(), new LsCommand(), new CatCommand(), new DiffCommand(), new HashCommand()]),
-            ("Roots", [new RootsCommand()]),
+            (
+                "Look",
+                [
+                    new LogCommand(), new ShowCommand(), new RevParseCommand(), new LsCommand(), new CatCommand(), new DiffCommand(),
+                    new HashCommand(), new ImageDigestCommand(),
+                ]),
+            ("Roots", [new RootsCommand(), new MountCommand(), new UmountCommand()]),
             ("Machine",
             [
                 new DeployCommand(), new UpgradeCommand(), new StatusCommand(), new GoodCommand(), new DefaultCommand(), new RollbackCommand(),
                 new BisectCommand(), new KargsCommand(), new UnlockCommand(),
             ]),
-            ("Other machines", [new PushCommand(), new PullCommand(), new CloneCommand(), new RemoteCommand(), new SignCommand(), new VerifyCommand()]),
+            (
+                "Other machines",
+                [
+                    new PushCommand(),
+                    new PullCommand(),
+                    new ServeCommand(),
+                    new MirrorCommand(),
+                    new CloneCommand(),
+                    new RemoteCommand(),
+                    new DeltaCommand(),
+                    new SignCommand(),
+                    new VerifyCommand(),
+                ]),
             ("Upkeep", [new GcCommand(), new FsckCommand(), new DuCommand()]),
             ("Booting", [new ImageCommand(), new InitrdCommand(), new EtcCommand()]),
             ("Other", [new HelpCommand(), new VersionCommand(), new CompletionCommand(), new BenchCommand()]),

@@ -87,7 +87,10 @@ internal static class Misuse
             }
         }
 
-        return parse.Errors.FirstOrDefault(error => error.SymbolResult is not (null or CommandResult) && error.SymbolResult.Tokens.Count > 0)?.Message;
+        return parse.Errors.FirstOrDefault(
+            error => error.SymbolResult is not (null or CommandResult) && error.SymbolResult.Tokens.Count > 0 && !IsTooFew(error.SymbolResult))?.Message;
+
+        static bool IsTooFew(SymbolResult result) => result is ArgumentResult given && given.Tokens.Count < given.Argument.Arity.MinimumNumberOfValues;
     }
 
     /// <summary>Finds words too many, and arguments and options that are missing.</summary>
@@ -112,7 +115,7 @@ internal static class Misuse
         [
             .. parse.CommandResult.Command.Options.Where(option => option.Required && parse.GetResult(option) is null or { Tokens.Count: 0 }).Select(HelpText.NameOf),
             .. parse.CommandResult.Command.Arguments
-                .Where(argument => argument.Arity.MinimumNumberOfValues > 0 && parse.GetResult(argument) is null or { Tokens.Count: 0 }).Select(HelpText.NameOf),
+                .Where(argument => (parse.GetResult(argument)?.Tokens.Count ?? 0) < argument.Arity.MinimumNumberOfValues).Select(HelpText.NameOf),
         ];
         return missing.Length == 0 ? null : $"{string.Join(" and ", missing)} {(missing.Length == 1 ? "is" : "are")} missing";
     }

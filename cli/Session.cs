@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using HackTree.Boot;
 using HackTree.Model;
 using HackTree.Store;
@@ -25,6 +26,22 @@ internal sealed class Session(ParseResult parse)
     internal T? Get<T>(Option<T> option) => parse.GetValue(option);
 
     internal T Get<T>(Argument<T> argument) => parse.GetValue(argument)!;
+
+    /// <summary>The values of some options that may be repeated, in the order of the command line.</summary>
+    internal IReadOnlyList<(Option<string[]> Option, string Value)> InOrder(params Option<string[]>[] options)
+    {
+        var found = new List<(Option<string[]>, string)>();
+        for (int i = 0; i + 1 < parse.Tokens.Count; i++)
+        {
+            Token token = parse.Tokens[i];
+            if (token.Type == TokenType.Option && Array.Find(options, option => option.Name == token.Value) is { } option)
+            {
+                found.Add((option, parse.Tokens[i + 1].Value));
+            }
+        }
+
+        return found;
+    }
 
     /// <summary>Prints a sentence on standard error, if there is one and --quiet is not given.</summary>
     internal void Note(string? sentence)

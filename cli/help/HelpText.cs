@@ -77,9 +77,10 @@ internal sealed class HelpText(int width)
         return option.HelpName is { } value ? $"{names} {value}" : names;
     }
 
-    /// <summary>What an option does, and its default.</summary>
-    internal static string MeaningOf(Option option) =>
-        option.HelpName is not null && option.HasDefaultValue ? $"{option.Description} Default: {option.GetDefaultValue()}." : option.Description!;
+    /// <summary>What an option does, and its default. That of an option which is repeatable is none.</summary>
+    internal static string MeaningOf(Option option) => option.HelpName is not null && option.HasDefaultValue && option.GetDefaultValue() is not Array
+        ? $"{option.Description} Default: {option.GetDefaultValue()}."
+        : option.Description!;
 
     /// <summary>How a command is called, in one line or two.</summary>
     internal static IEnumerable<string> Usages(Verb verb, string name)

@@ -15,7 +15,8 @@ internal static class BisectText
             var listing = new Listing("COMMIT", "STATE", new("SUBJECT") { Rank = 2 }, new("WHY") { Rank = 1 });
             foreach (BisectVerdict verdict in state.Verdicts)
             {
-                listing.Add(CommitText.Short(verdict.Commit), verdict.Fault is null ? "good" : "bad", Subject(store, verdict.Commit), CommitText.Line(verdict.Fault ?? ""));
+                string word = verdict.Fault is null ? "good" : "bad";
+                listing.Add(CommitText.Short(verdict.Commit), word, Subject(store, verdict.Commit), CommitText.Line(verdict.Fault ?? ""));
             }
 
             listing.Print();

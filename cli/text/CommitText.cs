@@ -11,12 +11,12 @@ internal static class CommitText
     /// <summary><see cref="Digest.ToShortString"/>.</summary>
     internal static string Short(Digest commit) => commit.ToShortString();
 
-    /// <summary>Prints a commit that a ref was set to: its id, or JSON.</summary>
+    /// <summary>Prints a commit that was made: its id, or JSON.</summary>
     /// <param name="commit">The commit.</param>
-    /// <param name="refName">The ref.</param>
+    /// <param name="refName">The ref that was set to it; null for none.</param>
     /// <param name="asJson">Whether to print JSON.</param>
     /// <param name="isNew">Whether the commit was made now; null if that is not told.</param>
-    internal static void Print(Digest commit, string refName, bool asJson, bool? isNew = null)
+    internal static void Print(Digest commit, string? refName, bool asJson, bool? isNew = null)
     {
         if (!asJson)
         {
@@ -50,7 +50,7 @@ internal static class CommitText
         IReadOnlyList<string> names = store.Blobs.Healed;
         string objects = $"{HumanText.Count(count, "damaged object")} {(count == 1 ? "was" : "were")} replaced by the right content: {string.Join(", ", names)}";
         string more = count > names.Count ? ", ..." : "";
-        string roots = store.Blobs.HealedInRoots > 0 ? "; roots that were checked out before keep the damaged file, so check them out again" : "";
+        string roots = store.Blobs.HealedInRoots > 0 ? "; roots that were checked out before keep the damaged file until `hacktree fsck --repair`" : "";
         return objects + more + roots;
     }
 

@@ -23,6 +23,9 @@ internal static class EntryText
             : $"{mode} {owners.User(metadata.Uid),-8} {owners.Group(metadata.Gid),-8} {size,10} {time} ";
     }
 
+    /// <summary>The column of the digest: 64 digits, or '-' for an entry that has neither content nor entries, and two spaces.</summary>
+    internal static string Digest(in TreeEntry entry) => (entry.Digest.IsNone ? "-" : entry.Digest.ToString()).PadRight(Model.Digest.HexLength + 2);
+
     /// <summary>One entry as a JSON object.</summary>
     internal static void Write(Utf8JsonWriter writer, ReadOnlySpan<byte> path, in TreeEntry entry)
     {

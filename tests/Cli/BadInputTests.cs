@@ -35,7 +35,7 @@ public sealed class BadInputTests : IDisposable
     [InlineData("'sometimes' is not one of keep, zero; see `hacktree init --help`", "init", "--mtime", "sometimes", "other")]
     [InlineData("a place was given twice", "--store", "x", "init", "y")]
     [InlineData("'tcsh' is not one of bash, zsh, fish", "completion", "tcsh")]
-    [InlineData("--tar FILE is missing", "export", "debian/test")]
+    [InlineData("give either --tar FILE or --oci IMAGE", "export", "debian/test")]
     [InlineData("-b was given 2 times; give it once", "commit", "-b", "x", "-b", "y", "tree")]
     [InlineData("COMMIT and DEST are missing", "checkout")]
     [InlineData("a command is missing; see `hacktree --help`", "--json")]

@@ -39,6 +39,9 @@ internal sealed class CliWorld : IDisposable
     /// <summary>Makes a store that suits the user who runs the tests.</summary>
     public static IReadOnlyList<string> Init => Sys.IsRoot ? ["init"] : ["init", "--user"];
 
+    /// <summary>Variables that every run gets: "NAME=VALUE".</summary>
+    public List<string> Variables { get; } = [];
+
     public string Path => directory.Path;
 
     public string At(string name) => directory.At(name);
@@ -80,5 +83,5 @@ internal sealed class CliWorld : IDisposable
 
     public void Dispose() => directory.Dispose();
 
-    private string[] Environment => ["-C", Path, "-u", "HACKTREE_STORE", "-u", "SOURCE_DATE_EPOCH", "-u", "HACKTREE_DEBUG", "-u", "NO_COLOR", "TERM=xterm"];
+    private string[] Environment => ["-C", Path, "-u", "HACKTREE_STORE", "-u", "SOURCE_DATE_EPOCH", "-u", "HACKTREE_DEBUG", "-u", "NO_COLOR", "TERM=xterm", .. Variables];
 }

@@ -52,7 +52,7 @@ public sealed class CompletionTests : IDisposable
     [Fact]
     public void Every_verb_is_offered() =>
         Assert.Equal(
-            "bench bisect build cat checkout clone commit completion default deploy diff du etc export fsck gc good hash help image init initrd kargs log ls pull push refs remote rollback roots show sign status unlock upgrade verify version",
+            "bench bisect build cat checkout clone commit completion default delta deploy diff du etc export fsck gc good hash help image image-digest init initrd kargs log ls mirror mount pull push refs remote rev-parse rollback roots serve show sign status umount unlock upgrade verify version",
             string.Join(' ', world.Run("__complete", "").Succeeded().Split('\n', StringSplitOptions.RemoveEmptyEntries).Order(StringComparer.Ordinal)));
 
     [Theory]

@@ -133,8 +133,8 @@ public sealed class HoldersTests(HoldersWorld made) : IClassFixture<HoldersWorld
     [Fact]
     public void What_nothing_holds_is_said_to_go_and_goes()
     {
-        world.Shell("echo unheld > tree/unheld; $H commit -q -b short tree; rm tree/unheld; $H checkout -q short short; ln short/unheld kept; $H refs delete short; $H roots rm short").Succeeded();
-        string text = Text("./kept");
+        world.Shell("echo unheld > tree/unheld; $H commit -q -b short tree; rm tree/unheld; $H checkout -q short short; ln short/unheld alone; $H refs delete short; $H roots rm short").Succeeded();
+        string text = Text("./alone");
         Assert.Contains(": nothing holds it, gc would remove it\nits content lives on in directories outside the store, which have 1 name of it\n", text, StringComparison.Ordinal);
         string name = text.Split(' ', ':')[1];
         Assert.True(File.Exists($"{world.At("objects")}/files/{name}"));

@@ -150,6 +150,14 @@ public sealed class JsonTests : IDisposable
     public void Hash_and_version()
     {
         Assert.Equal(("tree/etc/new", world.Run("hash", "tree/etc/new").Output[7..71]), (Text(Read("hash", "tree/etc/new")[0], "file"), Text(Read("hash", "tree/etc/new")[0], "digest")));
+        JsonElement image = Read("checkout", "--composefs", "a", "image");
+        Assert.Equal(new FileInfo(world.At("image")).Length, image.GetProperty("bytes").GetInt64());
+        world.Refuses(1, "the file exists", ["checkout", "--composefs", "a", "image"]);
+        Read("checkout", "--composefs", "--force", "a", "image");
+        Assert.Equal($"sha256:{Text(image, "image")} image\n", world.Run("hash", "image").Output);
+        string? ours = Text(Read("image-digest", "--mounted", "a"), "digest");
+        Assert.Equal(world.Run("image-digest", "a").Output.Trim(), Text(Read("image-digest", "a"), "digest"));
+        Assert.NotEqual(world.Run("image-digest", "a").Output.Trim(), ours);
         Assert.Equal(1, Read("version").GetProperty("storeFormat").GetInt32());
     }
 

@@ -99,6 +99,7 @@ public sealed class TroubleTests : IDisposable
             for verb in 'init /objects' 'commit -b a /tree' 'commit -b a /tree' 'checkout a /r1' 'diff a /r1' 'gc' 'fsck'; do
                 chroot jail /hacktree -q $verb
             done
+            chroot jail /hacktree -q init --verity auto /other; chroot jail /hacktree -q --store /other commit -b a /tree
             """).Succeeded();
     }
 }

@@ -15,7 +15,10 @@ public sealed class HeaderConstantTests
         #include <fcntl.h>
         #include <linux/btrfs.h>
         #include <linux/fs.h>
+        #include <linux/fsverity.h>
+        #include <linux/loop.h>
         #include <linux/magic.h>
+        #include <linux/mount.h>
         #include <linux/openat2.h>
         #include <poll.h>
         #include <sched.h>
@@ -52,6 +55,12 @@ public sealed class HeaderConstantTests
         ("STATX_ATTR_IMMUTABLE", (long)FileStatus.AttributeImmutable),
         ("STATX_ATTR_APPEND", (long)FileStatus.AttributeAppendOnly),
         ("STATX_ATTR_MOUNT_ROOT", (long)FileStatus.AttributeMountRoot),
+        ("STATX_ATTR_VERITY", (long)FileStatus.AttributeVerity),
+        ("FS_IOC_ENABLE_VERITY", (long)Sys.EnableVerityRequest),
+        ("FS_IOC_MEASURE_VERITY", (long)Sys.MeasureVerityRequest),
+        ("FS_VERITY_HASH_ALG_SHA256", Sys.VeritySha256),
+        ("offsetof(struct fsverity_digest, digest)", Sys.VerityDigestOffset),
+        ("offsetof(struct fsverity_digest, digest_size)", sizeof(ushort)),
         ("STATX_MNT_ID", Sys.StatxMountId),
         ("EXT4_SUPER_MAGIC", (long)FilesystemType.Ext4),
         ("XFS_SUPER_MAGIC", (long)FilesystemType.Xfs),
@@ -81,6 +90,29 @@ public sealed class HeaderConstantTests
         ("POLLIN", Sys.PollIn),
         ("RLIMIT_NOFILE", Sys.LimitOpenFiles),
         ("CLONE_NEWNS", Sys.CloneNewNamespace),
+        ("SYS_open_tree", Sys.OpenTreeNumber),
+        ("SYS_move_mount", Sys.MoveMountNumber),
+        ("SYS_mount_setattr", Sys.MountSetAttrNumber),
+        ("OPEN_TREE_CLONE", Sys.OpenTreeClone),
+        ("OPEN_TREE_CLOEXEC", Sys.OpenTreeCloseOnExec),
+        ("MOVE_MOUNT_F_EMPTY_PATH", Sys.MoveMountEmptyPath),
+        ("MOVE_MOUNT_T_EMPTY_PATH", Sys.MoveMountToEmptyPath),
+        ("SYS_fsopen", Sys.OpenFilesystemNumber),
+        ("SYS_fsconfig", Sys.ConfigureFilesystemNumber),
+        ("SYS_fsmount", Sys.MountFilesystemNumber),
+        ("FSOPEN_CLOEXEC", Sys.OpenFilesystemCloseOnExec),
+        ("FSMOUNT_CLOEXEC", Sys.MountFilesystemCloseOnExec),
+        ("FSCONFIG_SET_FLAG", Sys.SetFlag),
+        ("FSCONFIG_SET_STRING", Sys.SetString),
+        ("FSCONFIG_CMD_CREATE", Sys.CreateFilesystem),
+        ("LOOP_CTL_GET_FREE", (long)Sys.GetFreeLoop),
+        ("LOOP_CONFIGURE", (long)Sys.ConfigureLoop),
+        ("LO_FLAGS_READ_ONLY", Sys.LoopReadOnly),
+        ("LO_FLAGS_AUTOCLEAR", Sys.LoopAutoClear),
+        ("sizeof(struct loop_config)", Sys.LoopConfigSize),
+        ("offsetof(struct loop_config, info.lo_flags)", Sys.LoopFlagsOffset),
+        ("F_WRLCK", Sys.WriteLease),
+        ("MOUNT_ATTR_RDONLY", (long)Sys.MountReadOnly),
         ("O_RDONLY", (long)OpenFlags.ReadOnly),
         ("O_WRONLY", (long)OpenFlags.WriteOnly),
         ("O_RDWR", (long)OpenFlags.ReadWrite),
@@ -144,6 +176,8 @@ public sealed class HeaderConstantTests
         byte[] counting = [.. Enumerable.Range(0, 256).Select(i => (byte)i)];
         RawStatx statx = MemoryMarshal.Read<RawStatx>(counting);
         OpenHow how = MemoryMarshal.Read<OpenHow>(counting);
+        VerityArgument verity = MemoryMarshal.Read<VerityArgument>(counting);
+        MountAttributes mount = MemoryMarshal.Read<MountAttributes>(counting);
         TimeSpec time = MemoryMarshal.Read<TimeSpec>(counting);
         RLimit limit = MemoryMarshal.Read<RLimit>(counting);
         PollFd poll = MemoryMarshal.Read<PollFd>(counting);
@@ -161,6 +195,11 @@ public sealed class HeaderConstantTests
                 ("stx_rdev_major", statx.RdevMajor), ("stx_rdev_minor", statx.RdevMinor), ("stx_dev_major", statx.DevMajor), ("stx_dev_minor", statx.DevMinor)),
             ("sizeof(struct open_how)", SizeOf(how)),
             .. Fields("open_how", ("flags", (long)how.Flags), ("mode", (long)how.Mode), ("resolve", (long)how.Resolve)),
+            ("sizeof(struct fsverity_enable_arg)", SizeOf(verity)),
+            .. Fields("fsverity_enable_arg",
+                ("version", verity.Version), ("hash_algorithm", verity.HashAlgorithm), ("block_size", verity.BlockSize), ("salt_size", verity.SaltSize)),
+            ("sizeof(struct mount_attr)", SizeOf(mount)),
+            .. Fields("mount_attr", ("attr_set", (long)mount.Set), ("attr_clr", (long)mount.Clear)),
             ("sizeof(struct timespec)", SizeOf(time)),
             .. Fields("timespec", ("tv_sec", time.Seconds), ("tv_nsec", time.Nanoseconds)),
             ("sizeof(struct rlimit)", SizeOf(limit)),

@@ -51,6 +51,13 @@ public sealed class SkipTests : IDisposable
     }
 
     [Fact]
+    public void A_line_with_a_question_mark_is_for_a_test_that_may_be_skipped()
+    {
+        Assert.Equal(0, Summary(Report, "?Boots.*  needs a folder that is not everywhere\n", isCi: true).ExitCode);
+        Assert.Equal(0, Summary(Report, "?Boots.A  the same\nBoots.[BC]  x\n", isCi: true).ExitCode);
+    }
+
+    [Fact]
     public void A_line_without_a_reason_ends_the_run()
     {
         ToolResult result = Summary(Report, "Boots.*\n", isCi: true);

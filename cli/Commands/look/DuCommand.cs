@@ -72,6 +72,11 @@ internal sealed class DuCommand : Verb
         string onDisk = HumanText.Bytes(usage.AllocatedBytes), shared = HumanText.Bytes(usage.SavedBytes);
         Session.Output.WriteLine($"objects  {HumanText.Count(usage.Objects)}, {HumanText.Bytes(usage.ObjectBytes)}, on disk {onDisk}");
         Session.Output.WriteLine($"packs    {HumanText.Count(usage.Packs)}, {HumanText.Bytes(usage.PackBytes)}");
+        if (usage.Images > 0)
+        {
+            Session.Output.WriteLine($"images   {HumanText.Count(usage.Images)}, {HumanText.Bytes(usage.ImageBytes)}");
+        }
+
         string sharing = $"{HumanText.Count(usage.Refs.Count, "ref")} and {HumanText.Count(usage.HardlinkedRoots, "root")}";
         Session.Output.WriteLine($"saved    {shared}, by {sharing} that share");
         return ExitCode.Done;
@@ -114,6 +119,8 @@ internal sealed class DuCommand : Verb
         writer.WriteNumber("allocatedBytes", usage.AllocatedBytes);
         writer.WriteNumber("packs", usage.Packs);
         writer.WriteNumber("packBytes", usage.PackBytes);
+        writer.WriteNumber("images", usage.Images);
+        writer.WriteNumber("imageBytes", usage.ImageBytes);
         writer.WriteNumber("roots", usage.HardlinkedRoots);
         writer.WriteNumber("savedBytes", usage.SavedBytes);
         writer.WriteEndObject();

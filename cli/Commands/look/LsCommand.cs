@@ -12,6 +12,7 @@ internal sealed class LsCommand : Verb
     private readonly Option<bool> isLong = new("-l", "--long") { Description = "Show mode, owner, size and time too." };
     private readonly Option<bool> isNumeric = new("-n", "--numeric") { Description = "As -l, with owners and groups as numbers." };
     private readonly Option<bool> isRecursive = new("-R", "--recursive") { Description = "List everything below too." };
+    private readonly Option<bool> hasDigest = new("--digest", "-C") { Description = "Show the digest of each file's content and each directory's tree." };
     private readonly Option<bool> json;
 
     internal LsCommand()
@@ -23,6 +24,7 @@ internal sealed class LsCommand : Verb
         Add(isLong);
         Add(isNumeric);
         Add(isRecursive);
+        Add(hasDigest);
         json = AddJson();
         Details = "-l names owners and groups by the commit's own etc/passwd and etc/group. Bytes of a name that are not UTF-8 appear as \\ooo, and so do characters that a terminal would not show.";
     }
@@ -75,6 +77,7 @@ internal sealed class LsCommand : Verb
         {
             bool hasTarget = hasColumns && entry.Kind == EntryKind.Symlink;
             Session.Output.Write(hasColumns ? EntryText.Long(entry, owners) : "");
+            Session.Output.Write(session.Get(hasDigest) ? EntryText.Digest(entry) : "");
             Session.Output.Write(ByteText.Quote(below));
             Session.Output.WriteLine(hasTarget ? $" -> {ByteText.Quote(entry.Target)}" : "");
         }

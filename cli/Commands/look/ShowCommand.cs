@@ -9,12 +9,14 @@ namespace HackTree.Cli;
 internal sealed class ShowCommand : Verb
 {
     private readonly Argument<string> revision;
+    private readonly Option<string?> meta = new("--meta") { Description = "Print only the value of this annotation.", HelpName = "KEY" };
     private readonly Option<bool> json;
 
     internal ShowCommand()
-        : base("show", "Print the metadata and message of a commit.", "hacktree show debian/bookworm^")
+        : base("show", "Print the metadata and message of a commit.", "hacktree show debian/bookworm^", "hacktree show --meta version debian/bookworm")
     {
         revision = AddRevision("COMMIT", "The commit: a ref, REF^, REF~3, or an id or its beginning.");
+        Add(meta);
         json = AddJson();
     }
 
@@ -25,6 +27,11 @@ internal sealed class ShowCommand : Verb
         using ObjectStore store = session.OpenStore();
         Digest digest = Revision.Resolve(store, session.Get(revision));
         Commit commit = store.Packs.ReadCommit(digest);
+        if (session.Get(meta) is { } wanted)
+        {
+            return PrintValue(session, wanted, commit);
+        }
+
         if (session.Get(json))
         {
             JsonText.Write(writer => CommitText.Write(writer, store, digest, commit));
@@ -60,6 +67,27 @@ internal sealed class ShowCommand : Verb
 
         WriteText(output, commit.Subject);
         WriteText(output, commit.Body);
+        return ExitCode.Done;
+    }
+
+    private int PrintValue(Session session, string key, Commit commit)
+    {
+        if (!commit.Annotations.TryGetValue(key, out string? value))
+        {
+            string keys = commit.Annotations.IsEmpty ? "none" : string.Join(", ", commit.Annotations.Keys);
+            throw new StoreException($"{session.Get(revision)} has no annotation '{key}'; it has {keys}");
+        }
+
+        if (session.Get(json))
+        {
+            JsonText.Write(writer => writer.WriteStringValue(value));
+        }
+        else
+        {
+            // A script gets the value as it is.
+            Session.Output.WriteLine(StandardOutput.IsTerminal ? CommitText.Line(value) : value);
+        }
+
         return ExitCode.Done;
     }
 

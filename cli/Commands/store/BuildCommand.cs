@@ -86,7 +86,7 @@ internal sealed class BuildCommand : Verb
         Digest commit = session.Get(recipe) is { } file
             ? RecipeBuild.Run(
                 store,
-                new RecipeRequest(refName, basis, revision, Recipe.Read(file), request, session.Get(fresh), subject, body, CommitCommand.CommitTime),
+                new RecipeRequest(refName, basis, revision, Recipe.Read(file), request, session.Get(fresh), subject, body, CommitStory.TimeOfNow),
                 step => session.Note($"step {step.Number}{(step.IsRemembered ? " is remembered" : "")}: {step.Text}"),
                 outcome => Note(session, outcome, basis: null))
             : RunCommand(session, store, request, new CommitRequest { Ref = refName, Parent = basis, Subject = subject, Body = body, Time = 0 }, revision);
@@ -100,8 +100,8 @@ internal sealed class BuildCommand : Verb
         Digest basis = described.Parent;
         BuildOutcome outcome = Build.Run(store, basis, revision, request, () => described with
         {
-            Parent = store.Refs.Find(described.Ref).IsNone ? basis : default,
-            Time = CommitCommand.CommitTime(),
+            Parent = store.Refs.Find(described.Ref!).IsNone ? basis : default,
+            Time = CommitStory.TimeOfNow(),
         });
         Note(session, outcome, basis);
         return outcome.Commit;

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json;
+using HackTree.Boot;
 using HackTree.Checkout;
 using HackTree.Model;
 using HackTree.Store;
@@ -27,6 +28,11 @@ internal sealed class CheckoutCommand : Verb
         Description = "Make a root to boot with / read-only: files below /etc are copies, and missing mount points are made.",
     };
 
+    private readonly Option<bool> readOnly = new("--readonly")
+    {
+        Description = "Mount the root over itself, read-only, until `roots rm` or a restart: to look at, or to share with containers.",
+    };
+
     private readonly Option<string?> from = new("--from")
     {
         Description = "Turn this root into DEST, which costs only the difference. The root and all changes in it are gone then.",
@@ -35,7 +41,14 @@ internal sealed class CheckoutCommand : Verb
 
     private readonly Option<bool> reuse = new("--reuse")
     {
-        Description = "Turn the oldest root beside DEST that is neither used nor pinned into DEST, as with --from. The newest one is never taken.",
+        Description = "Turn the oldest root beside DEST that is neither used nor pinned into DEST, as with --from. The newest one is never taken. With "
+            + "--boot, one of those that `gc --keep 1` would remove.",
+    };
+
+    private readonly Option<bool> composefs = new("--composefs")
+    {
+        Description = "Make only an image of all names, the file DEST, for mount.composefs with the store's files/ as its basedir. With --boot, make a root "
+            + "that is such an image, which is mounted at boot.",
     };
 
     private readonly Option<bool> json = Json();
@@ -47,6 +60,7 @@ internal sealed class CheckoutCommand : Verb
             "Turn a commit into a root, a directory of hardlinks to the store's objects.",
             "hacktree checkout debian/bookworm /r1",
             "hacktree checkout --boot debian/bookworm /r1",
+            "hacktree checkout --readonly debian/bookworm /mnt/look",
             "hacktree checkout --from /r0 debian/bookworm /r2",
             "hacktree checkout --copy --subpath etc debian/bookworm^ /tmp/old-etc")
     {
@@ -57,8 +71,10 @@ internal sealed class CheckoutCommand : Verb
         Add(copy);
         Add(reflink);
         Add(boot);
+        Add(readOnly);
         Add(from);
         Add(reuse);
+        Add(composefs);
         Add(force);
         Add(json);
         Details = "A root of hardlinks shares its files with the store and with every other root that has them. Never write into one, and run no "
@@ -71,10 +87,16 @@ internal sealed class CheckoutCommand : Verb
                 result.AddError("give one of --copy and --reflink");
             }
 
-            bool isAdvance = result.GetValue(from) is not null || result.GetValue(reuse);
-            if (result.GetValue(boot) && (isAdvance || result.GetValue(subpath) is not null))
+            if (result.GetValue(readOnly)
+                && (result.GetValue(copy) || result.GetValue(reflink) || result.GetValue(boot) || result.GetValue(subpath) is not null))
             {
-                result.AddError("--boot makes a whole new root: leave out --from, --reuse and --subpath");
+                result.AddError("--readonly is for whole roots of hardlinks: leave out --copy, --reflink, --boot and --subpath");
+            }
+
+            bool isAdvance = result.GetValue(from) is not null || result.GetValue(reuse);
+            if (result.GetValue(boot) && result.GetValue(subpath) is not null)
+            {
+                result.AddError("--boot makes a whole root: leave out --subpath");
             }
 
             if (isAdvance && (result.GetValue(copy) || result.GetValue(reflink) || result.GetValue(subpath) is not null))
@@ -86,6 +108,12 @@ internal sealed class CheckoutCommand : Verb
             {
                 result.AddError("give one of --from and --reuse");
             }
+
+            bool isRoot = isAdvance || result.GetValue(copy) || result.GetValue(reflink) || result.GetValue(readOnly);
+            if (result.GetValue(composefs) && (isRoot || result.GetValue(subpath) is not null))
+            {
+                result.AddError("--composefs makes an image: only --boot and --force go with it");
+            }
         });
     }
 
@@ -93,17 +121,30 @@ internal sealed class CheckoutCommand : Verb
     {
         long started = Stopwatch.GetTimestamp();
         string part = session.Get(subpath)?.Trim('/') ?? "";
+        if (session.Get(readOnly))
+        {
+            ReadOnlyMount.RequireRight();
+        }
+
         using ObjectStore store = session.OpenStoreToWrite();
         Digest commit = Revision.Resolve(store, session.Get(revision));
+        if (session.Get(composefs) && !session.Get(boot))
+        {
+            return MakeImage(session, store, commit);
+        }
+
         var options = new CheckoutOptions
         {
-            Method = session.Get(copy) ? CheckoutMethod.Copy : session.Get(reflink) ? CheckoutMethod.Reflink : CheckoutMethod.Hardlink,
+            Method = session.Get(copy) ? CheckoutMethod.Copy
+                : session.Get(reflink) ? CheckoutMethod.Reflink
+                : session.Get(composefs) ? CheckoutMethod.Image
+                : CheckoutMethod.Hardlink,
             Subpath = part,
             Force = session.Get(force),
             Boot = session.Get(boot),
-            Progress = new Progress { TotalFiles = part.Length == 0 ? store.Packs.ReadCommit(commit).Files : 0 },
+            Progress = new Progress { TotalFiles = part.Length == 0 && !session.Get(composefs) ? store.Packs.ReadCommit(commit).Files : 0 },
         };
-        string? old = session.Get(reuse) ? RootAdvance.FindSpare(store, session.Get(destination)) : session.Get(from);
+        string? old = session.Get(reuse) ? FindSpare(session, store) : session.Get(from);
         if (session.Get(reuse) && old is null)
         {
             session.Note("no root beside it can be reused; checking out anew");
@@ -112,25 +153,53 @@ internal sealed class CheckoutCommand : Verb
         Made made = old is null ? CheckOut(session, store, commit, options) : Advance(session, store, commit, old, options);
         NoteUnrestored(session, made.Unrestored);
         session.Note($"{made.Path}: {made.Summary}, commit {CommitText.Short(commit)}; {HumanText.Duration(Stopwatch.GetElapsedTime(started))}");
-        if (options.Method == CheckoutMethod.Hardlink)
+        if (session.Get(readOnly))
+        {
+            ReadOnlyMount.Make(made.Path);
+            session.Note($"{made.Path}: mounted read-only, until `hacktree roots rm`, `umount` or a restart; its files can still be written to by other names");
+        }
+        else if (options.Method == CheckoutMethod.Hardlink)
         {
             session.Note($"{made.Path}: its files are the store's; do not write into it, nor run apt there: change a root made with --copy or --reflink");
         }
 
         if (session.Get(json))
         {
-            JsonText.Write(writer => WriteJson(writer, made, commit, options));
+            JsonText.Write(writer => WriteJson(writer, made, commit, options, session.Get(readOnly)));
         }
 
         return ExitCode.Done;
     }
 
-    private static void WriteJson(Utf8JsonWriter writer, Made made, Digest commit, CheckoutOptions options)
+    private int MakeImage(Session session, ObjectStore store, Digest commit)
+    {
+        string path = session.Get(destination);
+        ImageFacts image = CommitImage.Write(store, commit, path, session.Get(force));
+        session.Note($"{path}: {HumanText.Bytes(image.Length)}, commit {CommitText.Short(commit)}; its content is in {store.Path}/files");
+        if (session.Get(json))
+        {
+            JsonText.Write(writer =>
+            {
+                writer.WriteStartObject();
+                writer.WriteBytes("path", ByteText.FromArgument(path));
+                writer.WriteDigest("commit", commit);
+                writer.WriteString("method", "composefs");
+                writer.WriteDigest("image", image.Digest);
+                writer.WriteNumber("bytes", image.Length);
+                writer.WriteEndObject();
+            });
+        }
+
+        return ExitCode.Done;
+    }
+
+    private static void WriteJson(Utf8JsonWriter writer, Made made, Digest commit, CheckoutOptions options, bool isReadOnly)
     {
         writer.WriteStartObject();
         writer.WriteBytes("path", ByteText.FromArgument(made.Path));
         writer.WriteDigest("commit", commit);
         writer.WriteString("method", options.Method.ToString().ToLowerInvariant());
+        writer.WriteBoolean("readOnly", isReadOnly);
         writer.WriteNumber("files", made.Files);
         writer.WritePropertyName("changes");
         if (made.Changes is { } changes)
@@ -158,7 +227,21 @@ internal sealed class CheckoutCommand : Verb
             result = RootBuilder.Run(store, commit, session.Get(revision), session.Get(destination), options);
         }
 
-        return new Made(result.Path, result.Files, Changes: null, HumanText.Count(result.Files, "file"), result.Unrestored);
+        string what = options.Method == CheckoutMethod.Image ? "an image, mounted at boot" : HumanText.Count(result.Files, "file");
+        return new Made(result.Path, result.Files, Changes: null, what, result.Unrestored);
+    }
+
+    /// <summary>The root that --reuse takes; null if there is none. Of roots that boot, one beside DEST that nothing calls for.</summary>
+    private string? FindSpare(Session session, ObjectStore store)
+    {
+        string path = session.Get(destination);
+        if (!session.Get(boot))
+        {
+            return RootAdvance.FindSpare(store, path);
+        }
+
+        var roots = new BootableRoots(store);
+        return Path.GetDirectoryName(RealPath.OfName(path)) == roots.Physical && roots.FindSpare() is { } spare ? roots.PathOf(spare) : null;
     }
 
     private Made Advance(Session session, ObjectStore store, Digest commit, string old, CheckoutOptions options)
@@ -167,7 +250,7 @@ internal sealed class CheckoutCommand : Verb
         AdvanceResult result;
         using (session.Show("changing", options.Progress))
         {
-            result = RootAdvance.Run(store, old, commit, session.Get(revision), session.Get(destination), options);
+            result = new BootableRoots(store).Advance(old, commit, session.Get(revision), session.Get(destination), options);
         }
 
         string changes = $"{HumanText.Count(result.Changes, "name")} of {HumanText.Count(result.Files, "file")}";

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using HackTree.Boot;
 using HackTree.Linux;
 using HackTree.Store;
@@ -10,6 +11,20 @@ internal sealed class GcCommand : Verb
     private readonly Option<bool> dryRun = new("--dry-run", "-n") { Description = "Only print what would be removed." };
     private readonly Option<int?> depth;
     private readonly Option<int?> keep;
+    private readonly Option<string[]> depthOf = new("--depth-of")
+    {
+        Description = "Another depth for one ref, or for all that begin so: REF=N, or 'nightly/*=N'. Repeatable; the last one that fits counts.",
+        HelpName = "REF=N",
+        DefaultValueFactory = _ => [],
+    };
+
+    private readonly Option<string?> younger = new("--keep-younger-than")
+    {
+        Description = "Keep of each ref's history what is younger: '30 days ago', 12h, or a time such as 2026-11-23T04:17:32Z. With --depth, "
+            + "keep what either keeps.",
+        HelpName = "TIME",
+    };
+
     private readonly Option<string?> explain = new("--explain")
     {
         Description = "Remove nothing, and say who holds a root, a commit, a tree, an object, or the file or directory at a path (with a slash).",
@@ -25,11 +40,14 @@ internal sealed class GcCommand : Verb
             "Remove everything that no ref and no root needs, and what interrupted commands left.",
             "hacktree gc --dry-run",
             "hacktree gc --depth 3",
+            "hacktree gc --keep-younger-than '30 days ago'",
             "hacktree gc --keep 1",
             "hacktree gc --explain /r1/usr/bin/ls")
     {
         Add(dryRun);
         depth = AddNumber("The number of generations of ancestors to keep for each ref; 0 keeps none. Default: all.", "--depth");
+        Add(depthOf);
+        Add(younger);
         keep = AddNumber(
             "Also remove roots made with --boot, except the N newest and those that are running, the default, the default before, on trial or pinned.",
             "--keep");
@@ -41,16 +59,20 @@ internal sealed class GcCommand : Verb
 
     protected override int Run(Session session)
     {
+        RefDepth[] depthsOf = [.. session.Get(depthOf)!.Select(DepthOf)];
         string? thing = session.Get(explain);
         bool isDryRun = session.Get(dryRun) || thing is not null;
+        long? since = session.Get(younger) is { } time ? TimeText.TimeOrAge(younger.Name, time, DateTimeOffset.UtcNow) : null;
         using ObjectStore store = isDryRun ? session.OpenStore() : session.OpenStoreToWrite();
         store.RequireReadable();
+        RequireRefs(store, depthsOf);
         var roots = new BootableRoots(store);
-        IReadOnlyList<string> surplus = session.Get(keep) is { } kept ? roots.FindSurplus(kept) : [];
+        IReadOnlyList<string> surplus = session.Get(keep) is { } number ? roots.FindSurplus(number) : [];
         Action<string>? onRemove = session.Get(verbose) && !session.Get(json) ? Session.Output.WriteLine : null;
         if (thing is not null)
         {
-            var explanation = new GcExplain(store, thing, new CollectOptions { WithoutRoots = surplus, Depth = session.Get(depth) });
+            var kept = new CollectOptions { WithoutRoots = surplus, Depth = session.Get(depth), DepthsOf = depthsOf, KeepSince = since };
+            var explanation = new GcExplain(store, thing, kept);
             (session.Get(json) ? explanation.WriteJson : (Action)explanation.Print)();
             return ExitCode.Done;
         }
@@ -61,6 +83,8 @@ internal sealed class GcCommand : Verb
             WithoutRoots = isDryRun ? surplus : [],
             DryRun = isDryRun,
             Depth = session.Get(depth),
+            DepthsOf = depthsOf,
+            KeepSince = since,
             OnRemove = onRemove,
             Progress = new Progress(),
         };
@@ -80,6 +104,24 @@ internal sealed class GcCommand : Verb
         }
 
         return result.ObstacleCount == 0 ? (gone.Count == surplus.Count ? ExitCode.Done : ExitCode.Failed) : SayObstacles(result);
+    }
+
+    private RefDepth DepthOf(string text)
+    {
+        int sign = text.LastIndexOf('=');
+        return sign > 0 && int.TryParse(text.AsSpan(sign + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int number)
+            ? new RefDepth(text[..sign], number)
+            : throw new UsageException($"{depthOf.Name} takes REF=N, not '{text}'");
+    }
+
+    // A name that fits nothing is most likely a slip, and would cost a history.
+    private void RequireRefs(ObjectStore store, IEnumerable<RefDepth> depths)
+    {
+        List<string> names = store.Refs.List();
+        if (depths.FirstOrDefault(each => !names.Exists(each.Fits)) is { } strange)
+        {
+            throw new StoreException($"{depthOf.Name}: there is no ref '{strange.Refs}'", new Remedy.ListRefs());
+        }
     }
 
     /// <summary>Removes the roots and returns those that are gone. Says why others are not.</summary>

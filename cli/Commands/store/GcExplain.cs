@@ -53,9 +53,13 @@ internal sealed class GcExplain
             }
         }
 
-        if (holdings.Count == 0 && named.Thing is HeldThing.OfObject { Name: var name } && store.Blobs.TryStat(name, out FileStatus status) && status.LinkCount > 1)
+        if (holdings.Count == 0
+            && named.Thing is HeldThing.OfObject { Name: var name }
+            && store.Blobs.TryStat(name, out FileStatus status)
+            && status.LinkCount > 1)
         {
-            Session.Output.WriteLine($"its content lives on in directories outside the store, which have {HumanText.Count(status.LinkCount - 1, "name")} of it");
+            string names = HumanText.Count(status.LinkCount - 1, "name");
+            Session.Output.WriteLine($"its content lives on in directories outside the store, which have {names} of it");
         }
     }
 
@@ -69,19 +73,20 @@ internal sealed class GcExplain
         writer.WriteStartArray("holders");
         foreach (Holding holding in holdings)
         {
-            Write(writer, holding);
+            WriteHolding(writer, holding, holding.Holder.Kind == HolderKind.Root ? states.GetValueOrDefault(holding.Holder.Name) : null);
         }
 
         writer.WriteEndArray();
         writer.WriteEndObject();
     });
 
-    private void Write(Utf8JsonWriter writer, Holding holding)
+    /// <summary>Writes a ref or root that holds something; <paramref name="state"/> is what is known of the root.</summary>
+    internal static void WriteHolding(Utf8JsonWriter writer, Holding holding, string? state = null)
     {
         writer.WriteStartObject();
         writer.WriteString("kind", KindOf(holding.Holder));
         writer.WriteString("name", holding.Holder.Name);
-        writer.WriteString("state", holding.Holder.Kind == HolderKind.Root ? states.GetValueOrDefault(holding.Holder.Name) : null);
+        writer.WriteString("state", state);
         writer.WriteDigest("commit", holding.Commit);
         writer.WriteNumber("generations", holding.Generations);
         writer.WriteNumber("commits", holding.Commits);
@@ -128,6 +133,7 @@ internal sealed class GcExplain
     {
         HolderKind.Ref => "ref",
         HolderKind.Root => "root",
+        HolderKind.Image => "image",
         _ => "pack",
     };
 
@@ -164,7 +170,8 @@ internal sealed class GcExplain
             }
             else if (record == running || record.State == RootState.Pinned)
             {
-                states.Add(name, string.Join(", ", new[] { record == running ? "running" : "", record.State == RootState.Pinned ? "pinned" : "" }.Where(x => x != "")));
+                string[] words = [record == running ? "running" : "", record.State == RootState.Pinned ? "pinned" : ""];
+                states.Add(name, string.Join(", ", words.Where(word => word != "")));
             }
         }
 

@@ -18,7 +18,7 @@ internal sealed class RootsCommand : Verb
     {
         json = AddJson();
         Details = "Lists checkouts of whole trees on the store's filesystem. Parts of trees (--subpath) and copies on other filesystems are plain "
-            + "directories: the store does not know them, and rm -r removes them.";
+            + "directories: the store does not know them, and rm -r removes them. Commits that `hacktree mount` mounted are listed too.";
         Add(new Pin("pin", "Keep a root from being replaced, or turned into another one.", RootState.Pinned));
         Add(new Pin("unpin", "Let a pinned root be replaced again.", RootState.Ready));
         Add(new Remove());
@@ -70,20 +70,32 @@ internal sealed class RootsCommand : Verb
             new("METHOD") { Rank = 3 },
             new("REVISION") { Rank = 1 });
         RootRecord? running = Running(store);
+        HashSet<string> readOnly = ReadOnlyMount.Find(store);
         foreach ((_, RootEntry record) in roots)
         {
             string path = store.Roots.AbsolutePath(record), state = State(path, record);
             string mark = record == running ? ", running" : state == Missing && IsPinned(record) ? ", pinned" : "";
+            mark += readOnly.Contains(path) ? ", read-only" : "";
             string commit = CommitText.Short(record.Commit), time = HumanText.ShortDate(record.Time);
             listing.Add(state + mark, CommitText.Line(path), commit, time, Lower(record.Method), CommitText.Line(record.Revision));
+        }
+
+        foreach ((string path, Digest commit, bool isReadOnly) in Mounted(store))
+        {
+            listing.Add(isReadOnly ? "mounted, read-only" : "mounted", CommitText.Line(path), CommitText.Short(commit), "", "image", "");
         }
 
         listing.Print();
     }
 
+    /// <summary>The commits of this store that are mounted.</summary>
+    private static IEnumerable<(string Path, Digest Commit, bool IsReadOnly)> Mounted(ObjectStore store) =>
+        ImageMount.Find().Where(mount => store.Packs.Contains(mount.Commit));
+
     private static void WriteJson(ObjectStore store, List<(string Name, RootEntry Record)> roots) => JsonText.Write(writer =>
     {
         RootRecord? running = Running(store);
+        HashSet<string> readOnly = ReadOnlyMount.Find(store);
         writer.WriteStartArray();
         foreach ((string name, RootEntry record) in roots)
         {
@@ -98,6 +110,19 @@ internal sealed class RootsCommand : Verb
             writer.WriteString("method", Lower(record.Method));
             writer.WriteBoolean("pinned", IsPinned(record));
             writer.WriteBoolean("running", record == running);
+            writer.WriteBoolean("readOnly", readOnly.Contains(path));
+            writer.EndItem();
+        }
+
+        foreach ((string path, Digest commit, bool isReadOnly) in Mounted(store))
+        {
+            writer.WriteStartObject();
+            writer.WriteNull("name");
+            writer.WriteString("state", "mounted");
+            writer.WriteBytes("path", ByteText.FromArgument(path));
+            writer.WriteDigest("commit", commit);
+            writer.WriteString("method", "image");
+            writer.WriteBoolean("readOnly", isReadOnly);
             writer.EndItem();
         }
 
