@@ -16,9 +16,9 @@ internal static class Completions
     /// <summary>The word to complete. The line is parsed without it.</summary>
     internal static string Word { get; set; } = "";
 
-    /// <summary>The refs of the store that the line names.</summary>
+    /// <summary>The refs and aliases of the store that the line names.</summary>
     internal static IEnumerable<CompletionItem> Refs(CompletionContext context) =>
-        Ask(context, store => store.Refs.List());
+        Ask(context, store => store.Refs.Names());
 
     /// <summary>Completes an argument with the names of roots.</summary>
     internal static T WithRoots<T>(T argument)

@@ -74,6 +74,8 @@ internal static class ForeignWords
         ["convert"] = Use("image convert"),
         ["lsinitrd"] = Use("initrd ls"),
         ["man"] = Use("help"),
+        ["alias"] = Use("refs alias"),
+        ["refs link"] = Use("refs alias"),
         ["refs list"] = Use("refs"),
         ["refs ls"] = Use("refs"),
         ["refs show"] = Use("show"),

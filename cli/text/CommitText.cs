@@ -62,7 +62,7 @@ internal static class CommitText
     internal static IReadOnlyDictionary<Digest, string> RefsByCommit(ObjectStore store)
     {
         var names = new Dictionary<Digest, string>();
-        foreach (string name in store.Refs.List())
+        foreach (string name in store.Refs.Names())
         {
             try
             {

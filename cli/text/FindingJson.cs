@@ -31,6 +31,7 @@ internal static class FindingJson
         Finding.LostTree => "lost-tree",
         Finding.LostCommit or Finding.LostTip => "lost-commit",
         Finding.DamagedRef => "damaged-ref",
+        Finding.BrokenAlias => "broken-alias",
         Finding.DamagedRecord => "damaged-record",
         Finding.DamagedImage => "damaged-image",
         Finding.KeptDamage => "kept-damage",
@@ -86,6 +87,10 @@ internal static class FindingJson
             case Finding.DamagedRef damaged:
                 WriteHolder(writer, Holder.OfRef(damaged.Ref));
                 WriteCause(writer, damaged.Cause);
+                break;
+            case Finding.BrokenAlias broken:
+                writer.WriteString("alias", broken.Alias);
+                WriteCause(writer, broken.Cause);
                 break;
             case Finding.DamagedRecord damaged:
                 WriteHolder(writer, Holder.OfRoot(damaged.Root));

@@ -16,6 +16,7 @@ namespace HackTree.Store;
 /// files/   objects: one inode for each content with its metadata. Files of roots are hardlinks of them (Blobs)
 /// packs/   trees and commits, many in one file (Packs)
 /// refs/    one file for each ref, a name of a commit (Refs). logs/ has the history of each ref
+/// aliases/ names that mean what a ref means (Aliases). Made with the first
 /// remotes/ names of other places of commits (Remotes). Made with the first
 /// signatures/ who signed which commits (Signatures). Made with the first
 /// damaged/ inodes that were objects and are damaged, until roots have others (DamagedInodes). Made with the first
@@ -67,7 +68,7 @@ public sealed partial class ObjectStore : IDisposable
                 KeepDamaged = name => _ = Damaged.TryKeep(name),
             };
             Packs = new Packs(OpenRoom("packs"), Temporary, $"{path}/packs");
-            Refs = new Refs(OpenRoom("refs"), OpenRoom("logs"), Temporary, path);
+            Refs = new Refs(OpenRoom("refs"), OpenRoom("logs"), new Aliases(this, directory), Temporary, path);
             Roots = new Roots(OpenRoom("roots"), Temporary, $"{path}/roots", PhysicalRoot);
         }
         catch

@@ -75,6 +75,9 @@ public abstract record Remedy
     /// <param name="Log">The file that tells where the ref has been.</param>
     public sealed record SetRef(string Log) : Remedy;
 
+    /// <summary>Give an alias a ref again, or delete the alias.</summary>
+    public sealed record SetAlias : Remedy;
+
     /// <summary>Find out why a commit is not in the store: gc may have cut the history, or something is damaged.</summary>
     public sealed record LookIntoHistory : Remedy;
 

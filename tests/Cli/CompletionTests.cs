@@ -24,7 +24,7 @@ public sealed class CompletionTests : IDisposable
     [InlineData("hacktree checkout debian/t", "debian/test")]
     [InlineData("hacktree checkout debian/test ", "")]
     [InlineData("hacktree diff debian/test debian/o", "debian/other")]
-    [InlineData("hacktree refs ", "delete log set")]
+    [InlineData("hacktree refs ", "alias delete log set")]
     [InlineData("hacktree refs delete debian/o", "debian/other")]
     [InlineData("hacktree ls debian/test ", "etc/ usr/")]
     [InlineData("hacktree cat debian/test etc/p", "etc/passwd")]

@@ -85,6 +85,39 @@ public sealed class OstreeVerbTests : IDisposable
     }
 
     [Fact]
+    public void An_alias_follows_its_ref_as_with_ostree()
+    {
+        string first = world.Commit("t/a");
+        world.Shell("""
+            set -e
+            ostree --repo=repo commit -b t/a -s 1 tree; ostree --repo=repo refs --alias --create=stable t/a
+            ostree --repo=repo commit -b t/a -s 2 tree; [ $(ostree --repo=repo rev-parse stable) = $(ostree --repo=repo rev-parse t/a) ]
+            ! ostree --repo=repo refs --alias --create=x nothing; ! ostree --repo=repo refs --delete t/a
+            [ "$(ostree --repo=repo refs --alias)" = "stable -> t/a" ]
+            """).Succeeded();
+        world.Run("refs", "alias", "stable", "t/a").Succeeded();
+        string second = world.Commit("t/a", "-m", "two");
+        Assert.Equal($"{second}\n{first}\n", world.Run("rev-parse", "stable", "stable^").Succeeded());
+        Assert.StartsWith($"stable -> t/a  {second[..16]}  ", world.Run("refs").Succeeded());
+        Assert.Equal(["\"t/a\"", "null"], Json("refs", "--json").EnumerateArray().Select(each => each.GetProperty("alias").GetRawText()));
+        Assert.Contains("(stable, t/a)", world.Run("log", "t/a").Succeeded());
+        Assert.Equal(world.Run("refs", "log", "t/a").Succeeded(), world.Run("refs", "log", "stable").Succeeded());
+        world.Run("checkout", "-q", "stable", "r0").Succeeded();
+        world.Refuses(1, "there is no ref 'nothing'", ["refs", "alias", "x", "nothing"]);
+        world.Refuses(1, "'t/a' has the alias 'stable'", ["refs", "delete", "t/a"]);
+        world.Refuses(1, "'stable' is an alias of 't/a', so it cannot be set itself", ["refs", "set", "stable", "t/a^"]);
+        world.Refuses(1, "'stable' is an alias of 't/a', so it cannot be set itself", ["commit", "-b", "stable", "tree"]);
+        world.Refuses(1, "--depth-of: 'stable' is an alias, and a history is that of a ref: 't/a'", ["gc", "--depth-of", "stable=1"]);
+        world.Refuses(2, "REF is missing", ["refs", "alias", "stable"]);
+
+        world.Shell("rm objects/refs/t/a").Succeeded();
+        world.Refuses(1, "'stable' is an alias of 't/a', and there is no such ref; give it a ref with `hacktree refs alias`", ["log", "stable"]);
+        world.Shell("$H refs > out 2> err; [ $? = 1 ]; grep -q 'stable .*damaged' out; grep -q \"alias 'stable' leads nowhere: there is no ref 't/a'\" err").Succeeded();
+        Assert.Equal(3, world.Run("fsck").ExitCode);
+        world.Run("refs", "delete", "stable").Succeeded();
+    }
+
+    [Fact]
     public void One_annotation_is_printed()
     {
         world.Shell("ostree --repo=repo commit -b t/a --add-metadata-string='version=1 \"x\"' tree; $H commit -q -b a --meta 'version=1 \"x\"' tree").Succeeded();

@@ -112,6 +112,13 @@ public sealed class FuzzSeeds(FuzzPlace place) : IClassFixture<FuzzPlace>
         using ObjectStore open = store.Open();
         open.Remotes.Add("origin", new NamedRemote("https://h/x", RequiresSignature: true));
         Save("named-remote", "signed", File.ReadAllBytes(Path.Combine(store.Path, "remotes/origin.json")));
+        _ = TestStore.Commit(open, "debian/a", "f=1");
+        using (var turn = RefTurn.Take(open))
+        {
+            turn.SetAlias("stable", "debian/a");
+        }
+
+        Save("alias", "stable", File.ReadAllBytes(Path.Combine(store.Path, "aliases/stable.json")));
         using var world = new StatCacheWorld();
         world.Fill(3);
         Save("stat-cache", "three", File.ReadAllBytes(Path.Combine(world.CachePath, "manifest")));

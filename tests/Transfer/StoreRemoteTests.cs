@@ -23,6 +23,33 @@ public sealed class StoreRemoteTests : RemoteTests
         Assert.Empty(World.Refs("other"));
     }
 
+    /// <summary>An alias is sent as what it is to those who ask for it: a ref.</summary>
+    [Fact]
+    public void An_alias_is_an_ordinary_ref_elsewhere()
+    {
+        World.Run("refs", "alias", "stable", "debian/test").Succeeded();
+        World.Run("push", "stable", World.At("layout")).Succeeded();
+        World.Run("push", "stable", PushPlace).Succeeded();
+        World.Run("clone", "-q", World.At("objects"), World.At("whole")).Succeeded();
+        World.Init("other");
+        World.On("other", "pull", $"{World.At("layout")}:stable").Succeeded();
+        World.Run("refs", "delete", "stable").Succeeded();
+        Assert.Equal(["stable"], World.Refs("far"));
+        Assert.Equal(["stable"], World.Refs("other"));
+        Assert.Equal(["debian/test", "stable"], World.Refs("whole"));
+        World.Shell("[ $(find far other whole -name aliases | wc -l) = 0 ]").Succeeded();
+
+        // Where it is an alias, nothing sets it: no pull, no push, no delta.
+        World.On("whole", "refs", "delete", "stable").Succeeded();
+        World.On("whole", "refs", "alias", "stable", "debian/test").Succeeded();
+        string next = World.CommitUpdate();
+        World.Run("refs", "set", "stable", "debian/test").Succeeded();
+        TransferWorld.AssertRefused(World.On("whole", "pull", $"{World.At("objects")}:stable"), "'stable' is an alias of 'debian/test'");
+        TransferWorld.AssertRefused(World.Run("push", "stable", World.At("whole")), "'stable' is an alias of 'debian/test'");
+        World.On("whole", "pull", $"{World.At("objects")}:debian/test").Succeeded();
+        Assert.Equal($"{next}\n", World.On("whole", "rev-parse", "stable").Succeeded());
+    }
+
     [Fact]
     public void The_store_itself_is_no_other()
     {

@@ -50,7 +50,7 @@ internal sealed class StoreServer(ObjectStore store, StoreLink link)
                 break;
             case ["refs"]:
                 Skip(message);
-                Say(string.Concat(store.Refs.List().Where(_ => Only.IsNone).Select(name => $"{name}\n")));
+                Say(string.Concat(store.Refs.Names().Where(_ => Only.IsNone).Select(name => $"{name}\n")));
                 break;
             case ["ref"]:
                 Say(store.Refs.Find(ReadRef(message)) is { IsNone: false } found && IsServed(found) ? found.ToString() : "");

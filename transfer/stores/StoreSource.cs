@@ -35,7 +35,7 @@ internal class StoreSource(ObjectStore from) : PullSource
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> Refs() => from.Refs.List();
+    public override IReadOnlyList<string> Refs() => from.Refs.Names();
 
     /// <inheritdoc/>
     internal override OfferedCommit? Find(ObjectStore store, string refName) =>

@@ -120,7 +120,9 @@ internal sealed class GcCommand : Verb
         List<string> names = store.Refs.List();
         if (depths.FirstOrDefault(each => !names.Exists(each.Fits)) is { } strange)
         {
-            throw new StoreException($"{depthOf.Name}: there is no ref '{strange.Refs}'", new Remedy.ListRefs());
+            throw store.Refs.AliasNames().Contains(strange.Refs)
+                ? new StoreException($"{depthOf.Name}: '{strange.Refs}' is an alias, and a history is that of a ref: '{store.Refs.Follow(strange.Refs).Name}'")
+                : new StoreException($"{depthOf.Name}: there is no ref '{strange.Refs}'", new Remedy.ListRefs());
         }
     }
 

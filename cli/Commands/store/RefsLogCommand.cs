@@ -22,6 +22,7 @@ internal sealed class RefsLogCommand : Verb
     {
         string text = session.Get(name);
         using ObjectStore store = session.OpenStore();
+        text = store.Refs.Follow(text).Name;
         IReadOnlyList<string> lines = store.Refs.Log(text);
         if (lines.Count == 0)
         {

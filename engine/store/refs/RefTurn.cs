@@ -70,6 +70,11 @@ public sealed class RefTurn : IDisposable
         RequireTurn();
         RefName.Require(name);
         Digest before = FindReadable(name);
+        if (before.IsNone)
+        {
+            refs.RequireNoAlias(name);
+        }
+
         using SafeFileHandle directory = Refs.MakeParents(refs.Directory, name, refs.Subject(name));
         if (Sys.Stat(directory, Refs.LastComponent(name), out FileStatus status) == Errno.None && status.Type == FileType.Directory && !RemoveEmpty(name))
         {
@@ -81,16 +86,61 @@ public sealed class RefTurn : IDisposable
         DurableFile.WriteStaged(refs.Temporary, directory, Refs.LastComponent(name), Encoding.ASCII.GetBytes($"{commit.Digest}\n"), refs.Subject(name));
     }
 
-    /// <summary>Deletes a ref, durably. Its log stays.</summary>
+    /// <summary>
+    /// Makes a name an alias, durably, or gives an alias another target. Throws <see cref="StoreException"/> if the target leads to no ref or
+    /// back to the name, or if there is a ref of the name, or one above or below it.
+    /// </summary>
+    public void SetAlias(string name, string target)
+    {
+        RequireTurn();
+        RefName.Require(name);
+        if (Exists(name))
+        {
+            throw new StoreException($"'{name}' is a ref itself; delete it first, or give the alias another name");
+        }
+
+        if (refs.Follow(target).Commit.IsNone)
+        {
+            throw new StoreException($"there is no ref '{target}'", new Remedy.ListRefs());
+        }
+
+        for (string? next = target; next is not null; next = refs.Aliases.TargetOf(next))
+        {
+            if (next == name)
+            {
+                throw new StoreException($"'{target}' leads to '{name}', so '{name}' cannot be an alias of it");
+            }
+        }
+
+        refs.RequireRoom(name);
+        refs.Aliases.Set(name, target);
+    }
+
+    /// <summary>Deletes a ref or an alias, durably. A ref's log stays. Throws <see cref="StoreException"/> if an alias leads to it.</summary>
     public void Delete(string name)
     {
         RequireTurn();
-        Digest before = FindReadable(name);
-        if (before.IsNone && !Exists(name))
+        bool isRef = Exists(name), isAlias = refs.Aliases.Has(name);
+        if (!isRef && !isAlias)
         {
             throw new StoreException($"there is no ref '{name}'", new Remedy.ListRefs());
         }
 
+        RequireNoAliasOf(name);
+        if (isAlias)
+        {
+            refs.Aliases.Remove(name);
+        }
+
+        if (isRef)
+        {
+            DeleteRef(name);
+        }
+    }
+
+    private void DeleteRef(string name)
+    {
+        Digest before = FindReadable(name);
         try
         {
             refs.AppendLog(name, before, default, "deleted");
@@ -154,11 +204,35 @@ public sealed class RefTurn : IDisposable
     {
         try
         {
-            return refs.Find(name);
+            return refs.FindOwn(name);
         }
-        catch (Exception e) when (e is CorruptException or LinuxException { Errno: Errno.ELOOP })
+        catch (Exception e) when (Refs.IsUnreadable(e))
         {
             return default;
+        }
+    }
+
+    /// <summary>
+    /// Throws <see cref="StoreException"/> if an alias names something that would be gone. Aliases in a circle lead nowhere, so each can be deleted.
+    /// </summary>
+    private void RequireNoAliasOf(string name)
+    {
+        List<string> others = refs.Aliases.List().FindAll(other => other != name && LeadsTo(other, name));
+        if (others.Count > 0)
+        {
+            throw new StoreException($"'{name}' has the alias '{string.Join("', '", others)}'; delete that first, or give it another ref");
+        }
+    }
+
+    private bool LeadsTo(string alias, string name)
+    {
+        try
+        {
+            return refs.Aliases.TargetOf(alias) == name && !refs.Find(alias).IsNone;
+        }
+        catch (Exception e) when (Refs.IsUnreadable(e))
+        {
+            return false;
         }
     }
 

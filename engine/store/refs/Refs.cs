@@ -14,15 +14,19 @@ public sealed class Refs : IDisposable
     // A line has about 150 bytes, so this is enough for more than a million changes of one ref.
     private const int MaxLogLength = 256 * 1024 * 1024;
 
+    // Nobody needs as many. More than that are a circle.
+    private const int MostAliases = 8;
+
     // A ref has 65 bytes. An editor's copy of one may have more.
     private const int MaxStrangerLength = 4096;
 
     private readonly SafeFileHandle logs;
     private readonly string storePath;
 
-    internal Refs(SafeFileHandle refs, SafeFileHandle logs, SafeFileHandle temporary, string storePath)
+    internal Refs(SafeFileHandle refs, SafeFileHandle logs, Aliases aliases, SafeFileHandle temporary, string storePath)
     {
         Directory = refs;
+        Aliases = aliases;
         this.logs = logs;
         Temporary = temporary;
         this.storePath = storePath;
@@ -31,6 +35,9 @@ public sealed class Refs : IDisposable
     /// <summary>The directory refs/, open.</summary>
     internal SafeFileHandle Directory { get; }
 
+    /// <summary>Names that mean what a ref means.</summary>
+    internal Aliases Aliases { get; }
+
     /// <summary>The directory tmp/, open.</summary>
     internal SafeFileHandle Temporary { get; }
 
@@ -38,9 +45,73 @@ public sealed class Refs : IDisposable
     internal string Path => $"{storePath}/refs";
 
     /// <summary>
-    /// The commit that a ref names; none if there is no such ref. Throws <see cref="CorruptException"/> if the ref is damaged.
+    /// The commit that a ref, or an alias of one, names; none if there is no such ref. Throws <see cref="CorruptException"/> if the ref or an alias is damaged.
     /// </summary>
-    public Digest Find(string name)
+    public Digest Find(string name) => Follow(name).Commit;
+
+    /// <summary>The target of an alias; null if there is no such alias. Throws <see cref="CorruptException"/> if the alias is damaged.</summary>
+    public string? AliasOf(string name) => Aliases.TargetOf(name);
+
+    /// <summary>The names of all aliases, sorted. A ref of the same name hides an alias.</summary>
+    public List<string> AliasNames() => Aliases.List();
+
+    /// <summary>
+    /// Goes from a name over aliases to a ref. The ref's name, and its commit; or the last name that was found, and no commit. Throws
+    /// <see cref="CorruptException"/> if the ref or an alias is damaged.
+    /// </summary>
+    public (string Name, Digest Commit) Follow(string name)
+    {
+        string end = name;
+        for (int left = MostAliases; ; left--)
+        {
+            if (FindOwn(end) is { IsNone: false } commit)
+            {
+                return (end, commit);
+            }
+
+            if (Aliases.TargetOf(end) is not { } target)
+            {
+                return (end, default);
+            }
+
+            string tooMany = $"it leads over more than {MostAliases} aliases, or in a circle";
+            end = left > 0 ? target : throw new CorruptException(Aliases.Subject(name), tooMany, new Remedy.SetAlias());
+        }
+    }
+
+    /// <summary>The names of all refs, and of all aliases that lead to one, sorted.</summary>
+    public List<string> Names()
+    {
+        List<string> names = List();
+        foreach (string alias in Aliases.List())
+        {
+            if (names.BinarySearch(alias, StringComparer.Ordinal) is var at and < 0 && Leads(alias))
+            {
+                names.Insert(~at, alias);
+            }
+        }
+
+        return names;
+    }
+
+    /// <summary>Whether an alias leads to a ref that can be read.</summary>
+    private bool Leads(string alias)
+    {
+        try
+        {
+            return !Find(alias).IsNone;
+        }
+        catch (Exception e) when (IsUnreadable(e))
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Whether an exception says that a file is no ref or alias: it has other content, or is a symbolic link.</summary>
+    internal static bool IsUnreadable(Exception e) => e is CorruptException or LinuxException { Errno: Errno.ELOOP };
+
+    /// <summary>The commit that a ref itself names. An alias of that name means nothing here.</summary>
+    internal Digest FindOwn(string name)
     {
         if (!RefName.IsValid(name) || SmallFile.TryRead(Directory, Encoding.ASCII.GetBytes(name), Subject(name)) is not { } bytes)
         {
@@ -53,7 +124,7 @@ public sealed class Refs : IDisposable
             : throw new CorruptException(Subject(name), "damaged", new Remedy.SetRef(LogSubject(name)));
     }
 
-    /// <summary>The names of all refs, sorted.</summary>
+    /// <summary>The names of all refs, sorted, without aliases.</summary>
     public List<string> List() => List([]);
 
     /// <summary>
@@ -70,7 +141,7 @@ public sealed class Refs : IDisposable
             {
                 strangers.Add(name);
             }
-            else if (Find(name) is { IsNone: false } commit)
+            else if (FindOwn(name) is { IsNone: false } commit)
             {
                 found.Add((name, commit));
             }
@@ -103,13 +174,29 @@ public sealed class Refs : IDisposable
     }
 
     /// <summary>
-    /// Throws <see cref="StoreException"/> if no ref can have the name, or if an existing ref is above or below it.
+    /// Throws <see cref="StoreException"/> if no ref can have the name, if an existing ref or alias is above or below it, or if it is an alias.
     /// <see cref="RefTurn.Set"/> refuses the same names. A command that calls this first is refused before the work of a commit.
     /// </summary>
     public void RequireFree(string name)
     {
         RefName.Require(name);
-        foreach (string other in List())
+        RequireRoom(name);
+        RequireNoAlias(name);
+    }
+
+    /// <summary>Throws <see cref="StoreException"/> if there is an alias of the name, and no ref.</summary>
+    internal void RequireNoAlias(string name)
+    {
+        if (Aliases.TargetOf(name) is { } target && FindOwn(name).IsNone)
+        {
+            throw new StoreException($"'{name}' is an alias of '{target}', so it cannot be set itself; set '{target}', or delete the alias first");
+        }
+    }
+
+    /// <summary>Throws <see cref="StoreException"/> if a ref or an alias is above or below a name.</summary>
+    internal void RequireRoom(string name)
+    {
+        foreach (string other in (IEnumerable<string>)[.. List(), .. Aliases.List()])
         {
             if (RefName.IsBelow(other, name))
             {

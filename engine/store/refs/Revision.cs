@@ -4,8 +4,8 @@ using HackTree.Model;
 namespace HackTree.Store;
 
 /// <summary>
-/// Finds the commit that a user names. A name is a ref, a full digest, or a unique prefix of a digest (4 digits at least). Any number of ^ (the
-/// first parent) and ~N (N first parents up) may follow. A ref wins over a prefix.
+/// Finds the commit that a user names. A name is a ref, an alias of one, a full digest, or a unique prefix of a digest (4 digits at least). Any number of
+/// ^ (the first parent) and ~N (N first parents up) may follow. A ref wins over a prefix.
 /// </summary>
 public static class Revision
 {
@@ -41,6 +41,11 @@ public static class Revision
         if (store.Refs.Find(name) is { IsNone: false } commit)
         {
             return commit;
+        }
+
+        if (store.Refs.AliasOf(name) is not null)
+        {
+            throw new StoreException($"'{name}' is an alias of '{store.Refs.Follow(name).Name}', and there is no such ref", new Remedy.SetAlias());
         }
 
         if (Digest.TryParse(name, out Digest digest) && store.Packs.TryReadCommit(digest, out _))

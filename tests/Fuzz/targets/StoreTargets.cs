@@ -35,6 +35,7 @@ internal static class StoreTargets
             Words = Words("\"hacktree\": ", "\"verity\"", "\"verity-required\"", "\"\\ud800\"", "null", "[[]]"),
         },
         new("named-remote", bytes => ReadRemote(place, bytes)) { Refusals = [typeof(CorruptException)], Seal = SealJson, Words = RecordWords },
+        new("alias", bytes => ReadAlias(place, bytes)) { Refusals = [typeof(CorruptException)], Seal = SealJson, Words = RecordWords },
         new("stat-cache", bytes => ReadCache(place, bytes)) { Seal = SealJson, Words = [.. RecordWords, .. Words("\"logLength\": -1", "\"logSums\": \"\"", "\"x\": ")] },
     ];
 
@@ -103,6 +104,13 @@ internal static class StoreTargets
         Directory.CreateDirectory(Path.Combine(place.Store.Path, "remotes"));
         File.WriteAllBytes(Path.Combine(place.Store.Path, "remotes", "fuzz.json"), bytes);
         return place.Store.Remotes.Find("fuzz") is not null;
+    }
+
+    private static bool ReadAlias(FuzzPlace place, byte[] bytes)
+    {
+        Directory.CreateDirectory(Path.Combine(place.Store.Path, "aliases"));
+        File.WriteAllBytes(Path.Combine(place.Store.Path, "aliases", "fuzz=alias.json"), bytes);
+        return place.Store.Refs.AliasOf("fuzz/alias") is not null;
     }
 
     // FASTER gets only files whose sums are right, and who can forge those owns the store. So its own formats are no target.

@@ -12,7 +12,8 @@ public static class Check
 {
     private static readonly string[] Rooms =
     [
-        "cache", DamagedInodes.Room, "files", "format", Images.Room, "lock", "logs", "packs", RefRecords.Room, "refs", Remotes.Room, "roots", Signatures.Room, "tmp",
+        Aliases.Room, "cache", DamagedInodes.Room, "files", "format", Images.Room, "lock", "logs", "packs",
+        RefRecords.Room, "refs", Remotes.Room, "roots", Signatures.Room, "tmp",
     ];
 
     /// <summary>

@@ -33,7 +33,45 @@ internal static class CheckRefs
             report.Add(new Finding.ForeignFile(CheckReport.Show("refs", Encoding.Latin1.GetBytes(stranger)), StoreFolder.Refs));
         }
 
+        CheckAliases(store, report);
         return found;
+    }
+
+    private static void CheckAliases(ObjectStore store, CheckReport report)
+    {
+        try
+        {
+            var strangers = new List<byte[]>();
+            foreach (string alias in store.Refs.Aliases.List(strangers))
+            {
+                if (FaultOf(store, alias, report) is { } cause)
+                {
+                    report.Add(new Finding.BrokenAlias(alias, cause));
+                }
+            }
+
+            strangers.ForEach(name => report.Add(new Finding.ForeignFile(CheckReport.Show(Aliases.Room, name), StoreFolder.Aliases)));
+        }
+        catch (LinuxException e)
+        {
+            report.Add(new Finding.UnreadableDirectory(Aliases.Room, report.CauseOf(Aliases.Room, e)));
+        }
+    }
+
+    /// <summary>What is wrong with an alias; null for nothing.</summary>
+    private static Cause? FaultOf(ObjectStore store, string alias, CheckReport report)
+    {
+        try
+        {
+            (string end, Digest commit) = store.Refs.Follow(alias);
+            return commit.IsNone ? new Cause.Damage($"there is no ref '{end}'", new Remedy.SetAlias())
+                : end == alias ? new Cause.Damage($"there is a ref '{alias}' too, which hides the alias")
+                : null;
+        }
+        catch (Exception e) when (CheckReport.IsFinding(e))
+        {
+            return report.CauseOf(Aliases.PathOf(alias), e);
+        }
     }
 
     /// <summary>Whether the commit of a ref or root can be read. If not, that is a problem.</summary>
@@ -60,7 +98,7 @@ internal static class CheckRefs
     {
         try
         {
-            return store.Refs.Find(name);
+            return store.Refs.FindOwn(name);
         }
         catch (Exception e) when (CheckReport.IsFinding(e))
         {

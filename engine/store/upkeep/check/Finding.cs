@@ -119,6 +119,15 @@ public abstract record Finding
         public override string Path => Holder.OfRef(Ref).File;
     }
 
+    /// <summary>An alias that leads to no ref, or that a ref hides.</summary>
+    /// <param name="Alias">The alias.</param>
+    /// <param name="Cause">What is wrong.</param>
+    public sealed record BrokenAlias(string Alias, Cause Cause) : Finding
+    {
+        /// <inheritdoc/>
+        public override string Path => Aliases.PathOf(Alias);
+    }
+
     /// <summary>A root's record that is damaged or cannot be read.</summary>
     /// <param name="Root">The name of the record.</param>
     /// <param name="Cause">What is wrong.</param>
@@ -184,6 +193,8 @@ public enum StoreFolder
     Packs,
     /// <summary>refs/ and the directories below it.</summary>
     Refs,
+    /// <summary>aliases/.</summary>
+    Aliases,
     /// <summary>roots/.</summary>
     Roots,
     /// <summary>signatures/.</summary>
