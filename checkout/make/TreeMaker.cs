@@ -47,7 +47,7 @@ internal sealed class TreeMaker
     internal IReadOnlyCollection<byte[]>? Only { get; init; }
 
     /// <summary>Counts what could not be restored.</summary>
-    internal Unrestored Unrestored { get; } = new();
+    internal Unrestored Unrestored { get; init; } = new();
 
     /// <summary>The number of names that were made, without directories.</summary>
     internal long Files => files;

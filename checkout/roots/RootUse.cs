@@ -19,6 +19,32 @@ public static class RootUse
     public static void RequireNoRoot(ObjectStore store, string path)
     {
         string real = RealPath.Of(path);
+        RequireOutsideRoots(store, path, real);
+        Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(real), out FileStatus status).ThrowIfFailed("statx", path);
+
+        // What a process has open is no obstacle: --consume leaves the files that are written to in their place.
+        RequireFree(store, real, status, record: null, withFiles: false);
+    }
+
+    /// <summary>Throws <see cref="StoreException"/> if the directory is a root or inside one, or if a root or a store lies in it.</summary>
+    internal static void RequireOutside(ObjectStore store, string path)
+    {
+        string real = RealPath.Of(path);
+        RequireOutsideRoots(store, path, real);
+        using SafeFileHandle directory = OpenPath.Directory(real);
+        if (store.Holds(directory))
+        {
+            throw new StoreException($"{path}: it belongs to the store {store.Path}");
+        }
+
+        if (FindInside(store, real, isRoot: false) is { } inside)
+        {
+            throw new StoreException($"{path}: {inside}");
+        }
+    }
+
+    private static void RequireOutsideRoots(ObjectStore store, string path, string real)
+    {
         bool isInMount = true;
         for (string? place = real; place is not null && isInMount; place = Path.GetDirectoryName(place))
         {
@@ -31,11 +57,6 @@ public static class RootUse
             // A filesystem that is mounted somewhere in a root is no part of the root; /sysroot in the running root is an example.
             isInMount = !found.IsMountRoot;
         }
-
-        Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(real), out FileStatus status).ThrowIfFailed("statx", path);
-
-        // What a process has open is no obstacle: --consume leaves the files that are written to in their place.
-        RequireFree(store, real, status, record: null, withFiles: false);
     }
 
     /// <summary>Throws <see cref="StoreException"/>, with the reason, if the directory must stay.</summary>

@@ -250,6 +250,18 @@ public sealed class OstreeVerbTests : IDisposable
         RefusesCommit(2, "--base goes with a directory or archives", "--base", "a", "--consume", "tree");
     }
 
+    [Fact]
+    public void A_tree_is_checked_out_over_a_directory_as_by_ostree()
+    {
+        world.Shell("""
+            set -e
+            mkdir -p theirs/etc theirs/usr/bin; chmod 700 theirs/etc; echo mine > theirs/etc/mine; echo old > theirs/etc/passwd; ln -s /etc theirs/usr/bin/hi
+            cp -a theirs ours; ostree --repo=repo commit -b t/a tree > /dev/null; $H commit -q -b a tree > /dev/null
+            ostree --repo=repo checkout -U --union t/a theirs; $H checkout -q --union --copy a ours
+            """).Succeeded();
+        Comparison.Same(world.At("theirs"), world.At("ours"), "--without", "mtime", "--without", "xattrs");
+    }
+
     private void RefusesCommit(int code, string words, params string[] arguments)
     {
         ToolResult result = world.Run(["commit", "-b", "refused", .. arguments]);

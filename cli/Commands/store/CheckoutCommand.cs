@@ -51,6 +51,11 @@ internal sealed class CheckoutCommand : Verb
             + "that is such an image, which is mounted at boot.",
     };
 
+    private readonly Option<bool> union = new("--union")
+    {
+        Description = "Lay the tree over the directory DEST, which is no root: its files replace others, and what it has not stays. Nothing records it.",
+    };
+
     private readonly Option<bool> json = Json();
     private readonly Option<bool> force = new("--force") { Description = "Replace an existing DEST, in one step." };
 
@@ -75,6 +80,7 @@ internal sealed class CheckoutCommand : Verb
         Add(from);
         Add(reuse);
         Add(composefs);
+        Add(union);
         Add(force);
         Add(json);
         Details = "A root of hardlinks shares its files with the store and with every other root that has them. Never write into one, and run no "
@@ -114,6 +120,12 @@ internal sealed class CheckoutCommand : Verb
             {
                 result.AddError("--composefs makes an image: only --boot and --force go with it");
             }
+
+            bool isNew = isAdvance || result.GetValue(boot) || result.GetValue(readOnly) || result.GetValue(composefs) || result.GetValue(force);
+            if (result.GetValue(union) && isNew)
+            {
+                result.AddError("--union makes no root: only --copy, --reflink and --subpath go with it");
+            }
         });
     }
 
@@ -144,6 +156,11 @@ internal sealed class CheckoutCommand : Verb
             Boot = session.Get(boot),
             Progress = new Progress { TotalFiles = part.Length == 0 && !session.Get(composefs) ? store.Packs.ReadCommit(commit).Files : 0 },
         };
+        if (session.Get(union))
+        {
+            return LayOver(session, store, commit, options);
+        }
+
         string? old = session.Get(reuse) ? FindSpare(session, store) : session.Get(from);
         if (session.Get(reuse) && old is null)
         {
@@ -166,6 +183,31 @@ internal sealed class CheckoutCommand : Verb
         if (session.Get(json))
         {
             JsonText.Write(writer => WriteJson(writer, made, commit, options, session.Get(readOnly)));
+        }
+
+        return ExitCode.Done;
+    }
+
+    private int LayOver(Session session, ObjectStore store, Digest commit, CheckoutOptions options)
+    {
+        CheckoutResult result;
+        options.Progress!.TotalFiles = 0;
+        using (session.Show("checking out", options.Progress))
+        {
+            result = TreeUnion.Run(store, commit, session.Get(revision), session.Get(destination), options);
+        }
+
+        NoteUnrestored(session, result.Unrestored);
+        session.Note($"{result.Path}: {HumanText.Count(result.Files, "file")} laid over what was there, commit {CommitText.Short(commit)}");
+        if (options.Method == CheckoutMethod.Hardlink)
+        {
+            session.Note($"{result.Path}: those files are the store's; do not write into them");
+        }
+
+        if (session.Get(json))
+        {
+            var made = new Made(result.Path, result.Files, Changes: null, "", result.Unrestored);
+            JsonText.Write(writer => WriteJson(writer, made, commit, options, isReadOnly: false));
         }
 
         return ExitCode.Done;
@@ -214,7 +256,8 @@ internal sealed class CheckoutCommand : Verb
         writer.WriteEndObject();
     }
 
-    protected override string Undone(Session session) => $"{session.Get(destination)} was not made";
+    protected override string Undone(Session session) =>
+        session.Get(union) ? $"{session.Get(destination)} is what it was" : $"{session.Get(destination)} was not made";
 
     /// <summary>The root that was made. <paramref name="Changes"/> is null if it was made anew.</summary>
     private sealed record Made(string Path, long Files, long? Changes, string Summary, Unrestored Unrestored);
