@@ -33,15 +33,7 @@ public sealed class LoginTests : IDisposable
     [Fact]
     public void A_registry_with_its_own_certificate_needs_its_authority()
     {
-        Tools.Require("openssl");
-        world.Shell("""
-            set -e
-            openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout ca.key -out ca.pem -days 2 -subj /CN=authority
-            openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout server.key -out server.csr -subj /CN=server
-            printf 'subjectAltName=IP:127.0.0.1\n' > ext
-            openssl x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -extfile ext -out server.pem
-            openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout other.key -out other.pem -days 2 -subj /CN=other
-            """).Succeeded();
+        world.MakeCertificates();
         using Server registry = Server.Registry(world, $"  tls:\n    certificate: {world.At("server.pem")}\n    key: {world.At("server.key")}");
         string place = $"oci://127.0.0.1:{registry.Port}/debian";
         world.Shell($"$H push --ca ca.pem debian/test {place}").Succeeded();

@@ -45,7 +45,8 @@ internal sealed class Server : IDisposable
     /// <summary>A real web server: Debian's nginx, over the world's directory.</summary>
     /// <param name="world">The directory that it serves, and for its own files.</param>
     /// <param name="locations">Lines of its configuration's <c>server</c> part.</param>
-    public static Server Web(TransferWorld world, string locations = "")
+    /// <param name="listen">Parameters of its <c>listen</c>, such as <c>ssl</c>.</param>
+    public static Server Web(TransferWorld world, string locations = "", string listen = "")
     {
         Tools.Require("nginx");
         int port = FreePort();
@@ -58,7 +59,7 @@ internal sealed class Server : IDisposable
               access_log {{at}}/log; client_body_temp_path {{at}}/1; proxy_temp_path {{at}}/2;
               fastcgi_temp_path {{at}}/3; uwsgi_temp_path {{at}}/4; scgi_temp_path {{at}}/5;
               limit_req_zone $binary_remote_addr zone=few:1m rate=2r/s;
-              server { listen 127.0.0.1:{{port}}; root {{world.Path}}; {{locations}} }
+              server { listen 127.0.0.1:{{port}} {{listen}}; root {{world.Path}}; {{locations.Replace("$WORLD", world.Path, StringComparison.Ordinal)}} }
             }
             """);
         return Start(port, "nginx", "-e", $"{at}/errors", "-c", $"{at}/conf");

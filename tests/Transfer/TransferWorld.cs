@@ -30,6 +30,17 @@ internal sealed class TransferWorld : IDisposable
         $H commit -q -b debian/test --timestamp @$(($(date +%s) - 3600)) tree > first
         """;
 
+    private const string MakeAll = """
+        set -e
+        request() { openssl req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -keyout $1.key -subj /CN=$1 "${@:2}"; }
+        sign() { openssl x509 -req -in $1.csr -CA $2.pem -CAkey $2.key -CAcreateserial -days 2 -extfile $1.ext -out $1.pem; }
+        for name in ca other; do request $name -x509 -days 2 -out $name.pem; done
+        echo subjectAltName=IP:127.0.0.1 > server.ext; echo basicConstraints=CA:TRUE > between.ext; echo extendedKeyUsage=clientAuth > client.ext
+        for name in server between client; do request $name -out $name.csr; done
+        sign server ca; sign between ca; sign client between
+        cat client.pem between.pem > chain.pem
+        """;
+
     private readonly CliWorld world = new();
 
     public TransferWorld()
@@ -45,6 +56,19 @@ internal sealed class TransferWorld : IDisposable
 
     /// <summary>Variables that every run gets: "NAME=VALUE".</summary>
     public List<string> Variables => world.Variables;
+
+    /// <summary>Lines of nginx's configuration for a server with the certificate of <see cref="MakeCertificates"/>.</summary>
+    public static string Tls => "ssl_certificate $WORLD/server.pem; ssl_certificate_key $WORLD/server.key;";
+
+    /// <summary>
+    /// Makes <c>ca.pem</c>, an authority; <c>server.pem</c>, which it signed; <c>chain.pem</c>, a client's certificate and the one between it and the
+    /// authority; <c>client.pem</c>, the former alone; <c>other.pem</c>, a stranger's. Each has its key beside it.
+    /// </summary>
+    public void MakeCertificates()
+    {
+        Tools.Require("openssl");
+        Shell(MakeAll).Succeeded();
+    }
 
     public string At(string name) => world.At(name);
 

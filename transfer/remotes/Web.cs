@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Security;
 using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using HackTree.Store;
@@ -22,6 +23,13 @@ public sealed record WebOptions
 
     /// <summary>The file with the key of <see cref="Certificate"/>; null if it is in the same file.</summary>
     public string? Key { get; init; }
+
+    /// <summary>What a store knows of a remote: files of certificates.</summary>
+    public static WebOptions Of(NamedRemote? remote) =>
+        new() { Authorities = remote?.Authorities, Certificate = remote?.Certificate, Key = remote?.Key };
+
+    /// <summary>Throws <see cref="StoreException"/> if a file of certificates cannot be read, or a key is not that of its certificate.</summary>
+    public void RequireCertificates() => Web.MakeHandler(this).Dispose();
 
     /// <summary>The most bytes a second that are read, over all connections; 0 for no limit.</summary>
     public long BytesPerSecond { get; init; }
@@ -138,7 +146,7 @@ internal sealed class Web : IDisposable
 
     private static string Reason(Exception e) => e is TaskCanceledException ? "the server does not answer" : (e.InnerException ?? e).Message;
 
-    private static SocketsHttpHandler MakeHandler(WebOptions options)
+    internal static SocketsHttpHandler MakeHandler(WebOptions options)
     {
         var handler = new SocketsHttpHandler
         {
@@ -171,7 +179,14 @@ internal sealed class Web : IDisposable
 
         if (options.Certificate is { } certificate)
         {
-            Load(certificate, () => handler.SslOptions.ClientCertificates = [X509Certificate2.CreateFromPemFile(certificate, options.Key)]);
+            Load(options.Key ?? certificate, () =>
+            {
+                // The file may have the certificates between this one and the authority too, which the server needs.
+                var chain = new X509Certificate2Collection();
+                chain.ImportFromPemFile(certificate);
+                var own = X509Certificate2.CreateFromPemFile(certificate, options.Key);
+                handler.SslOptions.ClientCertificateContext = SslStreamCertificateContext.Create(own, chain, offline: true);
+            });
         }
 
         return handler;
@@ -184,7 +199,7 @@ internal sealed class Web : IDisposable
         {
             load();
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or System.Security.Cryptography.CryptographicException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or System.Security.Cryptography.CryptographicException)
         {
             throw new StoreException($"{path}: {e.Message}");
         }

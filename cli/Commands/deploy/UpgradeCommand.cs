@@ -29,7 +29,7 @@ internal sealed class UpgradeCommand : DeployVerb
         string? wanted = session.Get(name);
         if (wanted is not null && RemotePlace.Split(wanted).Ref is { } pulled)
         {
-            var pull = new PullRun(session, store, place => RemoteVerb.PlaceOf(store, place).OpenSource(store, new WebOptions(), Session.Stop), Signatures);
+            var pull = new PullRun(session, store, place => Open(store, place), Signatures);
             _ = pull.Run([wanted], new PullRequest("", "") { DryRun = IsDryRun(session) }, asJson: false);
             if (IsDryRun(session))
             {
@@ -58,6 +58,9 @@ internal sealed class UpgradeCommand : DeployVerb
                 return ExitCode.Done;
         }
     }
+
+    private static PullSource Open(ObjectStore store, string text) =>
+        RemoteVerb.PlaceOf(store, text, out NamedRemote? named).OpenSource(store, WebOptions.Of(named), Session.Stop);
 
     /// <summary>What the ref's signed record says against an upgrade of this machine now; null for nothing.</summary>
     private static string? ReasonToWait(ObjectStore store, Upgrade upgrade)

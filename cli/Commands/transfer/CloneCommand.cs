@@ -27,10 +27,11 @@ internal sealed class CloneCommand : RemoteVerb
     protected override int Run(Session session)
     {
         var remote = RemotePlace.Parse(session.Get(url));
+        NamedRemote named = WithCertificates(session, new NamedRemote(remote.ToString(), signatures.IsRequired(session)));
         string path = session.Get(place);
         ObjectStore.Create(path, new StoreFormat { UserMode = !Sys.IsRoot, IgnoresMachineXattrs = true });
         using ObjectStore store = ObjectStore.OpenToWrite(path, onWait: null, Session.Stop);
-        store.Remotes.Add(Origin, new NamedRemote(remote.ToString(), signatures.IsRequired(session)));
+        store.Remotes.Add(Origin, named);
         var run = new PullRun(session, store, source => OpenSource(session, store, source), signatures);
         return run.Run([Origin], new PullRequest("", "") { Depth = session.Get(depth) ?? 0 }, asJson: false);
     }

@@ -38,6 +38,9 @@ internal sealed class RemoteCommand : Verb
                     writer.WriteString("name", name);
                     writer.WriteString("url", remote?.Url);
                     writer.WriteBoolean("requireSignature", remote?.RequiresSignature ?? false);
+                    writer.WriteString("ca", remote?.Authorities);
+                    writer.WriteString("cert", remote?.Certificate);
+                    writer.WriteString("key", remote?.Key);
                     writer.EndItem();
                 }
 
@@ -62,6 +65,7 @@ internal sealed class RemoteCommand : Verb
     {
         private readonly Argument<string> name = new("NAME") { Description = "The name." };
         private readonly Argument<string> url = new("URL") { Description = "oci://HOST/NAME, https://HOST/PATH, ssh://HOST/STORE, file:///PATH or a path." };
+        private readonly ServerOptions servers = new();
         private readonly Option<bool> require = new("--require-signature") { Description = "Pull from there only commits that a trusted key signed." };
 
         internal AddRemote()
@@ -70,13 +74,16 @@ internal sealed class RemoteCommand : Verb
             Add(name);
             Add(url);
             Add(require);
+            servers.AddCertificatesTo(this);
+            Details = "The files of --ca, --cert and --key are read by each command that speaks to the remote, unless it names others.";
         }
 
         protected override int Run(Session session)
         {
             var place = RemotePlace.Parse(session.Get(url));
+            NamedRemote remote = servers.WithCertificates(session, new NamedRemote(place.ToString(), session.Get(require)));
             using ObjectStore store = session.OpenStoreToWrite();
-            store.Remotes.Add(session.Get(name), new NamedRemote(place.ToString(), session.Get(require)));
+            store.Remotes.Add(session.Get(name), remote);
             return ExitCode.Done;
         }
     }

@@ -17,22 +17,29 @@ internal abstract class RemoteVerb : Verb
     protected void AddServerOptions() => servers.AddTo(this);
 
     /// <summary>Opens a registry or an image layout: a URL, a path, or a name that the store has for one.</summary>
-    protected Remote Open(Session session, ObjectStore store, string text) => Open(session, PlaceOf(store, text));
+    protected Remote Open(Session session, ObjectStore store, string text) =>
+        PlaceOf(store, text, out NamedRemote? named).Open(servers.Get(session, named), Session.Stop);
 
     /// <summary>Opens a registry or an image layout.</summary>
     protected Remote Open(Session session, RemotePlace place) => place.Open(servers.Get(session), Session.Stop);
 
     /// <summary>Opens what text names to pull from it: a URL, a path, or a name that the store has for one.</summary>
     protected PullSource OpenSource(Session session, ObjectStore store, string text, long bytesPerSecond = 0) =>
-        PlaceOf(store, text).OpenSource(store, servers.Get(session, bytesPerSecond), Session.Stop);
+        PlaceOf(store, text, out NamedRemote? named).OpenSource(store, servers.Get(session, named, bytesPerSecond), Session.Stop);
 
     /// <summary>Opens what text names to push to it, likewise.</summary>
     protected PushTarget OpenTarget(Session session, ObjectStore store, string text) =>
-        PlaceOf(store, text).OpenTarget(store, servers.Get(session), Session.Stop);
+        PlaceOf(store, text, out NamedRemote? named).OpenTarget(store, servers.Get(session, named), Session.Stop);
 
-    /// <summary>The place that a URL, a path, or a name that the store has for one means.</summary>
-    internal static RemotePlace PlaceOf(ObjectStore store, string text) => RemotePlace.IsPlace(text)
-        ? RemotePlace.Parse(text)
-        : store.Remotes.Find(text) is { } named ? RemotePlace.Parse(named.Url)
-        : throw new StoreException($"there is no remote '{text}'; `hacktree remote` lists them, and a URL or a path with '/' is a place itself");
+    /// <summary>A remote with the files of certificates that the command line names. Throws <see cref="StoreException"/> if one cannot be used.</summary>
+    protected NamedRemote WithCertificates(Session session, NamedRemote remote) => servers.WithCertificates(session, remote);
+
+    /// <summary>The place that a URL, a path, or a name that the store has for one means. <paramref name="named"/> is what the store has of it.</summary>
+    internal static RemotePlace PlaceOf(ObjectStore store, string text, out NamedRemote? named)
+    {
+        named = RemotePlace.IsPlace(text) ? null
+            : store.Remotes.Find(text)
+            ?? throw new StoreException($"there is no remote '{text}'; `hacktree remote` lists them, and a URL or a path with '/' is a place itself");
+        return RemotePlace.Parse(named?.Url ?? text);
+    }
 }

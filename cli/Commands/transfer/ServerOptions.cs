@@ -1,4 +1,5 @@
 using System.CommandLine;
+using HackTree.Store;
 using HackTree.Transfer;
 
 namespace HackTree.Cli;
@@ -32,10 +33,9 @@ internal sealed class ServerOptions
     /// <summary>Adds them to a command.</summary>
     internal void AddTo(Command command)
     {
-        foreach (Option option in new Option[] { plainHttp, headers, authorities, certificate, key })
-        {
-            command.Add(option);
-        }
+        command.Add(plainHttp);
+        command.Add(headers);
+        AddCertificatesTo(command);
 
         headers.Validators.Add(result =>
         {
@@ -46,14 +46,49 @@ internal sealed class ServerOptions
         });
     }
 
-    /// <summary>What they say.</summary>
-    internal WebOptions Get(Session session, long bytesPerSecond = 0) => new()
+    /// <summary>Adds those that name files of certificates.</summary>
+    internal void AddCertificatesTo(Command command)
     {
-        PlainHttp = session.Get(plainHttp),
-        Headers = session.Get(headers)!,
-        Authorities = session.Get(authorities),
-        Certificate = session.Get(certificate),
-        Key = session.Get(key),
-        BytesPerSecond = bytesPerSecond,
-    };
+        command.Add(authorities);
+        command.Add(certificate);
+        command.Add(key);
+        command.Validators.Add(result =>
+        {
+            if (result.GetValue(key) is not null && result.GetValue(certificate) is null)
+            {
+                result.AddError("--key has the key of --cert: give both");
+            }
+        });
+    }
+
+    /// <summary>What they say. What they leave open, the store may know of the remote.</summary>
+    internal WebOptions Get(Session session, NamedRemote? remote = null, long bytesPerSecond = 0)
+    {
+        WebOptions known = WebOptions.Of(remote);
+        string? given = session.Get(certificate);
+        return known with
+        {
+            PlainHttp = session.Get(plainHttp),
+            Headers = session.Get(headers)!,
+            Authorities = session.Get(authorities) ?? known.Authorities,
+            Certificate = given ?? known.Certificate,
+            Key = given is null ? known.Key : session.Get(key),
+            BytesPerSecond = bytesPerSecond,
+        };
+    }
+
+    /// <summary>A remote with the files of certificates that they name. Throws <see cref="StoreException"/> if one cannot be used.</summary>
+    internal NamedRemote WithCertificates(Session session, NamedRemote remote)
+    {
+        NamedRemote named = remote with
+        {
+            Authorities = FullPath(session.Get(authorities)),
+            Certificate = FullPath(session.Get(certificate)),
+            Key = FullPath(session.Get(key)),
+        };
+        WebOptions.Of(named).RequireCertificates();
+        return named;
+    }
+
+    private static string? FullPath(string? path) => path is null ? null : Path.GetFullPath(path);
 }

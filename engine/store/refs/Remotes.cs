@@ -1,4 +1,5 @@
 using System.Text;
+using System.Text.Json;
 using HackTree.Linux;
 using Microsoft.Win32.SafeHandles;
 
@@ -7,7 +8,17 @@ namespace HackTree.Store;
 /// <summary>A place of commits that has a name.</summary>
 /// <param name="Url">Where it is.</param>
 /// <param name="RequiresSignature">Whether only signed commits are taken from there.</param>
-public sealed record NamedRemote(string Url, bool RequiresSignature);
+public sealed record NamedRemote(string Url, bool RequiresSignature)
+{
+    /// <summary>The absolute path of a file with the certificates that sign the server's; null for those that the system trusts.</summary>
+    public string? Authorities { get; init; }
+
+    /// <summary>The absolute path of a file with the client's certificate; null if it has none.</summary>
+    public string? Certificate { get; init; }
+
+    /// <summary>The absolute path of the file with the key of <see cref="Certificate"/>; null if it is in the same file.</summary>
+    public string? Key { get; init; }
+}
 
 /// <summary>
 /// The names that a store has for other places of commits: one file for each, <c>remotes/NAME.json</c> (FORMAT.md, section 8). The directory is
@@ -20,6 +31,9 @@ public sealed class Remotes
     private const string Extension = ".json";
     private const string UrlKey = "url";
     private const string RequireKey = "requireSignature";
+    private const string AuthoritiesKey = "ca";
+    private const string CertificateKey = "cert";
+    private const string KeyKey = "key";
 
     private readonly ObjectStore store;
     private readonly LateRoom room;
@@ -60,7 +74,7 @@ public sealed class Remotes
     {
         using SafeFileHandle? directory = IsName(name) ? room.TryOpen() : null;
         return directory is null || SmallFile.TryRead(directory, FileName(name), Subject(name)) is not { } bytes ? null
-            : CheckedJson.Decode(bytes, properties => new NamedRemote(properties.GetText(UrlKey), properties.Find(RequireKey)?.GetBoolean() ?? false))
+            : CheckedJson.Decode(bytes, Read)
             ?? throw new CorruptException(Subject(name), "damaged", new Remedy.MoveAway(Subject(name)));
     }
 
@@ -97,12 +111,27 @@ public sealed class Remotes
         Sys.Sync(directory!).ThrowIfFailed("fsync", room.Path);
     }
 
+    private static NamedRemote Read(JsonElement properties) => new(properties.GetText(UrlKey), properties.Find(RequireKey)?.GetBoolean() ?? false)
+    {
+        Authorities = properties.Find(AuthoritiesKey)?.GetString(),
+        Certificate = properties.Find(CertificateKey)?.GetString(),
+        Key = properties.Find(KeyKey)?.GetString(),
+    };
+
     private static byte[] Encode(NamedRemote remote) => CheckedJson.Encode(json =>
     {
         json.WriteString(UrlKey, remote.Url);
         if (remote.RequiresSignature)
         {
             json.WriteBoolean(RequireKey, true);
+        }
+
+        foreach ((string key, string? path) in new[] { (AuthoritiesKey, remote.Authorities), (CertificateKey, remote.Certificate), (KeyKey, remote.Key) })
+        {
+            if (path is not null)
+            {
+                json.WriteString(key, path);
+            }
         }
     });
 
