@@ -65,6 +65,19 @@ internal sealed class Server : IDisposable
         return Start(port, "nginx", "-e", $"{at}/errors", "-c", $"{at}/conf");
     }
 
+    /// <summary>A real forward proxy: Debian's tinyproxy.</summary>
+    /// <param name="world">The directory for its files.</param>
+    /// <param name="more">More lines of its configuration.</param>
+    public static Server Proxy(TransferWorld world, string more = "")
+    {
+        Tools.Require("tinyproxy");
+        int port = FreePort();
+        string at = world.At($"tinyproxy-{port}");
+        Directory.CreateDirectory(at);
+        File.WriteAllText($"{at}/conf", $"Port {port}\nListen 127.0.0.1\nTimeout 60\nLogFile \"{at}/log\"\nLogLevel Connect\nAllow 127.0.0.1\n{more}\n");
+        return Start(port, "tinyproxy", "-d", "-c", $"{at}/conf");
+    }
+
     /// <summary>A real sshd: OpenSSH's, which finds the program in its PATH. The world's runs get an ssh that knows its keys.</summary>
     /// <param name="world">The directory for its files.</param>
     /// <param name="options">Options of the one key that may log in, such as a command.</param>

@@ -17,7 +17,10 @@ internal sealed class Retry(Func<Exception, StoreException> giveUp, Cancellation
     /// <summary>Whether a failure is the network's, so that another try may succeed.</summary>
     internal static bool IsTransient(Exception e) =>
         e is IOException or TimeoutException or ObjectDisposedException or TaskCanceledException { InnerException: TimeoutException }
-        || (e is HttpRequestException { HttpRequestError: not (HttpRequestError.SecureConnectionError or HttpRequestError.NameResolutionError) });
+        || (e is HttpRequestException refused && !IsLasting(refused.HttpRequestError));
+
+    private static bool IsLasting(HttpRequestError error) =>
+        error is HttpRequestError.SecureConnectionError or HttpRequestError.NameResolutionError or HttpRequestError.ProxyTunnelError;
 
     /// <summary>Something arrived: the failures before do not count any more.</summary>
     internal void Progressed() => failures = 0;

@@ -78,7 +78,7 @@ internal sealed class Web : IDisposable
     {
         bool hasAskedLogin = false;
         HttpRequestMessage? last = null;
-        var retry = new Retry(e => new StoreException($"{last!.RequestUri}: {Reason(e)}"), stop);
+        var retry = new Retry(e => Failure(last!.RequestUri!, e), stop);
         while (true)
         {
             try
@@ -95,6 +95,11 @@ internal sealed class Web : IDisposable
 
                 using (answer)
                 {
+                    if (answer.StatusCode == HttpStatusCode.ProxyAuthenticationRequired)
+                    {
+                        throw new StoreException($"{last.RequestUri}: {Route.LoginWords(last.RequestUri!)}");
+                    }
+
                     if (answer.StatusCode == HttpStatusCode.Unauthorized && !hasAskedLogin && login.TryAnswer(answer))
                     {
                         hasAskedLogin = true;
@@ -105,7 +110,7 @@ internal sealed class Web : IDisposable
                     }
                     else
                     {
-                        throw new StoreException($"{last.RequestUri}: {Words(answer)}{login.Hint(answer)}");
+                        throw new StoreException($"{last.RequestUri}: {Words(answer)}{Route.Words(last.RequestUri!)}{login.Hint(answer)}");
                     }
                 }
             }
@@ -115,7 +120,7 @@ internal sealed class Web : IDisposable
             }
             catch (HttpRequestException e)
             {
-                throw new StoreException($"{last!.RequestUri}: {Reason(e)}");
+                throw Failure(last!.RequestUri!, e);
             }
         }
     }
@@ -143,6 +148,8 @@ internal sealed class Web : IDisposable
         status is HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests or >= HttpStatusCode.InternalServerError;
 
     private static string Words(HttpResponseMessage answer) => $"the server answers {(int)answer.StatusCode} {answer.ReasonPhrase}";
+
+    private static StoreException Failure(Uri server, Exception e) => new($"{server}: {Route.Refusal(server, e) ?? $"{Reason(e)}{Route.Words(server)}"}");
 
     private static string Reason(Exception e) => e is TaskCanceledException ? "the server does not answer" : (e.InnerException ?? e).Message;
 
