@@ -1,3 +1,4 @@
+using System.Text.Json;
 using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Crash;
@@ -65,6 +66,103 @@ public sealed class FullDiskTests
         Assert.True(disk.FreeBytes > 4 << 20, $"{disk.FreeBytes} bytes free");
         root.Ok("commit", "-b", "main", elsewhere.At("source"));
         root.AssertCleanAfterGc();
+    }
+
+    [Fact]
+    public void A_gc_that_cannot_write_a_pack_frees_what_it_can_and_then_has_the_room()
+    {
+        using var disk = new LoopFilesystem("ext4", 40, "-m", "0");
+        var root = new PhysicalRoot(disk.Path);
+        using var elsewhere = new TempDirectory();
+        CommitTwoOfWhichTheOlderIsNeededInPart(root, elsewhere.At("source"));
+        SourceTree.Make(elsewhere.At("other"), 2);
+        root.Ok("commit", "-b", "other", elsewhere.At("other"));
+        root.Ok("refs", "delete", "other");
+        Fill(disk, 0);
+
+        string told = root.Ok("gc", "--depth", "0", "--json");
+
+        JsonElement result = JsonDocument.Parse(told).RootElement;
+        Assert.Equal(2, result.GetProperty("commitsDropped").GetInt32());
+        Assert.True(result.GetProperty("bytesFreed").GetInt64() > 7 << 20, told);
+        root.AssertHolds("main", Snapshot.Of(elsewhere.At("source")));
+        root.AssertCleanAfterGc();
+    }
+
+    [Fact]
+    public void A_gc_without_any_room_says_how_much_it_needs_and_keeps_the_older_commit_whole()
+    {
+        using var disk = new LoopFilesystem("ext4", 40, "-m", "0");
+        var root = new PhysicalRoot(disk.Path);
+        using var elsewhere = new TempDirectory();
+        string older = CommitTwoOfWhichTheOlderIsNeededInPart(root, elsewhere.At("source"));
+        Fill(disk, 0);
+
+        foreach (string[] gc in new string[][] { ["gc", "--depth", "0", "--dry-run"], ["gc", "--depth", "0"] })
+        {
+            ToolResult told = root.Run(gc);
+            Assert.Equal(1, told.ExitCode);
+            Assert.Contains("/packs: no space left for a new pack (at most ", told.Error, StringComparison.Ordinal);
+            root.AssertSound();
+            root.Ok("cat", older, "large0");
+        }
+
+        Tools.Run("rm", "-r", disk.At("fill")).Succeeded();
+        root.Ok("gc", "--depth", "0");
+        root.Refused("ls", older);
+        root.AssertCleanAfterGc();
+    }
+
+    [Fact]
+    public void A_gc_that_cannot_complete_the_record_of_a_root_frees_the_rest()
+    {
+        using var disk = new LoopFilesystem("ext4", 40, "-m", "0");
+        var root = new PhysicalRoot(disk.Path);
+        using var elsewhere = new TempDirectory();
+        foreach ((string name, int seed) in new[] { ("kept", 1), ("dropped", 2) })
+        {
+            SourceTree.Make(elsewhere.At("source"), seed);
+            root.Ok("commit", "-b", name, elsewhere.At("source"));
+        }
+
+        KillCheckoutBeforeItsRecord(root);
+        root.Ok("refs", "delete", "dropped");
+        Fill(disk, 0);
+
+        ToolResult gc = root.Run("gc");
+
+        Assert.Equal(1, gc.ExitCode);
+        Assert.Contains("no space left", gc.Error, StringComparison.Ordinal);
+        Tools.Run("sync", "-f", disk.Path).Succeeded();
+        Assert.True(disk.FreeBytes > 2 << 20, $"{disk.FreeBytes} bytes free");
+        root.Ok("gc");
+        Assert.Contains("r1", root.Ok("roots"), StringComparison.Ordinal);
+        root.AssertCleanAfterGc();
+    }
+
+    /// <summary>Leaves a whole root r1 that has only the record of its building.</summary>
+    private static void KillCheckoutBeforeItsRecord(PhysicalRoot root)
+    {
+        Tools.Require("strace");
+        for (int call = 1; call < 10 && !Directory.Exists(root.At("r1")); call++)
+        {
+            root.Ok("gc");
+            string[] kill = ["-f", "-o", "/dev/null", "-e", "trace=renameat", "-e", $"inject=renameat:signal=KILL:when={call}"];
+            _ = Tools.Run("strace", [.. kill, Hacktree.Path, .. root.Arguments("checkout", "kept", root.At("r1"))]);
+        }
+
+        Assert.True(Directory.Exists(root.At("r1")) && File.Exists($"{root.Store}/roots/r1.partial.json"), "the checkout was not killed in time");
+    }
+
+    /// <summary>Two commits of one ref; a pack has trees that both need. Answers the older one.</summary>
+    private static string CommitTwoOfWhichTheOlderIsNeededInPart(PhysicalRoot root, string source)
+    {
+        SourceTree.Make(source, 1);
+        root.Ok("commit", "-b", "main", source);
+        string older = root.Tip("main")!;
+        File.WriteAllText(Path.Combine(source, "large0"), "another");
+        root.Ok("commit", "-b", "main", source);
+        return older;
     }
 
     [Theory]

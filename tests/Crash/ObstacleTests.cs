@@ -57,6 +57,31 @@ public sealed class ObstacleTests : IDisposable
     }
 
     [Fact]
+    public void A_pack_of_trees_that_nobody_can_remove_keeps_their_objects()
+    {
+        // A commit that goes leaves a pack with the one tree that the other needs too.
+        string source = root.At("source");
+        Directory.CreateDirectory($"{source}/shared");
+        File.WriteAllText($"{source}/shared/file", "shared");
+        root.Ok("commit", "-b", "first", source);
+        File.WriteAllText($"{source}/more", "more");
+        root.Ok("commit", "-b", "second", source);
+        root.Ok("refs", "delete", "first");
+        string[] packs = Directory.GetFiles($"{root.Store}/packs");
+        root.Ok("gc");
+        string trees = Assert.Single(Directory.GetFiles($"{root.Store}/packs").Except(packs));
+        root.Ok("refs", "delete", "second");
+        Fix(trees, "+i");
+
+        AssertObstacle(trees, "chattr");
+
+        Assert.Equal(["k0", "shared"], Objects().Select(File.ReadAllText).Order());
+        Fix(trees, "-i");
+        root.AssertCleanAfterGc();
+        Assert.Single(Objects());
+    }
+
+    [Fact]
     public void Litter_that_nobody_can_remove()
     {
         File.WriteAllText($"{root.Store}/tmp/left", "");

@@ -38,9 +38,10 @@ public sealed partial class Collect
         {
             holders.Roots.Settle(finding, MoveToTemporary);
         }
-        catch (LinuxException e) when (e.Errno is not (Errno.EIO or Errno.ENOSPC or Errno.EROFS))
+        catch (LinuxException e) when (e.Errno is not (Errno.EIO or Errno.EROFS))
         {
-            // What one root left (something may be mounted in it) must not prevent the rest from being freed. Its record stays.
+            // What one root left (something may be mounted in it), or a disk too full for its record, must not prevent the rest from being freed.
+            // The record that it has stays.
             AddObstacle(e);
         }
     }

@@ -20,6 +20,7 @@ namespace HackTree.Store;
 /// <item>While gc has the store alone, it moves large leftovers into tmp/. It removes them when others can use the store again.</item>
 /// <item>A tree is removed from the packs, durably, before the objects that it needs. So a tree in a pack has its objects at every instant.
 /// A crash or a stop at any point leaves only litter for the next gc.</item>
+/// <item>A full disk keeps gc from writing packs, not from freeing what can go without that.</item>
 /// </list>
 /// </remarks>
 public sealed partial class Collect
@@ -29,7 +30,6 @@ public sealed partial class Collect
     private readonly CollectOptions options;
     private readonly CollectResult result = new();
     private readonly HashSet<ulong> liveObjects = [];
-    private readonly LiveWalk live;
     private readonly Holders holders;
     private readonly RootLinks leaving;
     private readonly Lock gate = new();
@@ -37,13 +37,14 @@ public sealed partial class Collect
 
     // Names in tmp/ that are removed after the sweep.
     private readonly List<byte[]> doomed = [];
+    private LiveWalk live;
     private volatile bool keepsDoubt;
 
     private Collect(ObjectStore store, CollectOptions options)
     {
         this.store = store;
         this.options = options;
-        live = new LiveWalk(store.Packs, (LiveWalk _, in TreeEntry entry) => liveObjects.Add(ObjectKey.Of(store.Blobs.NameOf(entry))), onFault: null, store.Stop);
+        live = NewWalk();
         holders = new Holders(store, KeptHistory.Of(options), options.WithoutRoots);
         leaving = new RootLinks(store, options.WithoutRoots);
     }
@@ -77,7 +78,11 @@ public sealed partial class Collect
         RepackPlan first = Mark();
         if (options.DryRun)
         {
-            Sweep(first);
+            if (Sweep(first) is { } full)
+            {
+                AddObstacle(full);
+            }
+
             return Finish();
         }
 
@@ -90,7 +95,10 @@ public sealed partial class Collect
             // The refs as they were read must survive a power cut. If an older ref came back, its commit could be among those that are
             // swept now.
             store.Sync();
-            Sweep(plan);
+            if (Sweep(plan) is not null)
+            {
+                SweepAgain();
+            }
         }
         finally
         {
@@ -136,23 +144,42 @@ public sealed partial class Collect
     /// <summary>Keeps what is in packs that nobody can remove.</summary>
     private void KeepFixedPacks()
     {
-        foreach (IGrouping<PackFile, Held> fixedPack in holders.InFixedPacks().GroupBy(found => found.Pack, found => found.Held))
+        foreach (PackFile pack in holders.FixedPacks())
         {
-            int before = live.CommitCount;
-            foreach (Held held in fixedPack)
-            {
-                live.Add(held.Commit, held.Holder, 0);
-            }
-
             // The second marking finds what the first one added.
-            PackFile pack = fixedPack.Key;
-            if (live.CommitCount > before || keptPacks.Contains(pack.Name))
+            if (AddWhole(pack) || keptPacks.Contains(pack.Name))
             {
                 keptPacks.Add(pack.Name);
                 AddObstacle(new LinuxException(Errno.EPERM, "unlinkat", $"{store.Path}/packs/{pack.Name}.pack"));
             }
         }
     }
+
+    /// <summary>
+    /// Keeps whatever the commits and trees in a pack need: while they can be read, they must have their objects. Returns whether something was not
+    /// needed before.
+    /// </summary>
+    private bool AddWhole(PackFile pack)
+    {
+        long before = (long)live.CommitCount + live.TreeCount;
+        for (int i = 0; i < pack.Count; i++)
+        {
+            IndexRow row = pack.Row(i);
+            if (row.Kind == PackedKind.Commit)
+            {
+                live.Add(row.Digest, Holder.OfPack(pack.Name), 0);
+            }
+            else
+            {
+                live.AddTree(row.Digest, Holder.OfPack(pack.Name));
+            }
+        }
+
+        return (long)live.CommitCount + live.TreeCount > before;
+    }
+
+    private LiveWalk NewWalk() =>
+        new(store.Packs, (LiveWalk _, in TreeEntry entry) => liveObjects.Add(ObjectKey.Of(store.Blobs.NameOf(entry))), onFault: null, store.Stop);
 
     private void AddObstacle(Exception why)
     {
@@ -165,18 +192,21 @@ public sealed partial class Collect
         }
     }
 
-    private void Sweep(RepackPlan plan)
+    /// <summary>
+    /// Removes what is not needed. Returns what was missing if the packs could not be written anew; then they stay, with all that their trees need.
+    /// </summary>
+    private StoreException? Sweep(RepackPlan plan)
     {
         if (!options.DryRun)
         {
             store.Lock.RequireExclusive();
         }
 
-        result.LiveTrees = live.TreeCount;
-        result.LiveCommits = live.CommitCount;
         store.Blobs.ForgetListed();
         SweepRoots();
-        SweepPacks(plan);
+        StoreException? full = SweepPacksAsRoomAllows(plan);
+        result.LiveTrees = live.TreeCount;
+        result.LiveCommits = live.CommitCount;
         SweepImages();
         SweepSignatures();
         SweepObjects();
@@ -184,24 +214,26 @@ public sealed partial class Collect
 
         // A file in tmp/ may have been a name of a damaged inode.
         SweepDamaged();
+        return full;
     }
 
     private void SweepPacks(RepackPlan plan)
     {
-        result.TreesDropped = plan.DeadTrees;
-        result.CommitsDropped = plan.DeadCommits;
-        result.PacksRewritten = plan.Rewritten.Count;
-        result.PacksRemoved = plan.Removed.Count;
+        long freed = options.DryRun ? plan.Measure(store, live) : plan.Apply(store, live);
+        result.PackBytesFreed += freed;
+        result.TreesDropped += plan.DeadTrees;
+        result.CommitsDropped += plan.DeadCommits;
+        result.PacksRewritten += plan.Rewritten.Count;
+        result.PacksRemoved += plan.Removed.Count;
         foreach (PackFile pack in plan.Rewritten.Concat(plan.Removed))
         {
             options.OnRemove?.Invoke($"packs/{pack.Name}.pack");
         }
-
-        result.PackBytesFreed = options.DryRun ? plan.Measure(store, live) : plan.Apply(store, live);
     }
 
     private void SweepObjects()
     {
+        result.LiveObjects = 0;
         FanWalk.Run(store, () =>
         {
             var reader = new DirectoryReader();

@@ -45,6 +45,15 @@ internal sealed class RepackPlan
         return plan;
     }
 
+    /// <summary>
+    /// The same plan without a new pack: what would go there stays where it is. Everything in those packs must be live, or it is not counted as dead.
+    /// </summary>
+    internal RepackPlan WithoutWriting()
+    {
+        Rewritten.Clear();
+        return this;
+    }
+
     /// <summary>Writes the new pack and removes the old ones, durably. Returns the number of bytes by which the packs shrank.</summary>
     internal long Apply(ObjectStore store, LiveWalk live)
     {

@@ -56,7 +56,7 @@ internal sealed class Holders(ObjectStore store, KeptHistory kept, IReadOnlyColl
     /// <summary>The commits in packs that nobody can remove: a commit that can be read must have its objects.</summary>
     internal IEnumerable<(PackFile Pack, Held Held)> InFixedPacks()
     {
-        foreach (PackFile pack in store.Packs.Files.Where(pack => store.Packs.IsFixed(pack.Name)))
+        foreach (PackFile pack in FixedPacks())
         {
             for (int i = 0; i < pack.Count; i++)
             {
@@ -67,6 +67,9 @@ internal sealed class Holders(ObjectStore store, KeptHistory kept, IReadOnlyColl
             }
         }
     }
+
+    /// <summary>The packs that nobody can remove.</summary>
+    internal IEnumerable<PackFile> FixedPacks() => store.Packs.Files.Where(pack => store.Packs.IsFixed(pack.Name));
 
     /// <summary>
     /// A file in refs/ that can be no ref. Other programs leave files whose names begin with a dot (rsync, NFS), and nobody takes those for refs.

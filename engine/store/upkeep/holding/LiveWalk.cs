@@ -81,6 +81,13 @@ internal sealed class LiveWalk
         }
     }
 
+    /// <summary>Walks a tree, which must exist, although no commit that was added needs it.</summary>
+    internal void AddTree(Digest tree, Holder heldBy)
+    {
+        (holder, holderCommit, current) = (heldBy, default, default);
+        VisitTree(tree);
+    }
+
     /// <summary>Who needs the name in the directory that is being walked; with an empty name, who needs the directory.</summary>
     internal Need NeedOf(ReadOnlySpan<byte> name)
     {
