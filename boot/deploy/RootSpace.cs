@@ -36,7 +36,7 @@ public sealed record RootSpace(long Bytes, long Inodes)
 
         TreeWalk.Visit(store.Packs, store.Packs.ReadCommit(digest).Tree, (path, in entry) =>
         {
-            if (isImage && !path.Bytes.StartsWith("etc"u8) && !path.Bytes.StartsWith("boot"u8))
+            if (isImage && !ImageRootDirectory.Has(path.Bytes))
             {
                 return false;
             }

@@ -6,9 +6,8 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Checkout;
 
 /// <summary>
-/// A root that is an image: whatever the size of its commit, its directory has an image of all names, its own etc/, and what the boot loader and the
-/// initrd read before the image is mounted: boot/, and for each kernel the modules that mounting takes, in usr/lib/modules/VERSION/hacktree/. The
-/// boot script mounts the image over the store's files/.
+/// A root that is an image: whatever the size of its commit, its directory has an image of all names, what <see cref="ImageRootDirectory"/> says, and
+/// for each kernel the modules that mounting takes, in usr/lib/modules/VERSION/hacktree/. The boot script mounts the image over the store's files/.
 /// </summary>
 public static class RootImage
 {
@@ -17,9 +16,6 @@ public static class RootImage
 
     private const string Modules = "usr/lib/modules";
     private const OpenFlags NewFile = OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.Exclusive | OpenFlags.NoFollow;
-
-    /// <summary>The directories of the commit that the root's directory has too.</summary>
-    internal static IReadOnlyCollection<byte[]> Directories { get; } = ["boot"u8.ToArray(), "etc"u8.ToArray()];
 
     /// <summary>Whether the directory of a root is that of an image.</summary>
     public static bool Is(string root) => File.Exists(Path.Combine(root, FileName));
@@ -35,7 +31,7 @@ public static class RootImage
             + BootModules.KernelsOf(store, read).SelectMany(kernel => BootModules.Of(store, read, kernel)).Sum(module => (long)module.Content.Length);
     }
 
-    /// <summary>Writes the image and the modules into a tree that has the <see cref="Directories"/>.</summary>
+    /// <summary>Writes the image and the modules into a tree that has the directories of an image root.</summary>
     internal static void Make(ObjectStore store, Digest commit, in WholeTree tree)
     {
         WriteImage(store, commit, tree);

@@ -59,7 +59,7 @@ public static class RootBuilder
         {
             Commit = commitDigest,
             CopiesEtc = options.Boot,
-            Only = isImage ? RootImage.Directories : null,
+            Only = isImage ? ImageRootDirectory.Tops : null,
         };
         RootFinish finish = isImage ? RootFinish.ForImage(store, commitDigest) : RootFinish.For(options.Boot);
         RootPlace.Named root;

@@ -130,7 +130,7 @@ public sealed partial class RootCheck
 
     /// <summary>Whether the checkout left the name out, or made it although the commit does not have it.</summary>
     private bool IsLeftOut(CheckedDirectory directory, ReadOnlySpan<byte> name) =>
-        record.OwnsEtc && directory.Parent is null && (name.SequenceEqual("etc"u8) || (IsImage && !name.SequenceEqual("boot"u8)));
+        record.OwnsEtc && directory.Parent is null && (name.SequenceEqual("etc"u8) || (IsImage && !ImageRootDirectory.Has(name)));
 
     private bool IsMountPoint(CheckedDirectory directory, ReadOnlySpan<byte> name, FileType type)
     {

@@ -122,6 +122,41 @@ public sealed class TogetherTests : IDisposable
     }
 
     [Fact]
+    public async Task A_repair_beside_commits_checkouts_and_collections_mends_store_and_roots()
+    {
+        SourceTree.Make(root.At("source0"), 0);
+        SourceTree.Make(root.At("source1"), 1);
+        File.WriteAllText(root.At("source0/wanted"), "wanted");
+        SortedDictionary<string, string> tree = Snapshot.Of(root.At("source0"));
+        root.Ok("commit", "-b", "stable", root.At("source0"));
+        root.Ok("checkout", "--copy", "stable", root.At("good"));
+        root.Ok("checkout", "stable", root.At("r0"));
+        int repaired = 0;
+        long end = Environment.TickCount64 + (1000 * PhysicalRoot.Rounds(8));
+        Task[] loops =
+        [
+            Loop(end, i => [["commit", "-b", "moving", root.At("source1")], ["refs", "delete", "moving"]]),
+            Loop(end, i => [["checkout", "--force", "stable", root.At("r1")], ["checkout", "stable", root.At($"q{i}")], ["roots", "rm", $"q{i}"]]),
+            Loop(end, i => [["gc"]]),
+            Loop(end, i =>
+            {
+                // Its inode is in r0, and maybe in r1 and in a root that is being made.
+                File.AppendAllText(root.At("r0/wanted"), "!");
+                repaired += root.Ok("fsck", "--repair").Contains("made again from the roots", StringComparison.Ordinal) ? 1 : 0;
+                return [["roots", "check", "r0"]];
+            }),
+        ];
+        await Task.WhenAll(loops);
+
+        Assert.True(repaired > 0, "nothing was repaired");
+        root.AssertSound();
+        Snapshot.AssertSame(tree, Snapshot.Of(root.At("r0")));
+        Snapshot.AssertSame(tree, Snapshot.Of(root.At("r1")));
+        root.AssertHolds("stable", tree);
+        root.AssertCleanAfterGc();
+    }
+
+    [Fact]
     public async Task Gc_waits_for_a_reader_and_says_for_whom()
     {
         using var process = new Process

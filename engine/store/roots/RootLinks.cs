@@ -23,12 +23,11 @@ internal sealed class RootLinks
     internal uint Of(ulong key) => links.GetValueOrDefault(key);
 
     /// <summary>Whether a root's file at that path was made as a name of an object.</summary>
-    internal static bool IsLinked(RootRecord root, PathBuffer path) => root.Method switch
+    internal static bool IsLinked(RootRecord root, PathBuffer path)
     {
-        CheckoutMethod.Hardlink => !(root.OwnsEtc && path.Bytes.StartsWith("etc/"u8)),
-        CheckoutMethod.Image => path.Bytes.StartsWith("boot/"u8),
-        _ => false,
-    };
+        bool isOwn = root.OwnsEtc && path.Bytes.StartsWith("etc/"u8);
+        return !isOwn && (root.Method == CheckoutMethod.Hardlink || (root.Method == CheckoutMethod.Image && ImageRootDirectory.Has(path.Bytes)));
+    }
 
     private void Add(ObjectStore store, RootRecord record) =>
         TreeWalk.Visit(store.Packs, store.Packs.ReadCommit(record.Commit).Tree, (path, in entry) =>
