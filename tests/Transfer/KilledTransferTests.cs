@@ -70,10 +70,8 @@ public sealed class KilledTransferTests : IDisposable
     {
         foreach (string call in Calls)
         {
-            int last = 0;
-            for (int number = 1; number > last; number += Math.Max(1, number / 2))
+            for (int number = 1; ; number += Math.Max(1, number / 2))
             {
-                last = number;
                 world.Shell(prepare).Succeeded();
                 string trace = $"strace -f -qq -o /dev/null -e trace={call} -e inject={call}:signal=KILL:when={number}";
                 ToolResult result = world.Shell($"{trace} {Hacktree.Path} {command}");
