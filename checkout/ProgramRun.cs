@@ -34,15 +34,17 @@ public sealed record ProgramRun(int ExitCode, string Output, string Error, TimeS
     /// <exception cref="OperationCanceledException">It was stopped.</exception>
     public static ProgramRun Of(IReadOnlyList<string> command, string input = "", CancellationToken stop = default)
     {
-        stop.ThrowIfCancellationRequested();
-        var start = new ProcessStartInfo(command[0], command.Skip(1))
-        {
-            RedirectStandardInput = true,
-            RedirectStandardOutput = true,
-            RedirectStandardError = true,
-            StandardErrorEncoding = Encoding.UTF8,
-        };
+        var start = new ProcessStartInfo(command[0], command.Skip(1));
         start.Environment["LC_ALL"] = "C";
+        return Of(start, input, stop);
+    }
+
+    /// <summary>Runs a program to its end, as the other one does, but with the environment that is given.</summary>
+    public static ProgramRun Of(ProcessStartInfo start, string input = "", CancellationToken stop = default)
+    {
+        stop.ThrowIfCancellationRequested();
+        start.RedirectStandardInput = start.RedirectStandardOutput = start.RedirectStandardError = true;
+        start.StandardErrorEncoding = Encoding.UTF8;
         long started = Stopwatch.GetTimestamp();
         using Process process = Start(start);
         using CancellationTokenRegistration killing = stop.Register(process.Kill);

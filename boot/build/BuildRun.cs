@@ -31,6 +31,33 @@ public static class BuildRun
     /// <summary>Runs the command to its end and returns its exit code. Throws <see cref="StoreException"/> if its root cannot be set up.</summary>
     public static int Run(BuildPlace place, BuildRequest request, CancellationToken stop)
     {
+        // The kernel kills the child when the thread ends that started it. This thread waits for the child.
+        using Process process = ProgramRun.Start(Prepare(place, request));
+        using CancellationTokenRegistration killing = stop.Register(process.Kill);
+        process.WaitForExit();
+        stop.ThrowIfCancellationRequested();
+        RequireEntered(place, "the message above says why");
+        return process.ExitCode;
+    }
+
+    /// <summary>Runs the command like <see cref="Run"/>, and keeps what it says, all of it as its errors.</summary>
+    internal static ProgramRun RunQuietly(BuildPlace place, BuildRequest request, CancellationToken stop)
+    {
+        ProgramRun run = ProgramRun.Of(Prepare(place, request), stop: stop);
+        RequireEntered(place, run.LastWords);
+        return run;
+    }
+
+    private static void RequireEntered(BuildPlace place, string reason)
+    {
+        if (!File.Exists(Path.Combine(place.Path, "entered")))
+        {
+            throw new StoreException($"the root of the build could not be set up; {reason}");
+        }
+    }
+
+    private static ProcessStartInfo Prepare(BuildPlace place, BuildRequest request)
+    {
         // Packages must start no service in a build (invoke-rc.d(8)).
         place.PutStandIn("usr/sbin", "policy-rc.d", "#!/bin/sh\nexit 101\n"u8, isProgram: true);
         if (request.HasNetwork && File.Exists("/etc/resolv.conf"))
@@ -45,14 +72,6 @@ public static class BuildRun
             command = ["/run/hacktree-build", .. command];
         }
 
-        int code = RunInside(place, request, command, stop);
-        return File.Exists(Path.Combine(place.Path, "entered"))
-            ? code
-            : throw new StoreException("the root of the build could not be set up; the message above says why");
-    }
-
-    private static int RunInside(BuildPlace place, BuildRequest request, IReadOnlyList<string> command, CancellationToken stop)
-    {
         IReadOnlyList<string> words =
         [
             "--pdeathsig", "KILL", Unshare.Path, "--mount", "--pid", "--fork", "--uts", "--ipc", "--kill-child", .. request.HasNetwork ? Array.Empty<string>() : ["--net"],
@@ -75,11 +94,6 @@ public static class BuildRun
             start.Environment[name] = value;
         }
 
-        // The kernel kills the child when the thread ends that started it. This thread waits for the child.
-        using Process process = ProgramRun.Start(start);
-        using CancellationTokenRegistration killing = stop.Register(process.Kill);
-        process.WaitForExit();
-        stop.ThrowIfCancellationRequested();
-        return process.ExitCode;
+        return start;
     }
 }

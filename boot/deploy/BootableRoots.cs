@@ -64,7 +64,7 @@ public sealed class BootableRoots(ObjectStore store)
     internal void Place(BootChoice choice, string name)
     {
         RootRecord record = RecordOf(name) ?? throw new StoreException($"{name}: it has no record, so nothing tells which kernel it boots");
-        var kernel = RootKernel.Require(store, store.Packs.ReadCommit(record.Commit), name, Path.Combine(Physical, ImageLayout.Boot));
+        var kernel = RootKernel.RequireOf(store, store.Packs.ReadCommit(record.Commit), name, Physical);
         choice.Place(name, kernel.PathIn(Physical, name), kernel.InitrdIn(Physical, name));
     }
 

@@ -32,10 +32,11 @@ public sealed record BisectTrial(string EtcFrom, string? Check);
 /// <summary>What a deploy will do.</summary>
 /// <param name="Name">The name of the new root.</param>
 /// <param name="Kernel">The kernel that it will boot.</param>
-/// <param name="Space">What the root takes on the disk, at most.</param>
+/// <param name="Space">What the root takes on the disk, at most; without an initrd that is yet to be made.</param>
+/// <param name="InitrdSpace">What making the initrd takes on the disk meanwhile, about; null if the commit has one.</param>
 /// <param name="Program">The path of the commit's own hacktree; null if it has none, and that is forced.</param>
 /// <param name="Spare">The name of the root that is turned into the new one; null if that is made anew.</param>
-public sealed record DeployPlan(string Name, RootKernel Kernel, RootSpace Space, string? Program, string? Spare);
+public sealed record DeployPlan(string Name, RootKernel Kernel, RootSpace Space, RootSpace? InitrdSpace, string? Program, string? Spare);
 
 /// <summary>
 /// Makes a commit the root on trial. The order is what makes it safe: the root is made, proved and synced first. Until the last step, one
@@ -64,9 +65,10 @@ public static class Deployment
         }
 
         var space = RootSpace.Of(store, request.Commit, request.IsImage ? kernel.Version : null);
-        space.Require(physical, request.Revision);
+        RootSpace? initrdSpace = kernel.Maker is null ? null : MadeInitrd.SpaceFor(store, commit, space, kernel.Version);
+        space.Require(physical, request.Revision, initrdSpace);
         choice.RequireSpace(kernel.FilesOf(store, commit, physical));
-        return new DeployPlan(FreeName(physical), kernel, space, program, request.Bisect is null && !request.IsImage ? roots.FindSpare() : null);
+        return new DeployPlan(FreeName(physical), kernel, space, initrdSpace, program, request.Bisect is null && !request.IsImage ? roots.FindSpare() : null);
     }
 
     /// <summary>Says what <see cref="Run"/> will do with /etc, and changes nothing in the roots.</summary>
@@ -127,7 +129,11 @@ public static class Deployment
         string physical = roots.Physical, path = roots.PathOf(plan.Name);
         var choice = BootChoice.Read(physical);
         CheckoutMethod method = request.IsImage ? CheckoutMethod.Image : CheckoutMethod.Hardlink;
-        MakeRoot(store, roots, request, plan, new CheckoutOptions { Boot = true, Method = method, Progress = progress });
+        using (MadeInitrd? initrd = plan.Kernel.Maker is { } maker ? MadeInitrd.Make(store, request, plan.Kernel.Version, maker) : null)
+        {
+            MakeRoot(store, roots, request, plan, new CheckoutOptions { Boot = true, Method = method, Initrd = initrd?.Path, Progress = progress });
+        }
+
         try
         {
             CarriedEtc etc = mergesEtc ? CarriedEtc.Into(roots, store, choice.Default, request, plan.Name) : new CarriedEtc(null, []);
@@ -219,9 +225,9 @@ public static class Deployment
         {
             InitrdPatch.Require(initrd, initrd, stop);
         }
-        catch (StoreException e)
+        catch (InitrdException e)
         {
-            throw new UnbootableException(e.Message, e.Remedy);
+            throw new UnbootableException(e.Message);
         }
     }
 

@@ -55,19 +55,24 @@ public sealed record RootSpace(long Bytes, long Inodes)
     }
 
     /// <summary>Throws <see cref="StoreException"/>, with what is short, if the filesystem of that directory has no room for the root.</summary>
-    internal void Require(string physical, string revision)
+    /// <param name="physical">The directory.</param>
+    /// <param name="revision">The commit as the user named it.</param>
+    /// <param name="initrd">What making its initrd takes; null if it has one.</param>
+    internal void Require(string physical, string revision, RootSpace? initrd)
     {
+        string subject = $"{physical}: a root of {revision}{(initrd is null ? "" : ", and the making of its initrd,")}";
+        (long bytes, long inodes) = (Bytes + (initrd?.Bytes ?? 0), Inodes + (initrd?.Inodes ?? 0));
         using SafeFileHandle folder = OpenPath.Directory(physical);
         Sys.FreeSpaceOf(folder, out FreeSpace free).ThrowIfFailed("fstatfs", physical);
-        if (free.Bytes < Bytes)
+        if (free.Bytes < bytes)
         {
-            string message = $"{physical}: a root of {revision} takes {InMegabytes(Bytes)} MB, and {InMegabytes(free.Bytes)} MB are free";
+            string message = $"{subject} takes {InMegabytes(bytes)} MB, and {InMegabytes(free.Bytes)} MB are free";
             throw new StoreException(message, new Remedy.FreeSpace());
         }
 
-        if (free.Inodes < Inodes)
+        if (free.Inodes < inodes)
         {
-            throw new StoreException($"{physical}: a root of {revision} takes {Inodes} inodes, and {free.Inodes} are free", new Remedy.FreeSpace());
+            throw new StoreException($"{subject} takes {inodes} inodes, and {free.Inodes} are free", new Remedy.FreeSpace());
         }
     }
 

@@ -88,6 +88,12 @@ internal sealed class OldRoot : IDisposable
             throw new CorruptException(path, fault, new Remedy.CheckStore()) { IsMissing = true };
         }
 
+        if (record.OwnsEtc && RootInitrd.IsIn(store, commit, path))
+        {
+            // A failure could not give it back.
+            throw new StoreException($"{path}: it has an initrd that its commit lacks; check {record.Revision} out anew");
+        }
+
         SafeFileHandle parent = RootPath.OpenParent(path);
         SafeFileHandle? top = null;
         try

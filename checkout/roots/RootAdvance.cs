@@ -58,7 +58,7 @@ public static class RootAdvance
             }
 
             changer.Run(old.Top, old.Status, old.Commit.RootEntry(), commit.RootEntry());
-            root = unfinished.Finish(RootFinish.For(options.Boot), commit.RootMetadata.ModifyTime).PutInPlace();
+            root = unfinished.Finish(RootFinish.For(options.Boot).WithInitrd(options.Initrd), commit.RootMetadata.ModifyTime).PutInPlace();
         }
         catch (Exception e) when (e is StoreException or LinuxException or OperationCanceledException)
         {

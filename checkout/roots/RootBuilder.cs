@@ -21,6 +21,12 @@ public sealed record CheckoutOptions
     /// </summary>
     public bool Boot { get; init; }
 
+    /// <summary>
+    /// The path of a file on the store's filesystem that becomes the initrd of a root whose commit has none (<see cref="RootInitrd"/>); null for none. The
+    /// file has the initrd's name.
+    /// </summary>
+    public string? Initrd { get; init; }
+
     /// <summary>Counts files and bytes that are done.</summary>
     public Progress? Progress { get; init; }
 }
@@ -61,7 +67,7 @@ public static class RootBuilder
             CopiesEtc = options.Boot,
             Only = isImage ? ImageRootDirectory.Tops : null,
         };
-        RootFinish finish = isImage ? RootFinish.ForImage(store, commitDigest) : RootFinish.For(options.Boot);
+        RootFinish finish = (isImage ? RootFinish.ForImage(store, commitDigest) : RootFinish.For(options.Boot)).WithInitrd(options.Initrd);
         RootPlace.Named root;
         try
         {

@@ -89,7 +89,7 @@ public sealed partial class RootCheck
                 }
 
                 Errno errno = Sys.Stat(directory.Handle!, reader.Name, out FileStatus status);
-                if (errno == Errno.None && !check.IsMountPoint(directory, reader.Name, status.Type))
+                if (errno == Errno.None && !check.IsMountPoint(directory, reader.Name, status.Type) && !check.IsInitrd(directory, made, reader.Name, status.Type))
                 {
                     check.Report(new RootChange(ChangeKind.Added, directory.PathOf(reader.Name), status.Type, RootFaults.None, Damaged: null));
                 }

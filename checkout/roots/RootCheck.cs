@@ -41,8 +41,8 @@ public sealed record RootChange(ChangeKind Kind, byte[] Path, FileType Type, Roo
 /// another root changes the time too, so files that the root shares with a later one are read.
 /// </summary>
 /// <remarks>
-/// The files below /etc of a root that was made to be booted are its own and meant to change. They are left out, and so are filesystems that are
-/// mounted in the root.
+/// The files below /etc of a root that was made to be booted are its own and meant to change. They are left out, and so are its initrd
+/// if its commit has none, and filesystems that are mounted in the root.
 /// </remarks>
 public sealed partial class RootCheck
 {
@@ -142,6 +142,12 @@ public sealed partial class RootCheck
         string text = ByteText.Quote(name);
         return (IsImage && text == "usr") || MountPoints.All.Any(point => point.Name == text);
     }
+
+    /// <summary>Whether the name is that of an initrd which the root got because its commit has none.</summary>
+    private bool IsInitrd(CheckedDirectory directory, TreeIndex made, ReadOnlySpan<byte> name, FileType type) =>
+        record.OwnsEtc && type == FileType.Regular
+        && directory.Parent is { Parent: null } && directory.Name.AsSpan().SequenceEqual("boot"u8)
+        && RootInitrd.IsMade(made, name);
 
     /// <summary>How an inode's mode and owner differ from what the checkout gave it.</summary>
     private RootFaults MetadataFaults(in TreeEntry made, in FileStatus status)

@@ -14,12 +14,13 @@ internal sealed class GrubChoice : BootChoice
     private const string PreviousName = "hacktree_previous";
 
     private readonly string firstDefault;
+    private readonly string physicalRoot;
     private readonly string grub;
     private readonly string menu;
     private GrubEnvironment environment;
 
-    private GrubChoice(string grub, GrubEnvironment environment, string firstDefault, string menu) =>
-        (this.grub, this.environment, this.firstDefault, this.menu) = (grub, environment, firstDefault, menu);
+    private GrubChoice(string physicalRoot, string grub, GrubEnvironment environment, string firstDefault, string menu) =>
+        (this.physicalRoot, this.grub, this.environment, this.firstDefault, this.menu) = (physicalRoot, grub, environment, firstDefault, menu);
 
     public override string Default => environment.Get(GrubMenu.DefaultName) ?? firstDefault;
 
@@ -48,7 +49,7 @@ internal sealed class GrubChoice : BootChoice
                 null, $"the menu {menus[0]} counts no tries; a disk made by this version of `hacktree image create` or `image convert` has one that does");
         }
 
-        return new FoundLoader(new GrubChoice(grub, ReadEnvironment(grub), firstDefault, text), null);
+        return new FoundLoader(new GrubChoice(physicalRoot, grub, ReadEnvironment(grub), firstDefault, text), null);
     }
 
     private static GrubEnvironment ReadEnvironment(string grub)
@@ -57,7 +58,8 @@ internal sealed class GrubChoice : BootChoice
         return File.Exists(block) ? GrubEnvironment.Read(block) : GrubEnvironment.Empty(block);
     }
 
-    public override bool Offers(string root) => true;
+    public override bool Offers(string root) => new[] { physicalRoot, Path.Combine(physicalRoot, root) }
+        .Any(top => KernelVersion.In(Path.Combine(top, ImageLayout.Boot)).Any());
 
     public override string OptionsOf(string root) => GrubMenu.OptionsOf(menu);
 

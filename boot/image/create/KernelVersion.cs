@@ -1,29 +1,29 @@
+using HackTree.Checkout;
+
 namespace HackTree.Boot;
 
 /// <summary>Compares versions of kernels, such as that in vmlinuz-6.1.0-56-amd64.</summary>
 internal static class KernelVersion
 {
-    private const string Prefix = "vmlinuz-";
-
     /// <summary>The version of the newest kernel in a /boot that also has an initrd there; null if there is none.</summary>
     internal static string? FindNewest(string boot) => In(boot).MaxBy(version => version, Comparer<string>.Create(Compare));
 
     /// <summary>The versions of the kernels in a /boot that also have an initrd there.</summary>
     internal static IEnumerable<string> In(string boot) =>
         Directory.Exists(boot)
-            ? Directory.EnumerateFiles(boot, Prefix + "*")
+            ? Directory.EnumerateFiles(boot, KernelName("*"))
                 .Select(path => OfKernel(Path.GetFileName(path))!)
                 .Where(version => File.Exists(Path.Combine(boot, InitrdName(version))))
             : [];
 
     /// <summary>The version in the name of a kernel's file; null for another name.</summary>
-    internal static string? OfKernel(string name) => name.StartsWith(Prefix, StringComparison.Ordinal) ? name[Prefix.Length..] : null;
+    internal static string? OfKernel(string name) => RootInitrd.VersionOf(name);
 
     /// <summary>The name of a kernel's file.</summary>
-    internal static string KernelName(string version) => Prefix + version;
+    internal static string KernelName(string version) => RootInitrd.KernelOf(version);
 
     /// <summary>The name of the file with a kernel's initrd.</summary>
-    internal static string InitrdName(string version) => "initrd.img-" + version;
+    internal static string InitrdName(string version) => RootInitrd.NameOf(version);
 
     /// <summary>Compares two versions. Runs of digits compare as numbers.</summary>
     internal static int Compare(string a, string b)

@@ -72,11 +72,17 @@ internal abstract class DeployVerb : Verb
         int count = session.Get(tries) ?? UsualTries;
         var request = new DeployRequest(commit, revision, count, session.Get(force)) { MergesText = session.Get(mergeText), IsImage = isImage || session.Get(composefs) };
         DeployPlan plan = Deployment.Plan(store, request);
-        string what = $"commit {CommitText.Short(commit)}, kernel {plan.Kernel.Version}";
+        string what = $"commit {CommitText.Short(commit)}, kernel {plan.Kernel.Version}"
+            + (plan.Kernel.Maker is { } maker ? $" with an initrd that its /{maker.Path} makes" : "");
         CarriedEtc etc;
         if (IsDryRun(session))
         {
             session.Note($"{plan.Name} would be made{(plan.Spare is { } spare ? $" of {spare}" : "")}: {what}, at most {HumanText.Bytes(plan.Space.Bytes)}");
+            if (plan.InitrdSpace is { } making)
+            {
+                session.Note($"making the initrd would take as long as that program does, and about {HumanText.Bytes(making.Bytes)} meanwhile");
+            }
+
             etc = Deployment.ForeseeEtc(store, request);
             session.Note(EtcText.Foreseen(etc));
         }
@@ -153,6 +159,8 @@ internal abstract class DeployVerb : Verb
             writer.WriteString("kernel", plan.Kernel.Version);
             writer.WriteNumber("bytes", plan.Space.Bytes);
             writer.WriteNumber("inodes", plan.Space.Inodes);
+            writer.WriteString("initrdMaker", plan.Kernel.Maker is { } maker ? $"/{maker.Path}" : null);
+            writer.WriteNumber("initrdBytes", plan.InitrdSpace?.Bytes ?? 0);
             writer.WriteString("spare", plan.Spare);
             writer.WriteBoolean("dryRun", IsDryRun(session));
             writer.WriteBoolean("staged", session.Get(stage) && !IsDryRun(session));

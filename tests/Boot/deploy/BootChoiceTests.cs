@@ -21,6 +21,8 @@ public abstract class BootChoiceTests : IDisposable
         Directory.CreateDirectory(At("boot"));
         File.WriteAllText(At("boot/kernel"), "kernel");
         File.WriteAllText(At("boot/initrd"), "initrd");
+        File.WriteAllText(At("boot/vmlinuz-6.1"), "kernel");
+        File.WriteAllText(At("boot/initrd.img-6.1"), "initrd");
     }
 
     /// <summary>The choice, read anew.</summary>

@@ -20,8 +20,11 @@ public sealed class TrialBootTests : IDisposable
         ImageWorld.Image("create", "--tree", tree, "-o", disk, "--roots", "r0", "--size", "3G", "--menu", "1").Succeeded();
         Assert.Equal("r0: default", States(disk));
 
+        // The commit of r1 has a kernel and no initrd.
+        ImageWorld.Edit(disk, "$H checkout -q --copy debian/bookworm bare; rm bare/boot/initrd.img-*; $H commit -q -b bare bare > /dev/null; $H roots rm bare; rm boot/initrd.img-*");
         const string Machine = "0123456789abcdef0123456789abcdef";
-        Assert.Equal("r1\n", ImageWorld.Edit(disk, $"cd r0/etc; echo mine > edited; echo mine > hostname; echo {Machine} > machine-id; cd ../..; $H deploy -q debian/bookworm"));
+        Assert.Equal("r1\n", ImageWorld.Edit(disk, $"cd r0/etc; echo mine > edited; echo mine > hostname; echo {Machine} > machine-id; cd ../..; $H deploy -q bare"));
+        ImageWorld.Edit(disk, "ls r1/boot/initrd.img-*; $H initrd verify r1/boot/initrd.img-*; $H roots check r1");
         Assert.Equal("r0: default; r1: trial 3", States(disk));
         BootResult good = Boot(disk, "trial-good");
         Assert.Contains(" subroot=r1 ", good["commandline"], StringComparison.Ordinal);
