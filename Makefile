@@ -1,7 +1,8 @@
-# build demo demo-boot test test-faults test-package test-verity test-stress power-cuts fuzz lint bench bench-parts install deb clean. Everything made goes below out/.
+# build demo demo-boot test test-faults test-package test-verity test-kexec test-stress power-cuts fuzz lint bench bench-parts install deb clean. Everything made goes below out/.
 # test-faults lets every read of the commands fail in turn, where test takes a sample; it takes some ten minutes.
 # test-package tries the Debian package on Debian 13 too, where test does so on Debian 12.
 # test-verity boots a root that is an image with fs-verity, on the kernel of Debian 13, of which it makes a root: ten minutes.
+# test-kexec lets an emulated machine start roots by kexec, some five minutes.
 # test-stress lets many commands kill and hinder each other for two minutes; $HACKTREE_STRESS_SECONDS says how long.
 # power-cuts cuts the power of an emulated machine while it deploys, and boots it; a cut takes a minute, and $HACKTREE_POWER_CUTS says how many (30).
 # fuzz gives changed inputs to the decoders, led by coverage: make fuzz TARGET='tar pax' MINUTES=30, of all targets and one minute each unless told;
@@ -29,7 +30,7 @@ ALL := $(SOURCES) HackTree.sln $(shell find bench/ tests/ -type d -o -name '*.cs
 # Warnings are errors, so errors are all that is worth a line.
 QUIET := -p:Configuration=Release -nologo -v:quiet '-clp:ErrorsOnly;NoSummary'
 
-.PHONY: build demo demo-boot test test-faults test-package test-verity test-stress power-cuts fuzz lint bench bench-parts install deb clean setup-build setup-test setup-bench setup-deb
+.PHONY: build demo demo-boot test test-faults test-package test-verity test-kexec test-stress power-cuts fuzz lint bench bench-parts install deb clean setup-build setup-test setup-bench setup-deb
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
@@ -54,6 +55,9 @@ test-package: build setup-test out/.linted
 
 test-verity: build setup-test out/.linted
 	@$(RUN_TESTS) -class '*.VerityRootBootTests' -explicit only -result-xml out/verity.xml; code=$$?; .ci/summary out/verity.xml && exit $$code
+
+test-kexec: build setup-test out/.linted
+	@$(RUN_TESTS) -class '*.KexecBootTests' -explicit only -result-xml out/kexec.xml; code=$$?; .ci/summary out/kexec.xml && exit $$code
 
 test-stress: build setup-test out/.linted
 	@HACKTREE_STRESS_SECONDS=$${HACKTREE_STRESS_SECONDS:-120} $(RUN_TESTS) -class '*.StressTests' -explicit only; code=$$?; cat out/stress && exit $$code

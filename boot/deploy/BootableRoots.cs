@@ -63,9 +63,15 @@ public sealed class BootableRoots(ObjectStore store)
     /// <summary>Makes a root known to the boot loader, with the kernel that it boots.</summary>
     internal void Place(BootChoice choice, string name)
     {
-        RootRecord record = RecordOf(name) ?? throw new StoreException($"{name}: it has no record, so nothing tells which kernel it boots");
-        var kernel = RootKernel.RequireOf(store, store.Packs.ReadCommit(record.Commit), name, Physical);
+        RootKernel kernel = KernelOf(name);
         choice.Place(name, kernel.PathIn(Physical, name), kernel.InitrdIn(Physical, name));
+    }
+
+    /// <summary>The kernel that a root boots. Throws <see cref="StoreException"/> if it has none, or no record.</summary>
+    internal RootKernel KernelOf(string name)
+    {
+        RootRecord record = RecordOf(name) ?? throw new StoreException($"{name}: it has no record, so nothing tells which kernel it boots");
+        return RootKernel.RequireOf(store, store.Packs.ReadCommit(record.Commit), name, Physical);
     }
 
     /// <summary>Throws <see cref="StoreException"/> if files below the root's /etc are the store's.</summary>

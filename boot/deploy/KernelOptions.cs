@@ -34,6 +34,10 @@ public sealed class KernelOptions
     /// <summary>The options, without those that the menu alone gives.</summary>
     public List<string> Words { get; }
 
+    /// <summary>All options of the root's kernel but subroot= and those of a trial.</summary>
+    /// <param name="usual">The options that the menu gives a root without own ones.</param>
+    internal string All(string usual) => IsOwn ? $"{Fixed(usual)} {string.Join(' ', Words)}" : usual;
+
     /// <summary>Adds an option at the end. Throws <see cref="StoreException"/> if a root cannot have it.</summary>
     public void Append(string word)
     {

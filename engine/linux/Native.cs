@@ -122,6 +122,9 @@ internal static unsafe partial class Native
     [LibraryImport(LibC, EntryPoint = "umount2", SetLastError = true)]
     internal static partial int Unmount(byte* target, int flags);
 
+    [LibraryImport(LibC, EntryPoint = "syscall", SetLastError = true)]
+    internal static partial nint KexecFileLoad(nint number, SafeFileHandle kernel, SafeFileHandle initrd, nint lineLength, byte* line, nint flags);
+
     [LibraryImport(LibC, EntryPoint = "flock", SetLastError = true)]
     internal static partial int FLock(SafeFileHandle file, int operation);
 

@@ -36,6 +36,8 @@ public sealed class MisuseTests : IDisposable
     [InlineData("there is no option '--json'", "--json", "cat", "debian/test", "etc/passwd")]
     [InlineData("DIR is empty; a variable may not be set; see `hacktree init --help`", "init", "")]
     [InlineData("--readonly is for whole roots of hardlinks", "checkout", "--readonly", "--copy", "debian/test", "r")]
+    [InlineData("--kexec starts the new root at once: leave out --stage and --reboot", "deploy", "--kexec", "--reboot", "debian/test")]
+    [InlineData("--kexec starts the new root at once", "upgrade", "--stage", "--kexec")]
     [InlineData("DEST is empty", "checkout", "debian/test", "")]
     [InlineData("COMMIT is empty", "checkout", "", "r")]
     [InlineData("ROOT is empty", "roots", "rm", "")]

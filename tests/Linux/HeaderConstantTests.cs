@@ -16,6 +16,7 @@ public sealed class HeaderConstantTests
         #include <linux/btrfs.h>
         #include <linux/fs.h>
         #include <linux/fsverity.h>
+        #include <linux/kexec.h>
         #include <linux/loop.h>
         #include <linux/magic.h>
         #include <linux/mount.h>
@@ -83,6 +84,8 @@ public sealed class HeaderConstantTests
         ("BTRFS_IOC_FS_INFO", (long)Sys.BtrfsFsInfo),
         ("offsetof(struct btrfs_ioctl_fs_info_args, fsid)", Sys.BtrfsUuidOffset),
         ("ST_RDONLY", Sys.StatfsReadOnly),
+        ("SYS_kexec_file_load", Sys.KexecFileLoadNumber),
+        ("KEXEC_FILE_UNLOAD", Sys.KexecUnload),
         ("LOCK_SH", (long)LockKind.Shared),
         ("LOCK_EX", (long)LockKind.Exclusive),
         ("LOCK_NB", Sys.LockNonBlocking),

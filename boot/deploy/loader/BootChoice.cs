@@ -71,6 +71,13 @@ public abstract class BootChoice
     /// <summary>The options that the kernel of a root gets, except subroot=, if the root has none of its own (<see cref="KernelOptions"/>).</summary>
     public abstract string OptionsOf(string root);
 
+    /// <summary>The kernel's command line of a start of that root on trial, as the loader gives it.</summary>
+    internal string TrialLine(string physicalRoot, string root)
+    {
+        string usual = OptionsOf(root);
+        return $"{new KernelOptions(Path.Combine(physicalRoot, root), usual).All(usual)} subroot={root} {LoaderEntry.OptionsOfTrial(Default)}";
+    }
+
     /// <summary>Has the loader take over the options of a root's own, which were changed.</summary>
     public abstract void Renew(string root);
 
@@ -83,7 +90,7 @@ public abstract class BootChoice
     /// <param name="initrd">The path of the kernel's initrd, without HackTree's segment.</param>
     public abstract void Place(string root, string kernel, string initrd);
 
-    /// <summary>Puts a root on trial. The default stays.</summary>
+    /// <summary>Puts a root on trial. The default stays. With no tries, it is as if the loader had started the root for the last time.</summary>
     public abstract void Try(string root, int tries);
 
     /// <summary>Makes a root the default and ends any trial.</summary>

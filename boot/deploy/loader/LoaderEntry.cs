@@ -65,7 +65,7 @@ internal sealed partial record LoaderEntry
     {
         get
         {
-            string trial = Fallback is null ? "" : $" {TrialOption} {FallbackOption}{Fallback} {PanicOption}";
+            string trial = Fallback is null ? "" : $" {OptionsOfTrial(Fallback)}";
             var text = new StringBuilder();
             _ = text.Append(CultureInfo.InvariantCulture, $"title {Root}\nsort-key {SortKey}\nversion {Rank}\nlinux {Kernel}\n");
             _ = text.AppendJoin("", Initrds.Select(initrd => $"initrd {initrd}\n"));
@@ -73,6 +73,10 @@ internal sealed partial record LoaderEntry
             return text.AppendJoin("", OtherLines.Select(line => $"{line}\n")).ToString();
         }
     }
+
+    /// <summary>The options that a start of a root on trial has beside the root's own.</summary>
+    /// <param name="fallback">The root to fall back to.</param>
+    internal static string OptionsOfTrial(string fallback) => $"{TrialOption} {FallbackOption}{fallback} {PanicOption}";
 
     /// <summary>Reads an entry. Null if the entry boots no root.</summary>
     internal static LoaderEntry? Read(string fileName, string text)

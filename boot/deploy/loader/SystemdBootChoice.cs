@@ -149,11 +149,8 @@ internal sealed class SystemdBootChoice : BootChoice
         entry.TriesLeft is not null ? entry != TrialEntry
         : entry.Root != Default && ((entry.Rank == 0 && entry.Root == Trial) || !Directory.Exists(Path.Combine(physicalRoot, entry.Root)));
 
-    private LoaderEntry WithOwnOptions(LoaderEntry entry)
-    {
-        var options = new KernelOptions(Path.Combine(physicalRoot, entry.Root), entry.Options);
-        return options.IsOwn ? entry with { Options = $"{KernelOptions.Fixed(entry.Options)} {string.Join(' ', options.Words)}" } : entry;
-    }
+    private LoaderEntry WithOwnOptions(LoaderEntry entry) =>
+        entry with { Options = new KernelOptions(Path.Combine(physicalRoot, entry.Root), entry.Options).All(entry.Options) };
 
     private void RequireName(string root)
     {

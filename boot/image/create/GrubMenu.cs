@@ -100,7 +100,7 @@ internal static class GrubMenu
                 if [ -n "$hacktree_left" ]; then
                     set {{TriesName}}="$hacktree_left"
                     if save_env {{TriesName}}; then
-                        set hacktree_tried="subroot.trial subroot.fallback=$default panic=10"
+                        set hacktree_tried="{{LoaderEntry.OptionsOfTrial("$default")}}"
                         set fallback="$default"
                         set default="${{TrialName}}"
                     fi

@@ -29,6 +29,11 @@ internal abstract class DeployVerb : Verb
     };
 
     private readonly Option<bool> reboot = new("--reboot") { Description = "Restart the machine when all is done." };
+    private readonly Option<bool> kexec = new("--kexec")
+    {
+        Description = "Start the root when all is done, by its kernel and not by the firmware; it takes one of the tries.",
+    };
+
     private readonly Option<bool> dryRun = new("--dry-run") { Description = "Check everything that can be checked, say what would be done, and do nothing." };
     private readonly Option<bool> json = Json();
 
@@ -43,6 +48,7 @@ internal abstract class DeployVerb : Verb
         Signatures.AddTo(this);
         Add(stage);
         Add(reboot);
+        Add(kexec);
         Add(dryRun);
         Add(json);
         AddRule(result =>
@@ -50,6 +56,11 @@ internal abstract class DeployVerb : Verb
             if (result.GetValue(tries) is < 1 or > BootChoice.MostTries)
             {
                 result.AddError($"--tries is a number from 1 to {BootChoice.MostTries}");
+            }
+
+            if (result.GetValue(kexec) && (result.GetValue(stage) || result.GetValue(reboot)))
+            {
+                result.AddError("--kexec starts the new root at once: leave out --stage and --reboot");
             }
         });
     }
@@ -68,6 +79,11 @@ internal abstract class DeployVerb : Verb
     {
         Bisect.RequireNone(store);
         Signatures.Check(session, store, commit);
+        if (session.Get(kexec))
+        {
+            Kexec.Require(store);
+        }
+
         var progress = new Progress { TotalFiles = store.Packs.ReadCommit(commit).Files };
         int count = session.Get(tries) ?? UsualTries;
         var request = new DeployRequest(commit, revision, count, session.Get(force)) { MergesText = session.Get(mergeText), IsImage = isImage || session.Get(composefs) };
@@ -104,12 +120,25 @@ internal abstract class DeployVerb : Verb
         }
 
         Print(session, request, plan, etc);
-        if (session.Get(reboot) && !IsDryRun(session))
+        if (!IsDryRun(session))
         {
-            Reboot();
+            Restart(session, store, plan.Name);
         }
 
         return ExitCode.Done;
+    }
+
+    /// <summary>Restarts the machine if that is wanted.</summary>
+    private void Restart(Session session, ObjectStore store, string root)
+    {
+        if (session.Get(kexec))
+        {
+            Kexec.Start(store, root, () => Restart("kexec"));
+        }
+        else if (session.Get(reboot))
+        {
+            Reboot();
+        }
     }
 
     /// <summary>Says which root is gone, because it was turned into the new one.</summary>
@@ -170,9 +199,11 @@ internal abstract class DeployVerb : Verb
     }
 
     /// <summary>Restarts the machine.</summary>
-    internal static void Reboot()
+    internal static void Reboot() => Restart("reboot");
+
+    private static void Restart(string way)
     {
-        ProgramRun run = ProgramRun.Of([ProgramRun.Find("systemctl") ?? "systemctl", "reboot"]);
+        ProgramRun run = ProgramRun.Of([ProgramRun.Find("systemctl") ?? "systemctl", way]);
         if (!run.Succeeded)
         {
             throw new StoreException($"all is ready, but the machine does not restart: {run.LastWords}");

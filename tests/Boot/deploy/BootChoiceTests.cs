@@ -64,6 +64,25 @@ public abstract class BootChoiceTests : IDisposable
     }
 
     [Fact]
+    public void A_start_without_the_loader_has_the_loaders_command_line_and_takes_a_try()
+    {
+        MakeLoader();
+        Try("r1", 2);
+        string line = Choice.TrialLine(At(""), "r1");
+        Choice.Try("r1", 1);
+        Assert.EndsWith($" {Start()}", line, StringComparison.Ordinal);
+        Assert.StartsWith("root=UUID=1 ro ", line, StringComparison.Ordinal);
+
+        // The last one.
+        Try("r2", 1);
+        Choice.Try("r2", 0);
+        Assert.Equal("default r0, previous , trial r2 0", Words);
+        Assert.Equal(["subroot=r0", "subroot=r0"], Starts(2));
+        Choice.Choose("r2");
+        Assert.Equal("default r2, previous r0, trial  0", Words);
+    }
+
+    [Fact]
     public void A_root_on_trial_that_is_good_becomes_the_default_with_the_command_line_of_one()
     {
         MakeLoader();

@@ -32,6 +32,15 @@ public sealed class DeployTests : IDisposable
     }
 
     [Fact]
+    public void A_system_that_runs_on_no_root_starts_none_by_kexec()
+    {
+        ToolResult run = world.Try("$H deploy -q --force --kexec os");
+        Assert.Equal((1, 1), (run.ExitCode, run.Error.TrimEnd().Split('\n').Length));
+        Assert.Contains("this system runs on no root of the store, so its kernel is not to start one", run.Error, StringComparison.Ordinal);
+        Assert.Equal("r0: default", world.States());
+    }
+
+    [Fact]
     public void An_image_is_deployed_where_the_kernel_can_mount_it_and_upgraded_to_an_image()
     {
         ToolResult refused = world.Try("$H deploy -q --force --composefs os");
