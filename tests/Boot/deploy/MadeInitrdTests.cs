@@ -83,19 +83,21 @@ public sealed class MadeInitrdTests : IDisposable
     }
 
     [Theory]
-    [InlineData("KILL", 137)]
-    [InlineData("INT", 130)]
-    public void A_deploy_that_ends_while_the_initrd_is_made_leaves_what_booted(string signal, int code)
+    [InlineData("KILL", 137, 1117)]
+    [InlineData("INT", 130, 1118)]
+    public void A_deploy_that_ends_while_the_initrd_is_made_leaves_what_booted(string signal, int code, int seconds)
     {
-        string before = world.Shell($"printf '#!/bin/sh\n: > /boot/begun; exec sleep 1000' > $T/usr/sbin/mkinitramfs; $H commit -q -b os $T > /dev/null; {Listing}");
+        // So many seconds as no other test sleeps: by them the program is found.
+        string before = world.Shell($"printf '#!/bin/sh\nexec sleep {seconds}' > $T/usr/sbin/mkinitramfs; $H commit -q -b os $T > /dev/null; {Listing}");
         string end = world.Shell(
             $$"""
             set -m
+            # It must not outlive a failure here: it holds the output open.
+            trap 'kill -KILL $maker 2> /dev/null || true' EXIT
             $H deploy -q --force os 2> said & maker=$!
-            until [ -e .build-1.partial/upper/boot/begun ]; do kill -0 $maker; sleep 0.05; done
+            until program=$(pgrep -f '^sleep {{seconds}}$'); do kill -0 $maker; sleep 0.05; done
             # Meanwhile gc has the store, and leaves what the deploy needs.
             $H gc -q > /dev/null
-            program=$(pgrep -f '^sleep 1000$')
             kill -{{signal}} $maker; wait $maker || code=$?
             while kill -0 $program 2> /dev/null; do sleep 0.05; done
             $H gc -q > /dev/null; rm said; echo $code
