@@ -52,8 +52,9 @@ internal sealed class CliWorld : IDisposable
     /// <summary>Runs the program with variables: "NAME=VALUE".</summary>
     public ToolResult RunWith(string variable, params IEnumerable<string> arguments) => Tools.Run("env", [.. Environment, variable, Repository.Program, .. arguments]);
 
-    /// <summary>Runs a bash script in the world's directory. $H is the program.</summary>
-    public ToolResult Shell(string script) => Tools.Run("env", [.. Environment, $"H={Repository.Program}", "bash", "-c", script]);
+    /// <summary>Runs a bash script in the world's directory. $H is the program. SIGINT ends it even if whoever runs the tests ignores that.</summary>
+    public ToolResult Shell(string script) =>
+        Tools.Run("env", ["--default-signal=INT", .. Environment, $"H={Repository.Program}", "bash", "-c", script]);
 
     /// <summary>Commits the tree and returns the commit.</summary>
     public string Commit(string refName = "debian/test", params string[] more)

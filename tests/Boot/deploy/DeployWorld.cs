@@ -37,7 +37,9 @@ internal sealed class DeployWorld : IDisposable
     /// <summary>Runs a script in the physical root and returns what it printed. $H is the program with the store, $T the tree.</summary>
     public string Shell(string script) => Try(script).Succeeded();
 
-    public ToolResult Try(string script) => Tools.Run("env", "-C", At("disk"), $"H={Tidy.Repository.Program} --store objects", $"T={Tree}", "bash", "-ec", script);
+    /// <summary>The same, whether it succeeds or not. SIGINT ends it even if whoever runs the tests ignores that.</summary>
+    public ToolResult Try(string script) => Tools.Run(
+        "env", "--default-signal=INT", "-C", At("disk"), $"H={Tidy.Repository.Program} --store objects", $"T={Tree}", "bash", "-ec", script);
 
     /// <summary>What `status` says of each root: "r0: default; r1: trial 3".</summary>
     public string States() => StatesIn(Shell("$H status --json"));
