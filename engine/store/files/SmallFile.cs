@@ -6,7 +6,8 @@ namespace HackTree.Store;
 /// <summary>Reads the small files of a store: refs, logs, records.</summary>
 internal static class SmallFile
 {
-    private const int MaxLength = 1024 * 1024;
+    /// <summary>The longest file in bytes, unless a caller says otherwise.</summary>
+    internal const int MaxLength = 1024 * 1024;
 
     /// <summary>Reads a whole small file; null if there is none. Does not follow a symbolic link.</summary>
     internal static byte[]? TryRead(SafeFileHandle directory, ReadOnlySpan<byte> name, string subject, int maxLength = MaxLength)

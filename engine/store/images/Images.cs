@@ -61,31 +61,7 @@ public sealed class Images
     public void TryFreeze(SafeFileHandle image, Digest digest) => _ = new Frozen(store.Format.Verity, room.Path).TryFreeze(image, digest);
 
     /// <summary>The images. <paramref name="strangers"/> gets the names that are none of an image.</summary>
-    internal List<StoredImage> List(List<byte[]>? strangers = null)
-    {
-        var images = new List<StoredImage>();
-        using SafeFileHandle? directory = room.TryOpen();
-        if (directory is null)
-        {
-            return images;
-        }
-
-        var reader = new DirectoryReader();
-        reader.Start(directory, room.Path);
-        while (reader.Next())
-        {
-            if (StoredImage.TryParse(reader.Name, out StoredImage image))
-            {
-                images.Add(image);
-            }
-            else
-            {
-                strangers?.Add(reader.Name.ToArray());
-            }
-        }
-
-        return images;
-    }
+    internal List<StoredImage> List(List<byte[]>? strangers = null) => room.List<StoredImage>(StoredImage.TryParse, strangers);
 
     /// <summary>
     /// The images that something has open: a mount in any namespace, or a process. An image of which that cannot be told counts.
@@ -140,11 +116,7 @@ public sealed class Images
     }
 
     /// <summary>Removes an image. A mount keeps the inode.</summary>
-    internal Errno Remove(StoredImage image)
-    {
-        using SafeFileHandle? directory = room.TryOpen();
-        return directory is null ? Errno.ENOENT : Sys.Unlink(directory, ByteText.FromArgument(image.FileName));
-    }
+    internal Errno Remove(StoredImage image) => room.Remove(ByteText.FromArgument(image.FileName));
 
     /// <summary>Only root can mount, and root may do so with a user's store. What is made belongs to the user, who must be able to remove it.</summary>
     private void GiveToOwner(SafeFileHandle made)

@@ -40,27 +40,8 @@ public sealed class DamagedInodes
     /// <summary>All of them. <paramref name="strangers"/> gets the names that are none of theirs.</summary>
     public List<DamagedInode> List(List<byte[]>? strangers = null)
     {
-        var inodes = new List<DamagedInode>();
-        using SafeFileHandle? directory = room.TryOpen();
-        if (directory is null)
-        {
-            return inodes;
-        }
-
-        var reader = new DirectoryReader();
-        reader.Start(directory, room.Path);
-        while (reader.Next())
-        {
-            if (TryParse(reader.Name, out DamagedInode inode))
-            {
-                inodes.Add(inode);
-            }
-            else if (!reader.Name.SequenceEqual(UnfinishedName))
-            {
-                strangers?.Add(reader.Name.ToArray());
-            }
-        }
-
+        List<DamagedInode> inodes = room.List<DamagedInode>(TryParse, strangers);
+        strangers?.RemoveAll(name => name.AsSpan().SequenceEqual(UnfinishedName));
         return inodes;
     }
 
@@ -88,8 +69,7 @@ public sealed class DamagedInodes
     /// <summary>Notes that all roots have the inodes that they are to have.</summary>
     public void Finish()
     {
-        using SafeFileHandle? directory = room.TryOpen();
-        Errno errno = directory is null ? Errno.ENOENT : Sys.Unlink(directory, UnfinishedName);
+        Errno errno = room.Remove(UnfinishedName);
         if (errno != Errno.ENOENT)
         {
             errno.ThrowIfFailed("unlinkat", $"{room.Path}/unfinished");
@@ -129,21 +109,10 @@ public sealed class DamagedInodes
     }
 
     /// <summary>Makes the names durable.</summary>
-    internal void Sync()
-    {
-        using SafeFileHandle? directory = room.TryOpen();
-        if (directory is not null)
-        {
-            Sys.Sync(directory).ThrowIfFailed("fsync", room.Path);
-        }
-    }
+    internal void Sync() => room.Sync();
 
     /// <summary>Removes the name of an inode.</summary>
-    public Errno Remove(DamagedInode inode)
-    {
-        using SafeFileHandle? directory = room.TryOpen();
-        return directory is null ? Errno.ENOENT : Sys.Unlink(directory, FileName(inode));
-    }
+    public Errno Remove(DamagedInode inode) => room.Remove(FileName(inode));
 
     internal static byte[] FileName(DamagedInode inode)
     {

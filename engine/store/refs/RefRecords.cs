@@ -1,5 +1,4 @@
 using System.Text;
-using HackTree.Linux;
 using HackTree.Model;
 using Microsoft.Win32.SafeHandles;
 
@@ -16,21 +15,12 @@ public sealed class RefRecords
 
     internal const string Room = "records";
 
-    private readonly ObjectStore store;
     private readonly LateRoom room;
 
-    internal RefRecords(ObjectStore store, SafeFileHandle top)
-    {
-        this.store = store;
-        room = new LateRoom(store, top, Room);
-    }
+    internal RefRecords(ObjectStore store, SafeFileHandle top) => room = new LateRoom(store, top, Room);
 
     /// <summary>The record of a ref, as it was written; empty if there is none.</summary>
-    public byte[] Read(string refName)
-    {
-        using SafeFileHandle? directory = room.TryOpen();
-        return directory is null ? [] : SmallFile.TryRead(directory, FileName(refName), Subject(refName), MaxLength) ?? [];
-    }
+    public byte[] Read(string refName) => room.TryRead(FileName(refName), MaxLength) ?? [];
 
     /// <summary>Replaces the record of a ref, durably.</summary>
     public void Set(string refName, byte[] record)
@@ -40,12 +30,9 @@ public sealed class RefRecords
             throw new ArgumentException($"a record of {record.Length} bytes", nameof(record));
         }
 
-        using SafeFileHandle directory = room.Make();
-        DurableFile.WriteStaged(store.Temporary, directory, FileName(refName), record, Subject(refName));
+        room.Write(FileName(refName), record);
     }
 
     // A ref's name may be longer than a file's, and has slashes.
-    private static byte[] FileName(string refName) => ByteText.FromArgument(Digest.Of(Encoding.UTF8.GetBytes(refName)).ToString());
-
-    private string Subject(string refName) => $"{room.Path}/{ByteText.Quote(FileName(refName))}";
+    private static string FileName(string refName) => Digest.Of(Encoding.UTF8.GetBytes(refName)).ToString();
 }

@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json;
 using HackTree.Linux;
+using HackTree.Model;
 using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Store;
@@ -47,36 +48,16 @@ public sealed class Remotes
     /// <summary>The names, sorted.</summary>
     public List<string> List()
     {
-        var names = new List<string>();
-        using SafeFileHandle? directory = room.TryOpen();
-        if (directory is null)
-        {
-            return names;
-        }
-
-        var reader = new DirectoryReader();
-        reader.Start(directory, room.Path);
-        while (reader.Next())
-        {
-            string name = Encoding.Latin1.GetString(reader.Name);
-            if (name.EndsWith(Extension, StringComparison.Ordinal) && IsName(name[..^Extension.Length]))
-            {
-                names.Add(name[..^Extension.Length]);
-            }
-        }
-
+        List<string> names = room.List<string>(TryReadName, strangers: null);
         names.Sort(StringComparer.Ordinal);
         return names;
     }
 
     /// <summary>The place of a remote; null if there is none of that name. Throws <see cref="CorruptException"/> if its file is damaged.</summary>
-    public NamedRemote? Find(string name)
-    {
-        using SafeFileHandle? directory = IsName(name) ? room.TryOpen() : null;
-        return directory is null || SmallFile.TryRead(directory, FileName(name), Subject(name)) is not { } bytes ? null
+    public NamedRemote? Find(string name) =>
+        !IsName(name) || room.TryRead(FileName(name)) is not { } bytes ? null
             : CheckedJson.Decode(bytes, Read)
             ?? throw new CorruptException(Subject(name), "damaged", new Remedy.MoveAway(Subject(name)));
-    }
 
     /// <summary>Names a place. Throws <see cref="StoreException"/> if no remote can have the name, or if another one has it.</summary>
     public void Add(string name, NamedRemote remote)
@@ -92,23 +73,21 @@ public sealed class Remotes
             throw new StoreException($"there is a remote '{name}' already: {other.Url}");
         }
 
-        using SafeFileHandle directory = room.Make();
-        DurableFile.WriteStaged(store.Temporary, directory, FileName(name), Encode(remote), Subject(name));
+        room.Write(FileName(name), Encode(remote));
     }
 
     /// <summary>Forgets a remote. Throws <see cref="StoreException"/> if there is none of that name.</summary>
     public void Remove(string name)
     {
         store.RequireWritable();
-        using SafeFileHandle? directory = IsName(name) ? room.TryOpen() : null;
-        Errno errno = directory is null ? Errno.ENOENT : Sys.Unlink(directory, FileName(name));
+        Errno errno = IsName(name) ? room.Remove(ByteText.FromArgument(FileName(name))) : Errno.ENOENT;
         if (errno == Errno.ENOENT)
         {
             throw new StoreException($"there is no remote '{name}'");
         }
 
         errno.ThrowIfFailed("unlinkat", Subject(name));
-        Sys.Sync(directory!).ThrowIfFailed("fsync", room.Path);
+        room.Sync();
     }
 
     private static NamedRemote Read(JsonElement properties) => new(properties.GetText(UrlKey), properties.Find(RequireKey)?.GetBoolean() ?? false)
@@ -137,7 +116,14 @@ public sealed class Remotes
 
     private static bool IsName(string name) => RefName.IsValid(name) && name.AsSpan().IndexOfAny('/', '@') < 0;
 
-    private static byte[] FileName(string name) => Encoding.ASCII.GetBytes(name + Extension);
+    private static bool TryReadName(ReadOnlySpan<byte> file, out string name)
+    {
+        string text = Encoding.Latin1.GetString(file);
+        name = text.EndsWith(Extension, StringComparison.Ordinal) ? text[..^Extension.Length] : "";
+        return IsName(name);
+    }
 
-    private string Subject(string name) => $"{room.Path}/{name}{Extension}";
+    private static string FileName(string name) => name + Extension;
+
+    private string Subject(string name) => room.Subject(FileName(name));
 }

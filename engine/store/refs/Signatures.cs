@@ -27,11 +27,7 @@ public sealed class Signatures
     }
 
     /// <summary>The signatures of a commit, as they were written; empty if there are none.</summary>
-    public byte[] Read(Digest commit)
-    {
-        using SafeFileHandle? directory = room.TryOpen();
-        return directory is null ? [] : Read(directory, commit);
-    }
+    public byte[] Read(Digest commit) => room.TryRead(FileName(commit), MaxLength) ?? [];
 
     /// <summary>Changes the signatures of a commit, durably. No other process changes any meanwhile.</summary>
     /// <param name="commit">The commit.</param>
@@ -40,7 +36,7 @@ public sealed class Signatures
     {
         using SafeFileHandle directory = room.Make();
         Flock.Take(directory, LockKind.Exclusive, room.Path, store.OnWait, store.Stop);
-        byte[] before = Read(directory, commit), after = change(before);
+        byte[] before = Read(commit), after = change(before);
         if (after.Length > MaxLength)
         {
             throw new ArgumentException($"signatures of {after.Length} bytes", nameof(change));
@@ -48,36 +44,12 @@ public sealed class Signatures
 
         if (!after.AsSpan().SequenceEqual(before))
         {
-            DurableFile.WriteStaged(store.Temporary, directory, ByteText.FromArgument(FileName(commit)), after, Subject(commit));
+            room.Write(FileName(commit), after);
         }
     }
 
     /// <summary>The commits that have signatures. <paramref name="strangers"/> gets the names that are none of a commit's.</summary>
-    internal List<Digest> List(List<byte[]>? strangers = null)
-    {
-        var commits = new List<Digest>();
-        using SafeFileHandle? directory = room.TryOpen();
-        if (directory is null)
-        {
-            return commits;
-        }
-
-        var reader = new DirectoryReader();
-        reader.Start(directory, room.Path);
-        while (reader.Next())
-        {
-            if (CommitOf(reader.Name) is { IsNone: false } commit)
-            {
-                commits.Add(commit);
-            }
-            else
-            {
-                strangers?.Add(reader.Name.ToArray());
-            }
-        }
-
-        return commits;
-    }
+    internal List<Digest> List(List<byte[]>? strangers = null) => room.List<Digest>(TryReadName, strangers);
 
     /// <summary>Whether the file of a commit is one that a reader takes.</summary>
     internal bool IsReadable(Digest commit)
@@ -93,11 +65,7 @@ public sealed class Signatures
     }
 
     /// <summary>Removes the signatures of a commit.</summary>
-    internal Errno Remove(Digest commit)
-    {
-        using SafeFileHandle? directory = room.TryOpen();
-        return directory is null ? Errno.ENOENT : Sys.Unlink(directory, ByteText.FromArgument(FileName(commit)));
-    }
+    internal Errno Remove(Digest commit) => room.Remove(ByteText.FromArgument(FileName(commit)));
 
     /// <summary>The name of a commit's file in the directory.</summary>
     internal static string FileName(Digest commit) => $"{commit}{Extension}";
@@ -105,13 +73,10 @@ public sealed class Signatures
     /// <summary>The path of a commit's file, below the store.</summary>
     internal static string NameOf(Digest commit) => $"{Room}/{FileName(commit)}";
 
-    private byte[] Read(SafeFileHandle directory, Digest commit) =>
-        SmallFile.TryRead(directory, ByteText.FromArgument(FileName(commit)), Subject(commit), MaxLength) ?? [];
-
-    private static Digest CommitOf(ReadOnlySpan<byte> name) =>
-        name.Length == Digest.HexLength + Extension.Length && name.EndsWith(".sig"u8) && Digest.TryParse(name[..Digest.HexLength], out Digest commit)
-            ? commit
-            : default;
-
-    private string Subject(Digest commit) => $"{store.Path}/{NameOf(commit)}";
+    private static bool TryReadName(ReadOnlySpan<byte> file, out Digest commit)
+    {
+        commit = default;
+        return file.Length == Digest.HexLength + Extension.Length && file.EndsWith(".sig"u8) && Digest.TryParse(file[..Digest.HexLength], out commit)
+            && !commit.IsNone;
+    }
 }
