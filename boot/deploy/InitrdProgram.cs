@@ -23,7 +23,7 @@ public sealed record InitrdProgram(string Path, InitramfsKind Kind)
     /// <summary>The command that makes the initrd of a kernel in /boot. The initrd has the modules of any machine, and not of this one.</summary>
     internal IReadOnlyList<string> CommandFor(string version)
     {
-        string output = $"/{RootInitrd.Folder}/{RootInitrd.NameOf(version)}";
+        string output = $"/{BootFolder.Name}/{BootFolder.InitrdName(version)}";
         return Kind == InitramfsKind.Dracut
             ? [$"/{Path}", "--quiet", "--force", "--no-hostonly", output, version]
             : [$"/{Path}", "-o", output, version];

@@ -35,7 +35,7 @@ internal sealed class MadeInitrd : IDisposable
 
             // A bisect has a lock that comes after the store's, which it cannot wait for again.
             ProgramRun run = request.Bisect is null ? store.RunUnlocked(Run) : Run();
-            string path = System.IO.Path.Combine(place.Path, "upper", RootInitrd.Folder, RootInitrd.NameOf(version));
+            string path = System.IO.Path.Combine(place.Path, "upper", BootFolder.Name, BootFolder.InitrdName(version));
             if (!run.Succeeded || !File.Exists(path))
             {
                 throw new UnbootableException($"the /{program.Path} of {request.Revision} made no initrd for its kernel {version}: {run.LastWords}");

@@ -1,3 +1,4 @@
+using HackTree.Checkout;
 using HackTree.Model;
 using HackTree.Store;
 
@@ -16,10 +17,10 @@ public sealed record RootKernel(string Version, bool IsShared, InitrdProgram? Ma
     private static readonly string[] ModuleFolders = ["usr/lib/modules", "lib/modules"];
 
     /// <summary>The path of the kernel.</summary>
-    internal string PathIn(string physical, string root) => Path.Combine(FolderOf(physical, root), KernelVersion.KernelName(Version));
+    internal string PathIn(string physical, string root) => Path.Combine(FolderOf(physical, root), BootFolder.KernelName(Version));
 
     /// <summary>The path of its initrd.</summary>
-    internal string InitrdIn(string physical, string root) => Path.Combine(FolderOf(physical, root), KernelVersion.InitrdName(Version));
+    internal string InitrdIn(string physical, string root) => Path.Combine(FolderOf(physical, root), BootFolder.InitrdName(Version));
 
     private string FolderOf(string physical, string root) => Path.Combine(physical, IsShared ? "" : root, ImageLayout.Boot);
 
@@ -28,7 +29,7 @@ public sealed record RootKernel(string Version, bool IsShared, InitrdProgram? Ma
     /// made is left out.
     /// </summary>
     internal IEnumerable<LoadedFile> FilesOf(ObjectStore store, Commit commit, string physical) =>
-        new[] { KernelVersion.KernelName(Version), KernelVersion.InitrdName(Version) }
+        new[] { BootFolder.KernelName(Version), BootFolder.InitrdName(Version) }
             .Take(Maker is null ? 2 : 1)
             .Select(name => $"{ImageLayout.Boot}/{name}")
             .Select(path =>
@@ -95,7 +96,7 @@ public sealed record RootKernel(string Version, bool IsShared, InitrdProgram? Ma
     /// <summary>The versions of the kernels in a /boot, with the time of the initrd in seconds since 1970.</summary>
     private static Dictionary<string, long> InitrdsIn(string boot) => KernelVersion.In(boot).ToDictionary(
         version => version,
-        version => new DateTimeOffset(File.GetLastWriteTimeUtc(Path.Combine(boot, KernelVersion.InitrdName(version)))).ToUnixTimeSeconds());
+        version => new DateTimeOffset(File.GetLastWriteTimeUtc(Path.Combine(boot, BootFolder.InitrdName(version)))).ToUnixTimeSeconds());
 
     /// <summary>The versions of the kernels in a commit's /boot, with the time of the initrd.</summary>
     /// <param name="store">The store.</param>
@@ -110,12 +111,12 @@ public sealed record RootKernel(string Version, bool IsShared, InitrdProgram? Ma
             Tree tree = store.Packs.ReadTree(boot.Digest);
             foreach (TreeEntry entry in tree)
             {
-                if (entry.Kind != EntryKind.Regular || KernelVersion.OfKernel(ByteText.Quote(entry.Name)) is not { } version)
+                if (entry.Kind != EntryKind.Regular || BootFolder.VersionOf(ByteText.Quote(entry.Name)) is not { } version)
                 {
                     continue;
                 }
 
-                TreeEntry initrd = tree.Find(ByteText.FromArgument(KernelVersion.InitrdName(version)));
+                TreeEntry initrd = tree.Find(ByteText.FromArgument(BootFolder.InitrdName(version)));
                 if (initrd.Kind == EntryKind.Regular)
                 {
                     found.Add(version, initrd.Metadata.ModifyTime);

@@ -88,7 +88,7 @@ internal sealed class OldRoot : IDisposable
             throw new CorruptException(path, fault, new Remedy.CheckStore()) { IsMissing = true };
         }
 
-        if (record.OwnsEtc && RootInitrd.IsIn(store, commit, path))
+        if (record.OwnsEtc && BootFolder.HasOwnInitrd(store, commit, path))
         {
             // A failure could not give it back.
             throw new StoreException($"{path}: it has an initrd that its commit lacks; check {record.Revision} out anew");

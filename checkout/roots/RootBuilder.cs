@@ -22,7 +22,7 @@ public sealed record CheckoutOptions
     public bool Boot { get; init; }
 
     /// <summary>
-    /// The path of a file on the store's filesystem that becomes the initrd of a root whose commit has none (<see cref="RootInitrd"/>); null for none. The
+    /// The path of a file on the store's filesystem that becomes the initrd of a root whose commit has none (<see cref="BootFolder"/>); null for none. The
     /// file has the initrd's name.
     /// </summary>
     public string? Initrd { get; init; }

@@ -147,7 +147,7 @@ public sealed partial class RootCheck
     private bool IsInitrd(CheckedDirectory directory, TreeIndex made, ReadOnlySpan<byte> name, FileType type) =>
         record.OwnsEtc && type == FileType.Regular
         && directory.Parent is { Parent: null } && directory.Name.AsSpan().SequenceEqual("boot"u8)
-        && RootInitrd.IsMade(made, name);
+        && BootFolder.IsOwnInitrd(made, name);
 
     /// <summary>How an inode's mode and owner differ from what the checkout gave it.</summary>
     private RootFaults MetadataFaults(in TreeEntry made, in FileStatus status)

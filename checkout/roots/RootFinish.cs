@@ -32,8 +32,8 @@ internal sealed class RootFinish
     /// <summary>The steps for a root that is an image of a commit.</summary>
     internal static RootFinish ForImage(ObjectStore store, Digest commit) => new((in WholeTree tree) => RootImage.Make(store, commit, tree));
 
-    /// <summary>These steps, and one that gives the tree an initrd (<see cref="RootInitrd"/>), unless that is null.</summary>
-    internal RootFinish WithInitrd(string? path) => path is null ? this : new([.. steps, (in WholeTree tree) => RootInitrd.Put(tree, path)]);
+    /// <summary>These steps, and one that gives the tree an initrd (<see cref="BootFolder"/>), unless that is null.</summary>
+    internal RootFinish WithInitrd(string? path) => path is null ? this : new([.. steps, (in WholeTree tree) => BootFolder.PutInitrd(tree, path)]);
 
     internal bool HasSteps => steps.Length > 0;
 

@@ -1,4 +1,5 @@
 using System.Text;
+using HackTree.Checkout;
 using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
@@ -88,7 +89,9 @@ internal sealed class ImageConversion : IDisposable
     private void RequireInitrd()
     {
         string boot = Path.Combine(top, ImageLayout.Boot);
-        string name = $"initrd.img-{KernelVersion.FindNewest(boot) ?? throw new StoreException($"{image}: /boot has no kernel with an initrd (vmlinuz-VERSION and initrd.img-VERSION)")}";
+        string version = KernelVersion.FindNewest(boot)
+            ?? throw new StoreException($"{image}: /boot has no kernel with an initrd (vmlinuz-VERSION and initrd.img-VERSION)");
+        string name = BootFolder.InitrdName(version);
         string path = Path.Combine(boot, name);
         if (new FileInfo(path).LinkTarget is null)
         {

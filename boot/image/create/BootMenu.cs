@@ -1,3 +1,5 @@
+using HackTree.Checkout;
+
 namespace HackTree.Boot;
 
 /// <summary>
@@ -10,9 +12,9 @@ namespace HackTree.Boot;
 /// <param name="Seconds">How long the menu waits.</param>
 internal sealed record BootMenu(string Version, IReadOnlyList<string> Roots, string DefaultRoot, string Options, int Seconds)
 {
-    internal string Kernel => $"vmlinuz-{Version}";
+    internal string Kernel => BootFolder.KernelName(Version);
 
-    internal string Initrd => $"initrd.img-{Version}";
+    internal string Initrd => BootFolder.InitrdName(Version);
 
     /// <summary>GRUB's configuration. The serial port comes first, because virtual machines often have nothing else.</summary>
     internal string GrubConfig() =>

@@ -11,19 +11,10 @@ internal static class KernelVersion
     /// <summary>The versions of the kernels in a /boot that also have an initrd there.</summary>
     internal static IEnumerable<string> In(string boot) =>
         Directory.Exists(boot)
-            ? Directory.EnumerateFiles(boot, KernelName("*"))
-                .Select(path => OfKernel(Path.GetFileName(path))!)
-                .Where(version => File.Exists(Path.Combine(boot, InitrdName(version))))
+            ? Directory.EnumerateFiles(boot, BootFolder.KernelName("*"))
+                .Select(path => BootFolder.VersionOf(Path.GetFileName(path))!)
+                .Where(version => File.Exists(Path.Combine(boot, BootFolder.InitrdName(version))))
             : [];
-
-    /// <summary>The version in the name of a kernel's file; null for another name.</summary>
-    internal static string? OfKernel(string name) => RootInitrd.VersionOf(name);
-
-    /// <summary>The name of a kernel's file.</summary>
-    internal static string KernelName(string version) => RootInitrd.KernelOf(version);
-
-    /// <summary>The name of the file with a kernel's initrd.</summary>
-    internal static string InitrdName(string version) => RootInitrd.NameOf(version);
 
     /// <summary>Compares two versions. Runs of digits compare as numbers.</summary>
     internal static int Compare(string a, string b)
