@@ -55,7 +55,7 @@ public sealed partial class Blobs
 
     /// <summary>Whether an object's inode is immutable or append-only, so that it can get no more names and lose none.</summary>
     public bool IsFixed(in ObjectName name) =>
-        Sys.Stat(files, PathOf(name, stackalloc byte[ObjectName.MaxLength]), out FileStatus status) == Errno.None && status is { IsImmutable: true } or { IsAppendOnly: true };
+        Sys.Stat(files, PathOf(name, stackalloc byte[ObjectName.MaxLength]), out FileStatus status) == Errno.None && status.IsFixed;
 
     /// <summary>
     /// Calls link(2), and repeats it after ENOENT. link(2) answers ENOENT also if the inode lost its last name during the call. That
