@@ -1,5 +1,3 @@
-using HackTree.Tests.Crash;
-
 namespace HackTree.Tests.Boot;
 
 /// <summary>A bisect over eight commits on a disk that boots, with nobody there. Then the last of the commits is staged in it.</summary>
@@ -34,11 +32,9 @@ public sealed class BisectBootTests : IDisposable
     public void The_first_bad_of_eight_commits_is_found_in_three_tries_and_a_staged_root_is_tried_after_the_shutdown()
     {
         ImageWorld.Require();
-        string disk = world.At("disk.img"), tree = world.MakeTree();
-        File.Copy(Hacktree.Path, Path.Combine(tree, "usr/bin/hacktree"));
-        File.WriteAllText(Path.Combine(tree, "usr/lib/check.sh"), CheckScript);
+        string tree = world.MakeTreeWithProgram(CheckScript);
         File.WriteAllText(Path.Combine(tree, "usr/lib/number"), "0\n");
-        ImageWorld.Image("create", "--tree", tree, "-o", disk, "--roots", "r0", "--size", "3G", "--menu", "1").Succeeded();
+        string disk = world.MakeDisk(tree);
         const string commits =
             """
             $H checkout -q --copy debian/bookworm w

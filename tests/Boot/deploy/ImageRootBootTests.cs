@@ -15,10 +15,7 @@ public sealed class ImageRootBootTests : IDisposable
     public void A_root_that_is_an_image_boots_and_from_a_damaged_one_the_machine_comes_back()
     {
         ImageWorld.Require();
-        string disk = world.At("disk.img"), tree = world.MakeTree();
-        Directory.CreateDirectory(Path.Combine(tree, "usr/bin"));
-        File.Copy(Crash.Hacktree.Path, Path.Combine(tree, "usr/bin/hacktree"));
-        ImageWorld.Image("create", "--tree", tree, "-o", disk, "--roots", "r0", "--size", "3G", "--menu", "1").Succeeded();
+        string disk = world.MakeDisk(world.MakeTreeWithProgram());
 
         const string Machine = "0123456789abcdef0123456789abcdef";
         Assert.Equal("r1\n", ImageWorld.Edit(disk, $"cd r0/etc; echo mine > edited; echo {Machine} > machine-id; cd ../..; $H deploy -q --composefs debian/bookworm"));

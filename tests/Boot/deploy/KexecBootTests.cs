@@ -1,5 +1,3 @@
-using HackTree.Tests.Crash;
-
 namespace HackTree.Tests.Boot;
 
 /// <summary>
@@ -34,10 +32,7 @@ public sealed class KexecBootTests : IDisposable
     {
         ImageWorld.Require();
         Qemu.Require();
-        string disk = world.At("disk.img"), tree = world.MakeTree();
-        File.Copy(Hacktree.Path, Path.Combine(tree, "usr/bin/hacktree"));
-        File.WriteAllText(Path.Combine(tree, "usr/lib/check.sh"), CheckScript);
-        ImageWorld.Image("create", "--tree", tree, "-o", disk, "--roots", "r0", "--size", "3G", "--menu", "1").Succeeded();
+        string disk = world.MakeDisk(world.MakeTreeWithProgram(CheckScript));
         ImageWorld.Edit(disk, "$H checkout -q --copy debian/bookworm bad; rm bad/usr/lib64/ld-linux-x86-64.so.2; $H commit -q -b bad bad > /dev/null; $H roots rm bad");
 
         BootResult boot = Qemu.Run("kexec", ImageWorld.Drive(disk));

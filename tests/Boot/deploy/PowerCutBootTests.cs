@@ -1,7 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
 using HackTree.Boot;
-using HackTree.Tests.Crash;
 using HackTree.Tests.Support;
 using HackTree.Tests.Tidy;
 using PhysicalRoot = HackTree.Tests.Crash.PhysicalRoot;
@@ -49,10 +48,7 @@ public sealed class PowerCutBootTests : IDisposable
     {
         ImageWorld.Require();
         Qemu.Require();
-        string disk = world.At("disk.img"), tree = world.MakeTree();
-        File.Copy(Hacktree.Path, Path.Combine(tree, "usr/bin/hacktree"));
-        File.WriteAllText(Path.Combine(tree, "usr/lib/check.sh"), CheckScript);
-        ImageWorld.Image("create", "--tree", tree, "-o", disk, "--roots", "r0", "--size", "3G", "--menu", "1").Succeeded();
+        string disk = world.MakeDisk(world.MakeTreeWithProgram(CheckScript));
 
         // Not the default of the menu: that would boot without an environment too.
         ImageWorld.Edit(disk, "$H checkout -q --boot debian/bookworm r1; $H default r1");

@@ -1,4 +1,3 @@
-using HackTree.Tests.Crash;
 using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Boot;
@@ -43,11 +42,9 @@ public sealed class SystemdBootTests : IDisposable
         ImageWorld.Require();
         Tools.Require("mkfs.vfat", "mcopy");
         Assert.SkipUnless(File.Exists("/usr/share/OVMF/OVMF_CODE_4M.fd"), "the package ovmf is not installed");
-        string disk = world.At("disk.img"), tree = world.MakeTree();
-        File.Copy(Hacktree.Path, Path.Combine(tree, "usr/bin/hacktree"));
-        File.WriteAllText(Path.Combine(tree, "usr/lib/check.sh"), CheckScript);
+        string tree = world.MakeTreeWithProgram(CheckScript);
         File.AppendAllText(Path.Combine(tree, "etc/fstab"), "LABEL=ESP /boot/efi vfat umask=0077 0 1\n");
-        ImageWorld.Image("create", "--tree", tree, "-o", disk, "--roots", "r0", "--size", "3G", "--menu", "1", "--uefi").Succeeded();
+        string disk = world.MakeDisk(tree, "--uefi");
         const string bad =
             """
             grep -c vfat r0/etc/fstab; echo 1 > var/step

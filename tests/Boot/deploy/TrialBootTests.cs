@@ -1,5 +1,3 @@
-using HackTree.Tests.Crash;
-
 namespace HackTree.Tests.Boot;
 
 /// <summary>Deploys into a disk and boots it, with nobody there: a good root becomes the default, and from a bad one the machine comes back.</summary>
@@ -14,10 +12,7 @@ public sealed class TrialBootTests : IDisposable
     public void A_good_root_becomes_the_default_and_from_a_bad_one_the_machine_comes_back()
     {
         ImageWorld.Require();
-        string disk = world.At("disk.img"), tree = world.MakeTree();
-        Directory.CreateDirectory(Path.Combine(tree, "usr/bin"));
-        File.Copy(Hacktree.Path, Path.Combine(tree, "usr/bin/hacktree"));
-        ImageWorld.Image("create", "--tree", tree, "-o", disk, "--roots", "r0", "--size", "3G", "--menu", "1").Succeeded();
+        string disk = world.MakeDisk(world.MakeTreeWithProgram());
         Assert.Equal("r0: default", States(disk));
 
         // The commit of r1 has a kernel and no initrd.

@@ -47,8 +47,7 @@ public sealed class ImageConvertTests : IDisposable
     public void A_stock_system_is_converted_deployed_and_rolled_back()
     {
         RequireMounting();
-        string tree = world.MakeTree(), stock = world.At("stock.img");
-        File.Copy(Hacktree.Path, Path.Combine(tree, "usr/bin/hacktree"));
+        string tree = world.MakeTreeWithProgram(), stock = world.At("stock.img");
         StockDisk.Make(stock, tree, Path.GetFileName(BootRoot.Kernel)["vmlinuz-".Length..], 1900L * 1024 * 1024, world.At(""));
         ImageWorld.Image("convert", stock).Succeeded();
         string[] commands = [.. Repository.Read("docs/stock-debian.md").Split('\n').Where(line => Regex.IsMatch(line, "^hacktree (?!image|build|upgrade)"))];

@@ -56,6 +56,27 @@ internal sealed class ImageWorld : IDisposable
         return tree;
     }
 
+    /// <summary>Makes the Debian tree with the program in it, and with another script for its check if one is given.</summary>
+    public string MakeTreeWithProgram(string? checkScript = null)
+    {
+        string tree = MakeTree();
+        File.Copy(Hacktree.Path, Path.Combine(tree, "usr/bin/hacktree"));
+        if (checkScript is not null)
+        {
+            File.WriteAllText(Path.Combine(tree, "usr/lib/check.sh"), checkScript);
+        }
+
+        return tree;
+    }
+
+    /// <summary>Makes a disk with the root r0 of a tree, and room for more. Answers its path.</summary>
+    public string MakeDisk(string tree, params string[] more)
+    {
+        string disk = At("disk.img");
+        Image(["create", "--tree", tree, "-o", disk, "--roots", "r0", "--size", "3G", "--menu", "1", .. more]).Succeeded();
+        return disk;
+    }
+
     /// <summary>A small tree that can become an image but cannot boot.</summary>
     public string MakeSmallTree()
     {
