@@ -19,7 +19,8 @@ public sealed partial class Collect
             long most = plan.Rewritten.Sum(pack => pack.Length);
             SweepPacks(KeepWhole(plan));
             return new StoreException(
-                $"{store.Path}/packs: no space left for a new pack (at most {most} bytes) in the place of {count} that are needed in part; they stay, with all that they need",
+                $"{store.Path}/packs: no space left for a new pack (at most {most} bytes) in the place of {count} that are needed in part; "
+                + "they stay, with all that they need",
                 new Remedy.FreeSpace());
         }
     }
@@ -56,7 +57,8 @@ public sealed partial class Collect
                 plan = RepackPlan.Make(store.Packs, live);
             }
 
-            return plan.WithoutWriting();
+            plan.LeaveRewritten();
+            return plan;
         }
         catch (CorruptException e)
         {

@@ -193,7 +193,8 @@ public sealed partial class Collect
     }
 
     /// <summary>
-    /// Removes what is not needed. Returns what was missing if the packs could not be written anew; then they stay, with all that their trees need.
+    /// Removes what is not needed. If the disk has no room to write packs anew, those packs stay, with all that their trees need, and the sentence that
+    /// says so is returned; otherwise null.
     /// </summary>
     private StoreException? Sweep(RepackPlan plan)
     {

@@ -46,13 +46,9 @@ internal sealed class RepackPlan
     }
 
     /// <summary>
-    /// The same plan without a new pack: what would go there stays where it is. Everything in those packs must be live, or it is not counted as dead.
+    /// Leaves the packs alone of which a part would go to a new pack. Packs in which nothing is needed are still removed.
     /// </summary>
-    internal RepackPlan WithoutWriting()
-    {
-        Rewritten.Clear();
-        return this;
-    }
+    internal void LeaveRewritten() => Rewritten.Clear();
 
     /// <summary>Writes the new pack and removes the old ones, durably. Returns the number of bytes by which the packs shrank.</summary>
     internal long Apply(ObjectStore store, LiveWalk live)

@@ -75,19 +75,21 @@ public sealed class DirectoryUse
     {
         if (Path.IsPathRooted(layer))
         {
-            return DirectoryNames.IsIn(Path.TrimEndingDirectorySeparator(Path.GetFullPath(layer)), name) || DirectoryNames.IsIn(RealPathOf(namespaceRoot + layer), name);
+            return LeadsIn(Path.TrimEndingDirectorySeparator(Path.GetFullPath(layer)), layer);
         }
 
         for (string? above = name; above is not null; above = Path.GetDirectoryName(above))
         {
             string candidate = Path.TrimEndingDirectorySeparator(Path.GetFullPath(Path.Combine(above, layer)));
-            if (Directory.Exists(namespaceRoot + candidate) && (DirectoryNames.IsIn(candidate, name) || DirectoryNames.IsIn(RealPathOf(namespaceRoot + candidate), name)))
+            if (Directory.Exists(namespaceRoot + candidate) && LeadsIn(candidate, candidate))
             {
                 return true;
             }
         }
 
         return false;
+
+        bool LeadsIn(string written, string followed) => DirectoryNames.IsIn(written, name) || DirectoryNames.IsIn(RealPathOf(namespaceRoot + followed), name);
     }
 
     private static string RealPathOf(string path)
