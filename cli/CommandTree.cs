@@ -42,7 +42,8 @@ internal static class CommandTree
     }
 
     /// <summary>The names of all commands.</summary>
-    internal static IEnumerable<CompletionItem> Verbs() => Make().Subcommands.Where(command => !command.Hidden).Select(command => new CompletionItem(command.Name));
+    internal static IEnumerable<CompletionItem> Verbs() =>
+        Make().Subcommands.Where(command => !command.Hidden).Select(command => new CompletionItem(command.Name));
 
     private static int Invoke(ParseResult parse)
     {

@@ -113,7 +113,8 @@ internal static class Misuse
 
         string[] missing =
         [
-            .. parse.CommandResult.Command.Options.Where(option => option.Required && parse.GetResult(option) is null or { Tokens.Count: 0 }).Select(HelpText.NameOf),
+            .. parse.CommandResult.Command.Options
+                .Where(option => option.Required && parse.GetResult(option) is null or { Tokens.Count: 0 }).Select(HelpText.NameOf),
             .. parse.CommandResult.Command.Arguments
                 .Where(argument => (parse.GetResult(argument)?.Tokens.Count ?? 0) < argument.Arity.MinimumNumberOfValues).Select(HelpText.NameOf),
         ];

@@ -102,7 +102,8 @@ internal sealed class Session(ParseResult parse)
     {
         CurrentDirectory.RequireFor("./objects");
         return new(PhysicalRoot.FindHiddenDevice() is { } device
-            ? $"the store is not to be seen in this root; show it with `mkdir -p {PhysicalRoot.Place} && mount {device} {PhysicalRoot.Place}`, or name one with --store"
+            ? $"the store is not to be seen in this root; show it with `mkdir -p {PhysicalRoot.Place} && mount {device} {PhysicalRoot.Place}`, "
+                + "or name one with --store"
             : "there is no store in ./, ./objects, /objects or /sysroot/objects; make one with `hacktree init`, or name one with --store");
     }
 

@@ -51,9 +51,11 @@ internal sealed class Tournament(Rules rules, IReadOnlyList<Contestant> contesta
     {
         using var filesystem = LoopFilesystem.Make(rules.Kind, rules.Size, rules.ImageDirectory);
         string folder = Path.Combine(rules.ServerFolder, $"{contestant.Name}-{round}");
-        using WebServer? server = Work.All.Any(work => work.IsRemote && rules.Works.Contains(work.Id)) ? WebServer.Start(filesystem.Place, folder, rules.Delay) : null;
+        bool needsServer = Work.All.Any(work => work.IsRemote && rules.Works.Contains(work.Id));
+        using WebServer? server = needsServer ? WebServer.Start(filesystem.Place, folder, rules.Delay) : null;
         var missing = new HashSet<string>();
-        foreach (Step step in contestant.Steps(rules.Arena with { Place = filesystem.Place, Url = server?.Url ?? "" }).Where(step => step.IsWanted(rules.Works)))
+        Arena arena = rules.Arena with { Place = filesystem.Place, Url = server?.Url ?? "" };
+        foreach (Step step in contestant.Steps(arena).Where(step => step.IsWanted(rules.Works)))
         {
             if (step.Work is null ? step.NeededFor.All(missing.Contains) : missing.Contains(step.Work))
             {

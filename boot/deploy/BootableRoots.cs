@@ -143,7 +143,9 @@ public sealed class BootableRoots(ObjectStore store)
         return [.. FindSurplus(1).Where(name => name != choice.Trial && faults.Find(name) is null)];
     }
 
-    /// <summary>Throws <see cref="StoreException"/> if the boot loader would start the root next. Answers the boot loader's choice, if it has that root.</summary>
+    /// <summary>
+    /// Throws <see cref="StoreException"/> if the boot loader would start the root next. Answers the boot loader's choice, if it has that root.
+    /// </summary>
     private BootChoice? RequireNotNext(string path, string subject)
     {
         string root = Path.GetFileName(path);

@@ -18,7 +18,8 @@ public sealed record InitrdProgram(string Path, InitramfsKind Kind)
 
     /// <summary>The program that a commit has; null if it has none.</summary>
     internal static InitrdProgram? Find(ObjectStore store, Commit commit) =>
-        Array.Find(Known, program => TreeWalk.TryFollow(store.Packs, commit, ByteText.FromArgument(program.Path), out TreeEntry entry) && entry.Kind == EntryKind.Regular);
+        Array.Find(Known, program =>
+            TreeWalk.TryFollow(store.Packs, commit, ByteText.FromArgument(program.Path), out TreeEntry entry) && entry.Kind == EntryKind.Regular);
 
     /// <summary>The command that makes the initrd of a kernel in /boot. The initrd has the modules of any machine, and not of this one.</summary>
     internal IReadOnlyList<string> CommandFor(string version)

@@ -34,7 +34,8 @@ public static class Kexec
             case Errno.ENOSYS:
                 throw new StoreException($"the running kernel cannot start another one (it was built without CONFIG_KEXEC_FILE); {Instead}");
             case Errno.EPERM:
-                throw new StoreException($"the running kernel may not start another one (kexec_load_disabled in sysctl, or no right to restart the machine); {Instead}");
+                throw new StoreException(
+                    $"the running kernel may not start another one (kexec_load_disabled in sysctl, or no right to restart the machine); {Instead}");
         }
     }
 
@@ -82,7 +83,8 @@ public static class Kexec
             if (errno != Errno.None)
             {
                 throw new StoreException(
-                    $"{path}: the running kernel does not take it for a start by kexec: {Describe(errno)}; {root} is on trial, and starts when the machine restarts");
+                    $"{path}: the running kernel does not take it for a start by kexec: {Describe(errno)}; "
+                    + $"{root} is on trial, and starts when the machine restarts");
             }
         }
         finally

@@ -11,8 +11,8 @@ namespace HackTree.Boot;
 internal sealed record BootFile(string Path, uint Permissions, byte[] Content);
 
 /// <summary>
-/// Makes the segment that `initrd patch` appends: a cpio archive, packed as the segment before it. Its first entry is the directory "hacktree". Its second entry,
-/// hacktree/version, names the program that made it, and the number of zeros that were added before it, so that the original end of the
+/// Makes the segment that `initrd patch` appends: a cpio archive, packed as the segment before it. Its first entry is the directory "hacktree". Its second
+/// entry, hacktree/version, names the program that made it, and the number of zeros that were added before it, so that the original end of the
 /// initrd is known. The bytes are always the same: no times, no owners, inode numbers from 1.
 /// </summary>
 internal static class BootSegment

@@ -59,7 +59,8 @@ internal sealed class InitrdMaker
     internal string? Fault(string subject) => isOfTools ? null : other switch
     {
         Dracut => $"{subject}: dracut made it, and dracut ignores an appended segment; run `hacktree initrd install` and make the initrd again with dracut",
-        null => $"{subject}: neither initramfs-tools nor dracut made it, and no other init is known to read HackTree's files; make an initrd with one of the two",
+        null => $"{subject}: neither initramfs-tools nor dracut made it, and no other init is known to read HackTree's files; "
+            + "make an initrd with one of the two",
         _ => $"{subject}: {other} made it, whose init does not read HackTree's files; make an initrd with initramfs-tools or dracut",
     };
 

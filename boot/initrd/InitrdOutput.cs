@@ -34,7 +34,8 @@ internal static class InitrdOutput
         }
         catch (LinuxException e) when (e.Errno is Errno.ENOSPC or Errno.EDQUOT && e.Subject == path)
         {
-            throw new StoreException($"{path}: {LinuxException.Describe(e.Errno)}; nothing was changed: make room, where it is /boot by removing an old kernel, and try again");
+            throw new StoreException(
+                $"{path}: {LinuxException.Describe(e.Errno)}; nothing was changed: make room, where it is /boot by removing an old kernel, and try again");
         }
     }
 }

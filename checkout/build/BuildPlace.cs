@@ -62,7 +62,8 @@ public sealed class BuildPlace : IDisposable
     public void PutStandIn(string directory, string name, ReadOnlySpan<byte> content, bool isProgram)
     {
         using SafeFileHandle lower = OpenPart("lower");
-        Errno errno = Sys.OpenBeneath(lower, ByteText.FromArgument(directory), OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle above);
+        const OpenFlags flags = OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow;
+        Errno errno = Sys.OpenBeneath(lower, ByteText.FromArgument(directory), flags, out SafeFileHandle above);
         using (above)
         {
             if (errno != Errno.None)

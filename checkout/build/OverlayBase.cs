@@ -51,7 +51,8 @@ public sealed class OverlayBase(Commit commit)
         string name = ByteText.Quote(attribute["trusted.overlay."u8.Length..]);
         return Known.Contains(name)
             ? true
-            : throw new StoreException($"the overlay has the attribute trusted.overlay.{name}, of which no commit can be made; commit a copy of the merged directory");
+            : throw new StoreException(
+                $"the overlay has the attribute trusted.overlay.{name}, of which no commit can be made; commit a copy of the merged directory");
     }
 
     /// <summary>Counts an entry of the stored tree that is gone or replaced, with everything below it.</summary>

@@ -67,7 +67,8 @@ internal static class BootModules
         var names = all.Select(NameOf).ToHashSet();
         if (Array.Find(Needed, name => !names.Contains(name)) is { } missing)
         {
-            throw new StoreException($"the kernel {kernel} has no module {missing} in the commit, nor has it that built in, so it cannot mount an image at boot");
+            throw new StoreException(
+                $"the kernel {kernel} has no module {missing} in the commit, nor has it that built in, so it cannot mount an image at boot");
         }
     }
 

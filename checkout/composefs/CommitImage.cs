@@ -7,7 +7,9 @@ namespace HackTree.Checkout;
 /// <summary>How an image says where the content of a file is.</summary>
 public enum ImagePaths
 {
-    /// <summary>As composefs does: <c>/ab/&lt;62 hex&gt;</c>, by the fs-verity digest of the content. The image's digest is the one that others compute.</summary>
+    /// <summary>
+    /// As composefs does: <c>/ab/&lt;62 hex&gt;</c>, by the fs-verity digest of the content. The image's digest is the one that others compute.
+    /// </summary>
     Composefs,
     /// <summary>By the name of this store's object below files/. Such an image can be mounted over the store.</summary>
     Objects,

@@ -167,7 +167,8 @@ public static class ImageMount
             return errno switch
             {
                 Errno.None => overlay,
-                Errno.EINVAL when verity => throw new StoreException("this kernel's overlayfs cannot require fs-verity, which takes Linux 6.6; leave out --verity"),
+                Errno.EINVAL when verity =>
+                    throw new StoreException("this kernel's overlayfs cannot require fs-verity, which takes Linux 6.6; leave out --verity"),
                 Errno.EINVAL => throw new StoreException("this kernel's overlayfs cannot find content in another layer (metacopy, of Linux 4.19)"),
                 Errno.ENODEV => throw new StoreException("this kernel has no overlayfs (CONFIG_OVERLAY_FS)"),
                 _ => throw new LinuxException(errno, "mount of overlay", real),

@@ -86,14 +86,17 @@ public static class RootImage
             return;
         }
 
-        Sys.Open(tree.Top, ByteText.FromArgument(FileName), OpenFlags.ReadOnly | OpenFlags.NoFollow, out SafeFileHandle written).ThrowIfFailed("openat", subject);
+        Sys.Open(tree.Top, ByteText.FromArgument(FileName), OpenFlags.ReadOnly | OpenFlags.NoFollow, out SafeFileHandle written)
+            .ThrowIfFailed("openat", subject);
         using (written)
         {
             store.Images.TryFreeze(written, image.Digest);
         }
     }
 
-    /// <summary>Puts the image of another root of the commit in the place of the new one, if it has the same bytes. Roots share images as they share files.</summary>
+    /// <summary>
+    /// Puts the image of another root of the commit in the place of the new one, if it has the same bytes. Roots share images as they share files.
+    /// </summary>
     private static bool TryShare(ObjectStore store, Digest commit, Digest digest, in WholeTree tree)
     {
         byte[] name = ByteText.FromArgument(FileName);

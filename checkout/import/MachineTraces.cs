@@ -33,7 +33,13 @@ public static class MachineTraces
         new("random seeds", ["/var/lib/systemd/random-seed", "/var/lib/urandom/random-seed", "/var/lib/random-seed", "/boot/loader/random-seed"], []),
         new("secret of systemd", ["/var/lib/systemd/credential.secret"], []),
         new("DHCP leases", ["/var/lib/dhcp/*.leases*", "/var/lib/dhclient/*.leases*", "/var/lib/dhcpcd/*.lease*", "/var/lib/NetworkManager/*.lease"], []),
-        new("identity for networks", ["/var/lib/NetworkManager/secret_key", "/var/lib/NetworkManager/seen-bssids", "/var/lib/NetworkManager/timestamps", "/etc/udev/rules.d/70-persistent-net.rules"], []),
+        new(
+            "identity for networks",
+            [
+                "/var/lib/NetworkManager/secret_key", "/var/lib/NetworkManager/seen-bssids", "/var/lib/NetworkManager/timestamps",
+                "/etc/udev/rules.d/70-persistent-net.rules",
+            ],
+            []),
         new("identity for storage", ["/etc/iscsi/initiatorname.iscsi", "/etc/nvme/hostid", "/etc/nvme/hostnqn"], []),
         new("state of cloud-init", ["/var/lib/cloud/instance", "/var/lib/cloud/instances", "/var/lib/cloud/data", "/var/lib/cloud/sem"], []),
         new("shell history", ["/root/.bash_history", "/home/*/.bash_history"], []),

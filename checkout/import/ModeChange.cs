@@ -61,13 +61,23 @@ public sealed class ModeChange
                 return false;
             }
 
-            int bits = letters.Aggregate(0, (sum, letter) => sum | letter switch { 'r' => 0x124, 'w' => 0x92, 'x' => Execute, 's' => SetIds, 't' => Sticky, _ => 0 });
+            int bits = letters.Aggregate(0, (sum, letter) => sum | BitsOf(letter));
             steps.Add(new Step(sign, who, bits, IsConditional: letters.Contains('X', StringComparison.Ordinal)));
             isChange = true;
         }
 
         return isChange;
     }
+
+    private static int BitsOf(char letter) => letter switch
+    {
+        'r' => 0x124,
+        'w' => 0x92,
+        'x' => Execute,
+        's' => SetIds,
+        't' => Sticky,
+        _ => 0,
+    };
 
     private readonly record struct Step(char Sign, int Who, int Bits, bool IsConditional = false, bool IsOctal = false)
     {

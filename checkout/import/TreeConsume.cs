@@ -213,7 +213,8 @@ public sealed class TreeConsume : IDisposable
             string end = result is null or { IsDone: true } ? "the removal is finished now" : "the removal cannot be finished";
             string rest = hasTree ? $", what was left is back in {path}" : "";
             throw new ConsumedBeforeException(
-                $"{path}: it was made the commit {done.Commit}, and that command was ended while it removed the tree; {end}{rest}, and nothing new was committed",
+                $"{path}: it was made the commit {done.Commit}, and that command was ended while it removed the tree; {end}{rest}, "
+                + "and nothing new was committed",
                 result ?? new ConsumeResult());
         }
 

@@ -251,7 +251,8 @@ public sealed partial class TreeImport
             }
 
             import.options.Progress?.Add(0);
-            AddEntry(directory, new TreeEntry { Kind = EntryKind.Regular, Name = name, Metadata = MetadataOf(directory, name, status), Xattrs = attributes, Digest = digest });
+            FileMetadata metadata = MetadataOf(directory, name, status);
+            AddEntry(directory, new TreeEntry { Kind = EntryKind.Regular, Name = name, Metadata = metadata, Xattrs = attributes, Digest = digest });
         }
 
         private Digest Store(SafeFileHandle file, in FileStatus status, FileMetadata metadata, byte[] attributes)

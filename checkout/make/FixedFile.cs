@@ -22,14 +22,17 @@ internal static class FixedFile
     /// <summary>The reason, for the file at a path; null if it is another one.</summary>
     internal static StoreException? Find(string path)
     {
-        Errno errno = Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(Path.GetDirectoryName(path)!), OpenFlags.Path | OpenFlags.Directory, out SafeFileHandle above);
+        byte[] folder = ByteText.FromArgument(Path.GetDirectoryName(path)!);
+        Errno errno = Sys.Open(Sys.WorkingDirectory, folder, OpenFlags.Path | OpenFlags.Directory, out SafeFileHandle above);
         using (above)
         {
             return errno == Errno.None ? Find(above, ByteText.FromArgument(Path.GetFileName(path)), path) : null;
         }
     }
 
-    /// <summary>The reason for the first such file or directory in the tree at a path, which keeps the tree from being removed; null if there is none.</summary>
+    /// <summary>
+    /// The reason for the first such file or directory in the tree at a path, which keeps the tree from being removed; null if there is none.
+    /// </summary>
     internal static StoreException? FindIn(string path)
     {
         var reader = new DirectoryReader();

@@ -272,7 +272,8 @@ internal sealed class OstreeRepository : IDisposable
         return errno == Errno.None
             ? OstreeHeader.OfMetadata(value.AsSpan(0, length))
             : errno is Errno.ENODATA or Errno.EOPNOTSUPP
-                ? throw Fault(checksum, Kind, "it has no attribute user.ostreemeta, so its owner and mode are not known; a copy of a repository needs the attributes too")
+                ? throw Fault(
+                    checksum, Kind, "it has no attribute user.ostreemeta, so its owner and mode are not known; a copy of a repository needs the attributes too")
                 : throw new LinuxException(errno, "getxattr", Subject(checksum, Kind));
     }
 

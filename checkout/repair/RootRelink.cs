@@ -127,7 +127,8 @@ public sealed class RootRelink
                 continue;
             }
 
-            if (record is { Method: CheckoutMethod.Hardlink or CheckoutMethod.Image, Directory: not null } and (RootRecord or BuildRecord { BecomesRoot: true }))
+            if (record is { Method: CheckoutMethod.Hardlink or CheckoutMethod.Image, Directory: not null }
+                and (RootRecord or BuildRecord { BecomesRoot: true }))
             {
                 yield return (name, record);
             }

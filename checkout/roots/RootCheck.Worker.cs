@@ -89,7 +89,9 @@ public sealed partial class RootCheck
                 }
 
                 Errno errno = Sys.Stat(directory.Handle!, reader.Name, out FileStatus status);
-                if (errno == Errno.None && !check.IsMountPoint(directory, reader.Name, status.Type) && !check.IsInitrd(directory, made, reader.Name, status.Type))
+                if (errno == Errno.None
+                    && !check.IsMountPoint(directory, reader.Name, status.Type)
+                    && !check.IsInitrd(directory, made, reader.Name, status.Type))
                 {
                     check.Report(new RootChange(ChangeKind.Added, directory.PathOf(reader.Name), status.Type, RootFaults.None, Damaged: null));
                 }
@@ -105,7 +107,8 @@ public sealed partial class RootCheck
                 // An ordinary user's checkout makes no device nodes.
                 if (!isDevice || !store.Format.UserMode)
                 {
-                    check.Report(new RootChange(ChangeKind.Removed, directory.PathOf(made.Name), ObjectInode.TypeOf(made.Kind), RootFaults.None, Damaged: null));
+                    FileType type = ObjectInode.TypeOf(made.Kind);
+                    check.Report(new RootChange(ChangeKind.Removed, directory.PathOf(made.Name), type, RootFaults.None, Damaged: null));
                 }
 
                 return;

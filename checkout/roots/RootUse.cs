@@ -99,7 +99,8 @@ public static class RootUse
             return $"there is a store in it, {other}; remove that by hand if nobody needs it";
         }
 
-        return store.Roots.FindBelow(path).Select(root => store.Roots.AbsolutePath(root.Record)).FirstOrDefault(place => place != path && Directory.Exists(place)) is { } root
+        IEnumerable<string> places = store.Roots.FindBelow(path).Select(root => store.Roots.AbsolutePath(root.Record));
+        return places.FirstOrDefault(place => place != path && Directory.Exists(place)) is { } root
             ? $"the root {root} lies in it; remove or move that first"
             : null;
     }

@@ -25,7 +25,8 @@ internal static class TarPacking
         return input.Peek(MagicLength) switch
         {
             [0x1F, 0x8B, ..] => new Unpacked("gzip", input, () => new GZipStream(input, CompressionMode.Decompress, leaveOpen: true)),
-            [0x28, 0xB5, 0x2F, 0xFD, ..] or [>= 0x50 and <= 0x5F, 0x2A, 0x4D, 0x18, ..] => new Unpacked("zstd", input, () => new DecompressionStream(input, leaveOpen: true)),
+            [0x28, 0xB5, 0x2F, 0xFD, ..] or [>= 0x50 and <= 0x5F, 0x2A, 0x4D, 0x18, ..] =>
+                new Unpacked("zstd", input, () => new DecompressionStream(input, leaveOpen: true)),
             [0xFD, (byte)'7', (byte)'z', (byte)'X', (byte)'Z', 0, ..] => new Unpacked("xz", input, () => new XzStream(input)),
             [(byte)'B', (byte)'Z', (byte)'h', >= (byte)'1' and <= (byte)'9', 0x31 or 0x17, ..] => new Unpacked("bzip2", input, () => OpenBzip2(input)),
             [0x04, 0x22, 0x4D, 0x18, ..] => new Unpacked("lz4", input, () => LZ4Stream.Decode(input, leaveOpen: true)),
@@ -89,7 +90,8 @@ internal static class TarPacking
         private TarException? Sentence(Exception exception) => exception switch
         {
             LinuxException or OperationCanceledException or OutOfMemoryException or StoreException => null,
-            UnreadableFormatException => new TarException($"{exception.Message} (at byte {input.Position} of the {format} data)", new Remedy.Decompress(format)),
+            UnreadableFormatException =>
+                new TarException($"{exception.Message} (at byte {input.Position} of the {format} data)", new Remedy.Decompress(format)),
             ZstdException { Code: ZSTD_ErrorCode.ZSTD_error_frameParameter_windowTooLarge } =>
                 new TarException("its window is larger than 128 MiB", new Remedy.Decompress("zstd --long=31")),
             _ => new TarException($"the {format} data is damaged, cut short, or followed by something else (before byte {input.Position})"),

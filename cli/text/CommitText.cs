@@ -48,7 +48,7 @@ internal static class CommitText
         }
 
         IReadOnlyList<string> names = store.Blobs.Healed;
-        string objects = $"{HumanText.Count(count, "damaged object")} {(count == 1 ? "was" : "were")} replaced by the right content: {string.Join(", ", names)}";
+        string objects = $"{HumanText.Count(count, "damaged object was", "damaged objects were")} replaced by the right content: {string.Join(", ", names)}";
         string more = count > names.Count ? ", ..." : "";
         string roots = store.Blobs.HealedInRoots > 0 ? "; roots that were checked out before keep the damaged file until `hacktree fsck --repair`" : "";
         return objects + more + roots;

@@ -33,10 +33,14 @@ internal static class FindingText
         Finding.BrokenAlias broken => Why(broken.Cause),
         Finding.DamagedRecord damaged => Why(damaged.Cause),
         Finding.DamagedImage damaged => Why(damaged.Cause),
-        Finding.KeptDamage { HasObject: false } => "it is damaged and was put aside; `hacktree fsck --repair --from PLACE`, or a commit of a tree that has the file, makes the object again",
+        Finding.KeptDamage { HasObject: false } =>
+            "it is damaged and was put aside; `hacktree fsck --repair --from PLACE`, or a commit of a tree that has the file, makes the object again",
         Finding.KeptDamage { Links: 0 } => "it was damaged, another inode is the object now, and nothing else has this one; gc removes it",
-        Finding.KeptDamage kept => $"it was damaged, and {HumanText.Count(kept.Links, "file is", "files are")} still this inode; `hacktree fsck --repair` gives roots the object in its place",
-        Finding.UnfinishedRoot root => $"the root is being built, or its building was interrupted; gc cleans up{(root.IsInPlace ? "" : " where the store is at home")}",
+        Finding.KeptDamage kept =>
+            $"it was damaged, and {HumanText.Count(kept.Links, "file is", "files are")} still this inode; "
+            + "`hacktree fsck --repair` gives roots the object in its place",
+        Finding.UnfinishedRoot root =>
+            $"the root is being built, or its building was interrupted; gc cleans up{(root.IsInPlace ? "" : " where the store is at home")}",
         Finding.MissingRoot root => $"the root {root.Place} is not there; {WhatBecomesOf(root)}",
         _ => throw new ArgumentOutOfRangeException(nameof(finding), finding, "a finding without a sentence"),
     };

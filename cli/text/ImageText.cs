@@ -13,7 +13,7 @@ internal static class ImageText
     /// <summary>Says what a tree has of one machine, and how to commit it without.</summary>
     internal static string Traces(IReadOnlyList<FoundTraces> found)
     {
-        IEnumerable<string> kinds = found.Select(some => some.Files == 1 ? $"{some.Name} ({some.First})" : $"{some.Name} ({some.First} and {some.Files - 1} more)");
+        IEnumerable<string> kinds = found.Select(some => $"{some.Name} ({some.First}{(some.Files == 1 ? "" : $" and {some.Files - 1} more")})");
         return $"the tree has what belongs to one machine, and each copy of the image will have it too: {string.Join(", ", kinds)}; "
             + "`hacktree commit --seal` makes a commit without";
     }

@@ -33,7 +33,8 @@ internal sealed record ObjectFaultText(string Name, string? Expected, string? Ac
             ObjectFaults.Owner => Differs("owner", "owner", $"{named.Metadata.Uid}:{named.Metadata.Gid}", $"{actual.Uid}:{actual.Gid}"),
             ObjectFaults.Time => Differs("time", "modification time", Time(new FileTime(named.Metadata.ModifyTime, 0)), Time(actual.ModifyTime)),
             ObjectFaults.Attributes => new("attributes", null, null, "its extended attributes are not those its name stands for"),
-            ObjectFaults.Size => new("size", Number(damaged.ExpectedSize), Number(actual.Size), $"it has {actual.Size} bytes where a tree says {damaged.ExpectedSize}"),
+            ObjectFaults.Size =>
+                new("size", Number(damaged.ExpectedSize), Number(actual.Size), $"it has {actual.Size} bytes where a tree says {damaged.ExpectedSize}"),
             ObjectFaults.Content => new("content", named.Blob.ToString(), actual.Content.ToString(), "its content is not what its name says"),
             ObjectFaults.Verity => new("verity", null, null, "it has no fs-verity, which this store requires"),
             _ => throw new ArgumentOutOfRangeException(nameof(fault), fault, "not one fault"),

@@ -42,7 +42,13 @@ public sealed class DurableFile : IDisposable
     private long length;
 
     private DurableFile(
-        SafeFileHandle staging, byte[]? temporaryName, SafeFileHandle file, SafeFileHandle directory, bool ownsDirectory, ReadOnlySpan<byte> name, string subject)
+        SafeFileHandle staging,
+        byte[]? temporaryName,
+        SafeFileHandle file,
+        SafeFileHandle directory,
+        bool ownsDirectory,
+        ReadOnlySpan<byte> name,
+        string subject)
     {
         (this.staging, this.temporaryName) = (staging, temporaryName);
         (this.directory, this.ownsDirectory, this.subject) = (directory, ownsDirectory, subject);

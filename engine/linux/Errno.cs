@@ -155,7 +155,8 @@ public sealed class LinuxException : IOException
     /// <summary>What was tried, such as " (setting its owner)", if the errno alone does not tell what the filesystem did not do.</summary>
     private static string Attempt(Errno errno, string call)
     {
-        bool isClear = errno is not (Errno.EPERM or Errno.EBUSY or Errno.EINVAL or Errno.EOPNOTSUPP) && !Describe(errno).StartsWith("error ", StringComparison.Ordinal);
+        bool isClear = errno is not (Errno.EPERM or Errno.EBUSY or Errno.EINVAL or Errno.EOPNOTSUPP)
+            && !Describe(errno).StartsWith("error ", StringComparison.Ordinal);
         string attempt = call switch
         {
             "openat" or "openat2" => "opening it",

@@ -46,7 +46,8 @@ public sealed partial class ObjectStore : IDisposable
     // A directory that is missing and that only writers need; null if all are there.
     private CorruptException? missing;
 
-    private ObjectStore(SafeFileHandle directory, string path, StoreFormat format, StoreLock storeLock, bool toWrite, Action<LockWait>? onWait, CancellationToken stop)
+    private ObjectStore(
+        SafeFileHandle directory, string path, StoreFormat format, StoreLock storeLock, bool toWrite, Action<LockWait>? onWait, CancellationToken stop)
     {
         this.directory = directory;
         Path = path;
@@ -267,7 +268,8 @@ public sealed partial class ObjectStore : IDisposable
         objects.Dispose();
         if (errno == Errno.EACCES)
         {
-            throw new StoreException($"{Path}: only {(Format.UserMode ? "its owner" : "root")} can read the files in this store; run as {(Format.UserMode ? "its owner" : "root")}");
+            string reader = Format.UserMode ? "its owner" : "root";
+            throw new StoreException($"{Path}: only {reader} can read the files in this store; run as {reader}");
         }
     }
 

@@ -123,7 +123,8 @@ internal static class StoreCreation
 
         StoreRooms.SetUp(directory, FileModes.PublicDirectory, path);
         StoreRooms.Make(directory, path);
-        Sys.Open(directory, ByteText.FromArgument(LockName), OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.NoFollow, out SafeFileHandle lockFile, FileModes.PublicFile)
+        const OpenFlags flags = OpenFlags.WriteOnly | OpenFlags.Create | OpenFlags.NoFollow;
+        Sys.Open(directory, ByteText.FromArgument(LockName), flags, out SafeFileHandle lockFile, FileModes.PublicFile)
             .ThrowIfFailed("openat", path);
         lockFile.Dispose();
         Sys.SyncFilesystem(directory).ThrowIfFailed("syncfs", path);

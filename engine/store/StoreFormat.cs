@@ -52,7 +52,11 @@ public sealed record StoreFormat
     public bool IgnoresMachineXattrs
     {
         get => ReadOnlyCompatible.Contains(KnownFeatures.MachineXattrsIgnored);
-        init => ReadOnlyCompatible = [.. ReadOnlyCompatible.Except([KnownFeatures.MachineXattrsIgnored]), .. value ? [KnownFeatures.MachineXattrsIgnored] : Array.Empty<string>()];
+        init
+        {
+            string[] feature = [KnownFeatures.MachineXattrsIgnored];
+            ReadOnlyCompatible = [.. ReadOnlyCompatible.Except(feature), .. value ? feature : []];
+        }
     }
 
     /// <summary>Which objects get fs-verity.</summary>
@@ -151,7 +155,8 @@ public sealed record StoreFormat
         // A newer version may have another syntax, even for its check. So the version number is looked at first.
         if ((format?.Version ?? VersionOf(bytes)) > CurrentVersion)
         {
-            throw new StoreException($"{storePath}: the store was made by a newer hacktree (format {VersionOf(bytes)}, this one knows {CurrentVersion}); use that one");
+            throw new StoreException(
+                $"{storePath}: the store was made by a newer hacktree (format {VersionOf(bytes)}, this one knows {CurrentVersion}); use that one");
         }
 
         if (format is null || format.Version < 1)

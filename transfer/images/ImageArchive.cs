@@ -52,7 +52,8 @@ internal static class ImageArchive
         return fitting.Length == 1 ? fitting[0]
             : throw Wrong(
                 name,
-                $"{(fitting.Length == 0 ? "no image" : "more than one image")} in it has the tag {suffix[1..]}; it has {(tags.Length > 0 ? Shown(tags) : "no tags")}");
+                $"{(fitting.Length == 0 ? "no image" : "more than one image")} in it has the tag {suffix[1..]}; "
+                + $"it has {(tags.Length > 0 ? Shown(tags) : "no tags")}");
     }
 
     private static Entry[]? EntriesIn(byte[] bytes)

@@ -82,7 +82,8 @@ public static class Pull
 
         bool needsNothing = request.Depth == 0 && !before.IsNone && store.Packs.TryReadCommit(before, out _);
         SignedRecord? known = request.Trusted is null ? null : SignedRecord.Find(store, request.To);
-        if (needsNothing && request.Replaces is null && offered.IsCertainly(before) && known is null && PulledSignatures.SufficeHere(store, before, request.Trusted))
+        if (needsNothing && request.Replaces is null && offered.IsCertainly(before) && known is null
+            && PulledSignatures.SufficeHere(store, before, request.Trusted))
         {
             return new PullResult(request.To, before, before);
         }

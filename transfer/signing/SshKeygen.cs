@@ -41,6 +41,7 @@ internal static class SshKeygen
         stop.ThrowIfCancellationRequested();
         return process.ExitCode == 0 && SshArmor.Parse(Encoding.ASCII.GetBytes(output)) is [var made]
             ? made
-            : throw new StoreException($"{path}: {Program} does not sign with it{(words is null ? "" : $": {ProgramRun.LastLine(words.GetAwaiter().GetResult())}")}");
+            : throw new StoreException(
+                $"{path}: {Program} does not sign with it{(words is null ? "" : $": {ProgramRun.LastLine(words.GetAwaiter().GetResult())}")}");
     }
 }

@@ -5,7 +5,9 @@ using HackTree.Store;
 
 namespace HackTree.Transfer;
 
-/// <summary>Pushes to a store on another machine, which pulls over the same link (transfer/FORMAT.md, section 9). The link is closed with this target.</summary>
+/// <summary>
+/// Pushes to a store on another machine, which pulls over the same link (transfer/FORMAT.md, section 9). The link is closed with this target.
+/// </summary>
 internal sealed class LinkTarget(SshProcess ssh) : PushTarget
 {
     private readonly StoreLink link = ssh.Link;

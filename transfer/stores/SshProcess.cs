@@ -34,7 +34,9 @@ internal sealed class SshProcess : IDisposable
     /// <summary>The link to the store.</summary>
     internal StoreLink Link { get; }
 
-    /// <summary>Starts it, and greets the other end. Throws <see cref="StoreException"/> if ssh cannot be run, or if there is no HackTree or no store.</summary>
+    /// <summary>
+    /// Starts it, and greets the other end. Throws <see cref="StoreException"/> if ssh cannot be run, or if there is no HackTree or no store.
+    /// </summary>
     internal static SshProcess Start(RemotePlace place, WebOptions options, CancellationToken stop)
     {
         string[] given = (Environment.GetEnvironmentVariable(Variable) ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries);

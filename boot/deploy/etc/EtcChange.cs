@@ -37,7 +37,9 @@ public sealed record EtcChange(byte[] Path, EtcChangeKind Kind, string? Account 
         get
         {
             int name = Path.AsSpan().LastIndexOf((byte)'/') + 1;
-            return Kind is EtcChangeKind.Conflict or EtcChangeKind.DeletedButChanged or EtcChangeKind.Account ? [.. Path[..name], .. BesideOf(Path.AsSpan(name))] : null;
+            return Kind is EtcChangeKind.Conflict or EtcChangeKind.DeletedButChanged or EtcChangeKind.Account
+                ? [.. Path[..name], .. BesideOf(Path.AsSpan(name))]
+                : null;
         }
     }
 

@@ -61,8 +61,7 @@ public sealed class EtcMerge
 
     internal static SafeFileHandle OpenEtc(string root)
     {
-        Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(root), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle top).ThrowIfFailed("openat", root);
-        using (top)
+        using (SafeFileHandle top = OpenPath.Directory(root))
         {
             Errno errno = Sys.Open(top, "etc"u8, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle etc);
             if (errno is Errno.ENOENT or Errno.ENOTDIR or Errno.ELOOP)

@@ -127,7 +127,8 @@ internal sealed partial record LoaderEntry
     }
 
     private static int? TriesIn(string fileName) =>
-        Counter().Match(fileName) is { Success: true } match && int.TryParse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int tries)
+        Counter().Match(fileName) is { Success: true } match
+        && int.TryParse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int tries)
             ? tries
             : null;
 

@@ -63,7 +63,8 @@ internal sealed class SystemdBootChoice : BootChoice
             return new FoundLoader(null, choice.NoDefault);
         }
 
-        string? named = Array.Find(folder.TextOf("loader/loader.conf").Split('\n', StringSplitOptions.TrimEntries), line => line.Split([' ', '\t'])[0] == "default");
+        string[] lines = folder.TextOf("loader/loader.conf").Split('\n', StringSplitOptions.TrimEntries);
+        string? named = Array.Find(lines, line => line.Split([' ', '\t'])[0] == "default");
         return named is null
             ? new FoundLoader(choice, null)
             : new FoundLoader(null, $"{folder.Path}/loader/loader.conf has the line '{named}', so no other root would ever start; remove that line");
@@ -161,7 +162,8 @@ internal sealed class SystemdBootChoice : BootChoice
 
         if (entries.Find(entry => entry.Root != root && entry.Root.Equals(root, StringComparison.OrdinalIgnoreCase)) is { } alike)
         {
-            throw new StoreException($"{root} and {alike.Root} differ only in case, and the EFI system partition knows no case; give one of the roots another name");
+            throw new StoreException(
+                $"{root} and {alike.Root} differ only in case, and the EFI system partition knows no case; give one of the roots another name");
         }
     }
 

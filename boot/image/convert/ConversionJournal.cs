@@ -67,7 +67,9 @@ internal sealed record ConversionJournal
             // The error is reported below.
         }
 
-        throw new StoreException($"{image}: /{FileName} in it is damaged, or of a newer hacktree; go by what is in / and in the root, and move back by hand with `hacktree image edit`");
+        throw new StoreException(
+            $"{image}: /{FileName} in it is damaged, or of a newer hacktree; go by what is in / and in the root, "
+            + "and move back by hand with `hacktree image edit`");
     }
 
     /// <summary>Writes the journal durably.</summary>

@@ -15,6 +15,7 @@ namespace HackTree.Boot;
 internal sealed class ImageConversion : IDisposable
 {
     private const string DatabaseFolder = "var/lib";
+    private const OpenFlags OpenDirectory = OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow;
 
     private readonly string top;
     private readonly string image;
@@ -45,7 +46,8 @@ internal sealed class ImageConversion : IDisposable
 
         if (journal is not null && journal.Root != root)
         {
-            throw new StoreException($"{image}: a conversion to /{journal.Root} was interrupted; go on with --root {journal.Root}, or take it back with --undo");
+            throw new StoreException(
+                $"{image}: a conversion to /{journal.Root} was interrupted; go on with --root {journal.Root}, or take it back with --undo");
         }
 
         if (journal is null)
@@ -111,14 +113,16 @@ internal sealed class ImageConversion : IDisposable
         Step("remove the menu", () => RemoveMenu(journal));
         using SafeFileHandle boot = Open(topHandle, "boot"u8, "boot");
         Step("remove the segment", () => IgnoreMissing(Sys.Unlink(boot, Encoding.ASCII.GetBytes(GrubMenu.Segment)), "unlinkat"));
-        if (Sys.Open(topHandle, ByteText.FromArgument(journal.Root), OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle root) == Errno.None)
+        if (Sys.Open(topHandle, ByteText.FromArgument(journal.Root), OpenDirectory, out SafeFileHandle root) == Errno.None)
         {
             using (root)
             {
                 Empty(root, journal);
             }
 
-            Step($"remove /{journal.Root}", () => Sys.RemoveDirectory(topHandle, ByteText.FromArgument(journal.Root)).ThrowIfFailed("rmdir", $"{image}: /{journal.Root}"));
+            Step(
+                $"remove /{journal.Root}",
+                () => Sys.RemoveDirectory(topHandle, ByteText.FromArgument(journal.Root)).ThrowIfFailed("rmdir", $"{image}: /{journal.Root}"));
         }
 
         Step("remove the journal", () => IgnoreMissing(Sys.Unlink(topHandle, ByteText.FromArgument(ConversionJournal.FileName)), "unlinkat"));
@@ -131,16 +135,21 @@ internal sealed class ImageConversion : IDisposable
     /// <summary>Refuses a system in which chattr(1) forbids a change that is to come, before the first change.</summary>
     private void RequireMovable(string root)
     {
-        string[] changed = [".", ImageLayout.Boot, InstalledGrub.Folder, $"{InstalledGrub.Folder}/{InstalledGrub.CustomFile}",
-            $"{InstalledGrub.Folder}/{InstalledGrub.MainFile}", $"{ImageLayout.Boot}/{GrubMenu.Segment}", ImageLayout.Var, DatabaseFolder, ImageLayout.PackageDatabase];
+        string[] changed =
+        [
+            ".", ImageLayout.Boot, InstalledGrub.Folder, $"{InstalledGrub.Folder}/{InstalledGrub.CustomFile}",
+            $"{InstalledGrub.Folder}/{InstalledGrub.MainFile}", $"{ImageLayout.Boot}/{GrubMenu.Segment}",
+            ImageLayout.Var, DatabaseFolder, ImageLayout.PackageDatabase,
+        ];
         IEnumerable<byte[]> moved = Names(topHandle).Where(name => !IsKept(name, root));
         foreach (byte[] path in changed.Select(ByteText.FromArgument).Concat(moved))
         {
             int slash = path.AsSpan().LastIndexOf((byte)'/');
-            Errno errno = Sys.OpenBeneath(topHandle, slash < 0 ? "."u8 : path.AsSpan(0, slash), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle above);
+            ReadOnlySpan<byte> folder = slash < 0 ? "."u8 : path.AsSpan(0, slash);
+            Errno errno = Sys.OpenBeneath(topHandle, folder, OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle above);
             using (above)
             {
-                if (errno == Errno.None && Sys.Stat(above, path.AsSpan(slash + 1), out FileStatus status) == Errno.None && (status.IsImmutable || status.IsAppendOnly))
+                if (errno == Errno.None && Sys.Stat(above, path.AsSpan(slash + 1), out FileStatus status) == Errno.None && status.IsFixed)
                 {
                     throw Fixed(path);
                 }
@@ -152,7 +161,8 @@ internal sealed class ImageConversion : IDisposable
     {
         string shown = ByteText.Quote(path);
         return new StoreException(
-            $"{image}: /{shown} is immutable or append-only, and cannot be moved or changed; lift that with `hacktree image edit {image} -- chattr -ia {shown}`, and try again");
+            $"{image}: /{shown} is immutable or append-only, and cannot be moved or changed; "
+            + $"lift that with `hacktree image edit {image} -- chattr -ia {shown}`, and try again");
     }
 
     private ConversionJournal Plan(string root)
@@ -190,7 +200,8 @@ internal sealed class ImageConversion : IDisposable
             Step("move the package database back", () => MoveDatabase(root, topHandle));
         }
 
-        string[] points = [DatabaseFolder, ImageLayout.Var, ImageLayout.Home, ImageLayout.Boot, .. journal.IsPhysicalRootNew ? [ImageLayout.PhysicalRoot] : (string[])[]];
+        string[] made = journal.IsPhysicalRootNew ? [ImageLayout.PhysicalRoot] : [];
+        string[] points = [DatabaseFolder, ImageLayout.Var, ImageLayout.Home, ImageLayout.Boot, .. made];
         foreach (string point in points)
         {
             Step($"remove the mount point {point}", () => RemoveEmpty(root, point));
@@ -280,7 +291,7 @@ internal sealed class ImageConversion : IDisposable
 
     private SafeFileHandle Open(SafeFileHandle from, ReadOnlySpan<byte> path, string subject)
     {
-        Sys.Open(from, path, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle handle).ThrowIfFailed("openat", $"{image}: {subject}");
+        Sys.Open(from, path, OpenDirectory, out SafeFileHandle handle).ThrowIfFailed("openat", $"{image}: {subject}");
         return handle;
     }
 
@@ -307,7 +318,8 @@ internal sealed class ImageConversion : IDisposable
 
         if (errno == Errno.ENOTEMPTY)
         {
-            throw new StoreException($"{image}: the mount point {path} is not empty; move what is in it elsewhere with `hacktree image edit`, and go on with --undo");
+            throw new StoreException(
+                $"{image}: the mount point {path} is not empty; move what is in it elsewhere with `hacktree image edit`, and go on with --undo");
         }
 
         IgnoreMissing(errno, "rmdir");
@@ -336,13 +348,16 @@ internal sealed class ImageConversion : IDisposable
         Errno errno = Sys.RenameNew(from, name, to, newName);
         if (errno == Errno.EEXIST)
         {
-            throw new StoreException($"{image}: {ByteText.Quote(name)} is both at the top and in the root; remove or rename one of the two with `hacktree image edit`, and try again");
+            throw new StoreException(
+                $"{image}: {ByteText.Quote(name)} is both at the top and in the root; "
+                + "remove or rename one of the two with `hacktree image edit`, and try again");
         }
 
-        if (errno == Errno.EPERM && Sys.Stat(from, name, out FileStatus status) == Errno.None && (status.IsImmutable || status.IsAppendOnly))
+        if (errno == Errno.EPERM && Sys.Stat(from, name, out FileStatus status) == Errno.None && status.IsFixed)
         {
             throw new StoreException(
-                $"{image}: {ByteText.Quote(name)} is immutable or append-only, and cannot be moved; lift that with chattr -ia in `hacktree image edit {image}`, "
+                $"{image}: {ByteText.Quote(name)} is immutable or append-only, and cannot be moved; "
+                + $"lift that with chattr -ia in `hacktree image edit {image}`, "
                 + "and run the same command again, or go back with --undo");
         }
 

@@ -134,7 +134,8 @@ internal static class GrubMenu
     /// <summary>The root that boots in a menu of these commands if the environment names none; null for another menu.</summary>
     internal static string? DefaultOf(string menu) =>
         menu.Contains("function hacktree_find", StringComparison.Ordinal)
-            ? Array.Find(menu.Split('\n', StringSplitOptions.TrimEntries), line => line.StartsWith(DefaultLine, StringComparison.Ordinal))?[DefaultLine.Length..]
+            ? menu.Split('\n', StringSplitOptions.TrimEntries)
+                .FirstOrDefault(line => line.StartsWith(DefaultLine, StringComparison.Ordinal))?[DefaultLine.Length..]
             : null;
 
     /// <summary>The options that a menu of these commands gives a root without own ones, except subroot=.</summary>

@@ -61,7 +61,12 @@ public sealed class ImageCreation : IDisposable
         {
             using var additions = new Additions(store);
             ImportResult result = TreeImport.Run(additions, tree, new ImportOptions { Progress = Progress });
-            var commit = new CommitRequest { Ref = refName, Subject = $"image of {Path.GetFileName(Path.GetFullPath(tree))}", Time = DateTimeOffset.UtcNow.ToUnixTimeSeconds() };
+            var commit = new CommitRequest
+            {
+                Ref = refName,
+                Subject = $"image of {Path.GetFileName(Path.GetFullPath(tree))}",
+                Time = DateTimeOffset.UtcNow.ToUnixTimeSeconds(),
+            };
             _ = Committer.Run(additions, result, commit);
         });
     }
@@ -151,9 +156,12 @@ public sealed class ImageCreation : IDisposable
     private BootMenu MakeMenu(Guid filesystem)
     {
         string version = KernelVersion.FindNewest(content.At(ImageLayout.Boot))
-            ?? throw new StoreException("the tree has no kernel with an initrd (/boot/vmlinuz-VERSION and /boot/initrd.img-VERSION); install linux-image-amd64 and initramfs-tools in it");
+            ?? throw new StoreException(
+                "the tree has no kernel with an initrd (/boot/vmlinuz-VERSION and /boot/initrd.img-VERSION); "
+                + "install linux-image-amd64 and initramfs-tools in it");
         string more = request.KernelOptions.Length > 0 ? $" {request.KernelOptions}" : "";
-        return new BootMenu(version, request.Roots, request.DefaultRoot ?? request.Roots[0], $"root=UUID={filesystem} ro console=tty0 console=ttyS0,115200{more}", request.MenuSeconds);
+        string options = $"root=UUID={filesystem} ro console=tty0 console=ttyS0,115200{more}";
+        return new BootMenu(version, request.Roots, request.DefaultRoot ?? request.Roots[0], options, request.MenuSeconds);
     }
 
     /// <summary>
@@ -206,7 +214,8 @@ public sealed class ImageCreation : IDisposable
     {
         if (!Sys.IsRoot)
         {
-            throw new StoreException("only root can give the files of an image their owners; run it as root (it mounts nothing, so root in a container will do)");
+            throw new StoreException(
+                "only root can give the files of an image their owners; run it as root (it mounts nothing, so root in a container will do)");
         }
 
         if (Path.Exists(output))
@@ -250,7 +259,9 @@ public sealed class ImageCreation : IDisposable
     {
         if (request.Roots.FirstOrDefault(name => !ImageLayout.IsRootName(name)) is { } bad)
         {
-            throw new StoreException($"'{bad}' cannot name a root; use letters, digits, '-', '_' and '.', a letter first, such as r0, and none of objects, boot, home, var and sysroot");
+            throw new StoreException(
+                $"'{bad}' cannot name a root; use letters, digits, '-', '_' and '.', a letter first, such as r0, "
+                + "and none of objects, boot, home, var and sysroot");
         }
 
         if (request.Roots.Count == 0 || request.Roots.Distinct().Count() != request.Roots.Count)

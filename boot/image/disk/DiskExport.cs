@@ -118,7 +118,8 @@ internal sealed class DiskExport : IDisposable
 
         if (facts.RootElement.TryGetProperty("backing-filename", out _) || facts.RootElement.TryGetProperty("snapshots", out _))
         {
-            throw new StoreException($"{image}: it has snapshots or a backing file, which this program would lose; make a plain one with `qemu-img convert -O qcow2`");
+            throw new StoreException(
+                $"{image}: it has snapshots or a backing file, which this program would lose; make a plain one with `qemu-img convert -O qcow2`");
         }
     }
 }

@@ -36,7 +36,12 @@ internal static class ForeignFormat
         ("compressed (bzip2)", "unpack it first with `bzip2 -d`", 0, "BZh"u8.ToArray()),
         ("a zip archive", "unpack it first with `unzip`", 0, "PK\x03\x04"u8.ToArray()),
         ("an archive (tar, ova)", "unpack it first with `tar -xf`", 257, "ustar"u8.ToArray()),
-        ("encrypted (LUKS)", "make a plain disk of it with `qemu-img convert --object secret,id=key,file=KEYFILE --image-opts driver=luks,file.filename=IMAGE,key-secret=key -O qcow2 NEW.qcow2`", 0, [(byte)'L', (byte)'U', (byte)'K', (byte)'S', 0xBA, 0xBE]),
+        (
+            "encrypted (LUKS)",
+            "make a plain disk of it with `qemu-img convert --object secret,id=key,file=KEYFILE "
+                + "--image-opts driver=luks,file.filename=IMAGE,key-secret=key -O qcow2 NEW.qcow2`",
+            0,
+            [(byte)'L', (byte)'U', (byte)'K', (byte)'S', 0xBA, 0xBE]),
         ("a squashfs", "install its system onto a disk", 0, "hsqs"u8.ToArray()),
         ("a CD image (ISO 9660)", "install its system onto a disk", CdOffset, "CD001"u8.ToArray()),
     ];

@@ -35,7 +35,9 @@ internal static class Fstab
 
     private const int Longest = 1 << 20;
 
-    /// <summary>The lines of the fstab of a system at <paramref name="top"/>. None if it has no such file. Links that lead out of the system are not followed.</summary>
+    /// <summary>
+    /// The lines of the fstab of a system at <paramref name="top"/>. None if it has no such file. Links that lead out of the system are not followed.
+    /// </summary>
     internal static IReadOnlyList<FstabLine> Read(string top)
     {
         using SafeFileHandle directory = OpenPath.Directory(top);
@@ -83,7 +85,8 @@ internal static class Fstab
             if (fields.Length >= 2 && fields[0][0] != '#')
             {
                 string place = fields[1].Length > 1 ? fields[1].TrimEnd('/') : fields[1];
-                lines.Add(new FstabLine(number, fields[0], place.Length > 0 ? place : "/", fields.ElementAtOrDefault(2) ?? "auto", (fields.ElementAtOrDefault(3) ?? "defaults").Split(',')));
+                string type = fields.ElementAtOrDefault(2) ?? "auto", options = fields.ElementAtOrDefault(3) ?? "defaults";
+                lines.Add(new FstabLine(number, fields[0], place.Length > 0 ? place : "/", type, options.Split(',')));
             }
         }
 

@@ -4,7 +4,9 @@ using System.IO.Hashing;
 
 namespace HackTree.Boot;
 
-/// <summary>Reads a GPT: the one at the beginning of a disk, or its copy at the end if that one is damaged. <see cref="PartitionTable"/> draws the layout.</summary>
+/// <summary>
+/// Reads a GPT: the one at the beginning of a disk, or its copy at the end if that one is damaged. <see cref="PartitionTable"/> draws the layout.
+/// </summary>
 internal static class GptReader
 {
     private const int SectorSize = PartitionTable.SectorSize;
@@ -28,7 +30,8 @@ internal static class GptReader
         }
 
         error = HasSignature(disk, LargeSectorSize) ? $"its GPT is for sectors of {LargeSectorSize} bytes, and only {SectorSize} are supported"
-            : HasSignature(disk, SectorSize) || HasSignature(disk, last * SectorSize) ? "its GPT is damaged, and so is the copy at its end; `sgdisk --verify` tells more"
+            : HasSignature(disk, SectorSize) || HasSignature(disk, last * SectorSize)
+                ? "its GPT is damaged, and so is the copy at its end; `sgdisk --verify` tells more"
             : "its MBR says that there is a GPT, and there is none";
         return false;
     }
@@ -75,7 +78,9 @@ internal static class GptReader
     private static bool IsWhole(byte[] header, long sector)
     {
         int size = BinaryPrimitives.ReadInt32LittleEndian(header.AsSpan(12));
-        if (!header.AsSpan().StartsWith(Signature) || size is < SmallestHeader or > SectorSize || BinaryPrimitives.ReadInt64LittleEndian(header.AsSpan(24)) != sector)
+        if (!header.AsSpan().StartsWith(Signature)
+            || size is < SmallestHeader or > SectorSize
+            || BinaryPrimitives.ReadInt64LittleEndian(header.AsSpan(24)) != sector)
         {
             return false;
         }

@@ -100,7 +100,9 @@ internal sealed class MountedImage
     {
         List<(Partition Partition, string? Content)> contents = Contents(image, export.Path);
         List<Partition> found = [.. contents.Where(some => some.Content == Ext4.Name).Select(some => some.Partition)];
-        List<string> facts = [.. contents.Where(some => some.Content is not (null or Ext4.Name)).Select(some => $"{PartitionContent.NameOf(some.Partition)} holds {some.Content}")];
+        List<string> facts = [.. contents
+            .Where(some => some.Content is not (null or Ext4.Name))
+            .Select(some => $"{PartitionContent.NameOf(some.Partition)} holds {some.Content}")];
         if (found.Count == 0)
         {
             string told = facts.Count > 0 ? $": {string.Join(", ", facts)}" : ", and nothing else that is known";
@@ -129,7 +131,9 @@ internal sealed class MountedImage
     }
 
     private static string? WhyNoSystemOn(Partition partition, List<string> others) =>
-        others.Count > 0 ? $"{PartitionContent.NameOf(partition)} holds no system, and {string.Join(", ", others)}; hacktree needs a disk with / on ext4" : null;
+        others.Count > 0
+            ? $"{PartitionContent.NameOf(partition)} holds no system, and {string.Join(", ", others)}; hacktree needs a disk with / on ext4"
+            : null;
 
     /// <summary>Mounts a partition. Returns null, or the reason why it cannot be mounted.</summary>
     private static string? TryMount(string disk, Partition partition, string point)

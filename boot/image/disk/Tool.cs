@@ -19,7 +19,8 @@ internal sealed record Tool(string Name, string Package)
     internal static readonly Tool ChangeRoot = new("chroot", "coreutils");
 
     /// <summary>The path of the program. If there is none, throws <see cref="StoreException"/> that names the package to install.</summary>
-    internal string Path => ProgramRun.Find(Name) ?? throw new StoreException($"{Name} is not installed; install the package {Package} (apt install {Package})");
+    internal string Path =>
+        ProgramRun.Find(Name) ?? throw new StoreException($"{Name} is not installed; install the package {Package} (apt install {Package})");
 
     /// <summary>Runs the program to its end and returns its output. Throws <see cref="StoreException"/> if it fails.</summary>
     internal string Run(params IReadOnlyList<string> arguments) => Run(CancellationToken.None, arguments);

@@ -55,7 +55,8 @@ public static class QemuMachine
         if (!isWhole || !sector.AsSpan(0, PartitionTable.BootCodeSize).ContainsAnyExcept((byte)0))
         {
             throw new StoreException(
-                $"{request.Image}: its first sector has no boot code, so no BIOS can boot it; give --uefi for a disk that boots by UEFI, or --kernel and --initrd");
+                $"{request.Image}: its first sector has no boot code, so no BIOS can boot it; "
+                + "give --uefi for a disk that boots by UEFI, or --kernel and --initrd");
         }
     }
 

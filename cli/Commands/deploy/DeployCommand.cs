@@ -17,9 +17,10 @@ internal sealed class DeployCommand : DeployVerb
             + "`roots pin` keeps a root from that. The new root's own hacktree must find it in this store. Only then one write makes it the root on "
             + "trial. It becomes the default when its system has started and all programs in /etc/hacktree/health.d end with 0. A root that does not come so "
             + "far restarts the machine, and without tries left the default boots again. The boot loader must be GRUB or systemd-boot, with a menu by "
-            + "`hacktree image`. Where the commit has a kernel and no initrd, its mkinitramfs or dracut makes one. What was changed "
-            + "in /etc of the running root is carried over. Where the commit changed the same file, its own is put beside as NAME.hacktree-new. With --stage the root is made and checked now, and all the rest is done when the machine shuts down: what is edited in "
-            + "/etc until then is in it. After a power cut the machine boots what it booted before.";
+            + "`hacktree image`. Where the commit has a kernel and no initrd, its mkinitramfs or dracut makes one. What was changed in /etc of the running "
+            + "root is carried over. Where the commit changed the same file, its own is put beside as NAME.hacktree-new. With --stage the root is made and "
+            + "checked now, and all the rest is done when the machine shuts down: what is edited in /etc until then is in it. After "
+            + "a power cut the machine boots what it booted before.";
     }
 
     protected override int Run(Session session)

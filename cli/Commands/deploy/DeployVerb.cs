@@ -86,7 +86,11 @@ internal abstract class DeployVerb : Verb
 
         var progress = new Progress { TotalFiles = store.Packs.ReadCommit(commit).Files };
         int count = session.Get(tries) ?? UsualTries;
-        var request = new DeployRequest(commit, revision, count, session.Get(force)) { MergesText = session.Get(mergeText), IsImage = isImage || session.Get(composefs) };
+        var request = new DeployRequest(commit, revision, count, session.Get(force))
+        {
+            MergesText = session.Get(mergeText),
+            IsImage = isImage || session.Get(composefs),
+        };
         DeployPlan plan = Deployment.Plan(store, request);
         string what = $"commit {CommitText.Short(commit)}, kernel {plan.Kernel.Version}"
             + (plan.Kernel.Maker is { } maker ? $" with an initrd that its /{maker.Path} makes" : "");

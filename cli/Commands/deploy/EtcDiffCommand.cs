@@ -13,7 +13,8 @@ internal sealed class EtcDiffCommand : Verb
     internal EtcDiffCommand()
         : base("diff", "Show the lines that were changed in a root's /etc since its commit.", "hacktree etc diff", "hacktree etc diff r1")
     {
-        Details = "Text files as `diff -u` shows them. All else in one line, as `hacktree etc status` lists it. Secrets in /etc/shadow and other files are shown too.";
+        Details = "Text files as `diff -u` shows them. All else in one line, as `hacktree etc status` lists it. Secrets in /etc/shadow "
+            + "and other files are shown too.";
         Add(root);
     }
 

@@ -18,9 +18,10 @@ internal sealed class UpgradeCommand : DeployVerb
     {
         name.CompletionSources.Add(Completions.Refs);
         Add(name);
-        Details = "If the running root is an image, so is the new one. A commit whose root failed is refused, and one that somebody went back from is left alone: `hacktree deploy` puts it on trial again. So the "
-            + "command can run unattended. The package has a timer for that: `systemctl enable --now hacktree-upgrade.timer`. It runs at night and restarts "
-            + "the machine if there was something new; `systemctl edit hacktree-upgrade.timer` sets another time.";
+        Details = "If the running root is an image, so is the new one. A commit whose root failed is refused, and one that somebody went back from is left "
+            + "alone: `hacktree deploy` puts it on trial again. So the command can run unattended. The package has a timer for that: "
+            + "`systemctl enable --now hacktree-upgrade.timer`. It runs at night and restarts the machine if there was "
+            + "something new; `systemctl edit hacktree-upgrade.timer` sets another time.";
     }
 
     protected override int Run(Session session)
@@ -51,7 +52,8 @@ internal sealed class UpgradeCommand : DeployVerb
                 return Deploy(session, store, upgrade.Commit, upgrade.Ref, upgrade.IsImage);
             case UpgradeState.Failed:
                 throw new StoreException(
-                    $"{upgrade.Root}, a root of {upgrade.Ref}, was tried and is not good; `hacktree status` says why, and `hacktree deploy {upgrade.Ref}` tries it again");
+                    $"{upgrade.Root}, a root of {upgrade.Ref}, was tried and is not good; `hacktree status` says why, "
+                    + $"and `hacktree deploy {upgrade.Ref}` tries it again");
             default:
                 session.Note($"{upgrade.Root}, a root of {upgrade.Ref}, {Words(upgrade.State)}");
                 WriteNothing(session);

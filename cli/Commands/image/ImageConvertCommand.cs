@@ -82,5 +82,6 @@ internal sealed class ImageConvertCommand : Verb
         return StockImage.ConvertCopy(path, copy, format, name, Session.Stop);
     }
 
-    protected override string Undone(Session session) => session.Get(output) is { } copy ? $"{copy} was not made" : "the same command goes on from here, and --undo goes back";
+    protected override string Undone(Session session) =>
+        session.Get(output) is { } copy ? $"{copy} was not made" : "the same command goes on from here, and --undo goes back";
 }

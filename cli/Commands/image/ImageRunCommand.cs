@@ -41,7 +41,8 @@ internal sealed class ImageRunCommand : Verb
             "hacktree image run debian.qcow2",
             "hacktree image run debian.qcow2 --subroot r1 --snapshot")
     {
-        Details = "Ctrl-A X switches the machine off. --subroot and --append reach GRUB only on disks that hacktree made or converted. --report keeps apart from the kernel's messages what a script in the machine reports.";
+        Details = "Ctrl-A X switches the machine off. --subroot and --append reach GRUB only on disks that hacktree made or converted. "
+            + "--report keeps apart from the kernel's messages what a script in the machine reports.";
         Add(image);
         foreach (Option option in new Option[] { subroot, uefi, append, snapshot, noReboot, report, kernel, initrd })
         {

@@ -26,7 +26,8 @@ internal sealed class LsCommand : Verb
         Add(isRecursive);
         Add(hasDigest);
         json = AddJson();
-        Details = "-l names owners and groups by the commit's own etc/passwd and etc/group. Bytes of a name that are not UTF-8 appear as \\ooo, and so do characters that a terminal would not show.";
+        Details = "-l names owners and groups by the commit's own etc/passwd and etc/group. Bytes of a name that are not UTF-8 "
+            + "appear as \\ooo, and so do characters that a terminal would not show.";
     }
 
     protected override StopWay WayToStop(Session session) => StopWay.EndAtOnce;

@@ -48,7 +48,11 @@ internal sealed class CommitCommand : Verb
         HelpName = "GLOB",
     };
 
-    private readonly Option<bool> noXattrs = new("--no-xattrs") { Description = "Leave out all extended attributes, access control lists and file capabilities too." };
+    private readonly Option<bool> noXattrs = new("--no-xattrs")
+    {
+        Description = "Leave out all extended attributes, access control lists and file capabilities too.",
+    };
+
     private readonly Option<bool> clampTimes = new("--clamp-times")
     {
         Description = "Replace times that the store's filesystem cannot hold by the nearest that it can. Otherwise they are refused.",
@@ -217,7 +221,8 @@ internal sealed class CommitCommand : Verb
 
         session.Note(result.Taken == 0
             ? $"{request.Ref}: it is {old.Revision} of {old.Repository} already, and no commit was made"
-            : $"{HumanText.Count(result.Taken, "commit")} of OSTree; new: {HumanText.Count(store.Blobs.Added, "object")}, {HumanText.Bytes(store.Blobs.AddedBytes)}");
+            : $"{HumanText.Count(result.Taken, "commit")} of OSTree; "
+                + $"new: {HumanText.Count(store.Blobs.Added, "object")}, {HumanText.Bytes(store.Blobs.AddedBytes)}");
         Print(session, result.Commit, request.Ref, isNew: result.Taken > 0);
         Sign(store, result.Commit, signer);
         return ExitCode.Done;

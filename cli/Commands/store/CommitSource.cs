@@ -86,7 +86,8 @@ internal sealed class CommitSource
         bool isTree = result.GetValue(tree) is not null, isOverlay = IsGiven(trees) || IsGiven(tars);
         bool isImage = IsGiven(oci), isRunning = result.GetValue(unlocked);
         return new[] { isTree, isOverlay, isImage, isRunning }.Count(isGiven => isGiven) != 1
-            ? "give either a directory, TREE, or an archive, --tar FILE, or several with --tree and --tar, or --oci IMAGE, or --unlocked, or --ostree REPO OSTREE_REF"
+            ? "give either a directory, TREE, or an archive, --tar FILE, or several with --tree and --tar, or --oci IMAGE, or --unlocked, "
+                + "or --ostree REPO OSTREE_REF"
             : isRunning && isConsumed ? "--consume takes a directory, not the running root"
             : !isTree && isConsumed ? "--consume takes a directory, TREE, not an archive and not an image"
             : IsGiven(basis) && (isImage || isRunning || isConsumed) ? "--base goes with a directory or archives: leave out --oci, --unlocked and --consume"
@@ -161,7 +162,8 @@ internal sealed class CommitSource
         Platform? wanted = session.Get(platform) is { } given ? Platform.TryParse(given) : null;
         using Image opened = ImageSource.Open(additions.Store, text, wanted, servers.Get(session), () => Streams.OpenInput("-"));
         image = ImageImport.Run(additions, opened, options, request.Ref, request.Time);
-        session.Note($"the image is for {opened.Config.Platform}, with {HumanText.Count(opened.Config.DiffIds.Count, "layer")}, {image.Remembered} of them remembered");
+        string layers = HumanText.Count(opened.Config.DiffIds.Count, "layer");
+        session.Note($"the image is for {opened.Config.Platform}, with {layers}, {image.Remembered} of them remembered");
         return image.Result;
     }
 

@@ -24,7 +24,12 @@ internal sealed class ExportCommand : Verb
         HelpName = "OS/ARCH",
     };
 
-    private readonly Option<string?> layers = new("--layers") { Description = "How the image's layers are compressed: gzip or zstd. Default: gzip.", HelpName = "FORMAT" };
+    private readonly Option<string?> layers = new("--layers")
+    {
+        Description = "How the image's layers are compressed: gzip or zstd. Default: gzip.",
+        HelpName = "FORMAT",
+    };
+
     private readonly ServerOptions servers = new();
 
     internal ExportCommand()
@@ -36,7 +41,8 @@ internal sealed class ExportCommand : Verb
             "hacktree export debian/bookworm --oci oci://registry.example.com/debian:12")
     {
         Details = "An image has layers for earlier commits of the commit's history too, so that images of one history share most of their bytes. Prints "
-            + "the digest of the image's manifest. How a container is run is what the commit's annotations oci.config.NAME say (oci.config.Cmd='[\"/bin/sh\"]').";
+            + "the digest of the image's manifest. How a container is run is what the commit's annotations oci.config.NAME say "
+            + "(oci.config.Cmd='[\"/bin/sh\"]').";
         revision = AddRevision("COMMIT", "The commit: a ref, REF^, REF~3, or an id or its beginning.");
         AcceptOnly(layers, "gzip", Zstd);
         foreach (Option option in new Option[] { tar, oci, platform, layers })

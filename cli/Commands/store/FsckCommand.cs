@@ -45,11 +45,13 @@ internal sealed class FsckCommand : RemoteVerb
             "hacktree fsck --repair --from oci://registry.example.com/images/debian:debian/bookworm")
     {
         Details = "An object with fs-verity is not read: the kernel compares it with its digest whenever somebody reads it, so a flipped bit is an "
-            + "error then, and no wrong content. --read reads all. Reports which ref or root needs each damaged object. Without --repair it changes nothing. Good copies are looked for in "
-            + "the store (objects with the same content and another mode, owner or time), in its roots, and then in the places of --from. What comes from there is compared with its digest. "
+            + "error then, and no wrong content. --read reads all. Reports which ref or root needs each damaged object. Without --repair it changes "
+            + "nothing. Good copies are looked for in the store (objects with the same content and another mode, owner or time), in its roots, and then "
+            + "in the places of --from. What comes from there is compared with its digest. "
             + "Each damaged object gets a new inode, and so has every root that had the damaged one. "
             + "Processes keep the files that they have open. With --quarantine, an object without a good copy is moved to the store's directory damaged; "
-            + "files of roots stay as they are. A later run with --from, or a commit that has the content, makes the object again. Exit code 3 if it finds a problem, with --repair if one is left.";
+            + "files of roots stay as they are. A later run with --from, or a commit that has the content, makes the object again. Exit code 3 if it finds "
+            + "a problem, with --repair if one is left.";
         Add(read);
         Add(repair);
         Add(quarantine);

@@ -48,7 +48,8 @@ internal sealed class InitCommand : Verb
         : base("init", "Make a store.", "hacktree init /objects", "hacktree init --user ~/trees/objects")
     {
         Details = "With --verity, fs-verity protects the content of objects, and so of the files of roots: also root cannot write into them, "
-            + "only replace them. A first commit takes about twice as long. A kernel without fs-verity cannot read such files, so each kernel that boots a root needs it.";
+            + "only replace them. A first commit takes about twice as long. A kernel without fs-verity cannot read such files, so each kernel that boots "
+            + "a root needs it.";
         AcceptOnly(times, "keep", "zero");
         AcceptOnly(machineXattrs, "ignore", "keep");
         AcceptOnly(verity, "auto", "require", "off");

@@ -37,7 +37,8 @@ internal sealed class MountCommand : Verb
         Add(json);
         Details = "The mount shows the commit's tree, with all owners, modes and attributes. Names and metadata come from an EROFS image in the format of "
             + "composefs, which is kept in the store and made at the first mount; content comes from the store's objects. Nothing is copied, and nobody "
-            + "can write to an object through the mount. gc keeps the commit while it is mounted. A mount ends with `hacktree umount`, and with the machine's run.";
+            + "can write to an object through the mount. gc keeps the commit while it is mounted. A mount ends with `hacktree umount`, and with the machine's "
+            + "run.";
     }
 
     protected override int Run(Session session)

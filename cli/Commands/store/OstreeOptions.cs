@@ -15,7 +15,12 @@ internal sealed class OstreeOptions
         HelpName = "REPO",
     };
 
-    private readonly Option<string?> depth = new("--depth") { Description = "With --ostree: how many generations of ancestors to take too. Default: 0.", HelpName = "N" };
+    private readonly Option<string?> depth = new("--depth")
+    {
+        Description = "With --ostree: how many generations of ancestors to take too. Default: 0.",
+        HelpName = "N",
+    };
+
 
     /// <summary>The options, in the order of the help.</summary>
     internal IEnumerable<Option> Options => [repository, depth];

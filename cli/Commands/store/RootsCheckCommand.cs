@@ -79,8 +79,9 @@ internal sealed class RootsCheckCommand : Verb
         int damaged = check.Changes.Count(change => change.Damaged is not null);
         if (damaged > 0)
         {
-            session.Note($"{check.Path}: {HumanText.Count(damaged, "file was", "files were")} written to through hardlinks, so objects of the store are damaged; "
-                + "`hacktree fsck` tells which refs and roots need them, and `hacktree fsck --repair` mends them here and in all roots if there is a good copy");
+            session.Note($"{check.Path}: {HumanText.Count(damaged, "file was", "files were")} written to through hardlinks, so objects of the store are "
+                + "damaged; `hacktree fsck` tells which refs and roots need them, and `hacktree fsck --repair` mends them here and in all roots if there is a "
+                + "good copy");
         }
 
         string changes = check.Changes.Count == 0 ? "nothing was changed" : HumanText.Count(check.Changes.Count, "change");

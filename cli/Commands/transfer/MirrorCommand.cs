@@ -6,7 +6,11 @@ namespace HackTree.Cli;
 
 internal sealed class MirrorCommand : RemoteVerb
 {
-    private readonly Argument<string> source = new("FROM") { Description = "The place to copy from: oci://HOST/NAME, https://HOST/PATH, file:///PATH or a path." };
+    private readonly Argument<string> source = new("FROM")
+    {
+        Description = "The place to copy from: oci://HOST/NAME, https://HOST/PATH, file:///PATH or a path.",
+    };
+
     private readonly Argument<string> target = new("TO") { Description = "The place to copy to: oci://HOST/NAME, file:///PATH or a path." };
     private readonly Argument<string[]> names = new("REF")
     {

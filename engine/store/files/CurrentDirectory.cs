@@ -20,7 +20,8 @@ public static class CurrentDirectory
         }
         catch (FileNotFoundException)
         {
-            throw new StoreException($"{path}: the current directory was removed or replaced, so a relative path leads nowhere; change to a directory that is there");
+            throw new StoreException(
+                $"{path}: the current directory was removed or replaced, so a relative path leads nowhere; change to a directory that is there");
         }
     }
 }

@@ -65,7 +65,8 @@ internal static class Flock
             return holders;
         }
 
-        foreach (int process in FileLock.On(status).Where(held => held.Kind == FileLockKind.Flock && held.Process > 0).Select(held => held.Process).Distinct().Order())
+        IEnumerable<FileLock> locks = FileLock.On(status).Where(held => held.Kind == FileLockKind.Flock && held.Process > 0);
+        foreach (int process in locks.Select(held => held.Process).Distinct().Order())
         {
             if (process != Environment.ProcessId)
             {

@@ -56,7 +56,8 @@ public sealed class MetadataTrials
         {
             using SafeFileHandle file = store.Blobs.OpenScratch();
             FileMetadata tried = metadata with { Mode = (ushort)(FileModes.PrivateFile | (hasSetGid ? FileModes.SetGroupId : 0)), ModifyTime = 0 };
-            unheld = ObjectInode.TrySetMetadata(store.Format, file, tried, default, Subject) ?? ObjectInode.FindLoss(store.Format, file, tried, default, Subject);
+            unheld = ObjectInode.TrySetMetadata(store.Format, file, tried, default, Subject)
+                ?? ObjectInode.FindLoss(store.Format, file, tried, default, Subject);
             owners.TryAdd(key, unheld);
         }
 

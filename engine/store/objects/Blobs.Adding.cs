@@ -173,8 +173,8 @@ public sealed partial class Blobs
     }
 
     /// <summary>
-    /// Freezes an object, sets its metadata and gives it its name. <paramref name="file"/> may be closed then. Throws <see cref="UnheldException"/> if the filesystem does not hold the metadata.
-    /// Its caller knows the file, and names it.
+    /// Freezes an object, sets its metadata and gives it its name. <paramref name="file"/> may be closed then. Throws <see cref="UnheldException"/> if the
+    /// filesystem does not hold the metadata. Its caller knows the file, and names it.
     /// </summary>
     private void MakeObject(SafeFileHandle file, in ObjectName name, ReadOnlySpan<byte> recordedXattrs, long size, ObjectState state)
     {

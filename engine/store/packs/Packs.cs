@@ -130,7 +130,8 @@ public sealed class Packs : IDisposable
 
     /// <summary>Reads a commit. Throws <see cref="CorruptException"/> if it is missing or damaged.</summary>
     public Commit ReadCommit(Digest digest) =>
-        TryReadCommit(digest, out Commit? commit) ? commit : throw new CorruptException(path, $"commit {digest} is missing", new Remedy.CheckStore()) { IsMissing = true };
+        TryReadCommit(digest, out Commit? commit) ? commit
+            : throw new CorruptException(path, $"commit {digest} is missing", new Remedy.CheckStore()) { IsMissing = true };
 
     /// <summary>Finds at most <paramref name="most"/> commits whose digests begin with the given hexadecimal digits.</summary>
     internal List<Digest> CommitsWithPrefix(string prefix, int most)
@@ -220,7 +221,9 @@ public sealed class Packs : IDisposable
     internal ReadOnlyMemory<byte> ReadSound(PackFile file, IndexRow row)
     {
         Exception? damage = null;
-        return TryRead(file, row, null, ref damage, out ReadOnlyMemory<byte> bytes) || TryReadKnown(row.Kind, row.Digest, null, out bytes) ? bytes : throw damage!;
+        return TryRead(file, row, null, ref damage, out ReadOnlyMemory<byte> bytes) || TryReadKnown(row.Kind, row.Digest, null, out bytes)
+            ? bytes
+            : throw damage!;
     }
 
     /// <summary>Closes every pack.</summary>

@@ -173,7 +173,8 @@ public sealed class RefTurn : IDisposable
         }
 
         ReadOnlySpan<byte> changed = above > 0 ? bytes.AsSpan(0, above) : "."u8;
-        Sys.OpenBeneath(refs.Directory, changed, OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory).ThrowIfFailed("openat2", refs.Subject(name));
+        Sys.OpenBeneath(refs.Directory, changed, OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory)
+            .ThrowIfFailed("openat2", refs.Subject(name));
         using (directory)
         {
             Sys.Sync(directory).ThrowIfFailed("fsync", refs.Subject(name));

@@ -228,7 +228,8 @@ public sealed class Refs : IDisposable
     {
         using SafeFileHandle directory = MakeParents(logs, name, LogSubject(name));
         byte[] fileName = [.. LastComponent(name), .. ".log"u8];
-        _ = StoreFile.Open(directory, fileName, OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Append, LogSubject(name), out SafeFileHandle file, FileModes.PublicFile);
+        const OpenFlags flags = OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Append;
+        _ = StoreFile.Open(directory, fileName, flags, LogSubject(name), out SafeFileHandle file, FileModes.PublicFile);
         using (file)
         {
             // A full disk may have cut the last line short. It stays as it is, and the new line begins after it.

@@ -13,7 +13,9 @@ public enum CheckoutMethod
     Reflink,
     /// <summary>Copies.</summary>
     Copy,
-    /// <summary>An image that has all names, and is mounted over the store's objects when the root is booted. What the boot needs before is hardlinks.</summary>
+    /// <summary>
+    /// An image that has all names, and is mounted over the store's objects when the root is booted. What the boot needs before is hardlinks.
+    /// </summary>
     Image,
 }
 

@@ -105,7 +105,10 @@ internal sealed class RootSurvey(Roots roots)
     }
 
     private RootFinding Judge(string name, RootRecord record) =>
-        new(name, record, record.State == RootState.Ready && IsMissing(roots.AbsolutePath(record)) && roots.IsInPlace(record) ? RootVerdict.Drop : RootVerdict.Hold, Litter: null);
+        new(name, record, IsGone(record) ? RootVerdict.Drop : RootVerdict.Hold, Litter: null);
+
+    private bool IsGone(RootRecord record) =>
+        record.State == RootState.Ready && IsMissing(roots.AbsolutePath(record)) && roots.IsInPlace(record);
 
     private RootFinding Judge(string name, BuildRecord record)
     {
@@ -140,7 +143,9 @@ internal sealed class RootSurvey(Roots roots)
     /// </summary>
     private bool IsLitter(string partial, string path, BuildRecord record) =>
         Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(partial), out FileStatus status) == Errno.None
-        && (status.IsMountRoot || record.Owns(status, roots.FindByPath(path)) || (record.Directory is null && status.Type == FileType.Directory && IsEmpty(partial)));
+        && (status.IsMountRoot
+            || record.Owns(status, roots.FindByPath(path))
+            || (record.Directory is null && status.Type == FileType.Directory && IsEmpty(partial)));
 
     private static bool IsEmpty(string path)
     {

@@ -51,7 +51,8 @@ public sealed partial class StatCache
             Asked++;
             var key = new StatCacheKey(Filesystem.Number, status.Inode);
             StatCacheValue value = default;
-            bool isHit = session is not null && Filesystem.Covers(status) && table!.IsSound && session.TryFind(ref key, out value) && value.IsOf(key, status) && table.IsSound;
+            bool isHit = session is not null && Filesystem.Covers(status)
+                && table!.IsSound && session.TryFind(ref key, out value) && value.IsOf(key, status) && table.IsSound;
             found = isHit ? value.File : default;
             return isHit;
         }

@@ -38,7 +38,9 @@ internal sealed class DirectoryNames
     internal List<string> In(IReadOnlyList<Mount> mounts, bool isOwn)
     {
         List<string> names = isOwn ? [path] : [];
-        names.AddRange(mounts.Where(mount => mount.Device == device && IsIn(inFilesystem, mount.Root)).Select(mount => Join(mount.Point, inFilesystem, mount.Root)));
+        names.AddRange(mounts
+            .Where(mount => mount.Device == device && IsIn(inFilesystem, mount.Root))
+            .Select(mount => Join(mount.Point, inFilesystem, mount.Root)));
         return [.. names.Distinct()];
     }
 

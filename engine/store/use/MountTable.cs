@@ -22,7 +22,8 @@ public static class MountTable
     public static IEnumerable<Mount> Overlays() => ReadOwn().Where(mount => mount.Type == "overlay");
 
     /// <summary>The mount points of overlays that have a directory, by its real path, as a layer.</summary>
-    public static IEnumerable<string> OverlaysOf(string layer) => Overlays().Where(mount => OverlayLayers.Of(mount).Contains(layer)).Select(mount => mount.Point);
+    public static IEnumerable<string> OverlaysOf(string layer) =>
+        Overlays().Where(mount => OverlayLayers.Of(mount).Contains(layer)).Select(mount => mount.Point);
 
     /// <summary>The mounts that the calling thread sees. None if /proc is not mounted.</summary>
     internal static List<Mount> ReadOwn() => Read(Own);

@@ -25,7 +25,8 @@ internal sealed class ProcessLook(FileStatus status, bool withFiles)
     internal DirectoryUser? At(int process, List<string> places)
     {
         names = [.. places.Select(ByteText.FromArgument)];
-        if (Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument($"/proc/{process}"), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle place) != Errno.None)
+        byte[] folder = ByteText.FromArgument($"/proc/{process}");
+        if (Sys.Open(Sys.WorkingDirectory, folder, OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle place) != Errno.None)
         {
             place.Dispose();
             return null;
@@ -50,7 +51,9 @@ internal sealed class ProcessLook(FileStatus status, bool withFiles)
         Sys.Stat(place, "root/."u8, out FileStatus found) == Errno.None && found.Device == status.Device && found.Inode == status.Inode;
 
     private string? FindLink(SafeFileHandle place, ReadOnlySpan<byte> name) =>
-        Sys.ReadLink(place, name, target, out int length) == Errno.None && IsInside(target.AsSpan(0, length)) ? ByteText.ToArgument(target.AsSpan(0, length)) : null;
+        Sys.ReadLink(place, name, target, out int length) == Errno.None && IsInside(target.AsSpan(0, length))
+            ? ByteText.ToArgument(target.AsSpan(0, length))
+            : null;
 
     private bool IsInside(ReadOnlySpan<byte> path)
     {

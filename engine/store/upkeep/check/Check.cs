@@ -137,7 +137,8 @@ public static class Check
     internal static List<byte[]> List(ObjectStore store, string room, CheckReport report)
     {
         var names = new List<byte[]>();
-        Errno errno = Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument($"{store.Path}/{room}"), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory);
+        byte[] path = ByteText.FromArgument($"{store.Path}/{room}");
+        Errno errno = Sys.Open(Sys.WorkingDirectory, path, OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory);
         using (directory)
         {
             if (errno == Errno.ENOENT && StoreRooms.IsWholeWithout(room))

@@ -27,7 +27,8 @@ internal static class CheckPacks
         }
 
         // Each pack is opened here, so that a pack that cannot be opened does not hide the others.
-        Errno errno = Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument($"{store.Path}/packs"), OpenFlags.Path | OpenFlags.Directory, out SafeFileHandle packs);
+        byte[] path = ByteText.FromArgument($"{store.Path}/packs");
+        Errno errno = Sys.Open(Sys.WorkingDirectory, path, OpenFlags.Path | OpenFlags.Directory, out SafeFileHandle packs);
         using (packs)
         {
             if (errno == Errno.None)

@@ -22,7 +22,8 @@ internal sealed class NeededObjects(ObjectStore store, CheckReport report, List<
     internal void Gather()
     {
         var lost = new List<Finding>();
-        Walk(AddExpected, (walk, kind, digest, fault) => lost.Add(Lost(kind, digest, report.CauseOfLoss("packs", fault)) with { NeededBy = walk.NeedOf(default) }));
+        Walk(AddExpected, (walk, kind, digest, fault) =>
+            lost.Add(Lost(kind, digest, report.CauseOfLoss("packs", fault)) with { NeededBy = walk.NeedOf(default) }));
         lost.ForEach(report.Add);
     }
 

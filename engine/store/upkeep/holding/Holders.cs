@@ -9,7 +9,8 @@ namespace HackTree.Store;
 internal readonly record struct Held(Holder Holder, Digest Commit, int Generations);
 
 /// <summary>
-/// Finds everything that keeps commits in the store: refs, roots, mounted images, and files that can be read as neither but name commits (<see cref="Salvage"/>).
+/// Finds everything that keeps commits in the store: refs, roots, mounted images, and files that can be read as neither but name commits
+/// (<see cref="Salvage"/>).
 /// </summary>
 /// <param name="store">The store.</param>
 /// <param name="kept">How much of its history each ref keeps.</param>

@@ -170,9 +170,9 @@ public sealed class Repair
 
     private void PlanToPutAside()
     {
-        foreach (RepairItem item in items.Where(item => item.State == RepairState.NotFound && item.Problem is Finding.DamagedObject or Finding.UnreadableObject))
+        foreach (RepairItem item in items.Where(item => item.State == RepairState.NotFound))
         {
-            if (store.Blobs.TryStat(item.Object!.Value, out FileStatus status))
+            if ((item.Problem is Finding.DamagedObject or Finding.UnreadableObject) && store.Blobs.TryStat(item.Object!.Value, out FileStatus status))
             {
                 (item.State, item.Aside) = (RepairState.ToPutAside, new DamagedInode(item.Object!.Value, status.Inode).Path);
             }
