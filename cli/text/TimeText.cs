@@ -3,7 +3,9 @@ using System.Text.RegularExpressions;
 
 namespace HackTree.Cli;
 
-/// <summary>Reads the times that people give: "2026-11-23T04:17:32Z", "@1795407452", and "30 days ago" for a time in the past.</summary>
+/// <summary>
+/// Reads the times that people give: "2026-11-23T04:17:32Z", "@1795407452", and "30 days ago" for a time in the past. Writes one that is to come.
+/// </summary>
 internal static partial class TimeText
 {
     private const string Forms = "2026-11-23T04:17:32Z, 2026-11-23T05:17:32+01:00 or @1795407452";
@@ -32,6 +34,9 @@ internal static partial class TimeText
             ? now.ToUnixTimeSeconds() - (long.Parse(age.Groups[1].Value, CultureInfo.InvariantCulture) * SecondsIn(age.Groups[2].Value))
             : throw new UsageException($"{option}: '{text}' is no time; write '30 days ago', 12h, or {Forms}");
     }
+
+    /// <summary>A minute of the local time, with its day: "Mon 2026-11-23 04:17".</summary>
+    internal static string Minute(DateTimeOffset local) => local.ToString("ddd yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture);
 
     private static bool TryTime(string text, out long seconds)
     {

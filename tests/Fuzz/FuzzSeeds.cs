@@ -214,6 +214,7 @@ public sealed class FuzzSeeds(FuzzPlace place) : IClassFixture<FuzzPlace>
         }.Write(place.At("physical"));
         Save("bisect", "trial", File.ReadAllBytes(BisectState.PathIn(place.At("physical"))));
         Save("recipe", "two", "# a recipe\napt-get install -y nano \\\n  vim\n\n  echo done > /etc/state\n");
+        Save("settings", "all", "# nightly\n[Upgrade]\nWindow=Sat,Sun 22:00-02:00; Mon..Fri 03:00-05:00\nRef=origin:os\nReboot=no\n");
         Save("fstab", "debian", "# <file system>\nUUID=1 / ext4 errors=remount-ro 0 1\n/dev/sda2 none swap sw 0 0\n/dev/sda1 /boot/ vfat noauto,nofail\n");
         const int Sector = 512, Sectors = 80;
         (byte[] beginning, byte[] end) = PartitionTable.Gpt(Sectors * Sector, new Partition(1, 40 * Sector, Sector), new Partition(2, 41 * Sector, 3 * Sector));

@@ -15,6 +15,8 @@ public sealed class InstallTests(BuiltPackage built)
             -o -type d -printf '%P %y %m %U %G\n' -o -printf '%P %y %m %U %G %s %T@ %l\n' | sort
         """;
 
+    private const string Settings = "/etc/hacktree/hacktree.conf";
+
     [Theory]
     [InlineData("bookworm")]
     [InlineData("trixie", Explicit = true)]
@@ -42,13 +44,13 @@ public sealed class InstallTests(BuiltPackage built)
         In(root, $"mkdir -p {Enabled} && ln -s /usr/lib/systemd/system/hacktree-upgrade.timer {Enabled}/");
         string kept = Shell(root, "find objects r1 | sort");
 
-        In(root, $"dpkg -i /{newer}");
+        In(root, $"echo Reboot=no >> {Settings} && dpkg -i /{newer} && grep -x Reboot=no {Settings}");
         Assert.EndsWith("+1", In(root, "dpkg-query -W -f '${Version}' hacktree"));
-        In(root, "dpkg -r hacktree && ! [ -e /usr/bin/hacktree ] && [ -e /etc/hacktree/health.d/mine ] && [ -e /var/lib/hacktree/failed/r2 ]");
+        In(root, $"dpkg -r hacktree && ! [ -e /usr/bin/hacktree ] && [ -e /etc/hacktree/health.d/mine ] && [ -e {Settings} ] && [ -e /var/lib/hacktree/failed/r2 ]");
         Assert.Contains("the store /objects and all roots stay", In(root, "dpkg -P hacktree"));
         Assert.Equal(kept, Shell(root, "find objects r1 | sort"));
 
-        In(root, $"[ -e /etc/hacktree/health.d/mine ] && rm -r /etc/hacktree /objects /r1; rmdir -p --ignore-fail-on-non-empty {Enabled}");
+        In(root, $"[ -e /etc/hacktree/health.d/mine ] && ! [ -e {Settings} ] && rm -r /etc/hacktree /objects /r1; rmdir -p --ignore-fail-on-non-empty {Enabled}");
         Assert.Equal(before, Shell(root, Listing));
         Assert.Equal(packages, In(root, "dpkg -l"));
     }

@@ -27,7 +27,7 @@ public sealed class PackageTests(BuiltPackage built)
             .. new[] { "README.md", "JSON.md", "FORMAT.md", "copyright", "changelog.gz" }.Select(name => "/usr/share/doc/hacktree/" + name),
             .. Repository.Files("docs", ".md").Select(path => "/usr/share/doc/hacktree/" + Path.GetFileName(path)),
             "/usr/share/lintian/overrides/hacktree",
-            "/usr/lib/systemd/system/hacktree-upgrade.service", "/usr/lib/systemd/system/hacktree-upgrade.timer",
+            "/usr/lib/systemd/system/hacktree-upgrade.service", "/usr/lib/systemd/system/hacktree-upgrade.timer", "/etc/hacktree/hacktree.conf",
         ];
         Assert.Equal(expected.Order(StringComparer.Ordinal), Files("content").Order(StringComparer.Ordinal));
         Assert.True(Directory.Exists(built.At("content/etc/hacktree/health.d")));

@@ -1,3 +1,4 @@
+using System.Globalization;
 using HackTree.Model;
 using HackTree.Store;
 
@@ -31,6 +32,12 @@ public sealed record Upgrade(string Ref, Digest Commit, UpgradeState State, stri
     /// <summary>Whether the running root, or else the default, is an image, so that the new root is to be one too.</summary>
     public bool IsImage { get; private init; }
 
+    /// <summary>
+    /// Whether nothing but a restart is missing: its root is on trial or staged, and was made since the machine started. A root that the boot loader did not
+    /// start is no reason for one restart after the other.
+    /// </summary>
+    public bool WaitsForRestart { get; private init; }
+
     /// <summary>Finds out. Throws <see cref="StoreException"/> if there is no such ref.</summary>
     /// <param name="store">The store.</param>
     /// <param name="wanted">The ref; null for the one that the running root, or else the default, was made of.</param>
@@ -46,15 +53,15 @@ public sealed record Upgrade(string Ref, Digest Commit, UpgradeState State, stri
             throw new StoreException($"{name}: there is no such ref", new Remedy.ListRefs());
         }
 
-        string[] made = [.. roots.Recorded().Where(root => root.Record.Commit == commit).Select(root => root.Name)];
-        if (Array.Find(made, root => root == running || root == choice.Default) is { } current)
+        (string Name, RootRecord Record)[] made = [.. roots.Recorded().Where(root => root.Record.Commit == commit)];
+        if (Array.Find(made, root => root.Name == running || root.Name == choice.Default).Name is { } current)
         {
             return new Upgrade(name, commit, UpgradeState.Current, current);
         }
 
         var faults = new TrialFaults(roots.Physical);
         string? staged = StagedRoot.Find(roots.Physical)?.Root;
-        foreach (string root in made)
+        foreach ((string root, RootRecord record) in made)
         {
             UpgradeState state = choice.IsOnTrial(root) || root == staged ? UpgradeState.OnTrial
                 : root == choice.Trial || faults.Find(root) is not null ? UpgradeState.Failed
@@ -62,12 +69,15 @@ public sealed record Upgrade(string Ref, Digest Commit, UpgradeState State, stri
                 : UpgradeState.New;
             if (state != UpgradeState.New)
             {
-                return new Upgrade(name, commit, state, root);
+                bool isOfThisStart = record.Time >= DateTimeOffset.UtcNow.ToUnixTimeSeconds() - SecondsSinceStart();
+                return new Upgrade(name, commit, state, root) { WaitsForRestart = state == UpgradeState.OnTrial && isOfThisStart };
             }
         }
 
         return new Upgrade(name, commit, UpgradeState.New, null) { IsImage = roots.RecordOf(running ?? choice.Default)?.Method == CheckoutMethod.Image };
     }
+
+    private static long SecondsSinceStart() => long.Parse(File.ReadAllText("/proc/uptime").Split('.')[0], CultureInfo.InvariantCulture);
 
     private static string RefOf(ObjectStore store, BootableRoots roots, string root) =>
         roots.RecordOf(root)?.Revision is { } revision && RefName.IsAllowed(revision) && !store.Refs.Find(revision).IsNone

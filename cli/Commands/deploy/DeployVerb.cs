@@ -124,22 +124,26 @@ internal abstract class DeployVerb : Verb
         }
 
         Print(session, request, plan, etc);
-        if (!IsDryRun(session))
-        {
-            Restart(session, store, plan.Name);
-        }
-
+        Restart(session, store, plan.Name);
         return ExitCode.Done;
     }
 
+    /// <summary>Whether the machine is to be restarted now.</summary>
+    protected virtual bool WantsRestart(Session session) => session.Get(reboot) || session.Get(kexec);
+
     /// <summary>Restarts the machine if that is wanted.</summary>
-    private void Restart(Session session, ObjectStore store, string root)
+    protected void Restart(Session session, ObjectStore store, string root)
     {
+        if (IsDryRun(session) || !WantsRestart(session))
+        {
+            return;
+        }
+
         if (session.Get(kexec))
         {
             Kexec.Start(store, root, () => Restart("kexec"));
         }
-        else if (session.Get(reboot))
+        else
         {
             Reboot();
         }

@@ -9,30 +9,47 @@ internal sealed class UpgradeCommand : DeployVerb
 {
     private readonly Argument<string?> name = new("REF")
     {
-        Description = "The ref, or REMOTE:REF to pull it first. Default: the ref that the running root was made of.",
+        Description = "The ref, or REMOTE:REF to pull it first. Default: that of hacktree.conf, or the one that the running root was made of.",
         Arity = ArgumentArity.ZeroOrOne,
     };
+
+    private readonly Option<bool> automatic = new("--automatic")
+    {
+        Description = $"Keep to the maintenance window and restart the machine, as {UpgradeSettings.Path} says.",
+    };
+
+    private readonly Lazy<UpgradeSettings> settings = new(UpgradeSettings.Read);
 
     internal UpgradeCommand()
         : base("upgrade", "Deploy what a ref names now, if it is not what boots.", "hacktree upgrade", "hacktree upgrade --reboot origin:debian/bookworm")
     {
         name.CompletionSources.Add(Completions.Refs);
         Add(name);
+        Add(automatic);
         Details = "If the running root is an image, so is the new one. A commit whose root failed is refused, and one that somebody went back from is left "
-            + "alone: `hacktree deploy` puts it on trial again. So the command can run unattended. The package has a timer for that: "
-            + "`systemctl enable --now hacktree-upgrade.timer`. It runs at night and restarts the machine if there was "
-            + "something new; `systemctl edit hacktree-upgrade.timer` sets another time.";
+            + "alone: `hacktree deploy` puts it on trial again. So the command can run unattended, with --automatic. The package has a timer for that: "
+            + $"`systemctl enable --now hacktree-upgrade.timer`. {UpgradeSettings.Path} says when: with Window=Sat,Sun 22:00-02:00 in its section "
+            + "[Upgrade] from ten in the evening of these days on until two, without it between three and five in the night. At other times the command says when the next window begins, and "
+            + "does nothing. After the end of a window no deploy and no restart is begun; what was pulled is deployed in the next window. Ref= there is the ref, and "
+            + "Reboot=no leaves the restart to you. files.md has more about that file.";
     }
 
     protected override int Run(Session session)
     {
+        _ = settings.Value;
+        if (!MayGoOn(session, "nothing is upgraded now"))
+        {
+            WriteNothing(session);
+            return ExitCode.Done;
+        }
+
         using ObjectStore store = session.OpenStoreToWrite();
-        string? wanted = session.Get(name);
+        string? wanted = session.Get(name) ?? settings.Value.Ref;
         if (wanted is not null && RemotePlace.Split(wanted).Ref is { } pulled)
         {
             var pull = new PullRun(session, store, place => Open(store, place), Signatures);
             _ = pull.Run([wanted], new PullRequest("", "") { DryRun = IsDryRun(session) }, asJson: false);
-            if (IsDryRun(session))
+            if (IsDryRun(session) || !MayGoOn(session, $"{pulled} was pulled and is not deployed now"))
             {
                 WriteNothing(session);
                 return ExitCode.Done;
@@ -41,7 +58,11 @@ internal sealed class UpgradeCommand : DeployVerb
             wanted = pulled;
         }
 
-        var upgrade = Upgrade.Find(store, wanted);
+        return Run(session, store, Upgrade.Find(store, wanted));
+    }
+
+    private int Run(Session session, ObjectStore store, Upgrade upgrade)
+    {
         switch (upgrade.State)
         {
             case UpgradeState.New when ReasonToWait(store, upgrade) is { } reason:
@@ -57,8 +78,33 @@ internal sealed class UpgradeCommand : DeployVerb
             default:
                 session.Note($"{upgrade.Root}, a root of {upgrade.Ref}, {Words(upgrade.State)}");
                 WriteNothing(session);
+                if (session.Get(automatic) && upgrade.WaitsForRestart)
+                {
+                    Bisect.RequireNone(store);
+                    Restart(session, store, upgrade.Root!);
+                }
+
                 return ExitCode.Done;
         }
+    }
+
+    protected override bool WantsRestart(Session session) =>
+        (base.WantsRestart(session) || (session.Get(automatic) && settings.Value.Reboots)) && MayGoOn(session, "the machine is not restarted now");
+
+    /// <summary>
+    /// Whether the next step may be taken: always, or in a maintenance window if the command keeps to those. Otherwise says what is not done, and when the
+    /// next window begins.
+    /// </summary>
+    private bool MayGoOn(Session session, string otherwise)
+    {
+        DateTimeOffset now = DateTimeOffset.UtcNow;
+        if (!session.Get(automatic) || settings.Value.IsOpen(now, TimeZoneInfo.Local))
+        {
+            return true;
+        }
+
+        session.Note($"{otherwise}; the next maintenance window begins {TimeText.Minute(settings.Value.NextOpening(now, TimeZoneInfo.Local))}");
+        return false;
     }
 
     private static PullSource Open(ObjectStore store, string text) =>

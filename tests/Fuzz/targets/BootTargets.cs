@@ -14,6 +14,8 @@ internal static class BootTargets
 
     private static readonly byte[][] StepWords = StoreTargets.Words("FROM x", "RUN ", "\\\n", "#", "\0", "\r\n", "\uFEFF");
 
+    private static readonly byte[][] SettingWords = StoreTargets.Words("[Upgrade]\n", "\nWindow=", "\nRef=", "\nReboot=no", ";", "Mon..Fri ", "22:00-02:00", "24:00", "#");
+
     public static IEnumerable<FuzzTarget> All(FuzzPlace place) =>
     [
         new("initrd", ReadInitrd)
@@ -38,12 +40,19 @@ internal static class BootTargets
         new("loader-entry", ReadEntry) { Words = EntryWords },
         new("bisect", bytes => ReadBisect(place, bytes)) { Refusals = [typeof(CorruptException)], Words = StoreTargets.Words("\ngood ", "\nbad ", "\nroot r1 ", "\ntrial r1", "yes") },
         new("recipe", bytes => Recipe.Read(place.Write("recipe", bytes)).Count > 0) { Refusals = [typeof(StoreException)], Words = StepWords },
+        new("settings", bytes => ReadSettings(bytes)) { Refusals = [typeof(StoreException)], Words = SettingWords },
         new("fstab", bytes => Fstab.Parse(Encoding.Latin1.GetString(bytes)).All(line => line.Name.Length > 0)) { Words = StoreTargets.Words("UUID=", " / ", "\tswap\t", "noauto") },
         new("partition-table", ReadPartitions) { Seal = GptSeal.Of, Words = [[0x55, 0xAA], [0xEE], "EFI PART"u8.ToArray(), [0x0F], [0x83]] },
         new("accounts", ReadAccounts) { Words = StoreTargets.Words(":x:0:0:", "\n", "root:", "+::", "::::::"), MemoryPerByte = 3000 },
         new("merged-lines", MergeLines) { Words = StoreTargets.Words("\n", "a\n", "\n\n"), MemoryPerByte = 30_000, TimePerByte = TimeSpan.FromMicroseconds(200) },
         new("conversion", bytes => ReadConversion(place, bytes)) { Refusals = [typeof(StoreException)], Words = StoreTargets.Words("null", "\"\\ud800\"", "\"r0\"", "{}", "1e99") },
     ];
+
+    private static bool ReadSettings(byte[] bytes)
+    {
+        var settings = UpgradeSettings.Parse(Encoding.UTF8.GetString(bytes), "settings");
+        return settings.IsOpen(settings.NextOpening(DateTimeOffset.UnixEpoch, TimeZoneInfo.Utc), TimeZoneInfo.Utc);
+    }
 
     private static bool ReadInitrd(byte[] bytes)
     {
