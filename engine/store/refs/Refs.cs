@@ -196,18 +196,42 @@ public sealed class Refs : IDisposable
     /// <summary>Throws <see cref="StoreException"/> if a ref or an alias is above or below a name.</summary>
     internal void RequireRoom(string name)
     {
-        foreach (string other in (IEnumerable<string>)[.. List(), .. Aliases.List()])
+        // The other refs are not listed: a commit should not take longer where there are many.
+        List<string> aliases = Aliases.List();
+        if (aliases.Exists(alias => RefName.IsBelow(alias, name)) || HasBelow(name))
         {
-            if (RefName.IsBelow(other, name))
-            {
-                throw new StoreException($"there are refs below '{name}/', so '{name}' cannot be one itself");
-            }
+            throw new StoreException($"there are refs below '{name}/', so '{name}' cannot be one itself");
+        }
 
-            if (RefName.IsBelow(name, other))
+        if ((aliases.Find(alias => RefName.IsBelow(name, alias)) ?? FindAbove(name)) is { } above)
+        {
+            throw new StoreException($"'{above}' is a ref itself, so '{name}' cannot be below it");
+        }
+    }
+
+    private bool HasBelow(string name)
+    {
+        var others = new List<string>();
+        if (Sys.Stat(Directory, PathOf(name), out FileStatus status) == Errno.None && status.Type == FileType.Directory)
+        {
+            Walk(name, [], others);
+        }
+
+        return others.Exists(RefName.IsValid);
+    }
+
+    /// <summary>The ref that a name would be below; null if there is none.</summary>
+    private string? FindAbove(string name)
+    {
+        for (int end = name.IndexOf('/'); end >= 0; end = name.IndexOf('/', end + 1))
+        {
+            if (Sys.Stat(Directory, PathOf(name[..end]), out FileStatus status) == Errno.None && status.Type != FileType.Directory)
             {
-                throw new StoreException($"'{other}' is a ref itself, so '{name}' cannot be below it");
+                return name[..end];
             }
         }
+
+        return null;
     }
 
     /// <summary>The lines of a ref's log, oldest first. <see cref="RefChange"/> reads a line. A deleted ref still has its log.</summary>
@@ -304,13 +328,12 @@ public sealed class Refs : IDisposable
                 while (TryNext(reader))
                 {
                     string name = (below.Length == 0 ? "" : below + "/") + Encoding.Latin1.GetString(reader.Name);
-                    Errno found = Sys.Stat(directory, reader.Name, out FileStatus status);
-                    if (found == Errno.None && status.Type == FileType.Directory && name.Length <= RefName.MaxLength)
+                    if (TypeOf(directory, reader) == FileType.Directory && name.Length <= RefName.MaxLength)
                     {
                         directories.Add(name);
                         waiting.Push(name);
                     }
-                    else if (found != Errno.ENOENT)
+                    else
                     {
                         others.Add(name);
                     }
@@ -318,6 +341,9 @@ public sealed class Refs : IDisposable
             }
         }
     }
+
+    private static FileType TypeOf(SafeFileHandle directory, DirectoryReader reader) =>
+        reader.Type == FileType.Unknown && Sys.Stat(directory, reader.Name, out FileStatus status) == Errno.None ? status.Type : reader.Type;
 
     /// <summary>
     /// Reads the next entry; false at the end. If the directory was removed with its last ref while it was open, the kernel answers ENOENT,
