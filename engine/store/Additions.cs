@@ -139,6 +139,7 @@ public sealed class Additions : IDisposable
     {
         Digest digest = Pack.Add(commit);
         Publish();
+        PackMerge.RunIfMany(Store);
         return digest;
     }
 

@@ -40,10 +40,15 @@ public sealed class PublishedCommit
     /// <param name="onFinal">Called in the turn, with the digest of the commit that the ref will name, before the ref is set.</param>
     public Digest SetRef(string why, Action<Digest>? onFinal = null)
     {
-        using RefTurn turn = TakeTurn();
-        DurableCommit last = isChild ? AsChildOf(turn.Find(refName)) : durable;
-        onFinal?.Invoke(last.Digest);
-        turn.Set(refName, last, why);
+        DurableCommit last;
+        using (RefTurn turn = TakeTurn())
+        {
+            last = isChild ? AsChildOf(turn.Find(refName)) : durable;
+            onFinal?.Invoke(last.Digest);
+            turn.Set(refName, last, why);
+        }
+
+        PackMerge.RunIfMany(store);
         return last.Digest;
     }
 
@@ -53,13 +58,17 @@ public sealed class PublishedCommit
     /// </summary>
     public void SetRefFrom(Digest before, string why)
     {
-        using RefTurn turn = TakeTurn();
-        if (turn.Find(refName) != before)
+        using (RefTurn turn = TakeTurn())
         {
-            throw new StoreException($"{store.Path}: {refName} was set to another commit meanwhile; run this again");
+            if (turn.Find(refName) != before)
+            {
+                throw new StoreException($"{store.Path}: {refName} was set to another commit meanwhile; run this again");
+            }
+
+            turn.Set(refName, durable, why);
         }
 
-        turn.Set(refName, durable, why);
+        PackMerge.RunIfMany(store);
     }
 
     private RefTurn TakeTurn()
@@ -79,7 +88,7 @@ public sealed class PublishedCommit
 
         using PackWriter pack = store.Packs.NewPack();
         Digest digest = pack.Add(child);
-        store.Packs.AddAlone(pack);
+        _ = store.Packs.AddAlone(pack);
         return new DurableCommit(digest);
     }
 }

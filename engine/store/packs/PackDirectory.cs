@@ -38,13 +38,29 @@ internal sealed class PackDirectory(SafeFileHandle directory, string path) : IDi
 
     /// <summary>
     /// Completes a small pack, makes it durable by an fsync(2) of its file, and gives it its name, durably. Everything that its trees and
-    /// commits need must be durable already.
+    /// commits need must be durable already. Returns the name.
     /// </summary>
-    internal void AddAlone(PackWriter writer)
+    internal Digest AddAlone(PackWriter writer)
     {
         Digest name = writer.Complete();
         writer.SyncAndGiveName(directory, name);
         SyncName(name);
+        return name;
+    }
+
+    /// <summary>
+    /// The right to merge packs, by an exclusive flock(2) on packs/; null if another process has it. It ends when the result is closed.
+    /// </summary>
+    internal SafeFileHandle? TryTakeMergeTurn()
+    {
+        SafeFileHandle turn = DirectoryReader.Reopen(directory, path);
+        if (Sys.Lock(turn, LockKind.Exclusive, wait: false) == Errno.None)
+        {
+            return turn;
+        }
+
+        turn.Dispose();
+        return null;
     }
 
     /// <summary>Whether nobody can remove a pack, because its file is immutable or append-only.</summary>
@@ -102,7 +118,26 @@ internal sealed class PackDirectory(SafeFileHandle directory, string path) : IDi
         }
     }
 
+    /// <summary>
+    /// Lists and opens the packs. A pack that is gone when it is opened was merged into another (<see cref="PackMerge"/>), which the next
+    /// listing finds.
+    /// </summary>
     private PackFile[] List()
+    {
+        var gone = new HashSet<Digest>();
+        while (true)
+        {
+            List<Digest> names = ListNames();
+            int before = gone.Count;
+            OpenAll(names, gone);
+            if (gone.Count == before)
+            {
+                return [.. names.Select(name => opened[name])];
+            }
+        }
+    }
+
+    private List<Digest> ListNames()
     {
         using SafeFileHandle listing = DirectoryReader.Reopen(directory, path);
         var names = new List<Digest>();
@@ -117,11 +152,19 @@ internal sealed class PackDirectory(SafeFileHandle directory, string path) : IDi
             }
         }
 
+        return names;
+    }
+
+    /// <summary>Opens packs. Those that are gone are added to <paramref name="gone"/>; one that was there before is only damaged.</summary>
+    private void OpenAll(List<Digest> names, HashSet<Digest> gone)
+    {
         // If opening a pack fails, the packs that were opened before it are kept, and are closed by Dispose.
         var added = new ConcurrentBag<PackFile>();
         try
         {
-            _ = ParallelMap.Run(names.FindAll(name => !opened.ContainsKey(name)), Open, CancellationToken.None);
+            List<Digest> closed = names.FindAll(name => !opened.ContainsKey(name));
+            bool[] isThere = ParallelMap.Run(closed, Open, CancellationToken.None);
+            gone.UnionWith(closed.Where((_, number) => !isThere[number]));
         }
         finally
         {
@@ -131,13 +174,21 @@ internal sealed class PackDirectory(SafeFileHandle directory, string path) : IDi
             }
         }
 
-        return [.. names.Select(name => opened[name])];
-
-        PackFile Open(Digest name)
+        bool Open(Digest name)
         {
-            var file = PackFile.Open(directory, name, $"{path}/{name}.pack");
-            added.Add(file);
-            return file;
+            string subject = $"{path}/{name}.pack";
+            PackFile? file = PackFile.TryOpen(directory, name, subject);
+            if (file is null && gone.Contains(name))
+            {
+                file = PackFile.Unopened(new LinuxException(Errno.ENOENT, "openat", subject), name, subject);
+            }
+
+            if (file is not null)
+            {
+                added.Add(file);
+            }
+
+            return file is not null;
         }
     }
 }

@@ -35,7 +35,6 @@ internal sealed class PackFile : IDisposable
         }
     }
 
-    /// <summary>Makes a pack that cannot be opened. Each look-up throws <paramref name="failure"/>.</summary>
     private PackFile(Exception failure, Digest name, string subject)
     {
         Name = name;
@@ -53,11 +52,14 @@ internal sealed class PackFile : IDisposable
     /// <summary>Bytes in the file.</summary>
     internal long Length => contents.Value.Footer.Length;
 
+    /// <summary>Bytes in the file, without a look into it. Throws <see cref="LinuxException"/> if the pack cannot be opened.</summary>
+    internal long FileSize => whole is null && file is null ? contents.Value.Footer.Length : Size();
+
     /// <summary>
-    /// Opens a pack. If that fails, the pack's first look-up throws, so that a pack that cannot be opened does not hide the others. Throws
-    /// <see cref="LinuxException"/> if this process lacks descriptors or memory.
+    /// Opens a pack; null if there is none of the name. If opening fails otherwise, the pack's first look-up throws, so that a pack that cannot
+    /// be opened does not hide the others. Throws <see cref="LinuxException"/> if this process lacks descriptors or memory.
     /// </summary>
-    internal static PackFile Open(SafeFileHandle packs, Digest name, string subject)
+    internal static PackFile? TryOpen(SafeFileHandle packs, Digest name, string subject)
     {
         Errno errno = StoreFile.TryOpen(packs, PackWriter.FileName(name), OpenFlags.ReadOnly, out SafeFileHandle file, out _);
         if (errno.IsShortage())
@@ -68,10 +70,14 @@ internal sealed class PackFile : IDisposable
         return errno switch
         {
             Errno.None => new PackFile(file, name, subject),
-            Errno.ENXIO => new PackFile(new CorruptException(subject, StoreFile.NotRegular, new Remedy.CheckStore()), name, subject),
-            _ => new PackFile(new LinuxException(errno, "openat", subject), name, subject),
+            Errno.ENOENT => null,
+            Errno.ENXIO => Unopened(new CorruptException(subject, StoreFile.NotRegular, new Remedy.CheckStore()), name, subject),
+            _ => Unopened(new LinuxException(errno, "openat", subject), name, subject),
         };
     }
+
+    /// <summary>A pack that cannot be opened. Each look-up throws <paramref name="failure"/>.</summary>
+    internal static PackFile Unopened(Exception failure, Digest name, string subject) => new(failure, name, subject);
 
     /// <summary>Whether an exception says that a pack is damaged or cannot be read. Another pack may have what is looked for.</summary>
     internal static bool IsUnreadable(Exception e) => e is CorruptException || (e is LinuxException failed && !failed.Errno.IsShortage());

@@ -3,7 +3,7 @@ using HackTree.Model;
 namespace HackTree.Store;
 
 /// <summary>
-/// The packs that a store had when it was last looked at. Each commit makes one pack, and gc merges them later. So if there are many, most
+/// The packs that a store had when it was last looked at. Each commit makes one pack, and later ones or gc merge them. So if there are many, most
 /// are small, and one dictionary finds the objects of all small packs instead of one search for each pack.
 /// </summary>
 internal sealed class PackSet

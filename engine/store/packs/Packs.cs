@@ -35,7 +35,10 @@ public sealed class Packs : IDisposable
     internal void Add(PackWriter writer, Digest name) => directory.Add(writer, name);
 
     /// <summary><see cref="PackDirectory.AddAlone"/>.</summary>
-    internal void AddAlone(PackWriter writer) => directory.AddAlone(writer);
+    internal Digest AddAlone(PackWriter writer) => directory.AddAlone(writer);
+
+    /// <summary><see cref="PackDirectory.TryTakeMergeTurn"/>.</summary>
+    internal SafeFileHandle? TryTakeMergeTurn() => directory.TryTakeMergeTurn();
 
     /// <summary><see cref="PackDirectory.IsFixed"/>.</summary>
     internal bool IsFixed(Digest name) => directory.IsFixed(name);
@@ -69,14 +72,24 @@ public sealed class Packs : IDisposable
     public void AttachAll(ObjectStore other)
     {
         const OpenFlags open = OpenFlags.ReadOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking;
-        foreach (PackFile pack in other.Packs.Files)
+        var tried = new HashSet<Digest>();
+        bool mayHaveMerged;
+        do
         {
-            string path = $"{other.Path}/packs/{pack.Name}.pack";
-            if (Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), open, out SafeFileHandle file) == Errno.None)
+            mayHaveMerged = false;
+            other.Packs.Forget();
+            foreach (PackFile pack in other.Packs.Files.Where(pack => tried.Add(pack.Name)))
             {
-                Attach(file, pack.Name, path);
+                string path = $"{other.Path}/packs/{pack.Name}.pack";
+                Errno errno = Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), open, out SafeFileHandle file);
+                mayHaveMerged |= errno == Errno.ENOENT;
+                if (errno == Errno.None)
+                {
+                    Attach(file, pack.Name, path);
+                }
             }
         }
+        while (mayHaveMerged);
     }
 
     /// <summary>Whether a pack that the last listing found has the tree or commit.</summary>

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text;
 using HackTree.Linux;
 using HackTree.Model;
@@ -12,20 +13,6 @@ internal static class CheckPacks
 
     internal static void Run(ObjectStore store, CheckReport report)
     {
-        var work = new WorkStack<Digest>(store.Stop);
-        foreach (byte[] name in Check.List(store, "packs", report))
-        {
-            string text = Encoding.Latin1.GetString(name);
-            if (text.EndsWith(Suffix, StringComparison.Ordinal) && Digest.TryParse(text.AsSpan(0, text.Length - Suffix.Length), out Digest pack))
-            {
-                work.Push(pack);
-            }
-            else
-            {
-                report.Add(new Finding.ForeignFile(CheckReport.Show("packs", name), StoreFolder.Packs));
-            }
-        }
-
         // Each pack is opened here, so that a pack that cannot be opened does not hide the others.
         byte[] path = ByteText.FromArgument($"{store.Path}/packs");
         Errno errno = Sys.Open(Sys.WorkingDirectory, path, OpenFlags.Path | OpenFlags.Directory, out SafeFileHandle packs);
@@ -33,7 +20,7 @@ internal static class CheckPacks
         {
             if (errno == Errno.None)
             {
-                work.RunReaders(() => pack => CheckPack(packs, pack, store, report));
+                CheckAll(packs, store, report);
             }
             else
             {
@@ -42,12 +29,59 @@ internal static class CheckPacks
         }
     }
 
-    private static void CheckPack(SafeFileHandle packs, Digest name, ObjectStore store, CheckReport report)
+    /// <summary>
+    /// Checks all packs. Beside this, a commit may merge packs (<see cref="PackMerge"/>): then some are gone, and one that was not listed has what
+    /// they had.
+    /// </summary>
+    private static void CheckAll(SafeFileHandle packs, ObjectStore store, CheckReport report)
+    {
+        var listed = new HashSet<string>();
+        var gone = new ConcurrentDictionary<Digest, bool>();
+        int before;
+        do
+        {
+            before = gone.Count;
+            var work = new WorkStack<Digest>(store.Stop);
+            foreach (byte[] name in Check.List(store, "packs", report))
+            {
+                Enter(name, listed, gone, work, report);
+            }
+
+            work.RunReaders(() => pack => CheckPack(packs, pack, store, report, gone));
+        }
+        while (gone.Count > before);
+    }
+
+    private static void Enter(byte[] name, HashSet<string> listed, ConcurrentDictionary<Digest, bool> gone, WorkStack<Digest> work, CheckReport report)
+    {
+        string text = Encoding.Latin1.GetString(name);
+        bool isNew = listed.Add(text);
+        if (text.EndsWith(Suffix, StringComparison.Ordinal) && Digest.TryParse(text.AsSpan(0, text.Length - Suffix.Length), out Digest pack))
+        {
+            if (isNew || gone.ContainsKey(pack))
+            {
+                work.Push(pack);
+            }
+        }
+        else if (isNew)
+        {
+            report.Add(new Finding.ForeignFile(CheckReport.Show("packs", name), StoreFolder.Packs));
+        }
+    }
+
+    private static void CheckPack(SafeFileHandle packs, Digest name, ObjectStore store, CheckReport report, ConcurrentDictionary<Digest, bool> gone)
     {
         string path = $"packs/{name}{Suffix}";
         try
         {
-            using PackFile pack = PackFile.Open(packs, name, $"{store.Path}/{path}");
+            using PackFile? pack = PackFile.TryOpen(packs, name, $"{store.Path}/{path}");
+            if (pack is null)
+            {
+                // A name that is listed twice and never there is damage of the filesystem.
+                _ = gone.TryAdd(name, true) ? true : throw new LinuxException(Errno.ENOENT, "openat", $"{store.Path}/{path}");
+                return;
+            }
+
             report.Count(result => result.Packs++);
 
             // A fault inside the pack says more than a wrong digest of the whole file.
