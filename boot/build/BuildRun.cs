@@ -76,7 +76,8 @@ public static class BuildRun
         [
             "--pdeathsig", "KILL", Unshare.Path, "--mount", "--pid", "--fork", "--uts", "--ipc", "--kill-child",
             .. request.HasNetwork ? Array.Empty<string>() : ["--net"],
-            "/bin/sh", "-c", Encoding.UTF8.GetString(BootFiles.Read("build/enter.sh")), "hacktree-build", place.Path, $"{request.Binds.Count}",
+            "/bin/sh", "-c", Encoding.UTF8.GetString(BootFiles.Read("build/enter.sh")), "hacktree-build",
+            place.Path, OverlayBase.MountOptions, $"{request.Binds.Count}",
             .. request.Binds.SelectMany(bind => new[] { Path.GetFullPath(bind.Source), bind.Target }), .. command,
         ];
         var start = new ProcessStartInfo(SetPrivileges.Path, words);

@@ -168,7 +168,7 @@ public sealed class UnlockedRoot(ObjectStore store, RootRecord record)
     private static void MountOverlay(string path, string work)
     {
         Directory.CreateDirectory(work);
-        string options = $"lowerdir=/{path},upperdir={Upper}/{path},workdir={work},metacopy=off,redirect_dir=off,index=off";
+        string options = $"lowerdir=/{path},upperdir={Upper}/{path},workdir={work},{OverlayBase.MountOptions}";
         ProgramRun run = Tool.Mount.TryRun(["-t", "overlay", "-o", options, Source, $"/{path}"]);
         if (!run.Succeeded)
         {

@@ -1,14 +1,19 @@
-# Runs in namespaces of its own: SCRATCH N, N times SRC DST, and COMMAND... It mounts the root of the build and runs the command in it.
+# Runs in namespaces of its own: SCRATCH OPTIONS N, N times SRC DST, and COMMAND... It mounts the root of the build and runs the command in it.
 set -e
-scratch=$1 binds=$2 root=$1/merged
-shift 2
+scratch=$1 options=$2 binds=$3 root=$1/merged
+shift 3
 cd "$scratch"
 if flock -n -s . true; then
     # Its maker, which holds the directory, was killed before setpriv could make this process end with it.
     exit 1
 fi
 
-mount -t overlay -o lowerdir=lower,upperdir=upper,workdir=work,metacopy=off,redirect_dir=off,index=off hacktree-build merged
+if ! mount -t overlay -o "lowerdir=lower,upperdir=upper,workdir=work,$options" hacktree-build merged; then
+    case $options in
+        *userxattr*) echo "an overlay in a user namespace takes Linux 5.11 and a store on ext4, XFS, btrfs or tmpfs; root can build without it" >&2 ;;
+    esac
+    exit 1
+fi
 
 for point in proc sys dev run tmp; do
     if [ -L "$root/$point" ] || [ ! -d "$root/$point" ]; then
@@ -18,14 +23,16 @@ for point in proc sys dev run tmp; do
 done
 
 mount -t proc -o nosuid,nodev,noexec proc "$root/proc"
-mount -t sysfs -o ro,nosuid,nodev,noexec sysfs "$root/sys" 2> /dev/null || mount --rbind -o ro /sys "$root/sys"
+mount -t sysfs -o ro,nosuid,nodev,noexec sysfs "$root/sys" 2> /dev/null || mount --rbind -o ro,nosuid,nodev,noexec /sys "$root/sys"
 mount -t tmpfs -o nosuid,mode=755 tmpfs "$root/dev"
 for device in null zero full random urandom tty; do
     : > "$root/dev/$device"
     mount --bind "/dev/$device" "$root/dev/$device"
 done
 mkdir "$root/dev/pts" "$root/dev/shm"
-mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts "$root/dev/pts"
+# A user namespace may have no group 5.
+mount -t devpts -o newinstance,ptmxmode=0666,mode=620,gid=5 devpts "$root/dev/pts" 2> /dev/null ||
+    mount -t devpts -o newinstance,ptmxmode=0666,mode=620 devpts "$root/dev/pts"
 mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs "$root/dev/shm"
 ln -s pts/ptmx "$root/dev/ptmx"
 ln -s /proc/self/fd "$root/dev/fd"

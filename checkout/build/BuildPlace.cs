@@ -88,7 +88,19 @@ public sealed class BuildPlace : IDisposable
 
     /// <summary>Makes trees of the commit's tree and of what the upper directory has.</summary>
     public ImportResult Import(Additions additions, ImportOptions options) =>
-        TreeImport.Run(additions, System.IO.Path.Combine(Path, "upper"), options with { Over = new OverlayBase(commit) });
+        TreeImport.Run(additions, System.IO.Path.Combine(Path, "upper"), options with { Over = new OverlayBase(commit) { Checkout = Checkout() } });
+
+    private UserCheckout? Checkout()
+    {
+        if (!store.Format.UserMode)
+        {
+            return null;
+        }
+
+        using SafeFileHandle lower = OpenPart("lower");
+        Sys.Stat(lower, out FileStatus status).ThrowIfFailed("statx", Path);
+        return new UserCheckout(store.Format, status.Uid, status.Gid);
+    }
 
     /// <summary>Removes the place. What cannot be removed now is left to gc.</summary>
     public void Dispose()
@@ -143,8 +155,12 @@ public sealed class BuildPlace : IDisposable
 
         // The merged directory has the metadata of the upper one.
         using SafeFileHandle upper = OpenPart("upper");
-        Sys.SetOwner(upper, entry.Metadata.Uid, entry.Metadata.Gid).ThrowIfFailed("fchown", Path);
-        Xattrs.Set(upper, entry.Xattrs, Path);
+        if (!store.Format.UserMode)
+        {
+            Sys.SetOwner(upper, entry.Metadata.Uid, entry.Metadata.Gid).ThrowIfFailed("fchown", Path);
+        }
+
+        Xattrs.Set(upper, UserCheckout.Shown(store.Format, entry.Xattrs), Path);
         Sys.SetMode(upper, entry.Metadata.Mode).ThrowIfFailed("fchmod", Path);
         Sys.SetTime(upper, entry.Metadata.ModifyTime).ThrowIfFailed("utimensat", Path);
     }

@@ -8,17 +8,31 @@ namespace HackTree.Checkout;
 /// <summary>
 /// The stored tree that an overlay's upper directory is read over. The upper directory has only what was changed: names that it lacks keep the
 /// entries of the stored tree, a character device 0:0 is a deletion, and a directory with the attribute opaque has nothing of the stored tree.
-/// The overlay must be mounted with redirect_dir=off and metacopy=off, so that every file of the upper directory is whole.
+/// The overlay must be mounted with <see cref="MountOptions"/>, so that every file of the upper directory is whole.
 /// </summary>
 public sealed class OverlayBase(Commit commit)
 {
     private long files = commit.Files;
     private long contentBytes = commit.ContentBytes;
 
+    private readonly byte[] prefix = ByteText.FromArgument(Sys.IsInUserNamespace() ? "user.overlay." : "trusted.overlay.");
+
     // "opaque" is read by itself, and the others are notes of the kernel that say nothing of the tree.
     private static readonly string[] Known = ["opaque", "origin", "impure", "nlink", "uuid", "protattr"];
 
+    /// <summary>
+    /// The options that the overlay needs, with commas between them. In a user namespace nobody has attributes trusted.*, so the overlay's marks are
+    /// user.* there (Linux 5.11), and the kernel refuses redirect_dir=off but makes no redirects.
+    /// </summary>
+    public static string MountOptions => "metacopy=off,index=off," + (Sys.IsInUserNamespace() ? "userxattr" : "redirect_dir=off");
+
     internal Digest Tree => commit.Tree;
+
+    /// <summary>What the overlay's lower directory does not show of the stored tree; null if it shows all.</summary>
+    internal UserCheckout? Checkout { get; init; }
+
+    /// <summary>The root directory's entry in the stored tree.</summary>
+    internal TreeEntry RootEntry() => commit.RootEntry();
 
     /// <summary>The number of entries of the stored tree that stay, without directories.</summary>
     internal long Files => files;
@@ -31,28 +45,28 @@ public sealed class OverlayBase(Commit commit)
         status is { Type: FileType.CharacterDevice, DeviceMajor: 0, DeviceMinor: 0 };
 
     /// <summary>Whether a directory of the upper directory replaces that of the stored tree.</summary>
-    internal static bool IsOpaque(SafeFileHandle directory)
+    internal bool IsOpaque(SafeFileHandle directory)
     {
         Span<byte> value = stackalloc byte[1];
-        return Sys.GetXattr(directory, "trusted.overlay.opaque"u8, value, out int length) == Errno.None && length == 1 && value[0] == (byte)'y';
+        return Sys.GetXattr(directory, [.. prefix, .. "opaque"u8], value, out int length) == Errno.None && length == 1 && value[0] == (byte)'y';
     }
 
     /// <summary>
     /// Whether an attribute belongs to the overlay and not to the tree. Throws <see cref="StoreException"/> for one that says that a file's
     /// content or name is elsewhere.
     /// </summary>
-    internal static bool IsOwnAttribute(ReadOnlySpan<byte> attribute)
+    internal bool IsOwnAttribute(ReadOnlySpan<byte> attribute)
     {
-        if (!attribute.StartsWith("trusted.overlay."u8))
+        if (!attribute.StartsWith(prefix))
         {
             return false;
         }
 
-        string name = ByteText.Quote(attribute["trusted.overlay."u8.Length..]);
+        string name = ByteText.Quote(attribute[prefix.Length..]);
         return Known.Contains(name)
             ? true
             : throw new StoreException(
-                $"the overlay has the attribute trusted.overlay.{name}, of which no commit can be made; commit a copy of the merged directory");
+                $"the overlay has the attribute {ByteText.Quote(attribute)}, of which no commit can be made; commit a copy of the merged directory");
     }
 
     /// <summary>Counts an entry of the stored tree that is gone or replaced, with everything below it.</summary>

@@ -21,6 +21,9 @@ internal sealed class ImportDirectory(ImportDirectory? parent, byte[] name, Safe
     /// <summary>The stored tree that the directory lies over, if it is part of an overlay's upper directory; otherwise none.</summary>
     public Digest Over { get; init; }
 
+    /// <summary>The directory's metadata in that tree, if the overlay does not show all of it; otherwise null.</summary>
+    public RecordedDirectory? Recorded { get; init; }
+
     public SafeFileHandle Handle => handle!;
 
     public FileMetadata Metadata { get; set; }

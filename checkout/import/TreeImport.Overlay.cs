@@ -1,5 +1,7 @@
 using HackTree.Linux;
 using HackTree.Model;
+using HackTree.Store;
+using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Checkout;
 
@@ -8,7 +10,25 @@ public sealed partial class TreeImport
 {
     private sealed partial class Worker
     {
-        /// <summary>The stored tree that shows through a directory; null if none does.</summary>
+        /// <summary>The attributes of a file or directory. Throws <see cref="StoreException"/> if no object may have them.</summary>
+        private byte[] ReadXattrs(SafeFileHandle file)
+        {
+            byte[] found = xattrs.Read(file, this);
+            if (import.options.Over is { Checkout: not null })
+            {
+                UserCheckout.RequireNoAcl(found, this);
+            }
+
+            return found;
+        }
+
+        /// <summary>An entry of the current directory with what the overlay does not show of the stored entry.</summary>
+        private TreeEntry WithUnshown(in TreeEntry entry) =>
+            over is not null && import.options.Over!.Checkout is { } checkout ? checkout.Restore(entry, over.Find(entry.Name)) : entry;
+
+        /// <summary>
+        /// The stored tree that shows through a directory; null if none does. If one does, the directory gets what the overlay does not show of it.
+        /// </summary>
         private Tree? StoredBelow(ImportDirectory directory)
         {
             if (directory.Over.IsNone)
@@ -16,10 +36,17 @@ public sealed partial class TreeImport
                 return null;
             }
 
-            if (OverlayBase.IsOpaque(directory.Handle))
+            if (import.options.Over!.IsOpaque(directory.Handle))
             {
-                import.options.Over!.DropTree(import.store.Packs, directory.Over);
+                import.options.Over.DropTree(import.store.Packs, directory.Over);
                 return null;
+            }
+
+            if (directory.Recorded is { } recorded)
+            {
+                TreeEntry whole = import.options.Over.Checkout!.Restore(directory.AsEntry(), recorded.AsEntry());
+                directory.Metadata = whole.Metadata;
+                directory.Xattrs = whole.Xattrs.ToArray();
             }
 
             return import.store.Packs.ReadTree(directory.Over);

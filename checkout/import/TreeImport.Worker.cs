@@ -36,7 +36,7 @@ public sealed partial class TreeImport
             Sys.Stat(directory.Handle, out FileStatus status).ThrowIfFailed("statx", this);
             cache?.Enter(directory.Handle, status);
             directory.Metadata = MetadataOf(directory, default, status);
-            directory.Xattrs = xattrs.Read(directory.Handle, this);
+            directory.Xattrs = ReadXattrs(directory.Handle);
             RequireHeld(EntryKind.Directory, directory.Metadata, directory.Xattrs);
             checkedOut = directory.CheckedOut.IsNone ? null : new TreeIndex(import.store.Packs.ReadTree(directory.CheckedOut, checkedOutBuffer));
             Tree? stored = StoredBelow(directory);
@@ -121,6 +121,7 @@ public sealed partial class TreeImport
             {
                 CheckedOut = before.IsDirectory ? before.Digest : default,
                 Over = below.IsDirectory ? below.Digest : default,
+                Recorded = below.IsDirectory && import.options.Over!.Checkout is not null ? new RecordedDirectory(below) : null,
             };
             if (!status.IsMountRoot)
             {
@@ -209,7 +210,7 @@ public sealed partial class TreeImport
                     throw Changed(directory, name);
                 }
 
-                byte[] attributes = xattrs.Read(file, this);
+                byte[] attributes = ReadXattrs(file);
                 Digest digest = Store(file, status, MetadataOf(directory, name, status), attributes);
                 if (import.additions is not null || attributes.Length == 0)
                 {
@@ -307,7 +308,7 @@ public sealed partial class TreeImport
                 RequireHeld(entry.Kind, entry.Metadata, entry.Xattrs);
             }
 
-            AddTo(directory, entry);
+            AddTo(directory, WithUnshown(entry));
             Interlocked.Increment(ref import.files);
             if (entry.Kind != EntryKind.Regular)
             {

@@ -67,6 +67,7 @@ public sealed partial class TreeImport
         {
             CheckedOut = import.CheckedOutTree(directory),
             Over = options.Over?.Tree ?? default,
+            Recorded = options.Over is { Checkout: not null } over ? new RecordedDirectory(over.RootEntry()) : null,
         };
         import.work.Push(root);
         import.work.RunReaders(() => new Worker(import).Process);

@@ -347,7 +347,7 @@ internal sealed class TreeMaker
 
     private ReadOnlySpan<byte> Settable(ReadOnlySpan<byte> recorded)
     {
-        ReadOnlySpan<byte> kept = store.Format.ObjectXattrs(recorded);
+        ReadOnlySpan<byte> kept = UserCheckout.Shown(store.Format, recorded);
         if (kept.Length != recorded.Length && !restoresOwners)
         {
             Unrestored.AddAttributes();

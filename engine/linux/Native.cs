@@ -17,6 +17,9 @@ internal static unsafe partial class Native
     [LibraryImport(LibC, EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
     internal static partial int SetEnv(string name, string value, int overwrite);
 
+    [LibraryImport(LibC, EntryPoint = "execv", SetLastError = true)]
+    internal static partial int Execute(byte* path, byte** arguments);
+
     [LibraryImport(LibC, EntryPoint = "close", SetLastError = true)]
     internal static partial int Close(int fd);
 

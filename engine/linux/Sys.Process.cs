@@ -1,3 +1,4 @@
+using System.Text;
 using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Linux;
@@ -61,6 +62,50 @@ public static unsafe partial class Sys
     /// before anything else.
     /// </summary>
     public static void SetEnvironment(string name, string value) => _ = Native.SetEnv(name, value, 1);
+
+    /// <summary>
+    /// Whether this process is in a user namespace that does not have all users, so that its root has only some of root's rights. False if /proc does
+    /// not tell.
+    /// </summary>
+    public static bool IsInUserNamespace()
+    {
+        try
+        {
+            // Each line: the first id in here, the first id outside, how many.
+            string[] map = File.ReadAllText("/proc/self/uid_map").Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries);
+            return !map.SequenceEqual(["0", "0", $"{uint.MaxValue}"]);
+        }
+        catch (IOException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>
+    /// execv(3): this process becomes another program, which keeps its number, environment and standard files. Returns only if that fails. The other
+    /// program ignores SIGPIPE too, as the runtime does.
+    /// </summary>
+    /// <param name="path">The path of the program.</param>
+    /// <param name="arguments">What it gets as its arguments, the first of which is its name. None has a byte 0.</param>
+    public static Errno Execute(string path, IReadOnlyList<byte[]> arguments)
+    {
+        byte[] joined = [.. Encoding.UTF8.GetBytes(path), 0, .. arguments.SelectMany(argument => argument.Append((byte)0))];
+        var words = new nint[arguments.Count + 1];
+        fixed (byte* start = joined)
+        {
+            byte* next = start + Encoding.UTF8.GetByteCount(path) + 1;
+            for (int i = 0; i < arguments.Count; i++)
+            {
+                words[i] = (nint)next;
+                next += arguments[i].Length + 1;
+            }
+
+            fixed (nint* list = words)
+            {
+                return Result(Native.Execute(start, (byte**)list));
+            }
+        }
+    }
 
     /// <summary>
     /// Opens each of the descriptors 0, 1 and 2 that is closed, so that it can be neither read nor written. Otherwise the next opened file

@@ -127,7 +127,10 @@ public sealed record StoreFormat
 
     /// <summary>Whether an unprivileged owner may set the attribute. ACLs name other users, but may be set too.</summary>
     public static bool IsSettableByUser(ReadOnlySpan<byte> attribute) =>
-        attribute.StartsWith("user."u8) || attribute.StartsWith("system.posix_acl_"u8);
+        attribute.StartsWith("user."u8) || IsAcl(attribute);
+
+    /// <summary>Whether the attribute is an ACL. The kernel shows the users that it names as they are called in the reader's user namespace.</summary>
+    public static bool IsAcl(ReadOnlySpan<byte> attribute) => attribute.StartsWith("system.posix_acl_"u8);
 
     internal byte[] Encode() => CheckedJson.Encode(json =>
     {

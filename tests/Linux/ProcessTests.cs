@@ -51,6 +51,14 @@ public sealed class ProcessTests
     }
 
     [Fact]
+    public void A_program_that_is_not_there_is_not_executed() =>
+        Assert.Equal(Errno.ENOENT, Sys.Execute("/nowhere/program", ["program"u8.ToArray(), "argument"u8.ToArray()]));
+
+    [Fact]
+    public void Only_the_first_user_namespace_has_all_users() =>
+        Assert.Equal(!File.ReadAllText("/proc/self/uid_map").TrimEnd().EndsWith(" 4294967295", StringComparison.Ordinal), Sys.IsInUserNamespace());
+
+    [Fact]
     public void The_limit_of_open_files_is_raised_to_the_hard_one()
     {
         Sys.RaiseOpenFileLimit();

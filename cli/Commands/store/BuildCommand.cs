@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.CommandLine.Parsing;
+using System.Diagnostics.CodeAnalysis;
 using HackTree.Boot;
 using HackTree.Checkout;
 using HackTree.Linux;
@@ -51,7 +52,8 @@ internal sealed class BuildCommand : Verb
     {
         Details = "Prints the new commit's id; what the command prints goes to standard error. If the command fails, nothing is committed. "
             + "A recipe has one step a line, run by `sh -ec`; a line that ends in \\ goes on in the next, and one that begins with # is a comment. "
-            + "$SOURCE_DATE_EPOCH sets the commit's time. Needs root. README.md says what the command sees and what is not recorded.";
+            + "$SOURCE_DATE_EPOCH sets the commit's time. An ordinary user needs a user store and a user namespace. "
+            + "README.md says what the command sees and what is not recorded.";
         name.CompletionSources.Add(Completions.Refs);
         from.CompletionSources.Add(Completions.Refs);
         Add(command);
@@ -76,7 +78,7 @@ internal sealed class BuildCommand : Verb
         (string subject, string body) = CommitMessage.Of(null, session.Get(messages) ?? []);
         if (!Sys.IsRoot)
         {
-            throw new StoreException("a build mounts an overlay, for which it must be run as root");
+            EnterNamespace(session);
         }
 
         using ObjectStore store = session.OpenStoreToWrite();
@@ -93,6 +95,17 @@ internal sealed class BuildCommand : Verb
         session.Note($"new: {HumanText.Count(store.Blobs.Added, "object")}, {HumanText.Bytes(store.Blobs.AddedBytes)}");
         CommitText.Print(commit, refName, session.Get(json));
         return ExitCode.Done;
+    }
+
+    // Only root mounts. An ordinary user is root in a user namespace.
+    [DoesNotReturn]
+    private static void EnterNamespace(Session session)
+    {
+        // In the namespace, a store that only root can write to would not be told from others.
+        session.OpenStoreToWrite().Dispose();
+        UserNamespace space = UserNamespace.Find();
+        session.Note(space.HasOtherIds ? null : "the command can give no file to others than root: /etc/subuid and newuidmap (package uidmap) would allow it");
+        space.Enter();
     }
 
     private static Digest RunCommand(Session session, ObjectStore store, BuildRequest request, CommitRequest described, string revision)

@@ -63,6 +63,11 @@ internal sealed class GcCommand : Verb
         string? thing = session.Get(explain);
         bool isDryRun = session.Get(dryRun) || thing is not null;
         long? since = session.Get(younger) is { } time ? TimeText.TimeOrAge(younger.Name, time, DateTimeOffset.UtcNow) : null;
+        if (!isDryRun && !Sys.IsRoot)
+        {
+            EnterNamespaceForLeftovers(session);
+        }
+
         using ObjectStore store = isDryRun ? session.OpenStore() : session.OpenStoreToWrite();
         store.RequireReadable();
         RequireRefs(store, depthsOf);
@@ -104,6 +109,33 @@ internal sealed class GcCommand : Verb
         }
 
         return result.ObstacleCount == 0 ? (gone.Count == surplus.Count ? ExitCode.Done : ExitCode.Failed) : SayObstacles(result);
+    }
+
+    /// <summary>
+    /// Begins anew in a user namespace if there are leftovers: an ordinary user's build may leave files and directories that the user
+    /// cannot remove outside. Returns if there are none, or if no namespace can be had.
+    /// </summary>
+    private static void EnterNamespaceForLeftovers(Session session)
+    {
+        using (ObjectStore store = session.OpenStoreToWrite())
+        {
+            if (!Leftovers.MayBeThere(store))
+            {
+                return;
+            }
+        }
+
+        UserNamespace space;
+        try
+        {
+            space = UserNamespace.Find();
+        }
+        catch (StoreException)
+        {
+            return;
+        }
+
+        space.Enter();
     }
 
     private RefDepth DepthOf(string text)
