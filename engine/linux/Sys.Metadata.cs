@@ -42,13 +42,15 @@ public static unsafe partial class Sys
     /// <summary>fchmod(2): sets the 12 permission bits.</summary>
     public static Errno SetMode(SafeFileHandle file, uint mode) => Result(Native.FChMod(file, mode));
 
-    /// <summary>fchmodat(2). It follows a symbolic link, so the caller must know that the name is not one.</summary>
+    /// <summary>
+    /// fchmodat(3) of a name. A symbolic link is not followed: EOPNOTSUPP. The C library has the kernel do so since Linux 6.6, and needs /proc before.
+    /// </summary>
     public static Errno SetMode(SafeFileHandle dir, ReadOnlySpan<byte> name, uint mode)
     {
         var at = new NativeName(name, stackalloc byte[NativeName.StackBytes]);
         fixed (byte* p = at)
         {
-            return Result(Native.FChModAt(dir, p, mode, 0));
+            return Result(Native.FChModAt(dir, p, mode, AtSymlinkNoFollow));
         }
     }
 

@@ -6,8 +6,8 @@ namespace HackTree.Linux;
 /// <summary>
 /// One thin wrapper for each system call, relative to a directory descriptor. A wrapper returns an <see cref="Errno"/>; the caller decides
 /// which errors are results, and turns the others into a <see cref="LinuxException"/>. Names are bytes without a terminating NUL. A
-/// symbolic link as the last component is not followed, except by <see cref="Open"/> without <see cref="OpenFlags.NoFollow"/>, SetMode of a
-/// name, Mount and Unmount. This file has the calls about names in directories. Content is in Sys.Content.cs, metadata in Sys.Metadata.cs,
+/// symbolic link as the last component is not followed, except by <see cref="Open"/> without <see cref="OpenFlags.NoFollow"/>, Mount and
+/// Unmount. This file has the calls about names in directories. Content is in Sys.Content.cs, metadata in Sys.Metadata.cs,
 /// the process in Sys.Process.cs.
 /// </summary>
 public static unsafe partial class Sys

@@ -153,4 +153,19 @@ public sealed class MetadataTests : IDisposable
             Assert.False(status.ModifyTime < earliest, $"{status.ModifyTime} < {earliest}");
         }
     }
+
+    [Fact]
+    public void The_mode_of_a_name_is_set_and_that_of_what_a_link_leads_to_is_not()
+    {
+        Files.Make(Dir, "file"u8, Content.Of(10));
+        Files.Ok(Sys.SetMode(Dir, "file"u8, 0x180));
+        Files.Ok(Sys.Symlink("file"u8, Dir, "link"u8));
+        Assert.Equal(Errno.EOPNOTSUPP, Sys.SetMode(Dir, "link"u8, 0xFFF));
+        Files.Ok(Sys.MakeNode(Dir, "fifo"u8, FileType.Fifo, 0x180, 0, 0));
+        Files.Ok(Sys.SetMode(Dir, "fifo"u8, 0x1B6));
+        Files.Ok(Sys.MakeDirectory(Dir, "closed"u8, 0));
+        Files.Ok(Sys.SetMode(Dir, "closed"u8, 0x3FF));
+        Assert.Equal(
+            "600 666 1777", Tools.Run("stat", "--format=%a", Temp.At("file"), Temp.At("fifo"), Temp.At("closed")).Succeeded().TrimEnd().Replace('\n', ' '));
+    }
 }

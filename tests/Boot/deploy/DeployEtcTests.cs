@@ -1,4 +1,6 @@
 using System.Text.Json;
+using HackTree.Linux;
+using HackTree.Tests.Cli;
 using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Boot;
@@ -107,6 +109,34 @@ public sealed class DeployEtcTests : IDisposable
         Assert.Contains("r0/etc: it is no directory", run.Error, StringComparison.Ordinal);
         Assert.Equal("r0: default", world.States());
         world.Shell("cmp boot/grub/grubenv before; test ! -e r1");
+    }
+
+    /// <summary>A process exchanges names in the old and the new /etc for links to a victim while the merge reads the one and writes the other.</summary>
+    [Fact]
+    public void Links_that_are_put_in_the_place_of_names_meanwhile_lead_no_merge_outside()
+    {
+        Assert.SkipUnless(Sys.IsRoot, "only root can make such roots");
+        const string Fill = "for d in sub own more; do mkdir -p $e/$d; echo mine > $e/$d/f; echo mine > $e/$d/g; mkfifo -m 644 $e/$d/pipe; done";
+        const string State = "find ../victim -printf '%P %i %n %m %U %G %s %T@ %C@\\n' | sort";
+        world.Shell($"""
+            mkdir -p $T/etc/sub $T/etc/more; echo theirs | tee $T/etc/sub/f > $T/etc/more/f; $H commit -q -b os $T; e=../victim; {Fill}
+            echo secret | tee ../victim/sub/f > ../victim/more/f; chmod -R go-rwx ../victim; cp boot/grub/grubenv before
+            """);
+        string before = world.Shell(State);
+        for (int round = 0; round < 8; round++)
+        {
+            world.Shell($"cp before boot/grub/grubenv; rm -rf r1* .r1.partial* r0/etc/sub* r0/etc/own* r0/etc/more*; $H gc -q > /dev/null; e=r0/etc; {Fill}");
+            string[] trees = [world.At("disk/r0/etc"), world.At("disk/r1/etc"), world.At("disk/.r1.partial/etc")];
+            ToolResult run;
+            using (new Swapper(trees.SelectMany(tree => new[] { "sub", "own", "more/f", "more/pipe" }.Select(name => ($"{tree}/{name}", world.At($"victim/{name}"))))))
+            {
+                run = world.Try("$H deploy -q --force os");
+            }
+
+            Assert.True(run.ExitCode == 0 || (run.ExitCode == 1 && CliWorld.IsOneSentence(run) && !run.Error.Contains("internal error", StringComparison.Ordinal)), run.Error);
+            Assert.Equal(before, world.Shell(State));
+            Assert.Equal("", world.Shell("grep -rl secret r0 r1 objects/files || true"));
+        }
     }
 
     /// <summary>Killed at a rename of the merge: the choice is the old one, and the next deploy takes the next name.</summary>
