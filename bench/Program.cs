@@ -4,7 +4,7 @@ using HackTree.Bench.Compare;
 using HackTree.Bench.Report;
 using HackTree.Bench.Scale;
 
-string[] own = ["compare", "scale", "report", "--help", "-h"];
+string[] own = ["compare", "scale", "history", "report", "--help", "-h"];
 if (args.Length == 0 || !own.Contains(args[0]))
 {
     _ = BenchmarkSwitcher.FromAssembly(typeof(Program).Assembly).Run(args);
@@ -17,6 +17,7 @@ var root = new RootCommand(
 {
     new CompareCommand(),
     new ScaleCommand(),
+    new HistoryCommand(),
     new ReportCommand(),
 };
 return root.Parse(args).Invoke();
