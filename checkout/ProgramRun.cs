@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.Diagnostics;
 using System.Text;
+using HackTree.Linux;
 using HackTree.Store;
 
 namespace HackTree.Checkout;
@@ -16,6 +17,8 @@ public sealed record ProgramRun(int ExitCode, string Output, string Error, TimeS
     private const int BySignal = 128;
 
     private static readonly TimeSpan Moment = TimeSpan.FromMilliseconds(200);
+
+    private static readonly Lock Starting = new();
 
     // mkfs.* and debugfs live where an ordinary user's path may not lead.
     private static readonly string[] MoreFolders = ["/usr/local/sbin", "/usr/sbin", "/sbin"];
@@ -82,13 +85,22 @@ public sealed record ProgramRun(int ExitCode, string Output, string Error, TimeS
     /// <summary>Starts a program and does not wait. Throws <see cref="StoreException"/> if it cannot be started.</summary>
     public static Process Start(ProcessStartInfo start)
     {
-        try
+        // A program has the signals ignored that its parent had when it began, and it has begun when Process.Start returns.
+        lock (Starting)
         {
-            return Process.Start(start)!;
-        }
-        catch (Win32Exception e)
-        {
-            throw new StoreException($"{start.FileName}: it cannot be run ({e.Message})");
+            Sys.IgnoreClosedPipes(false);
+            try
+            {
+                return Process.Start(start)!;
+            }
+            catch (Win32Exception e)
+            {
+                throw new StoreException($"{start.FileName}: it cannot be run ({e.Message})");
+            }
+            finally
+            {
+                Sys.IgnoreClosedPipes(true);
+            }
         }
     }
 

@@ -20,6 +20,9 @@ internal static unsafe partial class Native
     [LibraryImport(LibC, EntryPoint = "execv", SetLastError = true)]
     internal static partial int Execute(byte* path, byte** arguments);
 
+    [LibraryImport(LibC, EntryPoint = "signal")]
+    internal static partial nint Signal(int number, nint handler);
+
     [LibraryImport(LibC, EntryPoint = "close", SetLastError = true)]
     internal static partial int Close(int fd);
 

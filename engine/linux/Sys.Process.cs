@@ -108,6 +108,16 @@ public static unsafe partial class Sys
     }
 
     /// <summary>
+    /// signal(2): whether a write to a closed pipe is an error, as .NET sets it for this process, or ends the process by SIGPIPE. A program that
+    /// is started has what its parent had: `yes | head -1` ends quietly only if the signal is not ignored.
+    /// </summary>
+    public static void IgnoreClosedPipes(bool ignores)
+    {
+        const int pipe = 13, byDefault = 0, ignored = 1;
+        _ = Native.Signal(pipe, ignores ? ignored : byDefault);
+    }
+
+    /// <summary>
     /// Opens each of the descriptors 0, 1 and 2 that is closed, so that it can be neither read nor written. Otherwise the next opened file
     /// would become, for example, standard output.
     /// </summary>

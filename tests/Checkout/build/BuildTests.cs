@@ -186,6 +186,14 @@ public sealed class BuildTests : IDisposable
             $H build -q -b two --from base --bind $PWD/bound:/data/full -- /bin/bash -ec ': > /data/full/go' && wait $pid
             """).Succeeded();
 
+    [Fact]
+    public void The_command_has_no_signal_ignored()
+    {
+        ToolResult run = world.Run("build", "-q", "-b", "built", "--from", "base", "--", "/bin/bash", "-c", "cat /proc/self/status");
+        run.Succeeded();
+        Assert.Contains("SigIgn:\t0000000000000000", run.Error, StringComparison.Ordinal);
+    }
+
     private string FactsOf(string commit) => world.Shell(
         $"$H show --json {commit} | python3 -c 'import json,sys; c=json.load(sys.stdin); print(c[\"tree\"], c[\"files\"], c[\"bytes\"])'").Succeeded();
 
