@@ -80,6 +80,9 @@ internal static unsafe partial class Native
     [LibraryImport(LibC, EntryPoint = "fchmodat", SetLastError = true)]
     internal static partial int FChModAt(SafeFileHandle dir, byte* name, uint mode, int flags);
 
+    [LibraryImport(LibC, EntryPoint = "syscall", SetLastError = true)]
+    internal static partial nint FChModAt2(nint number, SafeFileHandle dir, byte* name, nint mode, nint flags);
+
     [LibraryImport(LibC, EntryPoint = "fchownat", SetLastError = true)]
     internal static partial int FChOwnAt(SafeFileHandle dir, byte* name, uint uid, uint gid, int flags);
 

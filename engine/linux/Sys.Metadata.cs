@@ -12,6 +12,7 @@ public static unsafe partial class Sys
     internal const uint StatxMountId = 0x1000;
     internal const nint GetXattrAtNumber = 464;
     internal const nint ListXattrAtNumber = 465;
+    internal const nint FChModAt2Number = 452;
 
     private static volatile bool lacksListXattrAt;
     private static volatile bool lacksGetXattrAt;
@@ -43,14 +44,32 @@ public static unsafe partial class Sys
     public static Errno SetMode(SafeFileHandle file, uint mode) => Result(Native.FChMod(file, mode));
 
     /// <summary>
-    /// fchmodat(3) of a name. A symbolic link is not followed: EOPNOTSUPP. The C library has the kernel do so since Linux 6.6, and needs /proc before.
+    /// fchmodat2(2) of a name. A symbolic link is not followed: EOPNOTSUPP. Linux before 6.6 lacks the call, and filters of containers refuse it by
+    /// EPERM. Then it is fchmodat(3), for which the C library needs /proc. Where that is not mounted either, a directory is opened, and other names give
+    /// EOPNOTSUPP.
     /// </summary>
     public static Errno SetMode(SafeFileHandle dir, ReadOnlySpan<byte> name, uint mode)
     {
         var at = new NativeName(name, stackalloc byte[NativeName.StackBytes]);
         fixed (byte* p = at)
         {
-            return Result(Native.FChModAt(dir, p, mode, AtSymlinkNoFollow));
+            Errno errno = Native.FChModAt2(FChModAt2Number, dir, p, (nint)mode, AtSymlinkNoFollow) < 0 ? LastError() : Errno.None;
+            if (errno is not (Errno.ENOSYS or Errno.EPERM))
+            {
+                return errno;
+            }
+
+            errno = Result(Native.FChModAt(dir, p, mode, AtSymlinkNoFollow));
+            return errno == Errno.EOPNOTSUPP ? SetModeOfDirectory(dir, name, mode) : errno;
+        }
+    }
+
+    private static Errno SetModeOfDirectory(SafeFileHandle dir, ReadOnlySpan<byte> name, uint mode)
+    {
+        Errno errno = Open(dir, name, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle directory);
+        using (directory)
+        {
+            return errno == Errno.None ? SetMode(directory, mode) : Errno.EOPNOTSUPP;
         }
     }
 
