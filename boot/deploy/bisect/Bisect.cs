@@ -1,3 +1,4 @@
+using HackTree.Checkout;
 using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
@@ -237,7 +238,7 @@ public sealed class Bisect : IDisposable
     {
         var kept = new List<BisectRoot>();
         string? running = roots.FindRunning();
-        foreach (BisectRoot root in Known.Roots.Where(root => roots.RecordOf(root.Name)?.Commit == root.Commit))
+        foreach (BisectRoot root in Known.Roots.Where(IsOurs))
         {
             try
             {
@@ -256,6 +257,12 @@ public sealed class Bisect : IDisposable
         }
 
         return kept;
+    }
+
+    private bool IsOurs(BisectRoot root)
+    {
+        UnrecordedRoot.Complete(store, roots.PathOf(root.Name));
+        return roots.RecordOf(root.Name)?.Commit == root.Commit;
     }
 
     private void Write(BisectState changed)

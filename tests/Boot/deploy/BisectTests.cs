@@ -108,6 +108,29 @@ public sealed class BisectTests : IDisposable
     }
 
     [Fact]
+    public void A_step_that_is_killed_at_any_change_of_a_record_leaves_no_root_behind()
+    {
+        Tools.Require("strace");
+        const string calls = "renameat,renameat2,linkat,unlinkat";
+        bool wasKilled = true;
+        for (int number = 1; wasKilled; number++)
+        {
+            world.Shell("$H bisect os~8 os");
+            Start();
+            wasKilled = world.Try($"strace -f -qq -o /dev/null -P $PWD/objects/roots -e trace={calls} -e inject={calls}:signal=KILL:when={number} $H bisect step").ExitCode != 0;
+            do
+            {
+                Start();
+                Step();
+            }
+            while (Trial() is not null);
+
+            Assert.Equal($"{number}: r0: default", $"{number}: {world.States()}");
+            world.Shell("$H bisect abort");
+        }
+    }
+
+    [Fact]
     public void While_one_is_at_work_nothing_else_is_deployed_and_abort_ends_it()
     {
         world.Shell("$H bisect os~8 os");
