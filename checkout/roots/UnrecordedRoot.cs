@@ -1,5 +1,3 @@
-using HackTree.Linux;
-using HackTree.Model;
 using HackTree.Store;
 
 namespace HackTree.Checkout;
@@ -19,10 +17,7 @@ public static class UnrecordedRoot
 
         using (turn)
         {
-            if (store.Roots.FindByPath(path) is null
-                && store.Roots.Read(Roots.PartialName(store.Roots.NameFor(path))) is BuildRecord { BecomesRoot: true, Directory: { } made } build
-                && Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(path), out FileStatus status) == Errno.None
-                && made.IsOf(status))
+            if (store.Roots.Read(Roots.PartialName(store.Roots.NameFor(path))) is BuildRecord build && store.Roots.LacksRecord(build))
             {
                 // The build record stays. It may tell of litter, too.
                 turn.Write(RootRecord.OfUnsealed(build));

@@ -1,6 +1,7 @@
 using System.Diagnostics.CodeAnalysis;
 using System.Text.Json;
 using HackTree.Linux;
+using HackTree.Model;
 
 namespace HackTree.Store;
 
@@ -51,6 +52,12 @@ public sealed record BuildRecord : RootEntry
     /// What the new root replaces: it has the root's own name, and then the partial name. Null until that is known, and if nothing is replaced.
     /// </summary>
     public DirectoryIdentity? Replaced { get; init; }
+
+    /// <summary>Whether <see cref="RootEntry.Directory"/> has that path.</summary>
+    public bool IsAt(string path) =>
+        Directory is { } directory
+        && Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(path), out FileStatus status) == Errno.None
+        && directory.IsOf(status);
 
     /// <summary>
     /// Whether something under the partial name is what this record tells of, and so may be removed. A root that is to become another one in its own

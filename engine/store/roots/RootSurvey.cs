@@ -114,7 +114,7 @@ internal sealed class RootSurvey(Roots roots)
     {
         string path = roots.AbsolutePath(record), partial = Roots.PartialPath(path);
 
-        if (IsAt(partial, record) && IsHeld(partial))
+        if (record.IsAt(partial) && IsHeld(partial))
         {
             return new RootFinding(name, record, RootVerdict.Hold, Litter: null) { IsHeld = true };
         }
@@ -126,15 +126,14 @@ internal sealed class RootSurvey(Roots roots)
         }
 
         // The store may have been moved together with its roots.
-        bool isFinal = IsAt(path, record);
-        if (!roots.IsInPlace(record) && !isFinal && !IsAt(partial, record))
+        if (!roots.IsInPlace(record) && !record.IsAt(path) && !record.IsAt(partial))
         {
             return new RootFinding(name, record, RootVerdict.Hold, Litter: null);
         }
 
         // The last step of a checkout renames the built directory, or exchanges it with the root that it replaces.
-        bool lacksRecord = record.BecomesRoot && isFinal && !IsRecorded(path, record);
-        return new RootFinding(name, record, lacksRecord ? RootVerdict.Complete : RootVerdict.Drop, IsLitter(partial, path, record) ? partial : null);
+        RootVerdict verdict = roots.LacksRecord(record) ? RootVerdict.Complete : RootVerdict.Drop;
+        return new RootFinding(name, record, verdict, IsLitter(partial, path, record) ? partial : null);
     }
 
     /// <summary>
@@ -168,19 +167,6 @@ internal sealed class RootSurvey(Roots roots)
             return errno == Errno.None && Sys.Lock(directory, LockKind.Shared, wait: false) == Errno.EAGAIN;
         }
     }
-
-    /// <summary>Whether the recorded directory has that path.</summary>
-    private static bool IsAt(string path, BuildRecord record) =>
-        record.Directory is { } directory
-        && Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(path), out FileStatus status) == Errno.None
-        && directory.IsOf(status);
-
-    /// <summary>Whether the maker of the root had written the root's record before it ended. The root may have been pinned since.</summary>
-    private bool IsRecorded(string path, BuildRecord build) =>
-        roots.FindByPath(path) is { Directory: { } recorded } record
-        && build.Directory is { } built
-        && recorded.IsSame(built)
-        && record.Commit == build.Commit;
 
     /// <summary>
     /// Whether nothing has that path. A path that cannot be looked up, for lack of rights or on a failing disk, is not missing.

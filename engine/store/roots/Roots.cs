@@ -89,6 +89,20 @@ public sealed class Roots : IDisposable
     public RootRecord? FindByPath(string rootPath) =>
         NamesFor(rootPath).Select(Find).FirstOrDefault(record => record?.Path == RecordedPath(rootPath));
 
+    /// <summary>
+    /// Whether a root has its own name and no record of its own, because its maker was killed between the two. If it has one, it may have been pinned since.
+    /// </summary>
+    /// <param name="build">The record of its making.</param>
+    public bool LacksRecord(BuildRecord build)
+    {
+        string path = AbsolutePath(build);
+        bool isRecorded = FindByPath(path) is { Directory: { } recorded } record
+            && build.Directory is { } built
+            && recorded.IsSame(built)
+            && record.Commit == build.Commit;
+        return build.BecomesRoot && build.IsAt(path) && !isRecorded;
+    }
+
     /// <summary>The record of the finished root whose directory has that status; null if there is none.</summary>
     public RootRecord? FindByDirectory(FileStatus status) => IsBeside(status)
         ? Finished().Select(root => root.Record).FirstOrDefault(record => record.Directory?.IsOf(status) == true)
