@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Text;
 using HackTree.Linux;
 using HackTree.Model;
 using Microsoft.Win32.SafeHandles;
@@ -145,8 +144,7 @@ internal sealed class PackDirectory(SafeFileHandle directory, string path) : IDi
         reader.Start(listing, path);
         while (reader.Next())
         {
-            string name = Encoding.ASCII.GetString(reader.Name);
-            if (name.EndsWith(".pack", StringComparison.Ordinal) && Digest.TryParse(name.AsSpan(0, name.Length - 5), out Digest digest))
+            if (PackWriter.TryParseFileName(reader.Name, out Digest digest))
             {
                 names.Add(digest);
             }

@@ -19,6 +19,8 @@ namespace HackTree.Store;
 /// </remarks>
 public sealed class PackWriter : IDisposable
 {
+    private const string Suffix = ".pack";
+
     private enum Stage
     {
         Gathering,
@@ -172,7 +174,15 @@ public sealed class PackWriter : IDisposable
         name.Dispose();
     }
 
-    internal static byte[] FileName(Digest digest) => Encoding.ASCII.GetBytes($"{digest}.pack");
+    internal static byte[] FileName(Digest digest) => Encoding.ASCII.GetBytes($"{digest}{Suffix}");
+
+    /// <summary>The pack that a file in packs/ is; false if the file's name is no pack's.</summary>
+    internal static bool TryParseFileName(ReadOnlySpan<byte> name, out Digest digest)
+    {
+        string text = Encoding.Latin1.GetString(name);
+        digest = default;
+        return text.EndsWith(Suffix, StringComparison.Ordinal) && Digest.TryParse(text.AsSpan(0, text.Length - Suffix.Length), out digest);
+    }
 
     /// <summary>Writes the rest of the pack, and returns the digest that will be its name. Nothing can be added any more.</summary>
     internal Digest Complete()
@@ -222,7 +232,7 @@ public sealed class PackWriter : IDisposable
         }
     }
 
-    private string PathOf(Digest digest) => $"{subject}/{digest}.pack";
+    private string PathOf(Digest digest) => $"{subject}/{digest}{Suffix}";
 
     private void FlushBlock()
     {

@@ -73,23 +73,25 @@ public sealed class Packs : IDisposable
     {
         const OpenFlags open = OpenFlags.ReadOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking;
         var tried = new HashSet<Digest>();
-        bool mayHaveMerged;
-        do
+        for (bool isGone = true; isGone;)
         {
-            mayHaveMerged = false;
-            other.Packs.Forget();
+            isGone = false;
             foreach (PackFile pack in other.Packs.Files.Where(pack => tried.Add(pack.Name)))
             {
                 string path = $"{other.Path}/packs/{pack.Name}.pack";
                 Errno errno = Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), open, out SafeFileHandle file);
-                mayHaveMerged |= errno == Errno.ENOENT;
                 if (errno == Errno.None)
                 {
                     Attach(file, pack.Name, path);
                 }
+                else if (errno == Errno.ENOENT)
+                {
+                    // It was merged into one that a new listing finds.
+                    isGone = true;
+                    other.Packs.Forget();
+                }
             }
         }
-        while (mayHaveMerged);
     }
 
     /// <summary>Whether a pack that the last listing found has the tree or commit.</summary>
@@ -237,6 +239,21 @@ public sealed class Packs : IDisposable
         return TryRead(file, row, null, ref damage, out ReadOnlyMemory<byte> bytes) || TryReadKnown(row.Kind, row.Digest, null, out bytes)
             ? bytes
             : throw damage!;
+    }
+
+    /// <summary>
+    /// Copies what is wanted of a pack into a new one, unless that has it. Each copy is compared with its digest: this is the last chance to notice damage
+    /// before the original is removed. Throws as <see cref="ReadSound"/> does.
+    /// </summary>
+    internal void Copy(PackFile pack, PackWriter target, Predicate<IndexRow> isWanted)
+    {
+        foreach (IndexRow row in pack.RowsInBlockOrder())
+        {
+            if (isWanted(row) && !target.Contains(row.Digest))
+            {
+                target.Add(row.Kind, row.Digest, ReadSound(pack, row).Span);
+            }
+        }
     }
 
     /// <summary>Closes every pack.</summary>

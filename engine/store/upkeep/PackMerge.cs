@@ -55,8 +55,13 @@ internal static class PackMerge
 
         // Another process may have merged them right before.
         store.Packs.Forget();
+        if (store.Packs.Files.Count <= MostPacks)
+        {
+            return;
+        }
+
         List<PackFile> chosen = Choose(store.Packs.Files.Where(pack => !store.Packs.IsFixed(pack.Name)));
-        if (chosen.Count < 2 || store.Packs.Files.Count <= MostPacks)
+        if (chosen.Count < 2)
         {
             return;
         }
@@ -74,20 +79,20 @@ internal static class PackMerge
 
     private static List<PackFile> Choose(IEnumerable<PackFile> packs)
     {
-        PackFile[] sorted = [.. packs.OrderBy(pack => pack.FileSize).ThenBy(pack => pack.Name)];
+        var sorted = packs.Select(pack => (Pack: pack, Size: pack.FileSize)).OrderBy(each => each.Size).ThenBy(each => each.Pack.Name).ToList();
         int count = 0;
         long smaller = 0;
-        for (int i = 0; i < sorted.Length && smaller + sorted[i].FileSize <= MostBytes; i++)
+        for (int i = 0; i < sorted.Count && smaller + sorted[i].Size <= MostBytes; i++)
         {
-            if (sorted[i].FileSize < 2 * smaller)
+            if (sorted[i].Size < 2 * smaller)
             {
                 count = i + 1;
             }
 
-            smaller += sorted[i].FileSize;
+            smaller += sorted[i].Size;
         }
 
-        return [.. sorted[..count]];
+        return [.. sorted.Take(count).Select(each => each.Pack)];
     }
 
     private static Digest Write(ObjectStore store, List<PackFile> chosen)
@@ -96,10 +101,7 @@ internal static class PackMerge
         foreach (PackFile pack in chosen)
         {
             store.Stop.ThrowIfCancellationRequested();
-            foreach (IndexRow row in pack.RowsInBlockOrder().Where(row => !target.Contains(row.Digest)))
-            {
-                target.Add(row.Kind, row.Digest, store.Packs.ReadSound(pack, row).Span);
-            }
+            store.Packs.Copy(pack, target, _ => true);
         }
 
         return store.Packs.AddAlone(target);

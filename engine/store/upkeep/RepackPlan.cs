@@ -104,14 +104,7 @@ internal sealed class RepackPlan
     {
         foreach (PackFile pack in Rewritten)
         {
-            foreach (IndexRow row in pack.RowsInBlockOrder())
-            {
-                if (live.IsLive(row.Kind, row.Digest) && !kept.Contains(row.Digest) && !target.Contains(row.Digest))
-                {
-                    // The copy is compared with its digest: this is the last chance to notice damage before the original is removed.
-                    target.Add(row.Kind, row.Digest, store.Packs.ReadSound(pack, row).Span);
-                }
-            }
+            store.Packs.Copy(pack, target, row => live.IsLive(row.Kind, row.Digest) && !kept.Contains(row.Digest));
         }
     }
 

@@ -9,8 +9,6 @@ namespace HackTree.Store;
 /// <summary>Checks packs: index, every block, every tree and commit, and the digest that names the file.</summary>
 internal static class CheckPacks
 {
-    private const string Suffix = ".pack";
-
     internal static void Run(ObjectStore store, CheckReport report)
     {
         // Each pack is opened here, so that a pack that cannot be opened does not hide the others.
@@ -54,9 +52,8 @@ internal static class CheckPacks
 
     private static void Enter(byte[] name, HashSet<string> listed, ConcurrentDictionary<Digest, bool> gone, WorkStack<Digest> work, CheckReport report)
     {
-        string text = Encoding.Latin1.GetString(name);
-        bool isNew = listed.Add(text);
-        if (text.EndsWith(Suffix, StringComparison.Ordinal) && Digest.TryParse(text.AsSpan(0, text.Length - Suffix.Length), out Digest pack))
+        bool isNew = listed.Add(Encoding.Latin1.GetString(name));
+        if (PackWriter.TryParseFileName(name, out Digest pack))
         {
             if (isNew || gone.ContainsKey(pack))
             {
@@ -71,7 +68,7 @@ internal static class CheckPacks
 
     private static void CheckPack(SafeFileHandle packs, Digest name, ObjectStore store, CheckReport report, ConcurrentDictionary<Digest, bool> gone)
     {
-        string path = $"packs/{name}{Suffix}";
+        string path = $"packs/{name}.pack";
         try
         {
             using PackFile? pack = PackFile.TryOpen(packs, name, $"{store.Path}/{path}");
