@@ -36,6 +36,10 @@ public sealed unsafe class DirectoryReader
     /// <summary>The type of the entry. <see cref="FileType.Unknown"/> if the filesystem does not say.</summary>
     public FileType Type { get; private set; }
 
+    /// <summary>The type of the entry, asked of statx(2) if the filesystem does not say. Unknown if the entry is gone meanwhile.</summary>
+    public FileType FindType() =>
+        Type == FileType.Unknown && Sys.Stat(directory!, Name, out FileStatus status) == Errno.None ? status.Type : Type;
+
     /// <summary>
     /// Opens an open directory a second time, so that a reader can list it. Each reader needs a descriptor of its own, because the position
     /// belongs to the descriptor. A descriptor opened with <see cref="OpenFlags.Path"/> cannot be listed at all. Throws

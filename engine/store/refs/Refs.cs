@@ -328,7 +328,7 @@ public sealed class Refs : IDisposable
                 while (TryNext(reader))
                 {
                     string name = (below.Length == 0 ? "" : below + "/") + Encoding.Latin1.GetString(reader.Name);
-                    if (TypeOf(directory, reader) == FileType.Directory && name.Length <= RefName.MaxLength)
+                    if (reader.FindType() == FileType.Directory && name.Length <= RefName.MaxLength)
                     {
                         directories.Add(name);
                         waiting.Push(name);
@@ -341,9 +341,6 @@ public sealed class Refs : IDisposable
             }
         }
     }
-
-    private static FileType TypeOf(SafeFileHandle directory, DirectoryReader reader) =>
-        reader.Type == FileType.Unknown && Sys.Stat(directory, reader.Name, out FileStatus status) == Errno.None ? status.Type : reader.Type;
 
     /// <summary>
     /// Reads the next entry; false at the end. If the directory was removed with its last ref while it was open, the kernel answers ENOENT,

@@ -18,7 +18,7 @@ public static class Leftovers
         reader.Start(listing, subject);
         while (reader.Next())
         {
-            if (Sys.Stat(listing, reader.Name, out FileStatus status) == Errno.None && status.Type == FileType.Directory)
+            if (reader.FindType() == FileType.Directory)
             {
                 return true;
             }
