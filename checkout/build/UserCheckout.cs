@@ -20,7 +20,7 @@ internal sealed class UserCheckout(StoreFormat format, uint uid, uint gid)
     internal static ReadOnlySpan<byte> Shown(StoreFormat format, ReadOnlySpan<byte> recorded)
     {
         ReadOnlySpan<byte> kept = format.ObjectXattrs(recorded);
-        return ShowsAcls || !format.UserMode || kept.IsEmpty ? kept : XattrSet.Where(kept, static name => !StoreFormat.IsAcl(name));
+        return kept.IsEmpty || !format.UserMode || ShowsAcls ? kept : XattrSet.Where(kept, static name => !StoreFormat.IsAcl(name));
     }
 
     /// <summary>
