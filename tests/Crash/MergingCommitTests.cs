@@ -1,4 +1,3 @@
-using HackTree.Model;
 using HackTree.Store;
 using HackTree.Tests.Support;
 
@@ -29,12 +28,16 @@ public sealed class MergingCommitTests : IDisposable
                 Tools.Run("rm", "-rf", root.Store).Succeeded();
                 Tools.Run("cp", "-a", root.At("before"), root.Store).Succeeded();
                 number += call == "unlinkat" ? 9 : 1;
-                string[] strace = ["-f", "-qq", "-o", "/dev/null", "-P", $"{root.Store}/packs", "-P", $"{root.Store}/tmp", "-e", $"trace={call}", "-e", $"inject={call}:signal=KILL:when={number}"];
+                string[] strace =
+                [
+                    "-f", "-qq", "-o", "/dev/null", "-P", $"{root.Store}/packs", "-P", $"{root.Store}/tmp",
+                    "-e", $"trace={call}", "-e", $"inject={call}:signal=KILL:when={number}",
+                ];
                 result = Tools.Run("strace", [.. strace, Hacktree.Path, .. root.Arguments("commit", "-q", "-b", "main", root.At("source"))]);
                 Assert.True(result.ExitCode is 0 or Killed, $"{call} {number}: exit code {result.ExitCode}: {result.Error}");
                 kills += result.ExitCode == Killed ? 1 : 0;
                 root.AssertSound();
-                Assert.InRange(History(), PackMerge.MostPacks, PackMerge.MostPacks + 1);
+                Assert.InRange(root.History("main").Count, PackMerge.MostPacks, PackMerge.MostPacks + 1);
             }
             while (result.ExitCode == Killed);
 
@@ -96,16 +99,4 @@ public sealed class MergingCommitTests : IDisposable
     }
 
     private int Packs() => Directory.GetFiles($"{root.Store}/packs").Length;
-
-    private int History()
-    {
-        int count = 0;
-        using ObjectStore store = ObjectStore.Open(root.Store);
-        for (Digest commit = store.Refs.Find("main"); !commit.IsNone; commit = store.Packs.ReadCommit(commit).Parents.FirstOrDefault())
-        {
-            count++;
-        }
-
-        return count;
-    }
 }

@@ -62,6 +62,19 @@ internal sealed class PhysicalRoot : IDisposable
         return File.Exists(path) ? File.ReadAllText(path).Trim() : null;
     }
 
+    /// <summary>The commits of a ref, the newest first.</summary>
+    public List<string> History(string name)
+    {
+        var found = new List<string>();
+        using ObjectStore store = ObjectStore.Open(Store);
+        for (Digest commit = store.Refs.Find(name); !commit.IsNone; commit = store.Packs.ReadCommit(commit).Parents.FirstOrDefault())
+        {
+            found.Add(commit.ToString());
+        }
+
+        return found;
+    }
+
     /// <summary>Every ref names a commit all of which is there and right.</summary>
     public void AssertSound()
     {

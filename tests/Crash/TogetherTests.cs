@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using HackTree.Model;
 using HackTree.Store;
 using HackTree.Tests.Support;
 
@@ -27,10 +26,10 @@ public sealed class TogetherTests : IDisposable
                 .Select(i => Hacktree.RunBeside(root.Arguments("commit", "-b", "main", "-s", $"{round} {i}", root.At($"source{i}")))));
             string[] commits = [.. results.Select(result => result.Succeeded().Trim())];
             Assert.Equal(committers, commits.Distinct().Count());
-            Assert.Superset(commits.ToHashSet(), History("main"));
+            Assert.Superset(commits.ToHashSet(), root.History("main").ToHashSet());
         }
 
-        Assert.Equal(PhysicalRoot.Rounds(2) * committers, History("main").Count);
+        Assert.Equal(PhysicalRoot.Rounds(2) * committers, root.History("main").Count);
         root.AssertSound();
     }
 
@@ -190,18 +189,4 @@ public sealed class TogetherTests : IDisposable
         CancellationToken.None,
         TaskCreationOptions.LongRunning,
         TaskScheduler.Default);
-
-    private HashSet<string> History(string name)
-    {
-        var found = new HashSet<string>();
-        using ObjectStore store = ObjectStore.Open(root.Store);
-        for (Digest commit = store.Refs.Find(name); !commit.IsNone;)
-        {
-            found.Add(commit.ToString());
-            Commit read = store.Packs.ReadCommit(commit);
-            commit = read.Parents.IsEmpty ? default : read.Parents[0];
-        }
-
-        return found;
-    }
 }

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Text.RegularExpressions;
-using HackTree.Model;
 using HackTree.Store;
 using HackTree.Tests.Support;
 
@@ -31,8 +30,8 @@ public sealed class TurnTests
         string second = root.Ok("commit", "-b", "main", root.At("source"));
 
         string third = slow.Finish();
-        Assert.Equal([second, first], History(root, "main"));
-        Assert.Equal([third], History(root, "slow"));
+        Assert.Equal([second, first], root.History("main"));
+        Assert.Equal([third], root.History("slow"));
         root.AssertSound();
     }
 
@@ -66,11 +65,11 @@ public sealed class TurnTests
 
         string second = slow.Finish();
 
-        Assert.Equal([second, first], History(root, "main"));
+        Assert.Equal([second, first], root.History("main"));
         root.AssertSound();
         root.AssertHolds("main", tree);
         root.AssertCleanAfterGc();
-        Assert.Equal([second, first], History(root, "main"));
+        Assert.Equal([second, first], root.History("main"));
     }
 
     [Fact]
@@ -85,7 +84,7 @@ public sealed class TurnTests
 
         string second = slow.Finish();
 
-        Assert.Equal([second, first], History(root, "main"));
+        Assert.Equal([second, first], root.History("main"));
         root.AssertSound();
     }
 
@@ -120,7 +119,7 @@ public sealed class TurnTests
         using var after = new LoopFilesystem(type, picture);
         after.Mount();
         var found = new PhysicalRoot(after.Path);
-        Assert.Equal([second, first], History(found, "main"));
+        Assert.Equal([second, first], found.History("main"));
         found.AssertSound();
         found.AssertEveryCommitWhole();
         found.AssertHolds("main", tree);
@@ -149,21 +148,6 @@ public sealed class TurnTests
         Assert.True(process.WaitForExit(Patience));
         Assert.Equal(0, process.ExitCode);
         root.AssertSound();
-    }
-
-    /// <summary>The commits of a ref, the newest first.</summary>
-    private static List<string> History(PhysicalRoot root, string name)
-    {
-        var found = new List<string>();
-        using var store = ObjectStore.Open(root.Store);
-        for (Digest commit = store.Refs.Find(name); !commit.IsNone;)
-        {
-            found.Add(commit.ToString());
-            Commit read = store.Packs.ReadCommit(commit);
-            commit = read.Parents.IsEmpty ? default : read.Parents[0];
-        }
-
-        return found;
     }
 
     /// <summary>A commit that stands still between its sync and what comes after, until it is told to go on.</summary>
