@@ -96,7 +96,8 @@ internal sealed class HistoryCommand : Command
         }
 
         string tree = $"A tree of {Directories * FilesOfEach} files, of which each commit changes one; as many refs as commits; {Roots} roots.";
-        IEnumerable<HistoryRow> rows = Verbs.Select((verb, number) => new HistoryRow(verb.Label, verb.Writes, verb.GrowsWith, [.. columns.Select(column => column[number])]));
+        IEnumerable<HistoryRow> rows = Verbs.Select((verb, number) =>
+            new HistoryRow(verb.Label, verb.Writes, verb.GrowsWith, [.. columns.Select(column => column[number])]));
         var results = new HistoryResults(DateTimeOffset.UtcNow, machine, Shell.Run(hacktree, "version").Split('\n')[0], tree, points, [.. rows]);
         File.WriteAllText(Path.Combine(folder, "history.json"), ResultsFile.Write(results));
         File.WriteAllText(Path.Combine(folder, "history.md"), results.AsMarkdown());

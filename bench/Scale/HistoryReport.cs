@@ -11,19 +11,22 @@ namespace HackTree.Bench.Scale;
 /// <param name="Tree">What the store was filled with.</param>
 /// <param name="Commits">The numbers of commits at which the commands were measured.</param>
 /// <param name="Rows">The commands.</param>
-internal sealed record HistoryResults(DateTimeOffset Date, MachineFacts Machine, string HackTree, string Tree, IReadOnlyList<int> Commits, IReadOnlyList<HistoryRow> Rows)
+internal sealed record HistoryResults(
+    DateTimeOffset Date, MachineFacts Machine, string HackTree, string Tree, IReadOnlyList<int> Commits, IReadOnlyList<HistoryRow> Rows)
 {
     /// <summary>The results as a Markdown table: a row for each command, and a column for each number of commits.</summary>
     internal string AsMarkdown()
     {
         var text = new StringBuilder();
-        text.AppendLine($"{Date:yyyy-MM-dd}, {Machine.Processor}, {Machine.Cores} cores, {Machine.Kernel}, load before: {Machine.LoadBefore}; {HackTree}; ext4 in memory.  ");
+        text.Append($"{Date:yyyy-MM-dd}, {Machine.Processor}, {Machine.Cores} cores, {Machine.Kernel}, ");
+        text.AppendLine($"load before: {Machine.LoadBefore}; {HackTree}; ext4 in memory.  ");
         text.AppendLine($"{Tree} Time (synced where the command writes) and peak memory.").AppendLine();
         text.AppendLine($"| | {string.Join(" | ", Commits.Select(count => $"{Figures.Count(count)} commits"))} | grows with |");
         text.AppendLine($"| --- |{string.Concat(Commits.Select(_ => " --: |"))} --- |");
         foreach (HistoryRow row in Rows)
         {
-            IEnumerable<string> cells = row.Medians.Select(median => $"{Figures.Seconds(median.Seconds + (row.Writes ? median.SyncSeconds : 0))}, {Figures.Bytes(median.PeakBytes)}");
+            IEnumerable<string> cells = row.Medians.Select(median =>
+                $"{Figures.Seconds(median.Seconds + (row.Writes ? median.SyncSeconds : 0))}, {Figures.Bytes(median.PeakBytes)}");
             text.AppendLine($"| {row.Label} | {string.Join(" | ", cells)} | {row.GrowsWith} |");
         }
 

@@ -88,7 +88,8 @@ public sealed class UpgradeSettings
 
                 if (!values.TryAdd(key, (value, place)))
                 {
-                    throw new StoreException($"{place}: {key}= stands there a second time; write it once{(key == WindowKey ? ", with ; between two windows" : "")}");
+                    string once = key == WindowKey ? "once, with ; between two windows" : "once";
+                    throw new StoreException($"{place}: {key}= stands there a second time; write it {once}");
                 }
             }
         }
@@ -113,7 +114,8 @@ public sealed class UpgradeSettings
         // Clocks are set forward and back at full minutes, so one look a minute misses nothing.
         const int MinutesInDay = 24 * 60;
         DateTimeOffset minute = DateTimeOffset.FromUnixTimeSeconds(time.ToUnixTimeSeconds() / 60 * 60);
-        return TimeZoneInfo.ConvertTime(Enumerable.Range(1, MostDaysToWait * MinutesInDay).Select(count => minute.AddMinutes(count)).First(at => IsOpen(at, zone)), zone);
+        DateTimeOffset next = Enumerable.Range(1, MostDaysToWait * MinutesInDay).Select(count => minute.AddMinutes(count)).First(at => IsOpen(at, zone));
+        return TimeZoneInfo.ConvertTime(next, zone);
     }
 
     private static (string Key, string Value) Split(string line, string place)
@@ -125,7 +127,8 @@ public sealed class UpgradeSettings
         }
 
         string key = line[..equals].TrimEnd(), value = line[(equals + 1)..].TrimStart();
-        return !Keys.Contains(key) ? throw new StoreException($"{place}: there is no setting {key}=; those of {Section} are {string.Join(", ", Keys.Select(known => $"{known}="))}")
+        string known = string.Join(", ", Keys.Select(each => $"{each}="));
+        return !Keys.Contains(key) ? throw new StoreException($"{place}: there is no setting {key}=; those of {Section} are {known}")
             : value.Length == 0 ? throw new StoreException($"{place}: {key}= has no value; write one, or remove the line")
             : (key, value);
     }

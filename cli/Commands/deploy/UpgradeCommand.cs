@@ -29,9 +29,9 @@ internal sealed class UpgradeCommand : DeployVerb
         Details = "If the running root is an image, so is the new one. A commit whose root failed is refused, and one that somebody went back from is left "
             + "alone: `hacktree deploy` puts it on trial again. So the command can run unattended, with --automatic. The package has a timer for that: "
             + $"`systemctl enable --now hacktree-upgrade.timer`. {UpgradeSettings.Path} says when: with Window=Sat,Sun 22:00-02:00 in its section "
-            + "[Upgrade] from ten in the evening of these days on until two, without it between three and five in the night. At other times the command says when the next window begins, and "
-            + "does nothing. After the end of a window no deploy and no restart is begun; what was pulled is deployed in the next window. Ref= there is the ref, and "
-            + "Reboot=no leaves the restart to you. files.md has more about that file.";
+            + "[Upgrade] from ten in the evening of these days on until two, without it between three and five in the night. At other times the "
+            + "command says when the next window begins, and does nothing. After the end of a window no deploy and no restart is begun; what was pulled is "
+            + "deployed in the next window. Ref= there is the ref, and Reboot=no leaves the restart to you. files.md has more about that file.";
     }
 
     protected override int Run(Session session)
@@ -92,8 +92,8 @@ internal sealed class UpgradeCommand : DeployVerb
         (base.WantsRestart(session) || (session.Get(automatic) && settings.Value.Reboots)) && MayGoOn(session, "the machine is not restarted now");
 
     /// <summary>
-    /// Whether the next step may be taken: always, or in a maintenance window if the command keeps to those. Otherwise says what is not done, and when the
-    /// next window begins.
+    /// Whether the next step may be taken: always, or in a maintenance window if the command keeps to those. Between windows, <paramref name="otherwise"/>
+    /// is said, and the beginning of the next window.
     /// </summary>
     private bool MayGoOn(Session session, string otherwise)
     {

@@ -193,8 +193,8 @@ public sealed partial class Collect
     }
 
     /// <summary>
-    /// Removes what is not needed. If the disk has no room to write packs anew, those packs stay, with all that their trees need, and the sentence that
-    /// says so is returned; otherwise null.
+    /// Removes everything that is not needed, and returns null. If the disk has no room to write packs anew, those packs stay, with everything that their
+    /// trees need. Then a sentence about that is returned.
     /// </summary>
     private StoreException? Sweep(RepackPlan plan)
     {
