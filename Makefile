@@ -4,7 +4,8 @@
 # test-verity boots a root that is an image with fs-verity, on the kernel of Debian 13, of which it makes a root: ten minutes.
 # test-kexec lets an emulated machine start roots by kexec, some five minutes.
 # test-stress lets many commands kill and hinder each other for two minutes; $HACKTREE_STRESS_SECONDS says how long.
-# power-cuts cuts the power of an emulated machine while it deploys, and boots it; a cut takes a minute, and $HACKTREE_POWER_CUTS says how many (30).
+# power-cuts cuts the power of emulated machines with GRUB and with systemd-boot while they deploy, and boots them; $HACKTREE_POWER_CUTS says how often
+# each is booted (30), which takes a minute each time.
 # fuzz gives changed inputs to the decoders, led by coverage: make fuzz TARGET='tar pax' MINUTES=30, of all targets and one minute each unless told;
 # what breaks one is in out/fuzz/TARGET, and out/fuzz/reports has the figures.
 
@@ -63,7 +64,7 @@ test-stress: build setup-test out/.linted
 	@HACKTREE_STRESS_SECONDS=$${HACKTREE_STRESS_SECONDS:-120} $(RUN_TESTS) -class '*.StressTests' -explicit only; code=$$?; cat out/stress && exit $$code
 
 power-cuts: build setup-test out/.linted
-	@$(RUN_TESTS) -class '*.PowerCutBootTests' -explicit only && cat out/power-cuts
+	@rm -f out/power-cuts; $(RUN_TESTS) -class '*.PowerCutBootTests' -explicit only && cat out/power-cuts
 
 fuzz: build setup-test out/.linted
 	@HACKTREE_FUZZ_TARGET='$(TARGET)' HACKTREE_FUZZ_MINUTES='$(MINUTES)' $(RUN_TESTS) -class '*.CoverageFuzzTests' -explicit only; code=$$?; cat out/fuzz/reports && exit $$code

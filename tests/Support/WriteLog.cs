@@ -41,6 +41,15 @@ internal sealed class WriteLog
         }
     }
 
+    /// <summary>The moments right after each write that begins in a range of bytes of the disk.</summary>
+    public List<int> WritesIn(long offset, long length)
+    {
+        List<Write> writes = ReadAll();
+        return [.. Enumerable.Range(0, writes.Count)
+            .Where(index => writes[index].DataOffset > 0 && writes[index].Sector * SectorSize - offset is var at && at >= 0 && at < length)
+            .Select(index => index + 1)];
+    }
+
     /// <summary>Makes the disk as power cuts leave it: one picture for each moment, a number of writes and flushes.</summary>
     /// <param name="moments">The moments.</param>
     /// <param name="random">Which of the sectors that were not flushed are lost: all, none, or some.</param>

@@ -58,13 +58,22 @@ internal sealed class EfiFolder(string path)
     internal IEnumerable<LoaderEntry> ReadEntries() =>
         EntryFiles().Select(file => LoaderEntry.Read(System.IO.Path.GetFileName(file), File.ReadAllText(file))).OfType<LoaderEntry>();
 
-    /// <summary>Writes an entry. When this returns, the loader sees it. This is one rename.</summary>
-    internal void Write(LoaderEntry entry) => Write(entry, entry.FileName);
-
-    /// <summary>Writes an entry to a file that may count tries used.</summary>
-    internal void Write(LoaderEntry entry, string fileName)
+    /// <summary>
+    /// Writes an entry to a file of a new name. When this returns, the loader sees it. A rename over another file is not done: FAT has no journal, and a
+    /// power cut may leave the old file's name with its clusters free, which fsck.vfat(8) then empties.
+    /// </summary>
+    internal void Write(LoaderEntry entry)
     {
-        WriteFile(System.IO.Path.Combine(EntryFolder, fileName), System.Text.Encoding.UTF8.GetBytes(entry.Text));
+        string path = entry.FileNames.Select(name => System.IO.Path.Combine(EntryFolder, name)).First(path => !File.Exists(path));
+        WriteFile(path, System.Text.Encoding.UTF8.GetBytes(entry.Text));
+        Sync();
+    }
+
+    /// <summary>Writes an entry in the place of the file that it was read from. Both have one rank, so the old file must not come back.</summary>
+    internal void Replace(LoaderEntry entry)
+    {
+        Write(entry);
+        Remove(entry);
         Sync();
     }
 
@@ -136,7 +145,8 @@ internal sealed class EfiFolder(string path)
             Directory.Delete(folder, recursive: true);
         }
 
-        foreach (string litter in Directory.EnumerateFiles(EntryFolder, $"*{Partial}").ToList())
+        IEnumerable<string> emptied = EntryFiles().Where(file => new FileInfo(file).Length == 0);
+        foreach (string litter in Directory.EnumerateFiles(EntryFolder, $"*{Partial}").Concat(emptied).ToList())
         {
             File.Delete(litter);
         }

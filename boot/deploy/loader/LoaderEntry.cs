@@ -8,7 +8,8 @@ namespace HackTree.Boot;
 /// The entry of a root in /loader/entries of the EFI system partition, after the Boot Loader Specification
 /// (https://uapi-group.org/specifications/specs/boot_loader_specification/, "Type #1"):
 /// <code>
-/// r1+2-1.conf                     2 tries are left and 1 was used; the loader renames the file before each. A root that is good has r1.conf
+/// r1+2-1.conf                     2 tries are left and 1 was used; the loader renames the file before each. A root that is good has r1.conf.
+///                                 A ~ behind the root's name, or more of them, tells a new file from one that it takes the place of
 ///
 /// title r1
 /// sort-key 0-hacktree             the same in all entries of roots, and before those of other systems
@@ -39,6 +40,9 @@ internal sealed partial record LoaderEntry
     /// <summary>How many tries are left; null if the entry counts none.</summary>
     internal int? TriesLeft { get; init; }
 
+    /// <summary>How many tries the loader has counted down.</summary>
+    internal int TriesUsed { get; init; }
+
     /// <summary>The root that a failed trial falls back to; null if the root is not on trial.</summary>
     internal string? Fallback { get; init; }
 
@@ -57,8 +61,19 @@ internal sealed partial record LoaderEntry
     /// <summary>The name of the file that the entry was read from; empty for a new one.</summary>
     internal string ReadFrom { get; init; } = "";
 
-    /// <summary>The name of the file of a new entry.</summary>
-    internal string FileName => TriesLeft is { } tries ? string.Create(CultureInfo.InvariantCulture, $"{Root}+{tries}.conf") : $"{Root}.conf";
+    /// <summary>The names that a file of the entry may have, without end.</summary>
+    internal IEnumerable<string> FileNames
+    {
+        get
+        {
+            string used = TriesUsed > 0 ? string.Create(CultureInfo.InvariantCulture, $"-{TriesUsed}") : "";
+            string counter = TriesLeft is { } tries ? string.Create(CultureInfo.InvariantCulture, $"+{tries}{used}") : "";
+            for (string name = Root; ; name += "~")
+            {
+                yield return $"{name}{counter}.conf";
+            }
+        }
+    }
 
     /// <summary>The text of the file.</summary>
     internal string Text
@@ -95,12 +110,14 @@ internal sealed partial record LoaderEntry
         }
 
         // An entry that HackTree has not ordered comes after those that it has.
+        Match counter = Counter().Match(fileName);
         bool isOrdered = Values("sort-key").LastOrDefault() == SortKey;
         return new LoaderEntry
         {
             Root = root,
             Rank = isOrdered && long.TryParse(Values("version").LastOrDefault(), NumberStyles.None, CultureInfo.InvariantCulture, out long rank) ? rank : 0,
-            TriesLeft = TriesIn(fileName),
+            TriesLeft = NumberIn(counter.Groups[1]),
+            TriesUsed = NumberIn(counter.Groups[2]) ?? 0,
             Fallback = TakeTrial(words),
             Kernel = kernel,
             Initrds = [.. Values("initrd")],
@@ -126,12 +143,9 @@ internal sealed partial record LoaderEntry
         return null;
     }
 
-    private static int? TriesIn(string fileName) =>
-        Counter().Match(fileName) is { Success: true } match
-        && int.TryParse(match.Groups[1].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int tries)
-            ? tries
-            : null;
+    private static int? NumberIn(Group digits) =>
+        int.TryParse(digits.ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : null;
 
-    [GeneratedRegex(@"\+([0-9]+)(?:-[0-9]+)?\.conf$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    [GeneratedRegex(@"\+([0-9]+)(?:-([0-9]+))?\.conf$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
     private static partial Regex Counter();
 }

@@ -79,7 +79,7 @@ internal sealed class SystemdBootChoice : BootChoice
         using SafeFileHandle turn = folder.Lock();
         foreach (LoaderEntry entry in Read().Where(entry => entry.Root == root))
         {
-            folder.Write(WithOwnOptions(entry), entry.ReadFrom);
+            folder.Replace(WithOwnOptions(entry));
         }
 
         entries = Read();
@@ -97,18 +97,27 @@ internal sealed class SystemdBootChoice : BootChoice
         if (First.Rank == 0)
         {
             // The loader puts an entry without our sort-key behind all that have it. The default must stay the first.
-            folder.Write(First with { Rank = 1 });
+            folder.Replace(First with { Rank = 1 });
             entries = Read();
         }
 
         LoaderEntry like = Standing.Find(entry => entry.Root == root) ?? (First with { Rank = 0 });
-        folder.Write(WithOwnOptions(like with { Root = root, Kernel = files[0], Initrds = [.. files.Skip(1)] }));
+        LoaderEntry placed = WithOwnOptions(like with { Root = root, Kernel = files[0], Initrds = [.. files.Skip(1)] });
+        if (like.Root == root)
+        {
+            folder.Replace(placed);
+        }
+        else
+        {
+            folder.Write(placed);
+        }
+
         entries = Read();
     }
 
-    public override void Try(string root, int tries) => Write(root, entry => entry with { TriesLeft = tries, Fallback = Default });
+    public override void Try(string root, int tries) => Write(root, entry => entry with { TriesLeft = tries, TriesUsed = 0, Fallback = Default });
 
-    public override void Choose(string root) => Write(root, entry => entry with { TriesLeft = null, Fallback = null });
+    public override void Choose(string root) => Write(root, entry => entry with { TriesLeft = null, TriesUsed = 0, Fallback = null });
 
     public override void Forget(string root)
     {
@@ -145,10 +154,14 @@ internal sealed class SystemdBootChoice : BootChoice
         ?? entries.Where(entry => entry.Root == root).MaxBy(entry => entry.Rank)
         ?? throw new StoreException($"{folder.Path}: there is no entry of {root}, so the boot loader could not start it");
 
-    /// <summary>Whether an entry was overtaken: a trial that is over, a spare entry of the root on trial, or that of a root which is gone.</summary>
+    /// <summary>
+    /// Whether an entry was overtaken: a trial that is over, one of a root that has a later one, a spare entry of the root on trial, or that of a root
+    /// which is gone.
+    /// </summary>
     private bool IsUseless(LoaderEntry entry) =>
         entry.TriesLeft is not null ? entry != TrialEntry
-        : entry.Root != Default && ((entry.Rank == 0 && entry.Root == Trial) || !Directory.Exists(Path.Combine(physicalRoot, entry.Root)));
+        : Standing.Find(other => other.Root == entry.Root) != entry
+        || (entry.Root != Default && ((entry.Rank == 0 && entry.Root == Trial) || !Directory.Exists(Path.Combine(physicalRoot, entry.Root))));
 
     private LoaderEntry WithOwnOptions(LoaderEntry entry) =>
         entry with { Options = new KernelOptions(Path.Combine(physicalRoot, entry.Root), entry.Options).All(entry.Options) };

@@ -1,11 +1,13 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
+using HackTree.Model;
 
 namespace HackTree.Tests.Boot;
 
 /// <summary>
 /// What systemd-boot does with the entries on an EFI system partition, after src/boot/efi/boot.c of systemd 252 (config_entry_compare and
-/// config_entry_parse_tries): it starts the first, and counts its tries before.
+/// config_entry_parse_tries): it starts the first, and counts its tries before. It passes over an entry that names no kernel, such as an empty file, or
+/// one that is not there (config_entry_add_type1).
 /// </summary>
 internal static partial class SystemdBootModel
 {
@@ -28,19 +30,34 @@ internal static partial class SystemdBootModel
     private static Entry First(string efi)
     {
         string[] files = [.. Directory.GetFiles(Path.Combine(efi, "loader/entries")).Where(file => file.EndsWith(".conf", StringComparison.Ordinal))];
-        Entry first = files.Select(Entry.Read).Min()!;
-        Assert.All(first.Files, file => Assert.True(File.Exists(Path.Combine(efi, file.TrimStart('/'))), file));
+        Entry? first = files.Select(file => Entry.Read(efi, file)).OfType<Entry>().Min();
+        Assert.True(first is not null, $"the loader finds no entry among {string.Join(", ", files.Select(file => $"{file}: {File.ReadAllText(file)}"))}");
+        Assert.All(first.Files, file => RequireWhole(efi, file));
         return first;
+    }
+
+    /// <summary>Fails unless a file is there and has the digest that its directory is named by, if it is.</summary>
+    private static void RequireWhole(string efi, string file)
+    {
+        string path = Path.Combine(efi, file.TrimStart('/'));
+        Assert.True(File.Exists(path), $"{file} is not there");
+        bool isOurs = file.StartsWith("/hacktree/", StringComparison.Ordinal);
+        Assert.True(!isOurs || $"{Verity.Compute(File.ReadAllBytes(path))}" == Path.GetFileName(Path.GetDirectoryName(path)), $"{file} has another digest");
     }
 
     /// <summary>An entry as the loader reads it.</summary>
     private sealed partial record Entry(string Path, string Prefix, int TriesLeft, int TriesDone, string? SortKey, string Version, string[] Files, string Options)
         : IComparable<Entry>
     {
-        internal static Entry Read(string path)
+        internal static Entry? Read(string efi, string path)
         {
             Match name = Name().Match(System.IO.Path.GetFileName(path));
-            ILookup<string, string> lines = File.ReadLines(path).Select(line => line.Split(' ', 2)).ToLookup(line => line[0], line => line[1]);
+            ILookup<string, string> lines = File.ReadLines(path).Select(line => line.Split(' ', 2)).ToLookup(line => line[0], line => line[^1]);
+            if (!lines["linux"].Any() || !File.Exists(System.IO.Path.Combine(efi, lines["linux"].Single().TrimStart('/'))))
+            {
+                return null;
+            }
+
             int Number(int group, int missing) => name.Groups[group].Success ? int.Parse(name.Groups[group].Value, CultureInfo.InvariantCulture) : missing;
             return new Entry(
                 path, name.Groups[1].Value, Number(2, -1), Number(3, 0), lines["sort-key"].FirstOrDefault(), lines["version"].First(),

@@ -1,5 +1,3 @@
-using HackTree.Tests.Support;
-
 namespace HackTree.Tests.Boot;
 
 /// <summary>
@@ -39,9 +37,7 @@ public sealed class SystemdBootTests : IDisposable
     [Fact]
     public void On_a_disk_with_systemd_boot_a_good_root_becomes_the_default_and_from_a_bad_one_the_machine_comes_back()
     {
-        ImageWorld.Require();
-        Tools.Require("mkfs.vfat", "mcopy");
-        Assert.SkipUnless(File.Exists("/usr/share/OVMF/OVMF_CODE_4M.fd"), "the package ovmf is not installed");
+        ImageWorld.RequireUefi();
         string tree = world.MakeTreeWithProgram(CheckScript);
         File.AppendAllText(Path.Combine(tree, "etc/fstab"), "LABEL=ESP /boot/efi vfat umask=0077 0 1\n");
         string disk = world.MakeDisk(tree, "--uefi");
@@ -80,7 +76,7 @@ public sealed class SystemdBootTests : IDisposable
         BootResult back = Boot(disk, "sdboot-back", " subroot=r1");
         Assert.Equal(("r0.conf;r1.conf;r2+0-2.conf", "r1"), (back["came"], back["did"]));
         Assert.Contains("10-planted ended with 7: planted", back["status"], StringComparison.Ordinal);
-        Assert.Equal("r0.conf;r1.conf", back["entries"]);
+        Assert.Equal("r0.conf;r1~.conf", back["entries"]);
     }
 
     private static BootResult Boot(string disk, string name, string commandLine)

@@ -1,5 +1,4 @@
 using HackTree.Tests.Crash;
-using HackTree.Tests.Support;
 
 namespace HackTree.Tests.Boot;
 
@@ -74,9 +73,7 @@ public sealed class ImageTests : IDisposable
     [Fact]
     public void A_commit_becomes_a_qcow2_that_boots_by_UEFI()
     {
-        ImageWorld.Require();
-        Tools.Require("mkfs.vfat", "mcopy");
-        Assert.SkipUnless(File.Exists("/usr/share/OVMF/OVMF_CODE_4M.fd"), "the package ovmf is not installed");
+        ImageWorld.RequireUefi();
         string store = world.At("store"), disk = world.At("disk.qcow2");
         Hacktree.Run("init", "--store", store).Succeeded();
         string commit = Hacktree.Run("--store", store, "commit", "-b", "debian/test", world.MakeTree()).Succeeded().Trim();

@@ -40,6 +40,15 @@ internal sealed class ImageWorld : IDisposable
         systemctl poweroff
         """;
 
+    /// <summary>Options of QEMU for a machine with UEFI.</summary>
+    public static readonly string[] Firmware =
+    [
+        "-drive", $"if=pflash,unit=0,format=raw,readonly=on,file={FirmwareFile}",
+        "-drive", "if=pflash,unit=1,format=raw,snapshot=on,file=/usr/share/OVMF/OVMF_VARS_4M.fd",
+    ];
+
+    private const string FirmwareFile = "/usr/share/OVMF/OVMF_CODE_4M.fd";
+
     private readonly TempDirectory directory = new();
 
     public string At(string name) => directory.At(name);
@@ -142,6 +151,14 @@ internal sealed class ImageWorld : IDisposable
     {
         Hacktree.Require();
         Tools.Require("mkfs.ext4", "debugfs", "grub-mkimage", "qemu-img");
+    }
+
+    /// <summary>Skips the test if the programs that make images with an EFI system partition are not installed.</summary>
+    public static void RequireUefi()
+    {
+        Require();
+        Tools.Require("mkfs.vfat", "mcopy");
+        Assert.SkipUnless(File.Exists(FirmwareFile), "the package ovmf is not installed");
     }
 
     public void Dispose() => directory.Dispose();

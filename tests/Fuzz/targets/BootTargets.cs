@@ -96,7 +96,7 @@ internal static class BootTargets
             return false;
         }
 
-        LoaderEntry again = LoaderEntry.Read(entry.FileName, entry.Text) ?? throw new InvalidOperationException("what is written is not read");
+        LoaderEntry again = LoaderEntry.Read(entry.FileNames.First(), entry.Text) ?? throw new InvalidOperationException("what is written is not read");
         Assert.Equal((entry.Root, entry.Rank, entry.Kernel, entry.Fallback), (again.Root, again.Rank, again.Kernel, again.Fallback));
         return true;
     }
