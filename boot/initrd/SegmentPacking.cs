@@ -1,5 +1,6 @@
 using System.Buffers.Binary;
 using System.IO.Compression;
+using HackTree.Checkout;
 using K4os.Compression.LZ4;
 using SharpCompress.Compressors.BZip2;
 using ZstdSharp;
@@ -54,7 +55,7 @@ internal static class SegmentPacking
         const int HeaderLength = 2 * sizeof(uint);
         byte[] frame = new byte[HeaderLength + LZ4Codec.MaximumOutputSize(archive.Length)];
         int length = LZ4Codec.Encode(archive, frame.AsSpan(HeaderLength), LZ4Level.L12_MAX);
-        BinaryPrimitives.WriteUInt32LittleEndian(frame, Lz4Decoder.Magic);
+        BinaryPrimitives.WriteUInt32LittleEndian(frame, Lz4Blocks.Magic);
         BinaryPrimitives.WriteInt32LittleEndian(frame.AsSpan(sizeof(uint)), length);
         return frame[..(HeaderLength + length)];
     }

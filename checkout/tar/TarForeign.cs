@@ -28,8 +28,7 @@ internal static class TarForeign
         [0xFD, (byte)'7', (byte)'z', (byte)'X', (byte)'Z', 0, ..] => ("xz", "xz"),
         [0x5D, 0, 0, _, _, ..] when start.Length > 12 && start[12] is 0 or 0xFF => ("lzma", "xz"),
         [(byte)'B', (byte)'Z', (byte)'h', >= (byte)'1' and <= (byte)'9', 0x31 or 0x17, ..] => ("bzip2", "bzip2"),
-        [0x04, 0x22, 0x4D, 0x18, ..] => ("lz4", "lz4"),
-        [0x02, 0x21, 0x4C, 0x18, ..] => ("lz4 in its old form", "lz4"),
+        [0x04, 0x22, 0x4D, 0x18, ..] or [0x02, 0x21, 0x4C, 0x18, ..] => ("lz4", "lz4"),
         [(byte)'L', (byte)'Z', (byte)'I', (byte)'P', 1, ..] => ("lzip", "lzip"),
         _ => ("", ""),
     };

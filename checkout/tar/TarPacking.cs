@@ -30,6 +30,7 @@ internal static class TarPacking
             [0xFD, (byte)'7', (byte)'z', (byte)'X', (byte)'Z', 0, ..] => new Unpacked("xz", input, () => new XzStream(input)),
             [(byte)'B', (byte)'Z', (byte)'h', >= (byte)'1' and <= (byte)'9', 0x31 or 0x17, ..] => new Unpacked("bzip2", input, () => OpenBzip2(input)),
             [0x04, 0x22, 0x4D, 0x18, ..] => new Unpacked("lz4", input, () => LZ4Stream.Decode(input, leaveOpen: true)),
+            [0x02, 0x21, 0x4C, 0x18, ..] => new Unpacked("lz4", input, () => new Lz4LegacyStream(input)),
             [0x5D, 0, 0, _, _, _, _, _, _, _, _, _, 0 or 0xFF] => new Unpacked("lzma", input, () => Lzma.OpenAlone(input)),
             _ => input,
         };

@@ -142,7 +142,7 @@ public sealed class FuzzSeeds(FuzzPlace place) : IClassFixture<FuzzPlace>
             mkdir -p w/etc; : > w/etc/.wh.sparse; : > w/etc/.wh..wh..opq
             tar -C w --format=ustar -cf tar.whiteout etc
             for p in gzip bzip2 xz lzma zstd; do tar -C t -c bin | $p -c > packed.$p; done
-            tar -C t -c bin | lz4 -c > packed.lz4
+            tar -C t -c bin | lz4 -c > packed.lz4; tar -C t -c bin | lz4 -lc > packed.lz4-legacy
             (cd t && find bin link pipe | LC_ALL=C sort | cpio --quiet -o -H newc) > none
             (cd t && find bin | cpio --quiet -o -H crc) > crc
             gzip -9 < none > gzip; bzip2 < none > bzip2; lzma < none > lzma; xz -0 --check=crc32 < none > xz; xz -0 --check=sha256 --block-size=500 < none > blocks

@@ -1,38 +1,31 @@
 using System.Buffers.Binary;
 using HackTree.Checkout;
-using K4os.Compression.LZ4;
 
 namespace HackTree.Boot;
 
 /// <summary>
-/// Unpacks the legacy frame of lz4, as `lz4 -l` writes it: the magic number, then blocks with their packed size before them. Every block
-/// except the last has 8 MiB unpacked. The frame has no end mark: the kernel reads up to the end of the initrd or a size of 0, and accepts
-/// another magic number between blocks.
+/// Unpacks the legacy frame of lz4 in an initrd. The frame has no end mark: the kernel reads up to the end of the initrd or a size of 0, and
+/// accepts another magic number between blocks.
 /// </summary>
 internal sealed class Lz4Decoder : Decoder
 {
     /// <summary>This many zeros end the frame for the kernel (since 5.14). Without them the kernel reads what follows as a block.</summary>
     internal const int EndLength = sizeof(uint);
 
-    internal const uint Magic = 0x184C2102;
-    private const int MaxBlock = 8 * 1024 * 1024;
-
     private readonly Stream file;
-    private byte[] packed = [];
-    private byte[] block = [];
-    private int at;
-    private int end;
+    private readonly Lz4Blocks blocks;
     private bool isAtFrame;
 
     internal Lz4Decoder(Stream file)
     {
         this.file = file;
-        Require(TryReadNumber(out uint magic) && magic == Magic);
+        blocks = new Lz4Blocks(file);
+        Require(TryReadNumber(out uint magic) && magic == Lz4Blocks.Magic);
     }
 
     public override int Read(Span<byte> buffer)
     {
-        while (at == end)
+        while (blocks.IsEmpty)
         {
             if (isAtFrame || !ReadBlock())
             {
@@ -40,10 +33,7 @@ internal sealed class Lz4Decoder : Decoder
             }
         }
 
-        int count = Math.Min(buffer.Length, end - at);
-        block.AsSpan(at, count).CopyTo(buffer);
-        at += count;
-        return count;
+        return blocks.Read(buffer);
     }
 
     /// <summary>The kernel reads a further frame as a part of the first one.</summary>
@@ -62,24 +52,16 @@ internal sealed class Lz4Decoder : Decoder
             return false;
         }
 
-        if (size is 0 or Magic)
+        if (size is 0 or Lz4Blocks.Magic)
         {
             file.Position -= sizeof(uint);
-            isAtFrame = size == Magic;
+            isAtFrame = size == Lz4Blocks.Magic;
             return false;
         }
 
         // The size is compared with the bytes that are left before memory is allocated.
-        Require(size <= LZ4Codec.MaximumOutputSize(MaxBlock) && size <= file.Length - file.Position);
-        packed = packed.Length >= size ? packed : new byte[size];
-        file.ReadExactly(packed, 0, (int)size);
-
-        // One byte of a packed block stands for at most 255 bytes.
-        int room = (int)Math.Min(MaxBlock, size * 255L);
-        block = block.Length >= room ? block : new byte[room];
-        at = 0;
-        end = LZ4Codec.Decode(packed.AsSpan(0, (int)size), block.AsSpan(0, room));
-        Require(end >= 0);
+        Require(size <= file.Length - file.Position);
+        blocks.Open(size);
         return true;
     }
 

@@ -1,6 +1,7 @@
 using HackTree.Checkout;
 using HackTree.Store;
 using HackTree.Tests.Support;
+using K4os.Compression.LZ4;
 
 namespace HackTree.Tests.Checkout;
 
@@ -35,6 +36,8 @@ public sealed class TarPackingTests : IDisposable
     [InlineData("xz", "xz -c --format=lzma a.tar")]
     [InlineData("lz4", "lz4 -q -c a.tar")]
     [InlineData("lz4", "head -c 100000 a.tar | lz4 -q; tail -c +100001 a.tar | lz4 -q -BD --content-size")]
+    [InlineData("lz4", "lz4 -q -l -c a.tar")]
+    [InlineData("lz4", "head -c 100000 a.tar | lz4 -q -l; lz4 -q -l < /dev/null; tail -c +100001 a.tar | lz4 -q -l")]
     public void A_compressed_archive_is_the_same_tree(string program, string pack)
     {
         Tools.Require(program);
@@ -76,11 +79,49 @@ public sealed class TarPackingTests : IDisposable
         }
     }
 
+    /// <summary>A legacy frame of lz4 has no checksum, so what is told are a block's size and what is no packed block.</summary>
+    [Fact]
+    public void Damage_of_a_legacy_frame_is_one_sentence()
+    {
+        Tools.Require("lz4");
+        Shell("seq 1 2000000 >> source/usr/share/numbers; tar -C source -cf a.tar .; lz4 -q -l -c a.tar > packed");
+        Assert.Equal(Import("a.tar").Tree, Import("packed").Tree);
+        byte[] packed = File.ReadAllBytes(place.At("packed"));
+        int second = 8 + BitConverter.ToInt32(packed, 4);
+        int last = second + 4 + BitConverter.ToInt32(packed, second);
+        Assert.Equal(packed.Length, last);
+        foreach (int length in new[] { packed.Length - 1, second + 4, second + 3, second - 1, 100, 7, 4096 })
+        {
+            Refuses(packed[..length], "lz4");
+        }
+
+        foreach (int at in new[] { 4, second })
+        {
+            foreach (uint size in (uint[])[0, 1, (uint)packed.Length, 8 * 1024 * 1024, 9 * 1024 * 1024, uint.MaxValue])
+            {
+                byte[] changed = [.. packed];
+                BitConverter.TryWriteBytes(changed.AsSpan(at), size);
+                Refuses(changed, "lz4");
+            }
+        }
+
+        // More zeros than a block may have unpacked.
+        byte[] bomb = new byte[LZ4Codec.MaximumOutputSize(9 * 1024 * 1024)];
+        int length9 = LZ4Codec.Encode(new byte[9 * 1024 * 1024], bomb);
+        Refuses([.. packed[..4], .. BitConverter.GetBytes(length9), .. bomb.AsSpan(0, length9)], "lz4");
+        Refuses([.. packed, .. new byte[4]], "lz4");
+        Refuses([.. packed, (byte)'x'], "lz4");
+
+        // Without its second block the frame is whole, and the archive is not.
+        Assert.Throws<TarException>(() => Import(new MemoryStream(packed[..second])));
+    }
+
     [Theory]
     [InlineData("xz", "xz -c --x86 --lzma2=preset=0 a.tar", "the xz filter x86", "xz")]
     [InlineData("xz", "xz -c --lzma2=preset=0,dict=192MiB a.tar", "dictionary is larger than 128 MiB", "xz")]
     [InlineData("zstd", "cat a.tar | zstd -q --long=31 --ultra -22 -c", "its window is larger than 128 MiB", "zstd --long=31")]
     [InlineData("gzip", "gzip -c a.tar | gzip -c", "it is compressed with gzip", "gzip")]
+    [InlineData("lz4", "lz4 -q -l -c a.tar | gzip -c", "it is compressed with lz4", "lz4")]
     public void What_cannot_be_unpacked_is_refused_with_the_program_that_can(string program, string pack, string fault, string remedy)
     {
         Tools.Require(program);
