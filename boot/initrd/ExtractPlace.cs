@@ -13,6 +13,9 @@ internal sealed class ExtractPlace : IDisposable
 {
     private readonly string directory;
     private readonly SafeFileHandle top;
+
+    // An inode number may be used again by a file of somebody else, so the time of birth belongs to it.
+    private readonly HashSet<(ulong Inode, FileTime? Born)> made = [];
     private byte[]? openPath;
     private SafeFileHandle? openFolder;
 
@@ -118,6 +121,56 @@ internal sealed class ExtractPlace : IDisposable
     /// <summary>Opens a directory that an entry made; false if a later entry replaced it.</summary>
     internal bool TryOpenDirectory(byte[] path, out SafeFileHandle opened) =>
         Sys.OpenInRoot(top, path.Length == 0 ? "."u8 : path, OpenFlags.Directory, out opened) == Errno.None;
+
+    /// <summary>
+    /// Opens the entry's regular file for writing. A file that an earlier entry made is written in place, as by the kernel: all its names get the
+    /// content. Another file of that name may be a hard link to somebody's file. It loses the name and keeps its content. A name that was just linked to
+    /// the file of an earlier entry (<paramref name="isLinked"/>) keeps that file's content too.
+    /// </summary>
+    internal SafeFileHandle OpenFile(SafeFileHandle parent, byte[] name, byte[] path, bool isLinked)
+    {
+        const OpenFlags Flags = OpenFlags.WriteOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking;
+        Errno errno = Sys.Open(parent, name, Flags, out SafeFileHandle file);
+        if (errno == Errno.None && made.Contains(IdentityOf(file, path).Identity))
+        {
+            Require(isLinked ? Errno.None : Sys.Truncate(file, 0), "ftruncate", path);
+            return file;
+        }
+
+        file.Dispose();
+        if (errno != Errno.ENOENT)
+        {
+            Require(isLinked ? errno : Sys.Unlink(parent, name), isLinked ? "openat" : "unlinkat", path);
+        }
+
+        Require(Sys.Open(parent, name, Flags | OpenFlags.Create | OpenFlags.Exclusive, out file, FileModes.OwnerOnly), "openat", path);
+        made.Add(IdentityOf(file, path).Identity);
+        return file;
+    }
+
+    /// <summary>
+    /// Opens the symbolic link or the node that was just made, so that its metadata cannot be set on what somebody puts in its place. A hard link to
+    /// somebody's file has at least two names.
+    /// </summary>
+    internal SafeFileHandle OpenMade(SafeFileHandle parent, byte[] name, byte[] path, FileType type)
+    {
+        Require(Sys.Open(parent, name, OpenFlags.Path | OpenFlags.NoFollow, out SafeFileHandle file), "openat", path);
+        (FileStatus status, (ulong, FileTime?) identity) = IdentityOf(file, path);
+        if (status.Type == type && (status.LinkCount == 1 || made.Contains(identity)))
+        {
+            made.Add(identity);
+            return file;
+        }
+
+        file.Dispose();
+        throw new StoreException($"{directory}/{InitrdReader.Show(path)}: another process has put something else in its place; stop that one and try again");
+    }
+
+    private (FileStatus Status, (ulong Inode, FileTime? Born) Identity) IdentityOf(SafeFileHandle file, byte[] path)
+    {
+        Require(Sys.Stat(file, out FileStatus status), "statx", path);
+        return (status, (status.Inode, status.BirthTime));
+    }
 
     /// <summary>Throws if the call failed.</summary>
     internal void Require(Errno errno, string call, ReadOnlySpan<byte> path)

@@ -78,7 +78,7 @@ public sealed class InitrdExtract
                 break;
             case FileType.Symlink:
                 place.Require(Sys.Symlink(reader.Target, parent, name), "symlinkat", path);
-                SetOwnerAndTime(parent, name, path);
+                SetMetadata(parent, name, path);
                 break;
             case FileType.Fifo or FileType.Socket or FileType.CharacterDevice or FileType.BlockDevice:
                 MakeNode(parent, name, path);
@@ -116,24 +116,19 @@ public sealed class InitrdExtract
     private void MakeFile(SafeFileHandle parent, byte[] name, byte[] path)
     {
         // A later name without content must not truncate the file.
-        bool isLinked = TryLink(parent, name, path);
-        OpenFlags flags = OpenFlags.WriteOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking | OpenFlags.Create | (isLinked ? 0 : OpenFlags.Truncate);
-        place.Require(Sys.Open(parent, name, flags, out SafeFileHandle file, FileModes.OwnerOnly), "openat", path);
-        using (file)
+        CpioHeader header = reader.Header;
+        using SafeFileHandle file = place.OpenFile(parent, name, path, isLinked: TryLink(parent, name, path));
+        place.Require(Sys.IsRoot ? Sys.SetOwner(file, header.Uid, header.Gid) : Errno.None, "fchownat", path);
+        long length = 0;
+        while (reader.ReadContent(buffer) is var count and > 0)
         {
-            CpioHeader header = reader.Header;
-            place.Require(Sys.IsRoot ? Sys.SetOwner(file, header.Uid, header.Gid) : Errno.None, "fchownat", path);
-            long length = 0;
-            while (reader.ReadContent(buffer) is var count and > 0)
-            {
-                place.Require(Sys.WriteAt(file, buffer.AsSpan(0, count), length), "pwrite", path);
-                length += count;
-            }
-
-            place.Require(length > 0 ? Sys.Truncate(file, length) : Errno.None, "ftruncate", path);
-            place.Require(Sys.SetMode(file, header.Permissions), "fchmod", path);
-            place.Require(Sys.SetTime(file, header.ModifyTime), "futimens", path);
+            place.Require(Sys.WriteAt(file, buffer.AsSpan(0, count), length), "pwrite", path);
+            length += count;
         }
+
+        place.Require(length > 0 ? Sys.Truncate(file, length) : Errno.None, "ftruncate", path);
+        place.Require(Sys.SetMode(file, header.Permissions), "fchmod", path);
+        place.Require(Sys.SetTime(file, header.ModifyTime), "futimens", path);
     }
 
     private void MakeNode(SafeFileHandle parent, byte[] name, byte[] path)
@@ -152,8 +147,7 @@ public sealed class InitrdExtract
         }
 
         place.Require(errno == Errno.EEXIST ? Errno.None : errno, "mknodat", path);
-        SetOwnerAndTime(parent, name, path);
-        place.Require(Sys.SetMode(parent, name, header.Permissions), "fchmodat", path);
+        SetMetadata(parent, name, path);
     }
 
     /// <summary>Makes another name of a file that the same archive already has; false for the first name.</summary>
@@ -184,10 +178,14 @@ public sealed class InitrdExtract
         return true;
     }
 
-    private void SetOwnerAndTime(SafeFileHandle parent, byte[] name, byte[] path)
+    /// <summary>Sets the metadata of a symbolic link or a node.</summary>
+    private void SetMetadata(SafeFileHandle parent, byte[] name, byte[] path)
     {
-        place.Require(Sys.IsRoot ? Sys.SetOwner(parent, name, reader.Header.Uid, reader.Header.Gid) : Errno.None, "fchownat", path);
-        place.Require(Sys.SetTime(parent, name, reader.Header.ModifyTime), "utimensat", path);
+        CpioHeader header = reader.Header;
+        using SafeFileHandle made = place.OpenMade(parent, name, path, header.Type);
+        place.Require(Sys.IsRoot ? Sys.SetOwner(made, header.Uid, header.Gid) : Errno.None, "fchownat", path);
+        place.Require(Sys.SetTime(made, header.ModifyTime), "utimensat", path);
+        place.Require(header.Type == FileType.Symlink ? Errno.None : Sys.SetMode(made, header.Permissions), "fchmodat", path);
     }
 
     /// <summary>

@@ -40,8 +40,30 @@ public static unsafe partial class Sys
         return errno;
     }
 
-    /// <summary>fchmod(2): sets the 12 permission bits.</summary>
-    public static Errno SetMode(SafeFileHandle file, uint mode) => Result(Native.FChMod(file, mode));
+    /// <summary>
+    /// fchmod(2): sets the 12 permission bits. For a file that is open only as a place (O_PATH) it is fchmodat2(2), or chmod(2) of its name under /proc
+    /// where Linux lacks that call.
+    /// </summary>
+    public static Errno SetMode(SafeFileHandle file, uint mode)
+    {
+        Errno errno = Result(Native.FChMod(file, mode));
+        if (errno != Errno.EBADF)
+        {
+            return errno;
+        }
+
+        byte empty = 0;
+        errno = Native.FChModAt2(FChModAt2Number, file, &empty, (nint)mode, AtEmptyPath) < 0 ? LastError() : Errno.None;
+        if (errno is not (Errno.ENOSYS or Errno.EPERM))
+        {
+            return errno;
+        }
+
+        fixed (byte* path = new NativeName(ProcPath(file, default), []))
+        {
+            return Result(Native.FChModAt(WorkingDirectory, path, mode, 0));
+        }
+    }
 
     /// <summary>
     /// fchmodat2(2) of a name. A symbolic link is not followed: EOPNOTSUPP. Linux before 6.6 lacks the call, and filters of containers refuse it by
@@ -101,13 +123,17 @@ public static unsafe partial class Sys
         return new FileTime(time.Seconds, (uint)time.Nanoseconds);
     }
 
-    /// <summary>Sets modification and access time of an open file (futimens(3)).</summary>
+    /// <summary>
+    /// Sets modification and access time of an open file (futimens(3)). It may be open only as a place (O_PATH): then it is utimensat(2), Linux 5.8 and later.
+    /// </summary>
     public static Errno SetTime(SafeFileHandle file, long seconds)
     {
         TimeSpec* times = stackalloc TimeSpec[2];
         times[0].Seconds = times[1].Seconds = seconds;
         times[0].Nanoseconds = times[1].Nanoseconds = 0;
-        return Result(Native.FUTimeNs(file, times));
+        byte empty = 0;
+        Errno errno = Result(Native.FUTimeNs(file, times));
+        return errno == Errno.EBADF ? Result(Native.UTimeNsAt(file, &empty, times, AtEmptyPath)) : errno;
     }
 
     /// <summary>Sets modification and access time of a name (utimensat(2)). For a symbolic link it changes the link itself.</summary>

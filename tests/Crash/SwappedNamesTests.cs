@@ -5,8 +5,8 @@ using HackTree.Tests.Support;
 namespace HackTree.Tests.Crash;
 
 /// <summary>
-/// A process exchanges directories and files, below a command's hands, for symbolic links that lead to a victim outside. The command does its work or is
-/// refused in one sentence. It never reads the victim's files, and changes nothing about them.
+/// A process exchanges directories and files, below a command's hands, for links that lead to a victim outside. The command does its work or is refused in
+/// one sentence. It never reads the victim's files, and changes nothing about them.
 /// </summary>
 public sealed class SwappedNamesTests : IDisposable
 {
@@ -121,16 +121,33 @@ public sealed class SwappedNamesTests : IDisposable
             });
     }
 
+    /// <summary>The hard links are there before the command makes its files, and again after that.</summary>
+    [Fact]
+    public void Extraction_of_an_initrd_over_hard_links()
+    {
+        Tools.Require("cpio");
+        string[] exchanged = ["d1/f1", "d3/f3", "d5/pipe", "d7/f3", "d9/link", "d10/more", "d11/pipe"];
+        Tools.Run("bash", "-ec", $"cd {Source}; ln -s f0 d9/link; ln d10/f1 d10/more; chown -hR 7:8 .; find . | sort | cpio -o -H newc --quiet > ../initrd").Succeeded();
+        Race(
+            _ => exchanged.Select(path => (root.At($"extracted/{path}"), $"{Victim}/f0")),
+            _ =>
+            {
+                Clear("extracted");
+                return ["initrd", "extract", root.At("initrd"), root.At("extracted")];
+            },
+            hasHardLinks: true);
+    }
+
     /// <summary>Runs a command some times while names are exchanged.</summary>
-    private void Race(Func<int, IEnumerable<(string Path, string Target)>> pairs, Func<int, string[]> prepare)
+    private void Race(Func<int, IEnumerable<(string Path, string Target)>> pairs, Func<int, string[]> prepare, bool hasHardLinks = false)
     {
         string[] before = Comparison.Lines(root.At("victim"));
-        string inodes = Inodes();
+        string inodes = Inodes(hasHardLinks);
         for (int round = 0; round < PhysicalRoot.Rounds(10); round++)
         {
             string[] command = prepare(round);
             ToolResult result;
-            using (var swapper = new Swapper(pairs(round)))
+            using (var swapper = new Swapper(pairs(round), hasHardLinks))
             {
                 result = root.Run(command);
                 swaps += swapper.Swaps;
@@ -141,7 +158,7 @@ public sealed class SwappedNamesTests : IDisposable
                 Hacktree.Refused(result);
             }
 
-            Assert.Equal(inodes, Inodes());
+            Assert.Equal(inodes, Inodes(hasHardLinks));
         }
 
         Assert.True(swaps > 0, "nothing was exchanged");
@@ -151,8 +168,9 @@ public sealed class SwappedNamesTests : IDisposable
         root.AssertSound();
     }
 
-    /// <summary>Each inode of the victim. Its change time tells of any change of it, and of a name more.</summary>
-    private string Inodes() => Tools.Run("find", root.At("victim"), "-printf", "%P %i %n %m %U %G %s %T@ %C@\\n").Succeeded();
+    /// <summary>Each inode of the victim. Its change time tells of any change of it, and of a name more. The hard links are such names.</summary>
+    private string Inodes(bool hasHardLinks) =>
+        Tools.Run("find", root.At("victim"), "-printf", $"%P %i %m %U %G %s %T@{(hasHardLinks ? "" : " %n %C@")}\\n").Succeeded();
 
     private IEnumerable<(string Path, string Target)> Below(string tree) => Swapped.Select(path => ($"{root.At(tree)}/{path}", Target(path)));
 

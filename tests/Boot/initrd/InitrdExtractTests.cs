@@ -74,6 +74,19 @@ public sealed class InitrdExtractTests : IDisposable
         Assert.Equal(DateTime.UnixEpoch, File.GetLastWriteTimeUtc(At("file")));
     }
 
+    /// <summary>The kernel opens the file that is there, and truncates it.</summary>
+    [Fact]
+    public void A_later_entry_writes_all_names_of_an_earlier_file()
+    {
+        byte[] first = CpioTests.Write(writer =>
+        {
+            writer.Write("one"u8, new CpioHeader { Mode = Regular, LinkCount = 2, Inode = 9 }, []);
+            writer.Write("two"u8, new CpioHeader { Mode = Regular, LinkCount = 2, Inode = 9 }, "some content"u8);
+        });
+        Extract([.. first, .. CpioTests.Write(writer => Write(writer, "one", Regular, "new"))]);
+        Assert.Equal(("new", "new"), (Text("one"), Text("two")));
+    }
+
     [Theory]
     [InlineData("../out", "it leads out of the directory")]
     [InlineData("a/../../out", "it leads out of the directory")]
