@@ -98,7 +98,7 @@ public sealed class BootableRoots(ObjectStore store)
     /// </summary>
     public void Remove(string nameOrPath)
     {
-        string name = store.Roots.Require(nameOrPath), path = store.Roots.Find(name) is { } record ? store.Roots.AbsolutePath(record) : "";
+        string name = UnrecordedRoot.Require(store, nameOrPath), path = store.Roots.Find(name) is { } record ? store.Roots.AbsolutePath(record) : "";
         BootChoice? choice = RequireNotNext(path, nameOrPath);
         RootRemoval.Run(store, nameOrPath);
         Forget(choice, path);

@@ -16,8 +16,7 @@ public static class RootRemoval
     /// </summary>
     public static void Run(ObjectStore store, string nameOrPath)
     {
-        store.RequireWritable();
-        string name = store.Roots.Require(nameOrPath);
+        string name = UnrecordedRoot.Require(store, nameOrPath);
         using RootTurn turn = store.Roots.TakeTurn(name, nameOrPath);
         RootRecord record = store.Roots.Find(name)
             ?? throw new StoreException($"{nameOrPath}: another process has just removed it");

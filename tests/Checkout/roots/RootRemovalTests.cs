@@ -59,4 +59,44 @@ public sealed class RootRemovalTests : IDisposable
             root.Ok("checkout", "--force", "a", root.At("r0"));
         }
     }
+
+    /// <summary>If the kill came between the root's name and its record, the removal writes the record first, as gc would.</summary>
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void A_root_whose_checkout_was_killed_at_any_change_of_a_record_goes(bool replaces)
+    {
+        Tools.Require("strace");
+        const string Calls = "renameat,renameat2,linkat,unlinkat";
+        string place = root.At("r2"), record = root.At("objects/roots/r2.json");
+        var unrecorded = new List<int>();
+        bool wasKilled = true;
+        for (int number = 1; wasKilled; number++)
+        {
+            if (replaces)
+            {
+                root.Ok("checkout", "a", place);
+            }
+
+            string before = replaces ? File.ReadAllText(record) : "";
+            string[] kill = ["-f", "-qq", "-o", "/dev/null", "-P", root.At("objects/roots"), "-e", $"trace={Calls}", "-e", $"inject={Calls}:signal=KILL:when={number}"];
+            wasKilled = Tools.Run("strace", [.. kill, Hacktree.Path, .. root.Arguments("checkout", "--force", "a", place)]).ExitCode != 0;
+            if (Directory.Exists(place))
+            {
+                bool isOld = (File.Exists(record) ? File.ReadAllText(record) : "") == before;
+                unrecorded.AddRange(isOld ? [number] : []);
+                root.Ok("roots", "rm", number % 2 == 0 ? place : "r2");
+            }
+            else
+            {
+                Assert.Contains("no root of that name", root.Refused("roots", "rm", "r2"), StringComparison.Ordinal);
+            }
+
+            Assert.False(Directory.Exists(place) || File.Exists(record));
+            root.AssertCleanAfterGc();
+        }
+
+        Assert.NotEmpty(unrecorded);
+        Comparison.Same(root.At("r1"), root.At("r0"));
+    }
 }
