@@ -67,6 +67,32 @@ public static class RootImage
         }
     }
 
+    /// <summary>Makes the image of a root again, durably. The old one keeps its inode, which may be mounted.</summary>
+    internal static void MakeAgain(ObjectStore store, Digest commit, in WholeTree tree)
+    {
+        string subject = $"{tree.Subject}/{FileName}";
+        Sys.Stat(tree.Top, out FileStatus before).ThrowIfFailed("statx", tree.Subject);
+        Digest digest = CommitImage.Make(store, commit, ImagePaths.Boot, receive: null).Digest;
+        if (!TryShare(store, commit, digest, tree))
+        {
+            using (DurableFile file = DurableFile.Create(tree.Top, ByteText.FromArgument(FileName), FileModes.PrivateFile, subject))
+            {
+                _ = CommitImage.Make(store, commit, ImagePaths.Boot, file.Append);
+                file.Complete();
+            }
+
+            Freeze(store, digest, tree);
+        }
+
+        if (before.ModifyTime.Nanoseconds == 0)
+        {
+            // The checkout gave the directory its time. Other times are those of a change, and stay behind it.
+            Sys.SetTime(tree.Top, before.ModifyTime.Seconds).ThrowIfFailed("futimens", tree.Subject);
+        }
+
+        Sys.Sync(tree.Top).ThrowIfFailed("fsync", tree.Subject);
+    }
+
     private static void WriteImage(ObjectStore store, Digest commit, in WholeTree tree)
     {
         string subject = $"{tree.Subject}/{FileName}";
@@ -81,16 +107,19 @@ public static class RootImage
             });
         }
 
-        if (TryShare(store, commit, image.Digest, tree))
+        if (!TryShare(store, commit, image.Digest, tree))
         {
-            return;
+            Freeze(store, image.Digest, tree);
         }
+    }
 
+    private static void Freeze(ObjectStore store, Digest digest, in WholeTree tree)
+    {
         Sys.Open(tree.Top, ByteText.FromArgument(FileName), OpenFlags.ReadOnly | OpenFlags.NoFollow, out SafeFileHandle written)
-            .ThrowIfFailed("openat", subject);
+            .ThrowIfFailed("openat", $"{tree.Subject}/{FileName}");
         using (written)
         {
-            store.Images.TryFreeze(written, image.Digest);
+            store.Images.TryFreeze(written, digest);
         }
     }
 
@@ -113,7 +142,7 @@ public static class RootImage
             {
                 if (errno == Errno.None
                     && Sys.Stat(file, out FileStatus status) == Errno.None && status.Type == FileType.Regular
-                    && Blobs.HashFile(file, status, path, store.Stop) == digest
+                    && HasDigest(store, file, status, path, digest)
                     && TryLink(file, tree.Top, name))
                 {
                     return true;
@@ -122,6 +151,19 @@ public static class RootImage
         }
 
         return false;
+    }
+
+    private static bool HasDigest(ObjectStore store, SafeFileHandle file, in FileStatus status, string path, Digest digest)
+    {
+        try
+        {
+            return Blobs.HashFile(file, status, path, store.Stop) == digest;
+        }
+        catch (LinuxException e) when (e.Errno == Errno.EIO)
+        {
+            // An image that cannot be read is not shared.
+            return false;
+        }
     }
 
     private static bool TryLink(SafeFileHandle file, SafeFileHandle top, byte[] name)

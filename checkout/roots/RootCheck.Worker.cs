@@ -90,6 +90,7 @@ public sealed partial class RootCheck
 
                 Errno errno = Sys.Stat(directory.Handle!, reader.Name, out FileStatus status);
                 if (errno == Errno.None
+                    && !check.IsOwnImage(directory, reader.Name)
                     && !check.IsMountPoint(directory, reader.Name, status.Type)
                     && !check.IsInitrd(directory, made, reader.Name, status.Type))
                 {

@@ -132,6 +132,10 @@ public sealed partial class RootCheck
     private bool IsLeftOut(CheckedDirectory directory, ReadOnlySpan<byte> name) =>
         record.OwnsEtc && directory.Parent is null && (name.SequenceEqual("etc"u8) || (IsImage && !ImageRootDirectory.Has(name)));
 
+    /// <summary>Whether the name is that of the root's image, which is compared with the commit as a whole.</summary>
+    private bool IsOwnImage(CheckedDirectory directory, ReadOnlySpan<byte> name) =>
+        IsImage && directory.Parent is null && name.SequenceEqual(ByteText.FromArgument(RootImage.FileName));
+
     private bool IsMountPoint(CheckedDirectory directory, ReadOnlySpan<byte> name, FileType type)
     {
         if (!record.OwnsEtc || directory.Parent is not null || type != FileType.Directory)

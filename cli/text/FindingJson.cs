@@ -34,6 +34,7 @@ internal static class FindingJson
         Finding.BrokenAlias => "broken-alias",
         Finding.DamagedRecord => "damaged-record",
         Finding.DamagedImage => "damaged-image",
+        Finding.DamagedRootImage => "damaged-root-image",
         Finding.KeptDamage => "kept-damage",
         Finding.UnfinishedRoot => "unfinished-root",
         Finding.MissingRoot => "missing-root",
@@ -94,6 +95,12 @@ internal static class FindingJson
                 break;
             case Finding.DamagedRecord damaged:
                 WriteHolder(writer, Holder.OfRoot(damaged.Root));
+                WriteCause(writer, damaged.Cause);
+                break;
+            case Finding.DamagedRootImage damaged:
+                WriteHolder(writer, Holder.OfRoot(damaged.Root));
+                writer.WriteBytes("place", ByteText.FromArgument(damaged.Place));
+                writer.WriteDigest("commit", damaged.Commit);
                 WriteCause(writer, damaged.Cause);
                 break;
             case Finding.KeptDamage kept:

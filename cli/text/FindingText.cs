@@ -33,6 +33,7 @@ internal static class FindingText
         Finding.BrokenAlias broken => Why(broken.Cause),
         Finding.DamagedRecord damaged => Why(damaged.Cause),
         Finding.DamagedImage damaged => Why(damaged.Cause),
+        Finding.DamagedRootImage damaged => $"the root's image {damaged.Place}: {Why(damaged.Cause)}",
         Finding.KeptDamage { HasObject: false } =>
             "it is damaged and was put aside; `hacktree fsck --repair --from PLACE`, or a commit of a tree that has the file, makes the object again",
         Finding.KeptDamage { Links: 0 } => "it was damaged, another inode is the object now, and nothing else has this one; gc removes it",

@@ -47,6 +47,8 @@ internal static class RepairText
         RepairState.NotFound when item.Problem is Finding.DamagedPack => "not all that is needed of it is elsewhere, so it stays",
         RepairState.Planned when item.Problem is Finding.DamagedImage => "it would be removed; `hacktree mount` makes it again",
         RepairState.Made when item.Problem is Finding.DamagedImage => "removed; `hacktree mount` makes it again",
+        RepairState.Planned when item.Problem is Finding.DamagedRootImage => "it would be made again from the commit",
+        RepairState.Made when item.Problem is Finding.DamagedRootImage => "made again from the commit",
         RepairState.Planned => $"would be made again from {Copy(item)}",
         RepairState.Made => $"made again from {Copy(item)}",
         RepairState.NotFound => "there is no good copy",

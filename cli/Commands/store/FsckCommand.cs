@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Diagnostics;
 using System.Text.Json;
+using HackTree.Checkout;
 using HackTree.Store;
 using HackTree.Transfer;
 
@@ -49,7 +50,8 @@ internal sealed class FsckCommand : RemoteVerb
             + "nothing. Good copies are looked for in the store (objects with the same content and another mode, owner or time), in its roots, and then "
             + "in the places of --from. What comes from there is compared with its digest. "
             + "Each damaged object gets a new inode, and so has every root that had the damaged one. "
-            + "Processes keep the files that they have open. With --quarantine, an object without a good copy is moved to the store's directory damaged; "
+            + "Processes keep the files that they have open. The image of a root that was made with --composefs is made again from its commit. "
+            + "With --quarantine, an object without a good copy is moved to the store's directory damaged; "
             + "files of roots stay as they are. A later run with --from, or a commit that has the content, makes the object again. Exit code 3 if it finds "
             + "a problem, with --repair if one is left.";
         Add(read);
@@ -81,6 +83,7 @@ internal sealed class FsckCommand : RemoteVerb
         using (session.Show("checking", progress))
         {
             result = Check.Run(store, problems.Add, progress, session.Get(read));
+            RootImageRepair.Check(store, problems.Add);
         }
 
         RepairRun? run = session.Get(repair)

@@ -73,6 +73,7 @@ internal sealed class RepairRun
         {
             repair.RemoveDamagedPacks();
             repair.PutAside();
+            repair.MakeRootImages(image => RootImageRepair.Make(store, image));
         }
 
         // The sources are closed: one of them may be a store, and a lock of it would be held while this process waits for its own.

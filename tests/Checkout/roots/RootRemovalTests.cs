@@ -79,7 +79,8 @@ public sealed class RootRemovalTests : IDisposable
             }
 
             string before = replaces ? File.ReadAllText(record) : "";
-            string[] kill = ["-f", "-qq", "-o", "/dev/null", "-P", root.At("objects/roots"), "-e", $"trace={Calls}", "-e", $"inject={Calls}:signal=KILL:when={number}"];
+            string[] trace = ["-f", "-qq", "-o", "/dev/null", "-P", root.At("objects/roots"), "-e", $"trace={Calls}"];
+            string[] kill = [.. trace, "-e", $"inject={Calls}:signal=KILL:when={number}"];
             wasKilled = Tools.Run("strace", [.. kill, Hacktree.Path, .. root.Arguments("checkout", "--force", "a", place)]).ExitCode != 0;
             if (Directory.Exists(place))
             {

@@ -146,6 +146,17 @@ public abstract record Finding
         public override string Path => Image.Path;
     }
 
+    /// <summary>A root that is an image, whose image is missing, is not that of the root's commit, or cannot be read.</summary>
+    /// <param name="Root">The name of the record.</param>
+    /// <param name="Place">The absolute path of the image.</param>
+    /// <param name="Commit">The root's commit.</param>
+    /// <param name="Cause">What is wrong.</param>
+    public sealed record DamagedRootImage(string Root, string Place, Digest Commit, Cause Cause) : Finding
+    {
+        /// <inheritdoc/>
+        public override string Path => Holder.OfRoot(Root).File;
+    }
+
     /// <summary>
     /// A damaged inode that was kept when another one took the object's name, or that was put aside. This is no problem of the store: roots may have the
     /// inode. If the object is needed and missing, that is a finding of its own.

@@ -127,6 +127,26 @@ public sealed class Repair
         }
     }
 
+    /// <summary>
+    /// Has the images of roots made again, which a layer above knows how to do. It needs the commits' trees and objects, so it comes after
+    /// <see cref="Apply"/>.
+    /// </summary>
+    public void MakeRootImages(Action<Finding.DamagedRootImage> make)
+    {
+        foreach (RepairItem item in items.Where(item => item is { State: RepairState.Planned, Problem: Finding.DamagedRootImage }))
+        {
+            try
+            {
+                make((Finding.DamagedRootImage)item.Problem);
+                item.State = RepairState.Made;
+            }
+            catch (Exception e) when (CheckReport.IsFinding(e))
+            {
+                (item.State, item.Failure) = (RepairState.Failed, e);
+            }
+        }
+    }
+
     private void Move(RepairItem item)
     {
         ObjectName name = item.Object!.Value;
@@ -154,6 +174,12 @@ public sealed class Repair
             bool isUsed = used.Contains(((Finding.DamagedImage)item.Problem).Image);
             item.State = isUsed ? RepairState.Failed : RepairState.Planned;
             item.Failure = isUsed ? new StoreException($"{store.Path}/{item.Problem.Path} is mounted; end the mount, and repair again") : null;
+        }
+
+        // What is mounted of a root's image keeps the inode.
+        foreach (RepairItem item in items.Where(item => item.Problem is Finding.DamagedRootImage))
+        {
+            item.State = RepairState.Planned;
         }
     }
 
