@@ -33,7 +33,7 @@ public class StatCacheBenchmarks : IDisposable
         {
             File.WriteAllText(Path.Combine(place.Path, Name(i)), Name(i));
             Sys.Stat(directory, Encoding.ASCII.GetBytes(Name(i)), out statuses[i]).ThrowIfFailed("statx", place.Path);
-            reader.Add(statuses[i], new CachedFile(Verity.Compute(Encoding.ASCII.GetBytes(Name(i))), HasXattrs: false), later);
+            reader.Add(statuses[i], new CachedFile(Verity.Compute(Encoding.ASCII.GetBytes(Name(i))), CachedXattrs.None), later);
         }
     }
 

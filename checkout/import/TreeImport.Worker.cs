@@ -9,12 +9,12 @@ namespace HackTree.Checkout;
 public sealed partial class TreeImport
 {
     /// <summary>The state of one thread.</summary>
-    private sealed partial class Worker(TreeImport import)
+    private sealed partial class Worker(TreeImport import, Xattrs xattrs)
     {
         private const OpenFlags ReadFlags = OpenFlags.ReadOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking;
 
         private readonly DirectoryReader reader = new();
-        private readonly Xattrs xattrs = new(import.store.Format, import.options.LeavesOut);
+        private readonly KnownXattrs knownXattrs = new(xattrs);
         private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(Blobs.BufferSize);
         private readonly byte[] target = new byte[4096];
         private readonly TreeBuffer checkedOutBuffer = new();
@@ -167,16 +167,16 @@ public sealed partial class TreeImport
         }
 
         /// <summary>
-        /// Whether a file need not be read, because the stat cache has its digest and the store its object. The cache knows whether the file has
-        /// attributes. They are read by the file's name, without opening it.
+        /// Whether a file need not be read, because the stat cache has its digest and the store its object. Its attributes are read only if no
+        /// earlier file had equal ones, and by the file's name, without opening it.
         /// </summary>
         private bool TryFindStored(
             ImportDirectory directory, ReadOnlySpan<byte> name, in FileStatus status, out Digest blob, out byte[] attributes)
         {
             CachedFile known = default;
-            bool isKnown = cache?.TryFind(status, out known) == true;
+            attributes = [];
+            bool isKnown = cache?.TryFind(status, out known) == true && knownXattrs.TryFind(known.Xattrs, directory.Handle, name, this, out attributes);
             blob = known.Blob;
-            attributes = isKnown && known.HasXattrs ? xattrs.Read(directory.Handle, name, this) : [];
             return isKnown && (import.additions is null || IsThere(import.store.Blobs.NameOf(blob, MetadataOf(directory, name, status), attributes), status));
         }
 
@@ -215,7 +215,7 @@ public sealed partial class TreeImport
                 if (import.additions is not null || attributes.Length == 0)
                 {
                     // A file with attributes is known only when a commit has compared them with those of its object.
-                    cache?.Add(status, new CachedFile(digest, attributes.Length > 0 || xattrs.HasLeftOut), taken);
+                    cache?.Add(status, new CachedFile(digest, knownXattrs.Record(attributes)), taken);
                 }
 
                 AddFile(directory, name, status, digest, attributes);

@@ -70,7 +70,7 @@ public sealed partial class TreeImport
             Recorded = options.Over is { Checkout: not null } over ? new RecordedDirectory(over.RootEntry()) : null,
         };
         import.work.Push(root);
-        import.work.RunReaders(() => new Worker(import).Process);
+        import.work.RunReaders(() => new Worker(import, new Xattrs(store.Format, options.LeavesOut)).Process);
         cache.Save();
         return new ImportResult(
             root.Digest,

@@ -9,7 +9,7 @@ namespace HackTree.Store;
 /// </summary>
 internal sealed record StatCacheManifest
 {
-    internal const int CurrentVersion = 2;
+    internal const int CurrentVersion = 3;
 
     private const int MaxLength = 16 * 1024 * 1024;
 

@@ -7,8 +7,8 @@ namespace HackTree.Store;
 
 /// <summary>What the stat cache knows about an unchanged file.</summary>
 /// <param name="Blob">The digest of its content.</param>
-/// <param name="HasXattrs">Whether the file has extended attributes, which then must be read.</param>
-public readonly record struct CachedFile(Digest Blob, bool HasXattrs);
+/// <param name="Xattrs">Its extended attributes.</param>
+public readonly record struct CachedFile(Digest Blob, CachedXattrs Xattrs);
 
 /// <summary>The key of a file in the stat cache.</summary>
 /// <param name="Filesystem">The number of its filesystem (<see cref="CachedFilesystem"/>).</param>
@@ -25,35 +25,36 @@ internal readonly record struct StatCacheKey(ulong Filesystem, ulong Inode)
 }
 
 /// <summary>
-/// A record of the stat cache: a file's status, and what was found in the file. 64 bytes; FORMAT.md has the layout. The file's birth time is not
+/// A record of the stat cache: a file's status, and what was found in the file. 80 bytes; FORMAT.md has the layout. The file's birth time is not
 /// kept, but is part of the checksum, so a record is not found undamaged for an inode with another birth time.
 /// </summary>
-[StructLayout(LayoutKind.Sequential, Size = 64)]
+[StructLayout(LayoutKind.Sequential, Size = 80)]
 internal readonly record struct StatCacheValue
 {
-    private const ulong XattrBit = 1UL << 63;
     private const long NanosecondsPerSecond = 1_000_000_000;
 
     // Times beyond this many seconds from 1970 do not fit 64 bits of nanoseconds.
     private const long LastSecond = long.MaxValue / NanosecondsPerSecond - 1;
 
-    private readonly ulong sizeAndFlag;
+    private readonly ulong size;
     private readonly long modified;
     private readonly long changed;
     private readonly Digest blob;
+    private readonly CachedXattrs xattrs;
     private readonly ulong check;
 
-    private StatCacheValue(ulong sizeAndFlag, long modified, long changed, Digest blob, ulong check)
+    private StatCacheValue(ulong size, long modified, long changed, in CachedFile file, ulong check)
     {
-        this.sizeAndFlag = sizeAndFlag;
+        this.size = size;
         this.modified = modified;
         this.changed = changed;
-        this.blob = blob;
+        blob = file.Blob;
+        xattrs = file.Xattrs;
         this.check = check;
     }
 
     /// <summary>What was found in the file.</summary>
-    internal CachedFile File => new(blob, (sizeAndFlag & XattrBit) != 0);
+    internal CachedFile File => new(blob, xattrs);
 
     /// <summary>Makes the record of a file; false if its times are out of range.</summary>
     internal static bool TryMake(StatCacheKey key, in FileStatus status, in CachedFile file, out StatCacheValue value)
@@ -64,15 +65,14 @@ internal readonly record struct StatCacheValue
             return false;
         }
 
-        ulong sizeAndFlag = (ulong)status.Size | (file.HasXattrs ? XattrBit : 0);
-        var plain = new StatCacheValue(sizeAndFlag, modified, changed, file.Blob, 0);
-        value = new StatCacheValue(sizeAndFlag, modified, changed, file.Blob, plain.CheckFor(key, BirthOf(status)));
+        var plain = new StatCacheValue((ulong)status.Size, modified, changed, file, 0);
+        value = new StatCacheValue((ulong)status.Size, modified, changed, file, plain.CheckFor(key, BirthOf(status)));
         return true;
     }
 
     /// <summary>Whether the record is undamaged and belongs to a file with that status.</summary>
     internal bool IsOf(StatCacheKey key, in FileStatus status) =>
-        (sizeAndFlag & ~XattrBit) == (ulong)status.Size
+        size == (ulong)status.Size
         && TryPack(status.ModifyTime, out long modifiedNow) && modified == modifiedNow
         && TryPack(status.ChangeTime, out long changedNow) && changed == changedNow
         && check == CheckFor(key, BirthOf(status));
@@ -90,10 +90,10 @@ internal readonly record struct StatCacheValue
     private ulong CheckFor(StatCacheKey key, ulong birth)
     {
         // For the sum, the birth time stands in the place of the sum.
-        ReadOnlySpan<Checked> all = [new Checked(key, new StatCacheValue(sizeAndFlag, modified, changed, blob, birth))];
+        ReadOnlySpan<Checked> all = [new Checked(key, new StatCacheValue(size, modified, changed, File, birth))];
         return XxHash3.HashToUInt64(MemoryMarshal.AsBytes(all));
     }
 
-    [StructLayout(LayoutKind.Sequential, Size = 80)]
+    [StructLayout(LayoutKind.Sequential, Size = 96)]
     private readonly record struct Checked(StatCacheKey Key, StatCacheValue Value);
 }

@@ -17,7 +17,7 @@ namespace HackTree.Store;
 internal sealed class StatCacheTable : IDisposable
 {
     /// <summary>Bytes of a record: header, key, value.</summary>
-    internal const int RecordLength = 88;
+    internal const int RecordLength = 104;
 
     private const int PageSize = 256 * 1024;
 

@@ -85,7 +85,7 @@ public sealed class StatCacheDamageTests : IDisposable
             Assert.Null(cache.Emptied);
             using StatCache.Reader reader = StatCacheWorld.NewReader(cache);
             Assert.True(reader.TryFind(StatCacheWorld.Status(Many - 1), out _));
-            Assert.False(reader.TryFind(StatCacheWorld.Status(100_000 / 88), out _));
+            Assert.False(reader.TryFind(StatCacheWorld.Status(100_000 / StatCacheTable.RecordLength), out _));
             Assert.False(reader.TryFind(StatCacheWorld.Status(Many - 1), out _));
             Assert.Equal(0, StatCacheWorld.CountHits(cache, Many));
             reader.Add(StatCacheWorld.Status(Many), StatCacheWorld.File(Many), StatCacheWorld.Now);

@@ -224,7 +224,7 @@ public sealed class StatCacheTests : IDisposable
     [Fact]
     public void More_than_fits_in_memory_is_found_in_the_file()
     {
-        // 32 MiB of the log are kept in memory; this log has 40.
+        // 32 MiB of the log are kept in memory; this log has 47.
         const int Count = 480_000;
         world.Fill(Count);
         Assert.Equal(Count, world.CountHits(Count));

@@ -78,7 +78,8 @@ internal sealed class StatCacheWorld : IDisposable
         bytes.Clear();
         BinaryPrimitives.WriteInt32LittleEndian(bytes, number + 1);
         BinaryPrimitives.WriteInt32LittleEndian(bytes[20..], version);
-        return new CachedFile(new Digest(bytes), (number + version) % 5 == 0);
+        CachedXattrs xattrs = ((number + version) % 5) switch { 0 => CachedXattrs.Of(bytes), 1 => CachedXattrs.Unknown, _ => CachedXattrs.None };
+        return new CachedFile(new Digest(bytes), xattrs);
     }
 
     /// <summary>Makes a cache of files 0 to <paramref name="count"/> - 1, and saves it.</summary>
