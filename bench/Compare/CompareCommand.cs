@@ -8,6 +8,8 @@ namespace HackTree.Bench.Compare;
 /// <summary>`compare`: runs whole commands of several programs on a tree that the user names.</summary>
 internal sealed class CompareCommand : Command
 {
+    private static readonly string[] EveryWork = [.. Work.All.Select(work => work.Id)];
+
     private readonly Argument<string> tree = new("TREE") { Description = "The tree to work with. Nothing is written to it." };
     private readonly Option<string> kind = new("--fs")
     {
@@ -38,7 +40,7 @@ internal sealed class CompareCommand : Command
 
     private readonly Option<string?> only = new("--only")
     {
-        Description = $"Only these works: {string.Join(", ", Contestant.EveryWork)}.",
+        Description = $"Only these works: {string.Join(", ", EveryWork)}.",
         HelpName = "WORK,...",
     };
 
@@ -94,7 +96,7 @@ internal sealed class CompareCommand : Command
         NativeTools tools = NativeTools.Compile();
         var skipped = new List<string>();
         List<Contestant> contestants = Contestants(parse, ours, skipped);
-        HashSet<string> works = [.. Chosen(parse.GetValue(only), Contestant.EveryWork)];
+        HashSet<string> works = [.. Chosen(parse.GetValue(only), EveryWork)];
         skipped.ForEach(RootRun.Say);
         RootRun.Say($"reading {source}, and making a copy with every {SourceTrees.Step}th file changed");
         SourceTrees trees = SourceTrees.Prepare(tools, source, scratch);
@@ -110,6 +112,7 @@ internal sealed class CompareCommand : Command
             Delay = TimeSpan.FromMilliseconds(parse.GetValue(delay)),
             ServerFolder = Path.Combine(scratch, "nginx"),
             Arena = trees.ArenaFor(ours, tools),
+            ArenaWithXattrs = Work.WithXattrs.Any(work => works.Contains(work.Id)) ? trees.WithXattrs(tools, scratch).ArenaFor(ours, tools) : null,
         };
         var tournament = new Tournament(rules, contestants, new Measurer(tools, scratch, isCold: false, stop), RootRun.Say);
         tournament.Run();

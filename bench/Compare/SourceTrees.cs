@@ -22,6 +22,27 @@ internal sealed record SourceTrees(string Tree, string Changed, string Plain, st
         _ = Shell.Run("cp", "-a", tree, changed);
         string rewritten = Shell.Run(tools.Floor, "change", changed, Step.ToString(CultureInfo.InvariantCulture));
         long count = long.Parse(rewritten, CultureInfo.InvariantCulture);
+        return Read(tools, tree, changed, scratch, count);
+    }
+
+    /// <summary>Copies of both trees where every file and directory has extended attributes.</summary>
+    internal SourceTrees WithXattrs(NativeTools tools, string scratch)
+    {
+        string folder = Directory.CreateDirectory(Path.Combine(scratch, "xattrs")).FullName;
+        string tree = Path.Combine(folder, "tree"), changed = Path.Combine(folder, "changed");
+        foreach ((string source, string copy) in new[] { (Tree, tree), (Changed, changed) })
+        {
+            _ = Shell.Run("cp", "-a", source, copy);
+            XattrLabels.Set(copy);
+        }
+
+        // A commit does not remember files that were changed less than two seconds before.
+        Thread.Sleep(TimeSpan.FromSeconds(3));
+        return Read(tools, tree, changed, folder, ChangedFiles);
+    }
+
+    private static SourceTrees Read(NativeTools tools, string tree, string changed, string scratch, long count)
+    {
         string plain = WithoutSpecialFiles(tree, Path.Combine(scratch, "plain"));
         string plainChanged = WithoutSpecialFiles(changed, Path.Combine(scratch, "plain-changed"));
         foreach (string each in new HashSet<string> { tree, changed, plain, plainChanged })

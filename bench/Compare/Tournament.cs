@@ -20,6 +20,9 @@ internal sealed record Rules
 
     /// <summary>The arena without its place, which is different each time.</summary>
     public required Arena Arena { get; init; }
+
+    /// <summary>The arena whose trees have extended attributes; null if no work needs it.</summary>
+    public Arena? ArenaWithXattrs { get; init; }
 }
 
 /// <summary>
@@ -38,25 +41,47 @@ internal sealed class Tournament(Rules rules, IReadOnlyList<Contestant> contesta
 
     internal void Run()
     {
+        Dictionary<string, string> plain = Chosen(Work.Plain), withXattrs = Chosen(Work.WithXattrs);
         for (int round = 0; round < rules.Rounds; round++)
         {
             for (int i = 0; i < contestants.Count; i++)
             {
-                RunOne(contestants[(i + round) % contestants.Count], round);
+                Contestant contestant = contestants[(i + round) % contestants.Count];
+                RunOne(contestant, rules.Arena, plain, round);
+                if (rules.ArenaWithXattrs is { } arena && contestant.KeepsXattrs)
+                {
+                    RunOne(contestant, arena, withXattrs, round);
+                }
             }
         }
     }
 
-    private void RunOne(Contestant contestant, int round)
+    /// <summary>The chosen ones of some works: for what a contestant knows them by, the id under which the time counts.</summary>
+    private Dictionary<string, string> Chosen(IReadOnlyList<Work> works) =>
+        works.Where(work => rules.Works.Contains(work.Id)).ToDictionary(work => work.Without ?? work.Id, work => work.Id);
+
+    /// <summary>Runs a contestant on a fresh filesystem.</summary>
+    /// <param name="contestant">The contestant.</param>
+    /// <param name="trees">The arena without its place.</param>
+    /// <param name="works">The works to do (<see cref="Chosen"/>).</param>
+    /// <param name="round">The number of the round, from 0.</param>
+    private void RunOne(Contestant contestant, Arena trees, Dictionary<string, string> works, int round)
     {
+        if (works.Count == 0)
+        {
+            return;
+        }
+
         using var filesystem = LoopFilesystem.Make(rules.Kind, rules.Size, rules.ImageDirectory);
         string folder = Path.Combine(rules.ServerFolder, $"{contestant.Name}-{round}");
-        bool needsServer = Work.All.Any(work => work.IsRemote && rules.Works.Contains(work.Id));
+        bool needsServer = Work.All.Any(work => work.IsRemote && works.ContainsKey(work.Id));
         using WebServer? server = needsServer ? WebServer.Start(filesystem.Place, folder, rules.Delay) : null;
         var missing = new HashSet<string>();
-        Arena arena = rules.Arena with { Place = filesystem.Place, Url = server?.Url ?? "" };
-        foreach (Step step in contestant.Steps(arena).Where(step => step.IsWanted(rules.Works)))
+        Arena arena = trees with { Place = filesystem.Place, Url = server?.Url ?? "" };
+        HashSet<string> wanted = [.. works.Keys];
+        foreach (Step step in contestant.Steps(arena).Where(step => step.IsWanted(wanted)))
         {
+            string? work = step.Work is { } id ? works.GetValueOrDefault(id) : null;
             if (step.Work is null ? step.NeededFor.All(missing.Contains) : missing.Contains(step.Work))
             {
                 continue;
@@ -65,28 +90,26 @@ internal sealed class Tournament(Rules rules, IReadOnlyList<Contestant> contesta
             try
             {
                 Measurement measured = measurer.Run(step.Command, filesystem.Place, step.IsSelfTimed, step.Success);
-                Take(contestant, step, round, measured, server?.Count() ?? default);
+                if (work is not null)
+                {
+                    Take(contestant, work, step.Label, round, measured, server?.Count() ?? default);
+                }
             }
             catch (BenchException e)
             {
                 missing.UnionWith(step.NeededFor);
-                Fail($"{contestant.Name}: {step.Work ?? "preparation"} failed: {e.Message}");
+                Fail($"{contestant.Name}: {work ?? step.Work ?? "preparation"} failed: {e.Message}");
             }
         }
     }
 
-    private void Take(Contestant contestant, Step step, int round, Measurement measured, (long Requests, long Bytes) network)
+    private void Take(Contestant contestant, string work, string label, int round, Measurement measured, (long Requests, long Bytes) network)
     {
-        if (step.Work is not { } work || !rules.Works.Contains(work))
-        {
-            return;
-        }
-
         var sample = new Sample
         {
             Work = work,
             Contestant = contestant.Name,
-            Label = step.Label,
+            Label = label,
             Round = round + 1,
             Seconds = measured.Seconds,
             SyncSeconds = measured.SyncSeconds,
@@ -97,7 +120,7 @@ internal sealed class Tournament(Rules rules, IReadOnlyList<Contestant> contesta
         };
         samples.Add(sample);
         string seconds = Figures.Seconds(sample.Seconds), sync = Figures.Seconds(sample.SyncSeconds);
-        say($"round {sample.Round}  {work,-14} {step.Label,-40} {seconds,9}  sync {sync,9}");
+        say($"round {sample.Round}  {work,-20} {label,-40} {seconds,9}  sync {sync,9}");
     }
 
     private void Fail(string failure)

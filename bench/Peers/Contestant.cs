@@ -66,10 +66,13 @@ internal abstract class Contestant
     /// </summary>
     internal abstract string How { get; }
 
+    /// <summary>Whether the program keeps extended attributes and ACLs as it is run here.</summary>
+    internal virtual bool KeepsXattrs => false;
+
     /// <summary>The commands that it runs on its filesystem, in this order.</summary>
     internal abstract IEnumerable<Step> Steps(Arena arena);
 
-    internal static readonly IReadOnlyList<string> EveryWork = [.. Report.Work.All.Select(work => work.Id)];
+    internal static readonly IReadOnlyList<string> EveryWork = [.. Report.Work.Plain.Select(work => work.Id)];
 
     internal static IReadOnlyList<Contestant> Peers { get; } =
         [new Ostree(), new HardlinkCopy(), new Copy(), new Tar(), new Casync(), new Borg(), new Restic(), new Rsync()];

@@ -14,6 +14,8 @@ internal sealed class HackTreeProgram(string program) : Contestant
         + "Syncs by itself: commit before the ref is set, checkout before it says that the root is ready. "
         + "Pulls come from an image layout behind nginx.";
 
+    internal override bool KeepsXattrs => true;
+
     internal override IEnumerable<Step> Steps(Arena arena)
     {
         string[] hacktree = [program, "--quiet", "--store", arena.At("objects")];

@@ -15,6 +15,8 @@ internal sealed class Ostree : Contestant
         + "Pulls come from an archive repository behind nginx, to a bare one. "
         + "It has no advance: there its time is that of another full checkout -H.";
 
+    internal override bool KeepsXattrs => true;
+
     internal override IEnumerable<Step> Steps(Arena arena)
     {
         string repository = $"--repo={arena.At("repo")}";

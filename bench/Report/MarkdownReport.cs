@@ -20,6 +20,11 @@ internal static class MarkdownReport
         text.AppendLine($"its image in `{filesystem.ImageDirectory}`.  ");
         text.Append("Medians. Where a work writes, the time counts until a syncfs after the command is done. ");
         text.AppendLine("\"x hacktree\" above 1 is slower than hacktree.");
+        if (results.Samples.Any(sample => Work.Find(sample.Work).Without is not null))
+        {
+            text.AppendLine("\"x without\" is the time divided by the program's own time for the tree without extended attributes.");
+        }
+
         foreach (Work work in Work.All)
         {
             AppendWork(text, results, work);

@@ -18,6 +18,9 @@ internal sealed record Row(
     string Work, string Contestant, string Label, int Rounds, double Seconds, double SyncSeconds, double Counted, double Lowest, double Highest,
     double CpuSeconds, long PeakBytes, double? ToHackTree, double? ToFloor)
 {
+    /// <summary>The time divided by the contestant's own for the same work without extended attributes. Null for other works.</summary>
+    public double? ToWithout { get; init; }
+
     /// <summary>The requests over the network; the median.</summary>
     public double Requests { get; init; }
 
@@ -56,7 +59,13 @@ internal static class Summary
         Row[] rows = [.. ways.Select(way => Gather(work, [.. way]))];
         double? ours = rows.FirstOrDefault(row => row.Contestant == HackTree)?.Counted;
         double? floor = rows.FirstOrDefault(row => row.Contestant == Floor)?.Counted;
-        IEnumerable<Row> compared = rows.Select(row => row with { ToHackTree = Ratio(row.Counted, ours), ToFloor = Ratio(row.Counted, floor) });
+        IReadOnlyList<Row> without = work.Without is { } id ? Rows(samples, Work.Find(id)) : [];
+        IEnumerable<Row> compared = rows.Select(row => row with
+        {
+            ToHackTree = Ratio(row.Counted, ours),
+            ToFloor = Ratio(row.Counted, floor),
+            ToWithout = Ratio(row.Counted, without.FirstOrDefault(plain => (plain.Contestant, plain.Label) == (row.Contestant, row.Label))?.Counted),
+        });
         return [.. compared.OrderBy(row => row.Counted)];
     }
 

@@ -10,6 +10,9 @@ internal sealed record Work(string Id, string Title, bool Writes, string Floor)
     /// <summary>Whether it is done over a network.</summary>
     internal bool IsRemote => Id is Pull or PullUpdate;
 
+    /// <summary>For a work on the tree with extended attributes: the id of the same work on the tree as it is. Otherwise null.</summary>
+    internal string? Without { get; private init; }
+
     internal const string First = "first";
     internal const string Recommit = "recommit";
     internal const string RecommitRoot = "recommit-root";
@@ -23,7 +26,8 @@ internal sealed record Work(string Id, string Title, bool Writes, string Floor)
     internal const string Pull = "pull";
     internal const string PullUpdate = "pull-update";
 
-    internal static readonly IReadOnlyList<Work> All =
+    /// <summary>The works on the tree as it is.</summary>
+    internal static readonly IReadOnlyList<Work> Plain =
     [
         new(First, "First commit", true, "the bare open, read, SHA-256, and for each new content O_TMPFILE, write, linkat"),
         new(Recommit, "Commit again, nothing changed", true, "find -printf of the tree"),
@@ -39,5 +43,14 @@ internal sealed record Work(string Id, string Title, bool Writes, string Floor)
         new(PullUpdate, "Pull the next commit, 1 % changed", true, ""),
     ];
 
+    /// <summary>The works on a copy of the tree where every file and directory has extended attributes.</summary>
+    internal static readonly IReadOnlyList<Work> WithXattrs =
+        [.. Plain.Where(work => work.Id is First or Recommit or RecommitRoot or Checkout or Advance).Select(OnXattrs)];
+
+    internal static readonly IReadOnlyList<Work> All = [.. Plain, .. WithXattrs];
+
     internal static Work Find(string id) => All.Single(work => work.Id == id);
+
+    private static Work OnXattrs(Work work) =>
+        new($"{work.Id}-xattrs", $"{work.Title}; with extended attributes", work.Writes, "") { Without = work.Id };
 }

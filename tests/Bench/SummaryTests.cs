@@ -63,6 +63,21 @@ public sealed class SummaryTests
         Assert.Equal(["rsync", "rsync --link-dest"], Summary.Rows(samples, Work.Find(Work.Checkout)).Select(row => row.Label));
     }
 
+    [Fact]
+    public void A_work_with_attributes_is_compared_with_the_same_work_without_by_the_same_program_in_the_same_way()
+    {
+        Work work = Work.WithXattrs.Single(work => work.Without == Work.RecommitRoot);
+        Sample[] samples =
+        [
+            Sample(Work.RecommitRoot, "ostree", 1, seconds: 2), Sample(Work.RecommitRoot, "ostree", 1, seconds: 5) with { Label = "slow" },
+            Sample(work.Id, "ostree", 1, seconds: 3), Sample(work.Id, "ostree", 1, seconds: 4) with { Label = "slow" },
+            Sample(work.Id, "hacktree", 1, seconds: 1),
+        ];
+        Assert.Equal([null, 1.5, 0.8], Summary.Rows(samples, work).Select(row => row.ToWithout));
+        Assert.All(Summary.Rows(samples, Work.Find(Work.RecommitRoot)), row => Assert.Null(row.ToWithout));
+        Assert.Equal(Columns.Headings(work).Count, Columns.Cells(work, Summary.Rows(samples, work)[0]).Count);
+    }
+
     internal static Sample Sample(string work, string contestant, int round, double seconds, double sync = 0) => new()
     {
         Work = work,
