@@ -19,6 +19,9 @@ public sealed class SoleHolders
     private readonly Dictionary<Digest, int> trees = [];
     private readonly Dictionary<ulong, int> objects = [];
 
+    /// <summary>The commits that only one holder has, by its number.</summary>
+    private ILookup<int, Digest> soleCommits = Array.Empty<Digest>().ToLookup(_ => 0);
+
     private SoleHolders(ObjectStore store) => this.store = store;
 
     /// <summary>Looks at every ref and root. Throws <see cref="CorruptException"/> if a commit or tree that one needs cannot be read.</summary>
@@ -34,6 +37,7 @@ public sealed class SoleHolders
             found.Add(held);
         }
 
+        found.soleCommits = found.commits.Where(pair => pair.Value != Several).ToLookup(pair => pair.Value, pair => pair.Key);
         return found;
     }
 
@@ -52,7 +56,7 @@ public sealed class SoleHolders
         RootRecord? root = holder.Kind == HolderKind.Root ? store.Roots.Find(holder.Name) : null;
         var sole = new Dictionary<ulong, (ObjectName Name, uint Links)>();
         var walked = new HashSet<Digest>();
-        foreach (Digest commit in commits.Where(pair => pair.Value == number).Select(pair => pair.Key))
+        foreach (Digest commit in soleCommits[number])
         {
             CountLinks(commit, number, root, walked, sole);
         }

@@ -129,7 +129,8 @@ public sealed class Usage
         }
 
         // What refs share is counted before roots are added, because roots do not count there.
-        Refs = refs.ConvertAll(r => Describe(store, sharing, r, refs.Count(other => other.Commit == r.Commit) == 1, sole));
+        var names = refs.CountBy(r => r.Commit).ToDictionary();
+        Refs = refs.ConvertAll(r => Describe(store, sharing, r, names[r.Commit] == 1, sole));
         List<Digest> linked = [.. Roots.Where(root => root.Record.Method == CheckoutMethod.Hardlink).Select(root => root.Record.Commit)];
         foreach (Digest commit in linked.Distinct())
         {
