@@ -5,8 +5,7 @@ namespace HackTree.Boot;
 
 /// <summary>
 /// The unit of systemd that puts a staged root on trial when the machine shuts down, after all services have ended and before filesystems are unmounted.
-/// It is in /run, so it is gone after a power cut. ostree's ostree-finalize-staged.service does the same. Of the mount points, those that are not in
-/// use cost nothing; an EFI system partition that systemd mounts when it is used would otherwise be gone by then.
+/// It is in /run, so it is gone after a power cut. ostree's ostree-finalize-staged.service does the same.
 /// </summary>
 public static class StageUnit
 {
@@ -17,7 +16,7 @@ public static class StageUnit
         [Unit]
         Description=Put the staged root on trial at shutdown
         DefaultDependencies=no
-        RequiresMountsFor=/sysroot /boot /boot/efi /efi
+        RequiresMountsFor=/sysroot /boot
         After=local-fs.target
         Before=basic.target final.target
         Conflicts=final.target

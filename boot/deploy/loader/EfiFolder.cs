@@ -59,7 +59,7 @@ internal sealed class EfiFolder(string path)
         EntryFiles().Select(file => LoaderEntry.Read(System.IO.Path.GetFileName(file), File.ReadAllText(file))).OfType<LoaderEntry>();
 
     /// <summary>
-    /// Writes an entry to a file of a new name. When this returns, the loader sees it. A rename over another file is not done: FAT has no journal, and a
+    /// Writes an entry to a file of a new name. When this returns, the loader sees it. It is not renamed over another entry: FAT has no journal, and a
     /// power cut may leave the old file's name with its clusters free, which fsck.vfat(8) then empties.
     /// </summary>
     internal void Write(LoaderEntry entry)
@@ -69,11 +69,24 @@ internal sealed class EfiFolder(string path)
         Sync();
     }
 
-    /// <summary>Writes an entry in the place of the file that it was read from. Both have one rank, so the old file must not come back.</summary>
+    /// <summary>
+    /// Writes an entry in the place of the one that it was read from. If that has a name of somebody's own, it stays. Both have one rank, so an old file
+    /// must not come back.
+    /// </summary>
     internal void Replace(LoaderEntry entry)
     {
         Write(entry);
-        Remove(entry);
+        if (entry.HasOwnName)
+        {
+            Remove(entry);
+            Sync();
+        }
+    }
+
+    /// <summary>Writes an entry over the file that it was read from, which has a name of somebody's own.</summary>
+    internal void WriteOver(LoaderEntry entry)
+    {
+        WriteFile(System.IO.Path.Combine(EntryFolder, entry.ReadFrom), System.Text.Encoding.UTF8.GetBytes(entry.Text));
         Sync();
     }
 
@@ -145,8 +158,7 @@ internal sealed class EfiFolder(string path)
             Directory.Delete(folder, recursive: true);
         }
 
-        IEnumerable<string> emptied = EntryFiles().Where(file => new FileInfo(file).Length == 0);
-        foreach (string litter in Directory.EnumerateFiles(EntryFolder, $"*{Partial}").Concat(emptied).ToList())
+        foreach (string litter in Directory.EnumerateFiles(EntryFolder, $"*{Partial}").ToList())
         {
             File.Delete(litter);
         }
@@ -173,7 +185,7 @@ internal sealed class EfiFolder(string path)
     }
 
     /// <summary>fsync of a file and its directory is not enough on FAT: where a file begins is in the directory's blocks, which belong to neither.</summary>
-    private void Sync()
+    internal void Sync()
     {
         using SafeFileHandle folder = OpenPath.Directory(path);
         Sys.SyncFilesystem(folder).ThrowIfFailed("syncfs", path);

@@ -9,7 +9,7 @@ namespace HackTree.Boot;
 /// (https://uapi-group.org/specifications/specs/boot_loader_specification/, "Type #1"):
 /// <code>
 /// r1+2-1.conf                     2 tries are left and 1 was used; the loader renames the file before each. A root that is good has r1.conf.
-///                                 A ~ behind the root's name, or more of them, tells a new file from one that it takes the place of
+///                                 r1-1.conf is that of a changed entry, which never takes the name of a file that is there
 ///
 /// title r1
 /// sort-key 0-hacktree             the same in all entries of roots, and before those of other systems
@@ -28,6 +28,7 @@ internal sealed partial record LoaderEntry
     private const string TrialOption = "subroot.trial";
     private const string FallbackOption = "subroot.fallback=";
     private const string PanicOption = "panic=10";
+    private const string Extension = ".conf";
 
     private static readonly string[] KnownKeys = ["title", "sort-key", "version", "linux", "initrd", "options"];
 
@@ -61,6 +62,18 @@ internal sealed partial record LoaderEntry
     /// <summary>The name of the file that the entry was read from; empty for a new one.</summary>
     internal string ReadFrom { get; init; } = "";
 
+    /// <summary>Whether the entry was read from a file with one of <see cref="FileNames"/>, and not from one that somebody else named.</summary>
+    internal bool HasOwnName
+    {
+        get
+        {
+            int end = Counter().Match(ReadFrom) is { Success: true } counter ? counter.Index : Math.Max(ReadFrom.Length - Extension.Length, 0);
+            string name = ReadFrom[..end];
+            return name.StartsWith(Root, StringComparison.OrdinalIgnoreCase)
+                && (name.Length == Root.Length || (name[Root.Length] == '-' && name[(Root.Length + 1)..].All(char.IsAsciiDigit)));
+        }
+    }
+
     /// <summary>The names that a file of the entry may have, without end.</summary>
     internal IEnumerable<string> FileNames
     {
@@ -68,9 +81,10 @@ internal sealed partial record LoaderEntry
         {
             string used = TriesUsed > 0 ? string.Create(CultureInfo.InvariantCulture, $"-{TriesUsed}") : "";
             string counter = TriesLeft is { } tries ? string.Create(CultureInfo.InvariantCulture, $"+{tries}{used}") : "";
-            for (string name = Root; ; name += "~")
+            yield return $"{Root}{counter}{Extension}";
+            for (int number = 1; ; number++)
             {
-                yield return $"{name}{counter}.conf";
+                yield return string.Create(CultureInfo.InvariantCulture, $"{Root}-{number}{counter}{Extension}");
             }
         }
     }

@@ -79,7 +79,14 @@ internal sealed class SystemdBootChoice : BootChoice
         using SafeFileHandle turn = folder.Lock();
         foreach (LoaderEntry entry in Read().Where(entry => entry.Root == root))
         {
-            folder.Replace(WithOwnOptions(entry));
+            if (entry.HasOwnName)
+            {
+                folder.Replace(WithOwnOptions(entry));
+            }
+            else
+            {
+                folder.WriteOver(WithOwnOptions(entry));
+            }
         }
 
         entries = Read();
@@ -128,6 +135,7 @@ internal sealed class SystemdBootChoice : BootChoice
         }
 
         folder.RemoveUnused();
+        folder.Sync();
         entries = Read();
     }
 
@@ -144,6 +152,7 @@ internal sealed class SystemdBootChoice : BootChoice
         }
 
         folder.RemoveUnused();
+        folder.Sync();
         entries = Read();
     }
 
@@ -155,12 +164,12 @@ internal sealed class SystemdBootChoice : BootChoice
         ?? throw new StoreException($"{folder.Path}: there is no entry of {root}, so the boot loader could not start it");
 
     /// <summary>
-    /// Whether an entry was overtaken: a trial that is over, one of a root that has a later one, a spare entry of the root on trial, or that of a root
-    /// which is gone.
+    /// Whether an entry was overtaken: a trial that is over, an older file of a changed entry, a spare entry of the root on trial, or that of a root which
+    /// is gone.
     /// </summary>
     private bool IsUseless(LoaderEntry entry) =>
         entry.TriesLeft is not null ? entry != TrialEntry
-        : Standing.Find(other => other.Root == entry.Root) != entry
+        : (entry.HasOwnName && Standing.Find(other => other.Root == entry.Root && other.HasOwnName) != entry)
         || (entry.Root != Default && ((entry.Rank == 0 && entry.Root == Trial) || !Directory.Exists(Path.Combine(physicalRoot, entry.Root))));
 
     private LoaderEntry WithOwnOptions(LoaderEntry entry) =>

@@ -45,7 +45,8 @@ public sealed partial class PowerCutBootTests : IDisposable
     private readonly ImageWorld world = new();
 
     /// <summary>How many starts are tried: $HACKTREE_POWER_CUTS.</summary>
-    private static int Starts => int.TryParse(Environment.GetEnvironmentVariable("HACKTREE_POWER_CUTS"), CultureInfo.InvariantCulture, out int given) ? given : 30;
+    private static int Starts =>
+        int.TryParse(Environment.GetEnvironmentVariable("HACKTREE_POWER_CUTS"), CultureInfo.InvariantCulture, out int given) ? given : 30;
 
     public void Dispose() => world.Dispose();
 

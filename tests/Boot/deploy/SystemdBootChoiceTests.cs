@@ -69,14 +69,14 @@ public sealed class SystemdBootChoiceTests : BootChoiceTests
         Directory.CreateDirectory(Path.Combine(Efi, "hacktree/mine"));
         Choice.Choose("r0");
         Assert.Equal(["hacktree.cpio.gz", "initrd.img-6.1", "vmlinuz-6.1"], Copies());
-        Assert.Equal(["r0~.conf"], EntryNames());
+        Assert.Equal(["r0-1.conf"], EntryNames());
         Place("r2");
         Assert.Equal(3, Copies().Length);
         File.WriteAllText(At("boot/initrd"), "another");
         Place("r2");
         Assert.Equal(4, Copies().Length);
         Choice.Forget("r2");
-        Assert.Equal((3, "r0~.conf"), (Copies().Length, Assert.Single(EntryNames())));
+        Assert.Equal((3, "r0-1.conf"), (Copies().Length, Assert.Single(EntryNames())));
         Assert.True(Directory.Exists(Path.Combine(Efi, "hacktree/mine")));
     }
 
@@ -103,26 +103,26 @@ public sealed class SystemdBootChoiceTests : BootChoiceTests
     }
 
     [Fact]
-    public void An_entry_that_changes_gets_another_file_and_what_a_power_cut_left_of_one_goes()
+    public void An_entry_that_changes_gets_another_file_and_what_a_power_cut_left_of_one_does_no_harm()
     {
         MakeLoader();
         Choice.Renew("r0");
-        Assert.Equal(["r0~.conf"], EntryNames());
+        Assert.Equal(["r0-1.conf"], EntryNames());
         Try("r1", 3);
         _ = Start();
         Choice.Renew("r1");
-        Assert.Equal(["r0~.conf", "r1~+2-1.conf"], EntryNames());
+        Assert.Equal(["r0-1.conf", "r1-1+2-1.conf"], EntryNames());
         Assert.Equal("default r0, previous , trial r1 2", Words);
 
         // fsck.vfat empties a file whose clusters are free. A kill leaves both files.
         string entries = Path.Combine(Efi, "loader/entries");
         File.WriteAllText(Path.Combine(entries, "r0.conf"), "");
-        File.Copy(Path.Combine(entries, "r1~+2-1.conf"), Path.Combine(entries, "r1+2-1.conf"));
+        File.Copy(Path.Combine(entries, "r1-1+2-1.conf"), Path.Combine(entries, "r1+2-1.conf"));
         Assert.Equal("default r0, previous , trial r1 2", Words);
         Choice.Choose("r1");
-        Assert.Equal(["r0~.conf", "r1.conf"], EntryNames());
+        Assert.Equal(["r0-1.conf", "r0.conf", "r1.conf"], EntryNames());
         Choice.Choose("r0");
-        Assert.Equal(["r0.conf", "r1.conf"], EntryNames());
+        Assert.Equal(["r0-2.conf", "r0.conf", "r1.conf"], EntryNames());
         Assert.Equal(["subroot=r0"], Starts(1));
     }
 
@@ -138,6 +138,16 @@ public sealed class SystemdBootChoiceTests : BootChoiceTests
         Assert.Contains("options root=UUID=1 ro quiet audit=0 subroot=r1 subroot.trial", File.ReadAllText(Path.Combine(entries, "r1+1.conf")), StringComparison.Ordinal);
         Assert.Equal("default r0, previous , trial r1 1", Words);
         Assert.Equal(["debian.conf", "r0.conf", "r1+1.conf"], EntryNames());
+
+        // One more of a root, with a name of somebody's own.
+        string rescue = Path.Combine(entries, "r0-rescue.conf");
+        File.Copy(Path.Combine(entries, "r0.conf"), rescue);
+        File.WriteAllText(rescue, File.ReadAllText(rescue).Replace("version 1\n", "version 0\n", StringComparison.Ordinal) + "options rescue\n");
+        Choice.Renew("r0");
+        Assert.Equal(["debian.conf", "r0-1.conf", "r0-rescue.conf", "r1+1.conf"], EntryNames());
+        Choice.Choose("r1");
+        Assert.Equal(["debian.conf", "r0-1.conf", "r0-rescue.conf", "r1.conf"], EntryNames());
+        Assert.Contains("rescue", File.ReadAllText(rescue), StringComparison.Ordinal);
     }
 
     [Fact]
@@ -183,9 +193,9 @@ public sealed class SystemdBootChoiceTests : BootChoiceTests
         options.Append("audit=0");
         options.Write();
         Choice.Renew("r1");
-        Assert.Equal(["r0.conf", "r1~+2-1.conf"], EntryNames());
+        Assert.Equal(["r0.conf", "r1-1+2-1.conf"], EntryNames());
         string Options(string file) => File.ReadLines(Path.Combine(Efi, "loader/entries", file)).Single(line => line.StartsWith("options ", StringComparison.Ordinal));
-        Assert.Equal("options root=UUID=1 ro quiet audit=0 subroot=r1 subroot.trial subroot.fallback=r0 panic=10", Options("r1~+2-1.conf"));
+        Assert.Equal("options root=UUID=1 ro quiet audit=0 subroot=r1 subroot.trial subroot.fallback=r0 panic=10", Options("r1-1+2-1.conf"));
         Assert.Equal("options root=UUID=1 ro quiet subroot=r0", Options("r0.conf"));
 
         // A new root has them if its /etc says so: after a merge.

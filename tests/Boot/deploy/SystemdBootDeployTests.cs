@@ -42,7 +42,7 @@ public sealed class SystemdBootDeployTests : IDisposable
         Assert.Equal("r0\n", world.Shell("$H rollback"));
         Assert.Equal("root=UUID=1 ro quiet subroot=r0", SystemdBootModel.Start(Efi));
         world.Shell("$H roots rm r5");
-        Assert.Equal("r0~.conf", Path.GetFileName(Assert.Single(Directory.GetFiles(Path.Combine(Efi, "loader/entries")))));
+        Assert.Equal("r0-1.conf", Path.GetFileName(Assert.Single(Directory.GetFiles(Path.Combine(Efi, "loader/entries")))));
     }
 
     [Fact]

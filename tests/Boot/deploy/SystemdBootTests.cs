@@ -76,7 +76,7 @@ public sealed class SystemdBootTests : IDisposable
         BootResult back = Boot(disk, "sdboot-back", " subroot=r1");
         Assert.Equal(("r0.conf;r1.conf;r2+0-2.conf", "r1"), (back["came"], back["did"]));
         Assert.Contains("10-planted ended with 7: planted", back["status"], StringComparison.Ordinal);
-        Assert.Equal("r0.conf;r1~.conf", back["entries"]);
+        Assert.Equal("r0.conf;r1-1.conf", back["entries"]);
     }
 
     private static BootResult Boot(string disk, string name, string commandLine)
