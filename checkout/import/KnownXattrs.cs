@@ -8,7 +8,11 @@ namespace HackTree.Checkout;
 /// no call for their attributes. For one thread.
 /// </summary>
 /// <param name="reader">Reads the attributes of files.</param>
-internal sealed class KnownXattrs(Xattrs reader)
+/// <param name="seesAll">
+/// Whether this process sees all attributes as they are. Others than root see no trusted ones, and in a user namespace the ids in ACLs are others. What they
+/// see is not recorded, and what was recorded is not what they would see.
+/// </param>
+internal sealed class KnownXattrs(Xattrs reader, bool seesAll)
 {
     // These bound the memory. A tree may have a different set for each file.
     private const int MostSets = 1024;
@@ -32,18 +36,18 @@ internal sealed class KnownXattrs(Xattrs reader)
             return true;
         }
 
-        if (sets.TryGetValue(recorded, out byte[]? known))
+        if (seesAll && sets.TryGetValue(recorded, out byte[]? known))
         {
             found = known;
             return true;
         }
 
         found = reader.Read(directory, name, subject);
-        return Add(found) == recorded || recorded == CachedXattrs.Unknown || reader.HasLeftOut;
+        return !seesAll || Add(found) == recorded || recorded == CachedXattrs.Unknown || reader.HasLeftOut;
     }
 
     /// <summary>What the stat cache is to keep of the set that the reader has read last.</summary>
-    internal CachedXattrs Record(byte[] set) => reader.HasLeftOut ? CachedXattrs.Unknown : Add(set);
+    internal CachedXattrs Record(byte[] set) => reader.HasLeftOut || (set.Length > 0 && !seesAll) ? CachedXattrs.Unknown : Add(set);
 
     private CachedXattrs Add(byte[] set)
     {

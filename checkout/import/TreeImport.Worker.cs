@@ -14,7 +14,7 @@ public sealed partial class TreeImport
         private const OpenFlags ReadFlags = OpenFlags.ReadOnly | OpenFlags.NoFollow | OpenFlags.NonBlocking;
 
         private readonly DirectoryReader reader = new();
-        private readonly KnownXattrs knownXattrs = new(xattrs);
+        private readonly KnownXattrs knownXattrs = new(xattrs, import.seesAllXattrs);
         private readonly byte[] buffer = GC.AllocateUninitializedArray<byte>(Blobs.BufferSize);
         private readonly byte[] target = new byte[4096];
         private readonly TreeBuffer checkedOutBuffer = new();

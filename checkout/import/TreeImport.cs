@@ -25,6 +25,7 @@ public sealed partial class TreeImport
     private readonly List<string> mountPoints = [];
     private readonly List<string> mountedFiles = [];
     private readonly StatCache cache;
+    private readonly bool seesAllXattrs = Sys.IsRoot && !Sys.IsInUserNamespace();
     private long files;
     private long contentBytes;
     private long sockets;

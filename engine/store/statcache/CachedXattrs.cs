@@ -6,7 +6,7 @@ namespace HackTree.Store;
 
 /// <summary>
 /// What the stat cache keeps of a file's extended attributes: the first half of the digest of their canonical set. A change of an attribute
-/// sets the file's change time, so a file that is found in the cache still has these attributes.
+/// sets the file's change time (FORMAT.md says where not), so a file that is found in the cache still has these attributes.
 /// </summary>
 [StructLayout(LayoutKind.Sequential, Size = Size)]
 public readonly record struct CachedXattrs
