@@ -169,7 +169,18 @@ public static class RootImage
     private static bool TryLink(SafeFileHandle file, SafeFileHandle top, byte[] name)
     {
         byte[] temporary = TemporaryName.New();
-        return Sys.LinkOpenFile(file, top, temporary) == Errno.None && Sys.Rename(top, temporary, top, name) == Errno.None;
+        if (Sys.LinkOpenFile(file, top, temporary) != Errno.None)
+        {
+            return false;
+        }
+
+        bool isRenamed = Sys.Rename(top, temporary, top, name) == Errno.None;
+        if (!isRenamed)
+        {
+            _ = Sys.Unlink(top, temporary);
+        }
+
+        return isRenamed;
     }
 
     private static SafeFileHandle Create(in WholeTree tree, string path, uint mode)

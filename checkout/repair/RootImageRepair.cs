@@ -24,12 +24,16 @@ public static class RootImageRepair
         }
     }
 
-    /// <summary>Makes an image again. Does nothing if the root is gone.</summary>
+    /// <summary>
+    /// Makes an image again. Does nothing if the root is gone, or if another process has made it: a link of the same inode could not take its place, because
+    /// rename(2) does nothing with two names of one inode.
+    /// </summary>
     public static void Make(ObjectStore store, Finding.DamagedRootImage damaged)
     {
         using RootTurn turn = store.Roots.TakeTurn(damaged.Root, damaged.Place);
         if (store.Roots.Find(damaged.Root) is { } record
             && store.Roots.AbsolutePath(record) is var path
+            && FindFault(store, record, path) is not null
             && TryOpen(record, path) is { } top)
         {
             using (top)
