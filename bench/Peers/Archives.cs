@@ -36,7 +36,7 @@ internal sealed class Casync : Contestant
     {
         string store = $"--store={arena.At("store.castr")}", index = arena.At("tree.caidx");
         string[] make = ["casync", "make", store, $"--cache={arena.At("cache")}", index, arena.Tree];
-        yield return Step.Prepare(EveryWork, "mkdir", arena.At("cache"));
+        yield return Step.Prepare(PlainWorks, "mkdir", arena.At("cache"));
         yield return new Step(Work.First, "casync make", make) { NeededFor = [Work.Recommit, Work.Checkout, Work.Gc, Work.Ls] };
         yield return new Step(Work.Recommit, "casync make", make);
         yield return new Step(Work.Checkout, "casync extract", "casync", "extract", store, index, arena.At("r0"));
@@ -60,8 +60,8 @@ internal sealed class Borg : Contestant
     {
         string repository = arena.At("repo");
         string[] borg = Run(arena, arena.Place), fromTree = Run(arena, arena.Tree);
-        yield return Step.Prepare(EveryWork, [.. borg, "init", "-e", "none", repository]);
-        yield return new Step(Work.First, "borg create", [.. fromTree, "create", $"{repository}::first", "."]) { NeededFor = EveryWork };
+        yield return Step.Prepare(PlainWorks, [.. borg, "init", "-e", "none", repository]);
+        yield return new Step(Work.First, "borg create", [.. fromTree, "create", $"{repository}::first", "."]) { NeededFor = PlainWorks };
         yield return new Step(Work.Recommit, "borg create", [.. fromTree, "create", $"{repository}::again", "."]);
         yield return Step.Prepare([Work.Checkout], "mkdir", arena.At("r0"));
         yield return new Step(Work.Checkout, "borg extract", [.. Run(arena, arena.At("r0")), "extract", $"{repository}::first"]);
@@ -93,8 +93,8 @@ internal sealed class Restic : Contestant
     {
         string repository = $"RESTIC_REPOSITORY={arena.At("repo")}", cache = $"RESTIC_CACHE_DIR={arena.At("cache")}";
         string[] restic = ["env", "RESTIC_PASSWORD=bench", repository, cache, "restic", "-q"];
-        yield return Step.Prepare(EveryWork, [.. restic, "init"]);
-        yield return new Step(Work.First, "restic backup", [.. restic, "backup", arena.Tree]) { NeededFor = EveryWork };
+        yield return Step.Prepare(PlainWorks, [.. restic, "init"]);
+        yield return new Step(Work.First, "restic backup", [.. restic, "backup", arena.Tree]) { NeededFor = PlainWorks };
         yield return new Step(Work.Recommit, "restic backup", [.. restic, "backup", arena.Tree]);
         yield return new Step(Work.Checkout, "restic restore", [.. restic, "restore", "latest", "--target", arena.At("r0")]);
         yield return new Step(Work.Ls, "restic ls", [.. restic, "ls", "latest"]);

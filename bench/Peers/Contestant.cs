@@ -72,7 +72,7 @@ internal abstract class Contestant
     /// <summary>The commands that it runs on its filesystem, in this order.</summary>
     internal abstract IEnumerable<Step> Steps(Arena arena);
 
-    internal static readonly IReadOnlyList<string> EveryWork = [.. Report.Work.Plain.Select(work => work.Id)];
+    internal static readonly IReadOnlyList<string> PlainWorks = [.. Report.Work.Plain.Select(work => work.Id)];
 
     internal static IReadOnlyList<Contestant> Peers { get; } =
         [new Ostree(), new HardlinkCopy(), new Copy(), new Tar(), new Casync(), new Borg(), new Restic(), new Rsync()];

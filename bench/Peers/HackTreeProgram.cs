@@ -19,8 +19,8 @@ internal sealed class HackTreeProgram(string program) : Contestant
     internal override IEnumerable<Step> Steps(Arena arena)
     {
         string[] hacktree = [program, "--quiet", "--store", arena.At("objects")];
-        yield return Step.Prepare(EveryWork, [program, "--quiet", "init", arena.At("objects")]);
-        yield return new Step(Work.First, "hacktree commit", [.. hacktree, "commit", "-b", "main", arena.Tree]) { NeededFor = EveryWork };
+        yield return Step.Prepare(PlainWorks, [program, "--quiet", "init", arena.At("objects")]);
+        yield return new Step(Work.First, "hacktree commit", [.. hacktree, "commit", "-b", "main", arena.Tree]) { NeededFor = PlainWorks };
         yield return new Step(Work.Recommit, "hacktree commit", [.. hacktree, "commit", "-b", "main", arena.Tree]);
         string[] checkout = [.. hacktree, "checkout", "main", arena.At("r0")];
         yield return new Step(Work.Checkout, "hacktree checkout", checkout) { NeededFor = [Work.RecommitRoot, Work.Advance] };

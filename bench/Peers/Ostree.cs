@@ -22,8 +22,8 @@ internal sealed class Ostree : Contestant
         string repository = $"--repo={arena.At("repo")}";
         string[] commit = ["ostree", "commit", repository, "-s", "bench"];
         string[] again = [.. commit, "-b", "main", $"--tree=dir={arena.At("r0")}"];
-        yield return Step.Prepare(EveryWork, "ostree", "init", repository, "--mode=bare");
-        yield return new Step(Work.First, "ostree commit", [.. commit, "-b", "main", $"--tree=dir={arena.Plain}"]) { NeededFor = EveryWork };
+        yield return Step.Prepare(PlainWorks, "ostree", "init", repository, "--mode=bare");
+        yield return new Step(Work.First, "ostree commit", [.. commit, "-b", "main", $"--tree=dir={arena.Plain}"]) { NeededFor = PlainWorks };
         yield return new Step(Work.Recommit, "ostree commit", [.. commit, "-b", "main", $"--tree=dir={arena.Plain}"]);
         string[] checkout = ["ostree", "checkout", repository, "-H", "main", arena.At("r0")];
         yield return new Step(Work.Checkout, "ostree checkout -H", checkout) { NeededFor = [Work.RecommitRoot] };

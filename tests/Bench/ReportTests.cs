@@ -116,10 +116,10 @@ public sealed class ReportTests
             Assert.NotEmpty(contestant.How);
             Assert.All(
                 contestant.Steps(arena),
-                step => Assert.Subset(Contestant.EveryWork.ToHashSet(), new HashSet<string>([.. step.NeededFor, .. step.Work is null ? [] : (string[])[step.Work]])));
+                step => Assert.Subset(Contestant.PlainWorks.ToHashSet(), new HashSet<string>([.. step.NeededFor, .. step.Work is null ? [] : (string[])[step.Work]])));
         }
 
-        Assert.Equal(Contestant.EveryWork.Order(), all[0].Steps(arena).Where(step => step.Work is not null).Select(step => step.Work!).Distinct().Order());
+        Assert.Equal(Contestant.PlainWorks.Order(), all[0].Steps(arena).Where(step => step.Work is not null).Select(step => step.Work!).Distinct().Order());
         Assert.Equal(all.Length, all.Select(contestant => contestant.Name).Distinct().Count());
     }
 }

@@ -127,7 +127,8 @@ public sealed class SwappedNamesTests : IDisposable
     {
         Tools.Require("cpio");
         string[] exchanged = ["d1/f1", "d3/f3", "d5/pipe", "d7/f3", "d9/link", "d10/more", "d11/pipe"];
-        Tools.Run("bash", "-ec", $"cd {Source}; ln -s f0 d9/link; ln d10/f1 d10/more; chown -hR 7:8 .; find . | sort | cpio -o -H newc --quiet > ../initrd").Succeeded();
+        string pack = $"cd {Source}; ln -s f0 d9/link; ln d10/f1 d10/more; chown -hR 7:8 .; find . | sort | cpio -o -H newc --quiet > ../initrd";
+        Tools.Run("bash", "-ec", pack).Succeeded();
         Race(
             _ => exchanged.Select(path => (root.At($"extracted/{path}"), $"{Victim}/f0")),
             _ =>
