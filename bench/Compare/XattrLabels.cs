@@ -2,6 +2,7 @@ using System.Buffers.Binary;
 using System.Text;
 using HackTree.Linux;
 using HackTree.Model;
+using HackTree.Store;
 
 namespace HackTree.Bench.Compare;
 
@@ -31,7 +32,7 @@ internal static class XattrLabels
             if (status.Type is FileType.Regular or FileType.Directory)
             {
                 Sys.SetXattr(Sys.WorkingDirectory, name, "user.label"u8, Labels[number++ % Labels.Length]).ThrowIfFailed("setxattr", path);
-                Sys.SetXattr(Sys.WorkingDirectory, name, "system.posix_acl_access"u8, Acl(status.Mode)).ThrowIfFailed("setxattr", path);
+                Sys.SetXattr(Sys.WorkingDirectory, name, Xattrs.AccessAcl, Acl(status.Mode)).ThrowIfFailed("setxattr", path);
             }
         }
     }

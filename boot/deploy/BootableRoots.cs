@@ -98,7 +98,8 @@ public sealed class BootableRoots(ObjectStore store)
     /// </summary>
     public void Remove(string nameOrPath)
     {
-        string name = UnrecordedRoot.Require(store, nameOrPath), path = store.Roots.Find(name) is { } record ? store.Roots.AbsolutePath(record) : "";
+        string name = UnrecordedRoot.Require(store, nameOrPath);
+        string path = store.Roots.Find(name) is { } record ? store.Roots.AbsolutePath(record) : "";
         BootChoice? choice = RequireNotNext(path, nameOrPath);
         RootRemoval.Run(store, nameOrPath);
         Forget(choice, path);

@@ -25,7 +25,7 @@ internal sealed record RootPlan(Digest Commit, string Revision, CheckoutMethod M
 ///            remove .NAME.partial, and make it      nowhere                                removes .NAME.partial, deletes the record
 ///            write its directory into the record    as .NAME.partial                       the same
 /// (fill), Finish                                    as .NAME.partial                       the same
-/// PutInPlace rename it, or exchange it with NAME    as NAME                                removes .NAME.partial, writes the root's record, deletes the build record
+/// PutInPlace rename it, or exchange it with NAME    as NAME                                removes .NAME.partial, writes its record, deletes the build record
 /// Seal       write the root's record                as NAME, which is recorded             removes .NAME.partial, deletes the build record
 ///            remove .NAME.partial: the replaced     as NAME, which is recorded             deletes the build record
 ///            delete the build record                no build record                        does nothing

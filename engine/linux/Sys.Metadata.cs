@@ -53,8 +53,7 @@ public static unsafe partial class Sys
         }
 
         byte empty = 0;
-        errno = Native.FChModAt2(FChModAt2Number, file, &empty, (nint)mode, AtEmptyPath) < 0 ? LastError() : Errno.None;
-        if (errno is not (Errno.ENOSYS or Errno.EPERM))
+        if (HasSetMode(file, &empty, mode, AtEmptyPath, out errno))
         {
             return errno;
         }
@@ -75,8 +74,7 @@ public static unsafe partial class Sys
         var at = new NativeName(name, stackalloc byte[NativeName.StackBytes]);
         fixed (byte* p = at)
         {
-            Errno errno = Native.FChModAt2(FChModAt2Number, dir, p, (nint)mode, AtSymlinkNoFollow) < 0 ? LastError() : Errno.None;
-            if (errno is not (Errno.ENOSYS or Errno.EPERM))
+            if (HasSetMode(dir, p, mode, AtSymlinkNoFollow, out Errno errno))
             {
                 return errno;
             }
@@ -84,6 +82,13 @@ public static unsafe partial class Sys
             errno = Result(Native.FChModAt(dir, p, mode, AtSymlinkNoFollow));
             return errno == Errno.EOPNOTSUPP ? SetModeOfDirectory(dir, name, mode) : errno;
         }
+    }
+
+    /// <summary>Calls fchmodat2(2). False if this kernel lacks it or a filter refuses it.</summary>
+    private static bool HasSetMode(SafeFileHandle dir, byte* name, uint mode, int flags, out Errno errno)
+    {
+        errno = Native.FChModAt2(FChModAt2Number, dir, name, (nint)mode, flags) < 0 ? LastError() : Errno.None;
+        return errno is not (Errno.ENOSYS or Errno.EPERM);
     }
 
     private static Errno SetModeOfDirectory(SafeFileHandle dir, ReadOnlySpan<byte> name, uint mode)
