@@ -7,40 +7,27 @@ namespace HackTree.Boot;
 /// The unit of systemd that puts a staged root on trial when the machine shuts down, after all services have ended and before filesystems are unmounted.
 /// It is in /run, so it is gone after a power cut. ostree's ostree-finalize-staged.service does the same.
 /// </summary>
+/// <remarks>
+/// The unit ends before the filesystem that holds the boot loader's files is unmounted. An automount unmounts that when nobody has used it for a while, so
+/// a process stays in it: the unit would end long before the shutdown (https://github.com/ostreedev/ostree/issues/2543).
+/// </remarks>
 public static class StageUnit
 {
     private const string Name = "hacktree-stage.service";
 
-    private const string Text =
-        """
-        [Unit]
-        Description=Put the staged root on trial at shutdown
-        DefaultDependencies=no
-        RequiresMountsFor=/sysroot /boot
-        After=local-fs.target
-        Before=basic.target final.target
-        Conflicts=final.target
-
-        [Service]
-        Type=oneshot
-        RemainAfterExit=yes
-        ExecStart=/bin/true
-        ExecStop=/usr/bin/env hacktree deploy finish
-        TimeoutStopSec=5min
-
-        """;
+    private const string UnitFolder = "/run/systemd/system";
 
     /// <summary>Starts the unit. Throws <see cref="StoreException"/> if systemd does not run here.</summary>
-    public static void Start()
+    /// <param name="loaderFolder">The directory of the boot loader's files (<see cref="BootChoice.Folder"/>).</param>
+    public static void Start(string loaderFolder)
     {
-        const string Folder = "/run/systemd/system";
         string? systemctl = ProgramRun.Find("systemctl");
-        if (!Directory.Exists(Folder) || systemctl is null)
+        if (!Directory.Exists(UnitFolder) || systemctl is null)
         {
             throw new StoreException("systemd does not run here, so nothing would put a staged root on trial at the shutdown; deploy without --stage");
         }
 
-        File.WriteAllText(Path.Combine(Folder, Name), Text);
+        File.WriteAllText(Path.Combine(UnitFolder, Name), TextFor(loaderFolder));
         foreach (string[] command in new[] { new[] { systemctl, "daemon-reload" }, [systemctl, "start", Name] })
         {
             ProgramRun run = ProgramRun.Of(command);
@@ -50,4 +37,24 @@ public static class StageUnit
             }
         }
     }
+
+    private static string TextFor(string loaderFolder) =>
+        $"""
+        [Unit]
+        Description=Put the staged root on trial at shutdown
+        DefaultDependencies=no
+        RequiresMountsFor=/sysroot {loaderFolder}
+        After=local-fs.target
+        Before=basic.target final.target
+        Conflicts=final.target
+
+        [Service]
+        Type=exec
+        RemainAfterExit=yes
+        WorkingDirectory={loaderFolder}
+        ExecStart=/usr/bin/env sleep infinity
+        ExecStop=/usr/bin/env hacktree deploy finish
+        TimeoutStopSec=5min
+
+        """;
 }

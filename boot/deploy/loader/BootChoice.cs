@@ -19,6 +19,9 @@ public abstract class BootChoice
 
     private static readonly Func<string, FoundLoader>[] Loaders = [SystemdBootChoice.Find, GrubChoice.Find];
 
+    /// <summary>The directory of the loader's files, which are read and written here. It may lie on a partition of its own.</summary>
+    public abstract string Folder { get; }
+
     /// <summary>The root that boots if none is on trial.</summary>
     public abstract string Default { get; }
 

@@ -22,6 +22,8 @@ internal sealed class GrubChoice : BootChoice
     private GrubChoice(string physicalRoot, string grub, GrubEnvironment environment, string firstDefault, string menu) =>
         (this.physicalRoot, this.grub, this.environment, this.firstDefault, this.menu) = (physicalRoot, grub, environment, firstDefault, menu);
 
+    public override string Folder => grub;
+
     public override string Default => environment.Get(GrubMenu.DefaultName) ?? firstDefault;
 
     public override string? Previous => environment.Get(PreviousName);

@@ -25,6 +25,8 @@ internal sealed class SystemdBootChoice : BootChoice
         entries = Read();
     }
 
+    public override string Folder => folder.Path;
+
     public override string Default => First.Root;
 
     public override string? Previous => Standing.Skip(1).FirstOrDefault(entry => entry.Rank > 0 && entry.Root != Default)?.Root;
@@ -108,17 +110,8 @@ internal sealed class SystemdBootChoice : BootChoice
             entries = Read();
         }
 
-        LoaderEntry like = Standing.Find(entry => entry.Root == root) ?? (First with { Rank = 0 });
-        LoaderEntry placed = WithOwnOptions(like with { Root = root, Kernel = files[0], Initrds = [.. files.Skip(1)] });
-        if (like.Root == root)
-        {
-            folder.Replace(placed);
-        }
-        else
-        {
-            folder.Write(placed);
-        }
-
+        LoaderEntry like = Standing.Find(entry => entry.Root == root) ?? (First with { Rank = 0, ReadFrom = "" });
+        folder.Replace(WithOwnOptions(like with { Root = root, Kernel = files[0], Initrds = [.. files.Skip(1)] }));
         entries = Read();
     }
 

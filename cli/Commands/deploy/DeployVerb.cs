@@ -164,12 +164,13 @@ internal abstract class DeployVerb : Verb
 
     private static void Stage(Session session, ObjectStore store, DeployRequest request, DeployPlan plan, Progress progress)
     {
-        if (new BootableRoots(store).FindRunning() is null)
+        var roots = new BootableRoots(store);
+        if (roots.FindRunning() is null)
         {
             throw new StoreException("this system runs on no root of the store, so nothing would put a staged root on trial; deploy without --stage");
         }
 
-        StageUnit.Start();
+        StageUnit.Start(BootChoice.Read(roots.Physical).Folder);
         using (session.Show("checking out", progress))
         {
             Deployment.Stage(store, request, plan, progress);

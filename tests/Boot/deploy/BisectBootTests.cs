@@ -22,7 +22,18 @@ public sealed class BisectBootTests : IDisposable
         say status "$(hacktree status)"
         say left "$(find /etc /sysroot/var/lib/hacktree -name '*bisect*')"
         if [ ! -e /etc/late ]; then
+            if mountpoint -q /boot/efi; then
+                printf '[Automount]\nWhere=/boot/efi\nTimeoutIdleSec=1\n' > /run/systemd/system/boot-efi.automount
+                systemctl daemon-reload
+                systemctl stop boot-efi.mount
+                systemctl start boot-efi.automount
+                ls /boot/efi > /dev/null
+                sleep 5
+                say unused "$(findmnt -n -o FSTYPE /boot/efi)"
+            fi
             say staged "$(hacktree deploy -q --stage debian/bookworm 2>&1; hacktree status --json)"
+            sleep 5
+            say unit "$(systemctl is-active hacktree-stage)"
             echo late > /etc/late
         fi
         say late "$(cat /etc/late)"
@@ -57,7 +68,9 @@ public sealed class BisectBootTests : IDisposable
 
         string[] tried = [Run(disk, "sdboot-bisect-1", ImageWorld.Firmware)["number"], Run(disk, "sdboot-bisect-2", ImageWorld.Firmware)["number"]];
         Assert.Equal(["2", "3"], tried);
-        RequireFound(Run(disk, "sdboot-bisect-3", ImageWorld.Firmware), 3);
+        BootResult found = Run(disk, "sdboot-bisect-3", ImageWorld.Firmware);
+        RequireFound(found, 3);
+        Assert.Equal("autofs", found["unused"]);
         RequireStaged(Run(disk, "sdboot-bisect-4", ImageWorld.Firmware), 4);
     }
 
@@ -88,6 +101,7 @@ public sealed class BisectBootTests : IDisposable
         Assert.Equal("/sysroot/var/lib/hacktree/bisect", back["left"].TrimEnd(';'));
         Assert.StartsWith("r1;", back["staged"], StringComparison.Ordinal);
         Assert.Contains("\"staged\":true", back["staged"], StringComparison.Ordinal);
+        Assert.Equal("active", back["unit"]);
     }
 
     /// <summary>What was edited after staging is in the root that the shutdown put on trial.</summary>
