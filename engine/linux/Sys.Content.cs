@@ -196,7 +196,8 @@ public static unsafe partial class Sys
     public static Errno Sync(SafeFileHandle file) => Result(Native.FSync(file));
 
     /// <summary>
-    /// syncfs(2): makes everything on the file's filesystem durable, or fails. Before Linux 5.8 it does not report errors.
+    /// syncfs(2): makes everything on the file's filesystem durable, or fails. Before Linux 5.8 it does not report errors. On FAT it writes everything, but
+    /// does not make the disk empty its cache: that takes <see cref="Sync"/> of any file there.
     /// </summary>
     public static Errno SyncFilesystem(SafeFileHandle file) => Result(Native.SyncFs(file));
 

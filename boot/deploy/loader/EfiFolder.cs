@@ -70,8 +70,8 @@ internal sealed class EfiFolder(string path)
     }
 
     /// <summary>
-    /// Writes an entry in the place of the one that it was read from. If that has a name of somebody's own, it stays. Both have one rank, so an old file
-    /// must not come back.
+    /// Writes an entry in the place of the one that it was read from, if it was read. If that has a name of somebody's own, it stays. Both have one rank,
+    /// so an old file must not come back.
     /// </summary>
     internal void Replace(LoaderEntry entry)
     {
@@ -184,11 +184,15 @@ internal sealed class EfiFolder(string path)
         output.Complete();
     }
 
-    /// <summary>fsync of a file and its directory is not enough on FAT: where a file begins is in the directory's blocks, which belong to neither.</summary>
+    /// <summary>
+    /// Makes all that was changed durable. On FAT that takes two calls. fsync alone does not write where a file begins: that is in blocks of the directory,
+    /// which belong to neither. syncfs writes them, but does not tell the disk to empty its cache, as fsync does (fs/fat/file.c, fs/sync.c).
+    /// </summary>
     internal void Sync()
     {
         using SafeFileHandle folder = OpenPath.Directory(path);
         Sys.SyncFilesystem(folder).ThrowIfFailed("syncfs", path);
+        Sys.Sync(folder).ThrowIfFailed("fsync", path);
     }
 
     private string At(string name) => System.IO.Path.Combine(path, name);

@@ -24,8 +24,8 @@ public sealed partial class PowerCutBootTests : IDisposable
 
     private const string CheckScript =
         Qemu.ScriptHead +
-        $"""
-        if grep -qa {AfterCut} /sys/firmware/dmi/tables/DMI; then
+        $$"""
+        if grep -qa {{AfterCut}} /sys/firmware/dmi/tables/DMI; then
             systemctl is-system-running --wait > /dev/null
             say commandline "$(cat /proc/cmdline)"
             say status "$(hacktree status --json)"
@@ -34,13 +34,17 @@ public sealed partial class PowerCutBootTests : IDisposable
             systemctl poweroff
             exit
         fi
-        say begin now
-        hacktree deploy -q debian/bookworm
-        hacktree rollback
-        hacktree kargs $(hacktree status | grep -o '^r[0-9]* .*default' | cut -d ' ' -f 1) --append audit=0
-        hacktree deploy -q debian/bookworm
-        say end "$(hacktree status --json)"
+        step() { "$@"; say "step$((number += 1))" $?; sleep 5; }
+        number=-1
+        step true
+        step hacktree deploy -q debian/bookworm
+        step hacktree rollback
+        step hacktree kargs $(hacktree status | grep -o '^r[0-9]* .*default' | cut -d ' ' -f 1) --append audit=0
+        step hacktree deploy -q debian/bookworm
         """;
+
+    /// <summary>What the machine boots after each step of the script: the usual root as it was, the one on trial, or the usual root with its new option.</summary>
+    private static readonly string[] States = ["usual", "trial", "usual", "usual audit=0", "trial"];
 
     private readonly ImageWorld world = new();
 
@@ -60,8 +64,8 @@ public sealed partial class PowerCutBootTests : IDisposable
         // Not the default of the menu: that would boot without an environment too.
         ImageWorld.Edit(disk, "$H checkout -q --boot debian/bookworm r1; $H default r1");
         var booted = new SortedDictionary<string, int>();
-        (WriteLog log, int begin, int end) = RunAndCutOff(disk, []);
-        ForEachCut(log, Starts, random => random.Next(begin, end + 1), (when, picture) => Count(booted, BootAfterCut(picture, "r1", [], when)));
+        Recording recorded = RunAndCutOff(disk, []);
+        ForEachCut(recorded, Starts, recorded.AnyMoment, (cut, picture) => Count(booted, BootAfterCut(picture, "r1", [], cut)));
         Report($"GRUB: {Starts} cuts; booted: {string.Join(", ", booted)}");
     }
 
@@ -73,19 +77,19 @@ public sealed partial class PowerCutBootTests : IDisposable
         string disk = world.MakeDisk(world.MakeTreeWithProgram(CheckScript), "--uefi");
         SortedDictionary<string, int> first = [], booted = [];
         int number = 0;
-        (WriteLog log, int begin, int end) = RunAndCutOff(disk, ImageWorld.Firmware);
+        Recording recorded = RunAndCutOff(disk, ImageWorld.Firmware);
 
         // Of all writes, few are those of entries.
         Partition efi = Partitions(disk)[0];
-        List<int> entries = log.WritesIn(efi.Offset, efi.Length).FindAll(moment => moment > begin && moment <= end);
+        List<int> entries = recorded.Log.WritesIn(efi.Offset, efi.Length).FindAll(moment => moment > recorded.Ends[0] && moment <= recorded.Ends[^1]);
         Assert.InRange(entries.Count, 10, int.MaxValue);
-        int Moment(Random random) => random.Next(2) == 0 ? entries[random.Next(entries.Count)] : random.Next(begin, end + 1);
-        ForEachCut(log, Starts * LooksForStart, Moment, (when, picture) =>
+        int Moment(Random random) => random.Next(2) == 0 ? entries[random.Next(entries.Count)] : recorded.AnyMoment(random);
+        ForEachCut(recorded, Starts * LooksForStart, Moment, (cut, picture) =>
         {
-            Count(first, LookAfterCut(picture, when));
+            Count(first, LookAfterCut(picture, cut));
             if (number++ % LooksForStart == 0)
             {
-                Count(booted, BootAfterCut(picture, "r0", ImageWorld.Firmware, when));
+                Count(booted, BootAfterCut(picture, "r0", ImageWorld.Firmware, cut));
                 SystemdBootModel.Peek(CopyEfi(picture));
             }
         });
@@ -93,15 +97,15 @@ public sealed partial class PowerCutBootTests : IDisposable
     }
 
     /// <summary>Shows what is on the disk after power cuts.</summary>
-    private static void ForEachCut(WriteLog log, int cuts, Func<Random, int> next, Action<string, string> look)
+    private static void ForEachCut(Recording recorded, int cuts, Func<Random, int> next, Action<Cut, string> look)
     {
         var random = new Random(PhysicalRoot.Seed);
         int[] moments = [.. Enumerable.Range(0, cuts).Select(_ => next(random))];
-        log.ForEachCut(moments, random, (moment, picture) => look($"moment {moment}, seed {PhysicalRoot.Seed}", picture));
+        recorded.Log.ForEachCut(moments, random, (moment, picture) => look(recorded.CutAt(moment), picture));
     }
 
-    /// <summary>Runs the machine while it deploys, and kills it. Returns what it wrote, and the moments at which the deploys began and had ended.</summary>
-    private (WriteLog Log, int Begin, int End) RunAndCutOff(string disk, string[] firmware)
+    /// <summary>Runs the machine while it deploys, and kills it.</summary>
+    private Recording RunAndCutOff(string disk, string[] firmware)
     {
         var log = new WriteLog(disk);
         string checks = world.At("checks");
@@ -114,19 +118,18 @@ public sealed partial class PowerCutBootTests : IDisposable
         using Process process = Process.Start(Tools.Find("qemu-system-x86_64")!, machine);
         int WaitFor(string fact)
         {
-            for (int i = 0; i < 600 && !(File.Exists(checks) && File.ReadAllText(checks).Contains($"CHECK {fact}=", StringComparison.Ordinal)); i++)
+            for (int i = 0; i < 600 && !(File.Exists(checks) && File.ReadAllText(checks).Contains($"CHECK {fact}=0", StringComparison.Ordinal)); i++)
             {
                 Assert.False(process.WaitForExit(1000), "the machine ended by itself");
             }
 
+            Assert.Contains($"CHECK {fact}=0", File.ReadAllText(checks), StringComparison.Ordinal);
             return log.Flushed;
         }
 
         try
         {
-            (WriteLog, int, int) ran = (log, WaitFor("begin"), WaitFor("end"));
-            Assert.Contains("CHECK end=[", File.ReadAllText(checks), StringComparison.Ordinal);
-            return ran;
+            return new Recording(log, [.. States.Select((_, step) => WaitFor($"step{step}"))]);
         }
         finally
         {
@@ -136,15 +139,15 @@ public sealed partial class PowerCutBootTests : IDisposable
     }
 
     /// <summary>Starts the machine after a cut, deploys in it, and looks at its disk. Returns the root that it booted.</summary>
-    private static string BootAfterCut(string picture, string usual, string[] firmware, string when)
+    private static string BootAfterCut(string picture, string usual, string[] firmware, Cut cut)
     {
         BootResult boot = Qemu.Run("power-cut", [.. ImageWorld.Drive(picture), "-smbios", $"type=11,value=hacktree::{AfterCut}", .. firmware]);
         foreach (string fact in (string[])["check", "again"])
         {
-            Assert.True(boot[fact] == "0", $"{when}, {fact}: {boot[fact]}");
+            Assert.True(boot[fact] == "0", $"{cut.When}, {fact}: {boot[fact]}");
         }
 
-        string root = RootIn(boot["commandline"], usual, when);
+        string root = RootIn(boot["commandline"], usual, cut);
 
         // Mounted once more, the filesystem has no journal to replay.
         ImageWorld.Edit(picture, "$H fsck -q");
@@ -153,10 +156,10 @@ public sealed partial class PowerCutBootTests : IDisposable
     }
 
     /// <summary>Looks at a disk with systemd-boot after a cut, without starting it. Returns the root that the loader would boot.</summary>
-    private string LookAfterCut(string picture, string when)
+    private string LookAfterCut(string picture, Cut cut)
     {
-        string root = RootIn(SystemdBootModel.Peek(CopyEfi(picture)), "r0", when);
-        RootIn(SystemdBootModel.Peek(CopyEfi(picture, isChecked: true)), "r0", when);
+        string root = RootIn(SystemdBootModel.Peek(CopyEfi(picture)), "r0", cut);
+        RootIn(SystemdBootModel.Peek(CopyEfi(picture, isChecked: true)), "r0", cut);
 
         // The journal is replayed in a copy: the start comes after this.
         string copy = world.At("copy.img");
@@ -206,11 +209,13 @@ public sealed partial class PowerCutBootTests : IDisposable
         to.Write(bytes);
     }
 
-    /// <summary>The root of a kernel's command line: the default, or one on trial that falls back to the default.</summary>
-    private static string RootIn(string commandLine, string usual, string when)
+    /// <summary>The root of a kernel's command line, which is one that may boot after that cut.</summary>
+    private static string RootIn(string commandLine, string usual, Cut cut)
     {
         string root = Subroot().Matches(commandLine)[^1].Groups[1].Value;
-        Assert.True(root == usual || commandLine.Contains($" subroot.trial subroot.fallback={usual} ", StringComparison.Ordinal), $"{when}: {commandLine}");
+        bool isTrial = commandLine.Contains($" subroot.trial subroot.fallback={usual} ", StringComparison.Ordinal);
+        string state = isTrial ? "trial" : root != usual ? root : commandLine.Contains(" audit=0", StringComparison.Ordinal) ? "usual audit=0" : "usual";
+        Assert.True(cut.Allowed.Contains(state), $"{cut.When}: {state}, and not {string.Join(" or ", cut.Allowed)}: {commandLine}");
         return root;
     }
 
@@ -224,6 +229,27 @@ public sealed partial class PowerCutBootTests : IDisposable
     private static void Count(SortedDictionary<string, int> counts, string root) => counts[root] = counts.GetValueOrDefault(root) + 1;
 
     private static void Report(string line) => File.AppendAllText(Path.Combine(Repository.Root, "out", "power-cuts"), $"{line}\n");
+
+    /// <summary>What a machine wrote.</summary>
+    /// <param name="Log">Its writes.</param>
+    /// <param name="Ends">How much of that was durable at the end of each step.</param>
+    private sealed record Recording(WriteLog Log, int[] Ends)
+    {
+        internal int AnyMoment(Random random) => random.Next(Ends[0], Ends[^1] + 1);
+
+        /// <summary>A step that has ended stays; of the next one, all or nothing is there.</summary>
+        internal Cut CutAt(int moment)
+        {
+            int ended = Array.FindLastIndex(Ends, end => end <= moment);
+            string when = $"moment {moment}, after step {ended}, which ends at {Ends[ended]}; seed {PhysicalRoot.Seed}";
+            return new Cut(when, States[ended..Math.Min(ended + 2, States.Length)]);
+        }
+    }
+
+    /// <summary>A power cut.</summary>
+    /// <param name="When">When it comes, in words.</param>
+    /// <param name="Allowed">What the machine may boot after it.</param>
+    private sealed record Cut(string When, string[] Allowed);
 
     [GeneratedRegex("(?<= )subroot=([^ ;]+)")]
     private static partial Regex Subroot();
