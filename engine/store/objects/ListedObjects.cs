@@ -18,9 +18,12 @@ internal sealed class ListedObjects
 
     private static readonly long Seed = Random.Shared.NextInt64();
 
-    // Each thread has one. One for each directory would be 16 MB of new memory.
+    // Each thread has one of both. One for each directory would be 16 MB of new memory, and more where there are many objects.
     [ThreadStatic]
     private static DirectoryReader? reader;
+
+    [ThreadStatic]
+    private static List<Name>? gathered;
 
     private readonly Func<byte, SafeFileHandle> openFan;
     private readonly string path;
@@ -131,7 +134,8 @@ internal sealed class ListedObjects
     private void List(byte number, Fan fan)
     {
         using SafeFileHandle directory = openFan(number);
-        var names = new List<Name>();
+        List<Name> names = gathered ??= [];
+        names.Clear();
         reader ??= new DirectoryReader();
         reader.Start(directory, path);
         while (reader.Next())
@@ -156,7 +160,7 @@ internal sealed class ListedObjects
 
         // Hashes of names that this process made since the listing. They are kept apart, because to insert a name into the sorted listing
         // moves half of the names.
-        private HashSet<ulong>? added;
+        private KeyTable<bool>? added;
 
         internal FanState State { get; private set; }
 
@@ -182,7 +186,7 @@ internal sealed class ListedObjects
 
         internal bool IsAdded(ulong hash) => added?.Contains(hash) == true;
 
-        internal void Add(ulong hash) => (added ??= []).Add(hash);
+        internal void Add(ulong hash) => (added ??= new KeyTable<bool>()).Set(hash, true);
 
         internal void Forget() => (State, Names, added) = (FanState.Unasked, [], null);
     }

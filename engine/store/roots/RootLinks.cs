@@ -5,7 +5,7 @@ namespace HackTree.Store;
 /// <summary>Counts the names that roots give to objects: what is left of an object's link count if those roots are removed.</summary>
 internal sealed class RootLinks
 {
-    private readonly Dictionary<ulong, uint> links = [];
+    private readonly ObjectMap<uint> links = new();
 
     /// <summary>Counts the names in the roots with these records, as they were checked out.</summary>
     internal RootLinks(ObjectStore store, IReadOnlyCollection<string> roots)
@@ -20,7 +20,7 @@ internal sealed class RootLinks
     }
 
     /// <summary>The number of names that the roots give to an object.</summary>
-    internal uint Of(ulong key) => links.GetValueOrDefault(key);
+    internal uint Of(ulong key) => links.TryGet(key, out uint count) ? count : 0;
 
     /// <summary>Whether a root's file at that path was made as a name of an object.</summary>
     internal static bool IsLinked(RootRecord root, PathBuffer path)
@@ -35,8 +35,7 @@ internal sealed class RootLinks
             store.Stop.ThrowIfCancellationRequested();
             if (entry.Kind == EntryKind.Regular && IsLinked(record, path))
             {
-                ulong key = ObjectKey.Of(store.Blobs.NameOf(entry));
-                links[key] = links.GetValueOrDefault(key) + 1;
+                links.GetOrAdd(ObjectKey.Of(store.Blobs.NameOf(entry)), out _)++;
             }
 
             return true;

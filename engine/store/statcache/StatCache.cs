@@ -13,7 +13,7 @@ namespace HackTree.Store;
 public sealed partial class StatCache : IDisposable
 {
     // The size of the hash table: bytes for each record, and its bounds. A table of 2 GiB could be written but not read back.
-    private const int IndexBytesPerRecord = 16;
+    private const int IndexBytesPerRecord = 12;
     private const long SmallestIndex = 1024 * 1024;
     private const long LargestIndex = 1024 * 1024 * 1024;
 

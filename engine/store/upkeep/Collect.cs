@@ -29,7 +29,7 @@ public sealed partial class Collect
     private readonly ObjectStore store;
     private readonly CollectOptions options;
     private readonly CollectResult result = new();
-    private readonly HashSet<ulong> liveObjects = [];
+    private readonly ObjectMap<bool> liveObjects = new();
     private readonly Holders holders;
     private readonly RootLinks leaving;
     private readonly Lock gate = new();
@@ -179,7 +179,7 @@ public sealed partial class Collect
     }
 
     private LiveWalk NewWalk() =>
-        new(store.Packs, (LiveWalk _, in TreeEntry entry) => liveObjects.Add(ObjectKey.Of(store.Blobs.NameOf(entry))), onFault: null, store.Stop);
+        new(store.Packs, (LiveWalk _, in TreeEntry entry) => liveObjects.Set(ObjectKey.Of(store.Blobs.NameOf(entry)), true), onFault: null, store.Stop);
 
     private void AddObstacle(Exception why)
     {

@@ -8,13 +8,13 @@ internal sealed class CheckObjects
 {
     private readonly ObjectStore store;
     private readonly CheckReport report;
-    private readonly Dictionary<ulong, ExpectedObject> expected;
+    private readonly ExpectedObjects expected;
     private readonly Progress? progress;
     private readonly bool measures;
     private readonly Lock gate = new();
     private long expectedSeen;
 
-    internal CheckObjects(ObjectStore store, CheckReport report, Dictionary<ulong, ExpectedObject> expected, Progress? progress, bool measures)
+    internal CheckObjects(ObjectStore store, CheckReport report, ExpectedObjects expected, Progress? progress, bool measures)
     {
         this.store = store;
         this.report = report;
@@ -82,7 +82,7 @@ internal sealed class CheckObjects
     private long CheckObject(SafeFileHandle directory, ReadOnlySpan<byte> entry, in ObjectName name, ObjectInspection inspection)
     {
         ulong key = ObjectKey.Of(name);
-        bool isExpected = expected.TryGetValue(key, out ExpectedObject needed);
+        bool isExpected = expected.TryGet(key, out ExpectedObject needed);
         if (isExpected)
         {
             Interlocked.Increment(ref expectedSeen);

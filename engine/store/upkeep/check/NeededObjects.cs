@@ -5,18 +5,13 @@ using HackTree.Model;
 namespace HackTree.Store;
 
 /// <summary>
-/// What live trees say about an object beyond its name: its size, and bits of its attributes' digest that the name lacks.
-/// </summary>
-internal readonly record struct ExpectedObject(long Size, ulong MoreOfXattrs);
-
-/// <summary>
 /// fsck's view of the live trees: which objects they need, and who needs the damaged ones. The trees are walked once to gather, and again only if
 /// something is wrong, because a path for every object would not fit into memory.
 /// </summary>
 internal sealed class NeededObjects(ObjectStore store, CheckReport report, List<(Holder Holder, Digest Commit)> holders)
 {
     /// <summary>Every object that a commit in the store needs, by <see cref="ObjectKey"/>.</summary>
-    internal Dictionary<ulong, ExpectedObject> Expected { get; } = [];
+    internal ExpectedObjects Expected { get; } = new();
 
     /// <summary>Walks everything that refs and roots hold. Commits and trees that cannot be read are problems.</summary>
     internal void Gather()
@@ -75,8 +70,7 @@ internal sealed class NeededObjects(ObjectStore store, CheckReport report, List<
     {
         ObjectName name = store.Blobs.NameOf(entry);
         var expected = new ExpectedObject(entry.Size, MoreOf(name, store.Format.ObjectXattrs(entry.Xattrs)));
-        ulong key = ObjectKey.Of(name);
-        if (!Expected.TryAdd(key, expected) && Expected[key] != expected)
+        if (!Expected.TryAdd(ObjectKey.Of(name), expected))
         {
             report.Add(new Finding.DisputedObject(name) { NeededBy = walk.NeedOf(entry.Name) });
         }

@@ -7,22 +7,31 @@ namespace HackTree.Store;
 
 /// <summary>
 /// Finds the objects that only one ref or root holds, with its history: what gc would free if just that one went. Each commit and tree is walked
-/// twice at most, however many refs and roots hold it. Takes some 30 bytes of memory for each distinct object.
+/// twice at most, however many refs and roots hold it. Takes some 20 bytes of memory for each distinct object.
 /// </summary>
 public sealed class SoleHolders
 {
     private const int Several = -1;
 
+    /// <summary>Who has a tree or an object that one holder has, and that was counted.</summary>
+    private const int Counted = -2;
+
     private readonly ObjectStore store;
     private readonly Dictionary<Holder, int> numbers = [];
     private readonly Dictionary<Digest, int> commits = [];
     private readonly Dictionary<Digest, int> trees = [];
-    private readonly Dictionary<ulong, int> objects = [];
+    private readonly ObjectMap<int> objects = new();
 
-    /// <summary>The commits that only one holder has, by its number.</summary>
-    private ILookup<int, Digest> soleCommits = Array.Empty<Digest>().ToLookup(_ => 0);
+    /// <summary>The space that was counted, by a holder's number.</summary>
+    private readonly Dictionary<int, long> freed = [];
+
+    private ILookup<int, Digest>? soleCommits;
 
     private SoleHolders(ObjectStore store) => this.store = store;
+
+    /// <summary>The commits that only one holder has, by its number.</summary>
+    private ILookup<int, Digest> SoleCommits =>
+        soleCommits ??= commits.Where(pair => pair.Value != Several).ToLookup(pair => pair.Value, pair => pair.Key);
 
     /// <summary>Looks at every ref and root. Throws <see cref="CorruptException"/> if a commit or tree that one needs cannot be read.</summary>
     public static SoleHolders Find(ObjectStore store)
@@ -37,7 +46,6 @@ public sealed class SoleHolders
             found.Add(held);
         }
 
-        found.soleCommits = found.commits.Where(pair => pair.Value != Several).ToLookup(pair => pair.Value, pair => pair.Key);
         return found;
     }
 
@@ -53,44 +61,73 @@ public sealed class SoleHolders
             return 0;
         }
 
-        RootRecord? root = holder.Kind == HolderKind.Root ? store.Roots.Find(holder.Name) : null;
-        var sole = new Dictionary<ulong, (ObjectName Name, uint Links)>();
-        var walked = new HashSet<Digest>();
-        foreach (Digest commit in soleCommits[number])
+        if (!freed.TryGetValue(number, out long bytes))
         {
-            CountLinks(commit, number, root, walked, sole);
-        }
-
-        long bytes = 0;
-        foreach ((ObjectName name, uint links) in sole.Values)
-        {
-            store.Stop.ThrowIfCancellationRequested();
-            bool isLast = store.Blobs.TryStat(name, out FileStatus status) && status.LinkCount - links == 1;
-            bytes += isLast ? status.AllocatedBytes : 0;
+            bytes = CountBytes(number, holder.Kind == HolderKind.Root ? store.Roots.Find(holder.Name) : null);
+            freed.Add(number, bytes);
         }
 
         return bytes;
     }
 
-    /// <summary>Finds a commit's objects that only one holder has, and how many names a root gives to each.</summary>
-    private void CountLinks(Digest commit, int number, RootRecord? root, HashSet<Digest> walked, Dictionary<ulong, (ObjectName Name, uint Links)> sole) =>
-        TreeWalk.Visit(store.Packs, store.Packs.ReadCommit(commit).Tree, (path, in entry) =>
+    /// <summary>Counts the space of the objects that only one holder has, each once: it is marked after that.</summary>
+    private long CountBytes(int number, RootRecord? root)
+    {
+        var links = new ObjectMap<uint>();
+        if (root is not null)
+        {
+            // A root gives a name to an object for each path.
+            VisitSole(number, isLast: false, (path, name, key) =>
+            {
+                if (RootLinks.IsLinked(root, path))
+                {
+                    links.GetOrAdd(key, out _)++;
+                }
+            });
+        }
+
+        long bytes = 0;
+        VisitSole(number, isLast: true, (_, name, key) =>
+        {
+            links.TryGet(key, out uint own);
+            bool isLastName = store.Blobs.TryStat(name, out FileStatus status) && status.LinkCount - own == 1;
+            bytes += isLastName ? status.AllocatedBytes : 0;
+            objects.Set(key, Counted);
+        });
+        return bytes;
+    }
+
+    /// <summary>Visits the objects that only one holder has and that were not counted yet, at each path. The last visit comes once to each tree.</summary>
+    private void VisitSole(int number, bool isLast, Action<PathBuffer, ObjectName, ulong> visit)
+    {
+        bool Visit(PathBuffer path, in TreeEntry entry)
         {
             store.Stop.ThrowIfCancellationRequested();
             if (entry.Kind == EntryKind.Regular)
             {
                 ObjectName name = store.Blobs.NameOf(entry);
                 ulong key = ObjectKey.Of(name);
-                if (objects[key] == number)
+                if (objects.TryGet(key, out int owner) && owner == number)
                 {
-                    uint links = root is not null && RootLinks.IsLinked(root, path) ? 1u : 0;
-                    sole[key] = (name, sole.GetValueOrDefault(key).Links + links);
+                    visit(path, name, key);
                 }
             }
 
-            // A tree that others have too has no object of this one alone. A root gives a name to an object for each path.
-            return entry.IsDirectory && trees[entry.Digest] == number && (root is not null || walked.Add(entry.Digest));
-        });
+            // A tree that others have too has no object of this one alone.
+            bool isSole = entry.IsDirectory && trees[entry.Digest] == number;
+            if (isSole && isLast)
+            {
+                trees[entry.Digest] = Counted;
+            }
+
+            return isSole;
+        }
+
+        foreach (Digest commit in SoleCommits[number])
+        {
+            TreeWalk.Visit(store.Packs, store.Packs.ReadCommit(commit).Tree, Visit);
+        }
+    }
 
     private void Add(Held held)
     {
@@ -150,7 +187,8 @@ public sealed class SoleHolders
             {
                 if (entry.Kind == EntryKind.Regular)
                 {
-                    _ = Mark(objects, ObjectKey.Of(store.Blobs.NameOf(entry)), number);
+                    ref int owner = ref objects.GetOrAdd(ObjectKey.Of(store.Blobs.NameOf(entry)), out bool isKnown);
+                    _ = Mark(ref owner, isKnown, number);
                 }
                 else if (entry.IsDirectory && Mark(trees, entry.Digest, number))
                 {
@@ -160,11 +198,15 @@ public sealed class SoleHolders
         }
     }
 
-    /// <summary>Notes that a holder has a thing. False if that is known, or if it is known that several have it.</summary>
-    private static bool Mark<T>(Dictionary<T, int> owners, T thing, int number)
-        where T : notnull
+    private static bool Mark(Dictionary<Digest, int> owners, Digest thing, int number)
     {
         ref int owner = ref CollectionsMarshal.GetValueRefOrAddDefault(owners, thing, out bool isKnown);
+        return Mark(ref owner, isKnown, number);
+    }
+
+    /// <summary>Notes that a holder has a thing. False if that is known, or if it is known that several have it.</summary>
+    private static bool Mark(ref int owner, bool isKnown, int number)
+    {
         if (isKnown && (owner == number || owner == Several))
         {
             return false;

@@ -117,11 +117,9 @@ public sealed class Usage
 
     private void MeasureSharing(ObjectStore store)
     {
+        // What is freed and what is shared is counted one after the other, because each takes memory for every object.
         List<(string Name, Digest Commit)> refs = store.Refs.All(_ => { });
-        var sole = SoleHolders.Find(store);
-        Roots = [.. store.Roots.Finished()
-            .Where(root => Directory.Exists(store.Roots.AbsolutePath(root.Record)))
-            .Select(root => new RootUsage(root.Name, root.Record, sole.BytesFreedWithout(Holder.OfRoot(root.Name))))];
+        List<long> freed = CountFreed(store, refs);
         var sharing = new SharingCount(store);
         foreach (Digest commit in refs.Select(r => r.Commit).Distinct())
         {
@@ -130,7 +128,7 @@ public sealed class Usage
 
         // What refs share is counted before roots are added, because roots do not count there.
         var names = refs.CountBy(r => r.Commit).ToDictionary();
-        Refs = refs.ConvertAll(r => Describe(store, sharing, r, names[r.Commit] == 1, sole));
+        Refs = [.. refs.Zip(freed, (r, bytes) => Describe(store, sharing, r, names[r.Commit] == 1, bytes))];
         List<Digest> linked = [.. Roots.Where(root => root.Record.Method == CheckoutMethod.Hardlink).Select(root => root.Record.Commit)];
         foreach (Digest commit in linked.Distinct())
         {
@@ -141,11 +139,20 @@ public sealed class Usage
         SavedBytes = trees.Concat(linked).Sum(sharing.DistinctBytes) - sharing.UnionBytes;
     }
 
-    private static RefUsage Describe(ObjectStore store, SharingCount sharing, (string Name, Digest Commit) tip, bool isOnly, SoleHolders sole)
+    /// <summary>Counts what would be freed without each root, and without each ref.</summary>
+    private List<long> CountFreed(ObjectStore store, List<(string Name, Digest Commit)> refs)
+    {
+        var sole = SoleHolders.Find(store);
+        Roots = [.. store.Roots.Finished()
+            .Where(root => Directory.Exists(store.Roots.AbsolutePath(root.Record)))
+            .Select(root => new RootUsage(root.Name, root.Record, sole.BytesFreedWithout(Holder.OfRoot(root.Name))))];
+        return refs.ConvertAll(r => sole.BytesFreedWithout(Holder.OfRef(r.Name)));
+    }
+
+    private static RefUsage Describe(ObjectStore store, SharingCount sharing, (string Name, Digest Commit) tip, bool isOnly, long freed)
     {
         Commit commit = store.Packs.ReadCommit(tip.Commit);
         long unique = isOnly ? sharing.UniqueBytes(tip.Commit) : 0;
-        long freed = sole.BytesFreedWithout(Holder.OfRef(tip.Name));
         return new RefUsage(tip.Name, tip.Commit, commit.Files, commit.ContentBytes, sharing.DistinctBytes(tip.Commit), unique, freed);
     }
 }
