@@ -153,16 +153,8 @@ public sealed class BuildPlace : IDisposable
             }
         }
 
-        // The merged directory has the metadata of the upper one.
         using SafeFileHandle upper = OpenPart("upper");
-        if (!store.Format.UserMode)
-        {
-            Sys.SetOwner(upper, entry.Metadata.Uid, entry.Metadata.Gid).ThrowIfFailed("fchown", Path);
-        }
-
-        Xattrs.Set(upper, UserCheckout.Shown(store.Format, entry.Xattrs), Path);
-        Sys.SetMode(upper, entry.Metadata.Mode).ThrowIfFailed("fchmod", Path);
-        Sys.SetTime(upper, entry.Metadata.ModifyTime).ThrowIfFailed("utimensat", Path);
+        OverlayBase.SetUp(upper, entry, UserCheckout.Shown(store.Format, entry.Xattrs), setsOwner: !store.Format.UserMode, Path);
     }
 
     private SafeFileHandle OpenPart(string part)

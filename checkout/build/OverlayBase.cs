@@ -15,7 +15,7 @@ public sealed class OverlayBase(Commit commit)
     private long files = commit.Files;
     private long contentBytes = commit.ContentBytes;
 
-    private readonly byte[] prefix = ByteText.FromArgument(Sys.IsInUserNamespace() ? "user.overlay." : "trusted.overlay.");
+    private readonly byte[] prefix = ByteText.FromArgument(Prefix);
 
     // "opaque" is read by itself, and the others are notes of the kernel that say nothing of the tree.
     private static readonly string[] Known = ["opaque", "origin", "impure", "nlink", "uuid", "protattr"];
@@ -25,6 +25,9 @@ public sealed class OverlayBase(Commit commit)
     /// user.* there (Linux 5.11), and the kernel refuses redirect_dir=off but makes no redirects.
     /// </summary>
     public static string MountOptions => "metacopy=off,index=off," + (Sys.IsInUserNamespace() ? "userxattr" : "redirect_dir=off");
+
+    /// <summary>How the names of the overlay's own attributes begin.</summary>
+    private static string Prefix => Sys.IsInUserNamespace() ? "user.overlay." : "trusted.overlay.";
 
     internal Digest Tree => commit.Tree;
 
@@ -39,6 +42,30 @@ public sealed class OverlayBase(Commit commit)
 
     /// <summary>The sum of the sizes of the regular files that stay.</summary>
     internal long ContentBytes => contentBytes;
+
+    /// <summary>
+    /// Gives a new upper directory the metadata of the tree's top: the merged directory shows it. What it inherited from the directory that it was made
+    /// in goes. Attributes of another overlay stay away: the kernel, and who reads the upper directory, would take "opaque" for a word of this one.
+    /// </summary>
+    /// <param name="upper">The upper directory.</param>
+    /// <param name="top">The top's entry in the stored tree.</param>
+    /// <param name="xattrs">The attributes that the merged directory shows.</param>
+    /// <param name="setsOwner">Whether the directory gets the top's owner and group.</param>
+    /// <param name="subject">The directory, for messages.</param>
+    internal static void SetUp(SafeFileHandle upper, in TreeEntry top, ReadOnlySpan<byte> xattrs, bool setsOwner, string subject)
+    {
+        if (setsOwner)
+        {
+            Sys.SetOwner(upper, top.Metadata.Uid, top.Metadata.Gid).ThrowIfFailed("fchown", subject);
+        }
+
+        byte[] prefix = ByteText.FromArgument(Prefix);
+        ReadOnlySpan<byte> shown = XattrSet.Where(xattrs, name => !name.StartsWith(prefix));
+        Xattrs.Set(upper, shown, subject);
+        new Xattrs().RemoveOthers(upper, shown, subject);
+        Sys.SetMode(upper, top.Metadata.Mode).ThrowIfFailed("fchmod", subject);
+        Sys.SetTime(upper, top.Metadata.ModifyTime).ThrowIfFailed("utimensat", subject);
+    }
 
     /// <summary>Whether an entry of an upper directory says that its name was deleted.</summary>
     internal static bool IsDeletion(in FileStatus status) =>

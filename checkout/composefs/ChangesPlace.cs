@@ -50,6 +50,11 @@ internal sealed class ChangesPlace : IDisposable
         catch
         {
             top.Dispose();
+            if (errno == Errno.None)
+            {
+                _ = Sys.RemoveDirectory(Sys.WorkingDirectory, ByteText.FromArgument(given));
+            }
+
             throw;
         }
     }
@@ -77,7 +82,8 @@ internal sealed class ChangesPlace : IDisposable
         {
             if (isNew)
             {
-                SetUp(upper, store.Packs.ReadCommit(commit).RootEntry(), given);
+                TreeEntry root = store.Packs.ReadCommit(commit).RootEntry();
+                OverlayBase.SetUp(upper, root, root.Xattrs, setsOwner: true, given);
             }
 
             return new ChangesPlace(top, upper, OpenPart(top, "work"u8, given, out _), path);
@@ -128,15 +134,6 @@ internal sealed class ChangesPlace : IDisposable
 
         Sys.Open(top, name, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle part).ThrowIfFailed("openat", given);
         return part;
-    }
-
-    /// <summary>The top of the mount has the metadata of the upper directory.</summary>
-    private static void SetUp(SafeFileHandle upper, in TreeEntry root, string given)
-    {
-        Sys.SetOwner(upper, root.Metadata.Uid, root.Metadata.Gid).ThrowIfFailed("fchown", given);
-        Xattrs.Set(upper, root.Xattrs, given);
-        Sys.SetMode(upper, root.Metadata.Mode).ThrowIfFailed("fchmod", given);
-        Sys.SetTime(upper, root.Metadata.ModifyTime).ThrowIfFailed("utimensat", given);
     }
 
     /// <summary>

@@ -199,6 +199,7 @@ public sealed class ImageMountTests(LoopFilesystems filesystems)
         Digest commit = place.Commit("source");
         Assert.Contains("outside of the mount", Refusal(place.At("mnt/changes")), StringComparison.Ordinal);
         Assert.Contains("outside of the mount", Refusal(Path.Combine(place.Store.Path, "changes")), StringComparison.Ordinal);
+        Assert.False(Directory.Exists(Path.Combine(place.Store.Path, "changes")));
         Assert.Contains("something else in it", Refusal(place.At("full")), StringComparison.Ordinal);
         var error = Assert.Throws<StoreException>(() => ImageMount.Make(place.Store, commit, place.Store.Path, new ImageMountOptions()));
         Assert.Contains("this is the store", error.Message);
