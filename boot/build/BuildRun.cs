@@ -13,6 +13,7 @@ public static class BuildRun
 {
     private static readonly Tool SetPrivileges = new("setpriv", "util-linux");
     private static readonly Tool Unshare = new("unshare", "util-linux");
+    private static readonly Tool ChangeRoot = new("chroot", "coreutils");
 
     // What the user's environment may say to the command: how its terminal looks, and how it reaches the network.
     private static readonly string[] Passed = ["TERM", "http_proxy", "https_proxy", "ftp_proxy", "no_proxy"];
@@ -78,7 +79,10 @@ public static class BuildRun
             .. request.HasNetwork ? Array.Empty<string>() : ["--net"],
             "/bin/sh", "-c", Encoding.UTF8.GetString(BootFiles.Read("build/enter.sh")), "hacktree-build",
             place.Path, OverlayBase.MountOptions, $"{request.Binds.Count}",
-            .. request.Binds.SelectMany(bind => new[] { Path.GetFullPath(bind.Source), bind.Target }), .. command,
+            .. request.Binds.SelectMany(bind => new[] { Path.GetFullPath(bind.Source), bind.Target }),
+
+            // Variables of the command: no other program here may load or find anything by them.
+            .. request.Environment.Select(variable => $"{variable.Name}={variable.Value}"), ChangeRoot.Path, Path.Combine(place.Path, "merged"), .. command,
         ];
         var start = new ProcessStartInfo(SetPrivileges.Path, words);
         Dictionary<string, string?> passed = Passed.ToDictionary(name => name, Environment.GetEnvironmentVariable);
@@ -87,11 +91,6 @@ public static class BuildRun
         start.Environment["HOME"] = "/root";
         start.Environment["DEBIAN_FRONTEND"] = "noninteractive";
         foreach ((string name, string? value) in passed.Where(variable => variable.Value is not null).Select(variable => (variable.Key, variable.Value)))
-        {
-            start.Environment[name] = value;
-        }
-
-        foreach ((string name, string value) in request.Environment)
         {
             start.Environment[name] = value;
         }

@@ -1,4 +1,5 @@
-# Runs in namespaces of its own: SCRATCH OPTIONS N, N times SRC DST, and COMMAND... It mounts the root of the build and runs the command in it.
+# Runs in namespaces of its own: SCRATCH OPTIONS N, N times SRC DST, and [NAME=VALUE...] chroot ROOT COMMAND... It mounts the root of the build and runs
+# the command in it.
 set -e
 scratch=$1 options=$2 binds=$3 root=$1/merged
 shift 3
@@ -45,7 +46,7 @@ mount -t tmpfs -o nosuid,nodev,mode=1777 tmpfs "$root/tmp"
 while [ "$binds" -gt 0 ]; do
     # A symbolic link in the commit must not lead out of the root: realpath of the whole must be what was asked for.
     target=$root/${2#/}
-    if [ "$(realpath "$target" 2> /dev/null)" != "$(realpath "$root")/${2#/}" ]; then
+    if [ "$(realpath -e "$target" 2> /dev/null)" != "$(realpath "$root")/${2#/}" ]; then
         echo "$2: --bind needs a path that is in the commit and leads through no symbolic link" >&2
         exit 1
     fi
@@ -62,4 +63,4 @@ fi
 : > entered
 cd /
 # Standard output is for the id of the commit.
-exec chroot "$root" "$@" >&2
+exec env "$@" >&2

@@ -65,6 +65,22 @@ public sealed class BuildTests : IDisposable
     }
 
     [Fact]
+    public void The_top_is_as_it_was_whatever_the_place_gives_to_new_directories_and_whatever_an_overlay_left_on_it()
+    {
+        world.Shell("""
+            setfacl -d -m u:55:rwx .
+            $H build -q -b same --from base -- /bin/sh -c : && [ -z "$($H diff base same)" ]
+            $H build -q -b more --from base -- /bin/sh -c ': > /new' && [ "$($H diff base more)" = "A new" ]
+            $H ls more > listed; [ $(grep -c 'rw-r--r-- .* new' listed) = 1 ]
+            setfattr -n trusted.overlay.opaque -v y root
+            $H commit -q -b upper root && $H build -q -b built --from upper -- /bin/sh -c :
+            [ "$($H ls -R upper | tail -n +2)" = "$($H ls -R built | tail -n +2)" ]
+            """).Succeeded();
+        Assert.Equal(FactsOf("base"), FactsOf("built"));
+        RequireClean();
+    }
+
+    [Fact]
     public void A_failed_command_commits_nothing()
     {
         ToolResult result = world.Run("build", "-b", "built", "--from", "base", "--", "/bin/bash", "-c", "echo x > /data/f1; exit 7");
@@ -96,6 +112,9 @@ public sealed class BuildTests : IDisposable
         Assert.Equal("A usr/sbin/z\n", world.Run("diff", "base", "built").Output);
         world.Shell("printf '#!/bin/bash\\necho $1 > /data/arg\\n' > s.sh; $H build -q -b two --from base --script s.sh -- word").Succeeded();
         Assert.Equal("word\n", world.Run("cat", "two", "data/arg").Succeeded());
+
+        // Variables are the command's alone: with this path, the programs that set the root up would not be found.
+        world.Run("build", "-q", "-b", "three", "--from", "base", "--env", "PATH=/bin", "--", "bash", "-ec", "[ $PATH = /bin ]").Succeeded();
     }
 
     [Fact]
