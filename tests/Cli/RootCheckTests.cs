@@ -34,6 +34,17 @@ public sealed class RootCheckTests : IDisposable
     }
 
     [Fact]
+    public void Roots_with_one_last_name_are_checked_by_their_paths()
+    {
+        world.Shell("mkdir sub; $H checkout -q a sub/r1").Succeeded();
+        Assert.Equal((0, ""), Check());
+        world.Shell("echo new > sub/r1/new").Succeeded();
+        Assert.Equal((3, $"A {world.At("sub/r1")}/new\n"), Check());
+        string recorded = world.Shell("$H roots --json | grep -o 'r1-[0-9a-f]*' | head -n 1").Succeeded().Trim();
+        Assert.Equal((3, $"A {world.At("sub/r1")}/new\n"), Check(recorded));
+    }
+
+    [Fact]
     public void A_write_through_a_hardlink_is_damage_to_the_store()
     {
         // As dpkg does with its log.

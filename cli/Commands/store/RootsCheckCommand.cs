@@ -36,11 +36,12 @@ internal sealed class RootsCheckCommand : Verb
         using ObjectStore store = session.OpenStore();
         int failed = ExitCode.Done;
         var checks = new List<(string Name, RootCheck Check)>();
-        foreach (string name in session.Get(names) is { Length: > 0 } given ? given : Present(store))
+        IEnumerable<(string Name, string Place)> roots = session.Get(names) is { Length: > 0 } given ? given.Select(name => (name, name)) : Present(store);
+        foreach ((string name, string place) in roots)
         {
             try
             {
-                checks.Add((name, RootCheck.Run(store, name)));
+                checks.Add((name, RootCheck.Run(store, place)));
             }
             catch (Exception e) when (e is StoreException or LinuxException)
             {
@@ -61,8 +62,9 @@ internal sealed class RootsCheckCommand : Verb
         return failed != ExitCode.Done ? failed : checks.Exists(root => root.Check.Changes.Count > 0) ? ExitCode.Found : ExitCode.Done;
     }
 
-    private static string[] Present(ObjectStore store) =>
-        [.. store.Roots.Finished().Where(root => Directory.Exists(store.Roots.AbsolutePath(root.Record))).Select(root => root.Name)];
+    /// <summary>The roots that are there, by their paths: a name may mean several.</summary>
+    private static IEnumerable<(string Name, string Place)> Present(ObjectStore store) =>
+        store.Roots.Finished().Select(root => (root.Name, Place: store.Roots.AbsolutePath(root.Record))).Where(root => Directory.Exists(root.Place));
 
     private static void Print(Session session, RootCheck check)
     {
