@@ -51,6 +51,12 @@ public sealed class SignCommandTests : IDisposable
         world.Commit();
         Refuses("is not signed", "verify", "debian/test", "--keys", Trusted);
         world.Run("verify", "debian/test^", "--keys", Trusted).Succeeded();
+
+        // Who asks for a signature gets it, also if there is nothing to commit.
+        world.Commit("debian/test", "--skip-if-unchanged", "--sign", keys.At("alice"));
+        world.Run("verify", "debian/test", "--keys", Trusted).Succeeded();
+        world.Commit("debian/test", "--skip-if-unchanged", "--sign", keys.At("alice"));
+        Assert.Equal(1, Json("show", "--json", "debian/test").GetProperty("signatures").GetArrayLength());
     }
 
     [Fact]
@@ -59,7 +65,7 @@ public sealed class SignCommandTests : IDisposable
         string locked = keys.Make("locked", "-t", "ed25519", "-N", "secret words");
         ToolResult result = world.Run("commit", "-b", "debian/test", "--sign", locked, "tree");
         Assert.Equal(1, result.ExitCode);
-        Assert.Matches("hacktree: commit [0-9a-f]{16} was made and is not signed: .*locked: ssh-keygen does not sign with it", result.Error);
+        Assert.Matches("hacktree: commit [0-9a-f]{16} is in the store and is not signed: .*locked: ssh-keygen does not sign with it", result.Error);
         world.Run("show", "debian/test").Succeeded();
     }
 

@@ -179,7 +179,9 @@ internal sealed class CommitCommand : Verb
         if (session.Get(skip) && IsTreeOf(store, named, result))
         {
             session.Note($"{refName}: nothing has changed, and no commit was made");
-            return Print(session, named, refName, isNew: false);
+            Print(session, named, refName, isNew: false);
+            Sign(store, named, signer);
+            return ExitCode.Done;
         }
 
         long newTrees = additions.Pack.Count;
@@ -266,7 +268,7 @@ internal sealed class CommitCommand : Verb
         }
         catch (StoreException e)
         {
-            throw new StoreException($"commit {CommitText.Short(commit)} was made and is not signed: {e.Message}", e.Remedy);
+            throw new StoreException($"commit {CommitText.Short(commit)} is in the store and is not signed: {e.Message}", e.Remedy);
         }
     }
 
