@@ -80,6 +80,8 @@ public sealed class BadInputTests : IDisposable
     [InlineData("'debian/test~1' cannot name a ref: '^' and '~' stand behind a name", "commit", "-b", "debian/test~1", "tree")]
     [InlineData("it looks like a commit's id", "refs", "set", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef", "debian/test")]
     [InlineData("tree: it is a directory, not an archive", "commit", "-b", "x", "--tar", "tree")]
+    [InlineData("tree: it is a directory, and no file", "delta", "apply", "tree", "-b", "x")]
+    [InlineData("nothing: no such file", "commit", "-b", "x", "--statoverride", "nothing", "tree")]
     [InlineData("tree/etc/passwd: this is not a tar archive", "commit", "-b", "x", "--tar", "tree/etc/passwd")]
     [InlineData("standard input: ", "commit", "-b", "x", "--tar", "-")]
     [InlineData("/dev/full: no space left", "export", "debian/test", "--tar", "/dev/full")]

@@ -3,6 +3,7 @@ using System.CommandLine.Parsing;
 using System.Globalization;
 using HackTree.Checkout;
 using HackTree.Model;
+using HackTree.Store;
 
 namespace HackTree.Cli;
 
@@ -42,7 +43,8 @@ internal sealed class MetadataOptions
         };
         if (session.Get(statOverride) is { } file)
         {
-            changes.AddOverrides(file, File.ReadAllLines(file));
+            using var lines = new StreamReader(OpenPath.Content(file));
+            changes.AddOverrides(file, lines.ReadToEnd().Split('\n'));
         }
 
         return changes;

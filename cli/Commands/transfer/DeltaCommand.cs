@@ -1,5 +1,4 @@
 using System.CommandLine;
-using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
 using HackTree.Transfer;
@@ -108,7 +107,7 @@ internal sealed class DeltaCommand : Verb
             DeltaResult result;
             using (session.Show("applying", progress))
             {
-                var delta = new FileStream(OpenPath.File(path, OpenFlags.ReadOnly), FileAccess.Read, bufferSize: 0);
+                var delta = OpenPath.Content(path);
                 result = DeltaTransfer.Apply(store, delta, ByteText.Quote(ByteText.FromArgument(path)), request);
             }
 

@@ -19,6 +19,25 @@ public static class OpenPath
         return file;
     }
 
+    /// <summary>Opens what a user named as a file, to read its content.</summary>
+    /// <exception cref="StoreException">It is a directory.</exception>
+    /// <exception cref="LinuxException">It cannot be opened.</exception>
+    public static FileStream Content(string path)
+    {
+        SafeFileHandle file = File(path);
+        try
+        {
+            Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", path);
+            return status.Type == FileType.Directory ? throw new StoreException($"{path}: it is a directory, and no file")
+                : new FileStream(file, FileAccess.Read, bufferSize: 0);
+        }
+        catch
+        {
+            file.Dispose();
+            throw;
+        }
+    }
+
     /// <summary>Opens a directory, for listing and fsync(2).</summary>
     /// <exception cref="LinuxException">The path cannot be opened, or is no directory.</exception>
     public static SafeFileHandle Directory(string path) => File(path, OpenFlags.Directory);
