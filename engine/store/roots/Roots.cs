@@ -217,7 +217,9 @@ public sealed class Roots : IDisposable
         // Other roots with the same last component have longer names here. A user who gives the short name may mean one of them.
         string last = System.IO.Path.GetFileName(record.Path);
         string[] alike = [.. Finished().Select(root => root.Record.Path).Where(path => System.IO.Path.GetFileName(path) == last)];
-        return alike.Length < 2 || nameOrPath != last ? nameOrPath : throw new StoreException($"{nameOrPath}: it could be {string.Join(" or ", alike)}; name one by its path");
+        return alike.Length < 2 || nameOrPath != last
+            ? nameOrPath
+            : throw new StoreException($"{nameOrPath}: it could be {string.Join(" or ", alike)}; name one by its path");
     }
 
     /// <summary>

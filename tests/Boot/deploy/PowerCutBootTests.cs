@@ -43,7 +43,9 @@ public sealed partial class PowerCutBootTests : IDisposable
         step hacktree deploy -q debian/bookworm
         """;
 
-    /// <summary>What the machine boots after each step of the script: the usual root as it was, the one on trial, or the usual root with its new option.</summary>
+    /// <summary>
+    /// What the machine boots after each step of the script: the usual root as it was, the one on trial, or the usual root with its new option.
+    /// </summary>
     private static readonly string[] States = ["usual", "trial", "usual", "usual audit=0", "trial"];
 
     private readonly ImageWorld world = new();

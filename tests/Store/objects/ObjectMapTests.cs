@@ -3,7 +3,9 @@ using HackTree.Store;
 
 namespace HackTree.Tests.Store;
 
-/// <summary>Maps of objects' keys beside a dictionary: keys far apart and side by side, those that all belong at one place, and the least and the greatest.</summary>
+/// <summary>
+/// Maps of objects' keys beside a dictionary: keys far apart and side by side, those that all belong at one place, and the least and the greatest.
+/// </summary>
 public sealed class ObjectMapTests
 {
     private static readonly Gen<ulong> Key = Gen.OneOf(
