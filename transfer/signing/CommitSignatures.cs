@@ -46,11 +46,14 @@ public static class CommitSignatures
         }
     }
 
-    /// <summary>Signs a commit and keeps the signature. Throws <see cref="StoreException"/> if the key does not sign.</summary>
+    /// <summary>
+    /// Signs a commit and keeps the signature, in the place of those that this key made before. Throws <see cref="StoreException"/> if the key does not
+    /// sign.
+    /// </summary>
     public static SshSignature Sign(ObjectStore store, Digest commit, SigningKey key)
     {
         SshSignature made = key.Sign(store.Packs.ReadCommit(commit).Encode(), SshSignature.OfCommits, store.Stop);
-        Add(store, commit, [made]);
+        store.Signatures.Change(commit, before => Text([made, .. SshArmor.Parse(before).Where(old => !old.Key.Equals(made.Key))]));
         return made;
     }
 
