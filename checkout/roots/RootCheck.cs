@@ -81,7 +81,13 @@ public sealed partial class RootCheck
     {
         store.RequireReadable();
         string name = store.Roots.Require(nameOrPath);
-        RootRecord record = store.Roots.Find(name) ?? throw new StoreException($"{nameOrPath}: another process has just removed it");
+        return Run(store, store.Roots.Find(name) ?? throw new StoreException($"{nameOrPath}: another process has just removed it"));
+    }
+
+    /// <summary>Checks the root with this record. Throws <see cref="StoreException"/> if another directory is in its place.</summary>
+    public static RootCheck Run(ObjectStore store, RootRecord record)
+    {
+        store.RequireReadable();
         var check = new RootCheck(store, record, store.Roots.AbsolutePath(record));
         check.Run(store.Packs.ReadCommit(record.Commit));
         return check;

@@ -36,12 +36,13 @@ internal sealed class RootsCheckCommand : Verb
         using ObjectStore store = session.OpenStore();
         int failed = ExitCode.Done;
         var checks = new List<(string Name, RootCheck Check)>();
-        IEnumerable<(string Name, string Place)> roots = session.Get(names) is { Length: > 0 } given ? given.Select(name => (name, name)) : Present(store);
-        foreach ((string name, string place) in roots)
+        IEnumerable<(string Name, RootRecord? Record)> roots =
+            session.Get(names) is { Length: > 0 } given ? given.Select(name => (name, (RootRecord?)null)) : Present(store);
+        foreach ((string name, RootRecord? record) in roots)
         {
             try
             {
-                checks.Add((name, RootCheck.Run(store, place)));
+                checks.Add((name, record is null ? RootCheck.Run(store, name) : RootCheck.Run(store, record)));
             }
             catch (Exception e) when (e is StoreException or LinuxException)
             {
@@ -62,9 +63,9 @@ internal sealed class RootsCheckCommand : Verb
         return failed != ExitCode.Done ? failed : checks.Exists(root => root.Check.Changes.Count > 0) ? ExitCode.Found : ExitCode.Done;
     }
 
-    /// <summary>The roots that are there, by their paths: a name may mean several.</summary>
-    private static IEnumerable<(string Name, string Place)> Present(ObjectStore store) =>
-        store.Roots.Finished().Select(root => (root.Name, Place: store.Roots.AbsolutePath(root.Record))).Where(root => Directory.Exists(root.Place));
+    /// <summary>The records of the roots that are there. A name of a root may mean several.</summary>
+    private static IEnumerable<(string Name, RootRecord? Record)> Present(ObjectStore store) =>
+        store.Roots.Finished().Where(root => Directory.Exists(store.Roots.AbsolutePath(root.Record))).Select(root => (root.Name, (RootRecord?)root.Record));
 
     private static void Print(Session session, RootCheck check)
     {
