@@ -13,7 +13,6 @@ public static class BuildRun
 {
     private static readonly Tool SetPrivileges = new("setpriv", "util-linux");
     private static readonly Tool Unshare = new("unshare", "util-linux");
-    private static readonly Tool ChangeRoot = new("chroot", "coreutils");
 
     // What the user's environment may say to the command: how its terminal looks, and how it reaches the network.
     private static readonly string[] Passed = ["TERM", "http_proxy", "https_proxy", "ftp_proxy", "no_proxy"];
@@ -81,8 +80,8 @@ public static class BuildRun
             place.Path, OverlayBase.MountOptions, $"{request.Binds.Count}",
             .. request.Binds.SelectMany(bind => new[] { Path.GetFullPath(bind.Source), bind.Target }),
 
-            // Variables of the command: no other program here may load or find anything by them.
-            .. request.Environment.Select(variable => $"{variable.Name}={variable.Value}"), ChangeRoot.Path, Path.Combine(place.Path, "merged"), .. command,
+            // Variables of the command. Of the programs here, chroot(8) alone gets them, and it looks for no other by PATH.
+            .. request.Environment.Select(variable => $"{variable.Name}={variable.Value}"), Tool.ChangeRoot.Path, Path.Combine(place.Path, "merged"), .. command,
         ];
         var start = new ProcessStartInfo(SetPrivileges.Path, words);
         Dictionary<string, string?> passed = Passed.ToDictionary(name => name, Environment.GetEnvironmentVariable);

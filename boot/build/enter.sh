@@ -63,4 +63,4 @@ fi
 : > entered
 cd /
 # Standard output is for the id of the commit.
-exec env "$@" >&2
+exec env -- "$@" >&2

@@ -9,7 +9,8 @@ namespace HackTree.Boot;
 /// </summary>
 /// <remarks>
 /// The unit ends before the filesystem that holds the boot loader's files is unmounted. An automount unmounts that when nobody has used it for a while, so
-/// a process stays in it: the unit would end long before the shutdown (https://github.com/ostreedev/ostree/issues/2543).
+/// a process stays in it: the unit would end long before the shutdown (https://github.com/ostreedev/ostree/issues/2543). If somebody kills that process, the
+/// unit stays ("-" before the command).
 /// </remarks>
 public static class StageUnit
 {
@@ -52,7 +53,7 @@ public static class StageUnit
         Type=exec
         RemainAfterExit=yes
         WorkingDirectory={loaderFolder}
-        ExecStart=/usr/bin/env sleep infinity
+        ExecStart=-/usr/bin/env sleep infinity
         ExecStop=/usr/bin/env hacktree deploy finish
         TimeoutStopSec=5min
 

@@ -113,11 +113,8 @@ internal sealed class EfiFolder(string path)
             WriteFile(At(file), content);
         }
 
-        if (missing.Count > 0)
-        {
-            Sync();
-        }
-
+        // Also if nothing is missing: a command that was killed may have written a file and not made it durable.
+        Sync();
         return [.. added.Select(file => $"/{file.Path}")];
     }
 

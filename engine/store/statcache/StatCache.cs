@@ -167,7 +167,7 @@ public sealed partial class StatCache : IDisposable
     private bool TryOpen(StatCacheManifest found)
     {
         // A hash table that has become too small is rebuilt from the log, which takes a while once.
-        bool isOutgrown = found.Records * IndexBytesPerRecord > 2 * found.IndexSize;
+        bool isOutgrown = Math.Min(found.Records * IndexBytesPerRecord, LargestIndex) > 2 * found.IndexSize;
         indexSize = isOutgrown ? IndexSizeFor(found.Records) : found.IndexSize;
         var log = new StatCacheFile(directory!, found.Log, found.LogLength, found.LogSums, MayGrow);
         StatCacheFile? index = isOutgrown ? null : new StatCacheFile(directory!, found.Index, found.IndexLength, found.IndexSums, MayGrow);

@@ -173,12 +173,17 @@ public sealed class ImageMountTests(LoopFilesystems filesystems)
         File.WriteAllText(place.At("source/dir/file"), new string('x', 1000));
         Tools.Run("chown", "7:8", place.At("source")).Succeeded();
         Tools.Run("chmod", "1751", place.At("source")).Succeeded();
+
+        // What a new directory inherits here, and what an overlay left on the top, are no part of the commit's top.
+        Tools.Run("setfacl", "-d", "-m", "u:55:rwx", place.At("")).Succeeded();
+        Tools.Run("setfattr", "-n", "trusted.overlay.opaque", "-v", "y", place.At("source")).Succeeded();
         Digest commit = place.Commit("source"), other = place.Commit("source/dir");
         var options = new ImageMountOptions { Changes = place.At("changes") };
         for (int i = 1; i <= 2; i++)
         {
             place.Mount(commit, options);
             Assert.Equal("7:8 1751", Tools.Run("stat", "-c", "%u:%g %a", place.At("mnt")).Succeeded().Trim());
+            Assert.DoesNotContain("user:55", Tools.Run("getfacl", "-n", place.At("mnt")).Succeeded(), StringComparison.Ordinal);
             Assert.Contains("has it", Assert.Throws<StoreException>(() => place.Mount(commit, options)).Message);
             File.AppendAllText(place.At("mnt/dir/file"), "more");
             Assert.Equal(1000 + (4 * i), new FileInfo(place.At("mnt/dir/file")).Length);

@@ -7,7 +7,7 @@ namespace HackTree.Store;
 
 /// <summary>
 /// Finds the objects that only one ref or root holds, with its history: what gc would free if just that one went. Each commit and tree is walked
-/// twice at most, however many refs and roots hold it. Takes some 20 bytes of memory for each distinct object.
+/// twice at most, however many refs hold it, and for a root once more for each path. Takes some 20 bytes of memory for each distinct object.
 /// </summary>
 public sealed class SoleHolders
 {
