@@ -89,6 +89,9 @@ internal sealed class DoubtMark
         {
             // A mark that cannot be removed makes the next commit slower, and does no other harm.
             _ = isSafe ? Sys.Unlink(temporary, taken.Name) : Errno.None;
+
+            // A child that this process has just started may still hold a copy of the file, and with it the lock.
+            _ = Sys.Unlock(taken.File);
             taken.File.Dispose();
         }
     }
