@@ -3,7 +3,6 @@ using HackTree.Checkout;
 using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
-using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Boot;
 
@@ -95,7 +94,7 @@ public static class Deployment
     public static void Stage(ObjectStore store, DeployRequest request, DeployPlan plan, Progress? progress = null)
     {
         _ = Make(store, request, plan, mergesEtc: false, progress);
-        Sync(store.PhysicalRoot);
+        BootChoice.SyncDisk(store.PhysicalRoot);
         new StagedRoot(StagedRoot.ThisBoot, plan.Name, request.Commit, request.Tries, request.MergesText).Write(store.PhysicalRoot);
     }
 
@@ -175,7 +174,7 @@ public static class Deployment
 
     private static void StartTrial(string physical, string root, int tries)
     {
-        Sync(physical);
+        BootChoice.SyncDisk(physical);
         new TrialFaults(physical).Remove(root);
         BootChoice.Read(physical).Try(root, tries);
         StagedRoot.Forget(physical);
@@ -249,11 +248,5 @@ public static class Deployment
         {
             throw new StoreException($"the /{program} of {request.Revision} knows no bisect, so a root of it would not tell whether it is good");
         }
-    }
-
-    private static void Sync(string physical)
-    {
-        using SafeFileHandle folder = OpenPath.Directory(physical);
-        Sys.SyncFilesystem(folder).ThrowIfFailed("syncfs", physical);
     }
 }

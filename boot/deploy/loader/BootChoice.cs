@@ -1,5 +1,7 @@
+using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
+using Microsoft.Win32.SafeHandles;
 
 namespace HackTree.Boot;
 
@@ -79,6 +81,19 @@ public abstract class BootChoice
     {
         string usual = OptionsOf(root);
         return $"{new KernelOptions(Path.Combine(physicalRoot, root), usual).All(usual)} subroot={root} {LoaderEntry.OptionsOfTrial(Default)}";
+    }
+
+    /// <summary>
+    /// Makes everything on a filesystem durable where a boot loader reads it, and the cache of its disk empty. That takes two calls. fsync alone leaves it
+    /// in the journal, which loaders do not replay, and on FAT it does not write where a file begins. syncfs writes all to its place, but has the disk
+    /// empty its cache before that (ext4) or not at all (FAT), as fsync does (fs/sync.c, fs/ext4/fsync.c, fs/fat/file.c).
+    /// </summary>
+    /// <param name="path">A directory of the filesystem.</param>
+    internal static void SyncDisk(string path)
+    {
+        using SafeFileHandle folder = OpenPath.Directory(path);
+        Sys.SyncFilesystem(folder).ThrowIfFailed("syncfs", path);
+        Sys.Sync(folder).ThrowIfFailed("fsync", path);
     }
 
     /// <summary>Has the loader take over the options of a root's own, which were changed.</summary>

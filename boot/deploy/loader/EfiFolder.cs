@@ -181,16 +181,7 @@ internal sealed class EfiFolder(string path)
         output.Complete();
     }
 
-    /// <summary>
-    /// Makes all that was changed durable. On FAT that takes two calls. fsync alone does not write where a file begins: that is in blocks of the directory,
-    /// which belong to neither. syncfs writes them, but does not tell the disk to empty its cache, as fsync does (fs/fat/file.c, fs/sync.c).
-    /// </summary>
-    internal void Sync()
-    {
-        using SafeFileHandle folder = OpenPath.Directory(path);
-        Sys.SyncFilesystem(folder).ThrowIfFailed("syncfs", path);
-        Sys.Sync(folder).ThrowIfFailed("fsync", path);
-    }
+    internal void Sync() => BootChoice.SyncDisk(path);
 
     private string At(string name) => System.IO.Path.Combine(path, name);
 

@@ -65,10 +65,8 @@ internal sealed class GrubChoice : BootChoice
 
     public override string OptionsOf(string root) => GrubMenu.OptionsOf(menu);
 
-    public override void Renew(string root)
-    {
-        // The menu reads them at the root's next start.
-    }
+    /// <summary>The menu reads them at the root's next start.</summary>
+    public override void Renew(string root) => SyncDisk(physicalRoot);
 
     public override void RequireSpace(IEnumerable<LoadedFile> files)
     {
@@ -118,8 +116,8 @@ internal sealed class GrubChoice : BootChoice
     /// </summary>
     private void Change(Action change)
     {
+        SyncDisk(grub);
         using SafeFileHandle folder = OpenPath.Directory(grub);
-        Sys.SyncFilesystem(folder).ThrowIfFailed("syncfs", grub);
         Sys.Lock(folder, LockKind.Exclusive, wait: true).ThrowIfFailed("flock", grub);
         environment = ReadEnvironment(grub);
         change();
