@@ -15,7 +15,8 @@ public sealed class OverlayBase(Commit commit)
     private long files = commit.Files;
     private long contentBytes = commit.ContentBytes;
 
-    private readonly byte[] prefix = ByteText.FromArgument(Prefix);
+    // How the names of the overlay's own attributes begin.
+    private static readonly byte[] Prefix = Sys.IsInUserNamespace() ? "user.overlay."u8.ToArray() : "trusted.overlay."u8.ToArray();
 
     // "opaque" is read by itself, and the others are notes of the kernel that say nothing of the tree.
     private static readonly string[] Known = ["opaque", "origin", "impure", "nlink", "uuid", "protattr"];
@@ -25,9 +26,6 @@ public sealed class OverlayBase(Commit commit)
     /// user.* there (Linux 5.11), and the kernel refuses redirect_dir=off but makes no redirects.
     /// </summary>
     public static string MountOptions => "metacopy=off,index=off," + (Sys.IsInUserNamespace() ? "userxattr" : "redirect_dir=off");
-
-    /// <summary>How the names of the overlay's own attributes begin.</summary>
-    private static string Prefix => Sys.IsInUserNamespace() ? "user.overlay." : "trusted.overlay.";
 
     internal Digest Tree => commit.Tree;
 
@@ -59,8 +57,7 @@ public sealed class OverlayBase(Commit commit)
             Sys.SetOwner(upper, top.Metadata.Uid, top.Metadata.Gid).ThrowIfFailed("fchown", subject);
         }
 
-        byte[] prefix = ByteText.FromArgument(Prefix);
-        ReadOnlySpan<byte> shown = XattrSet.Where(xattrs, name => !name.StartsWith(prefix));
+        ReadOnlySpan<byte> shown = XattrSet.Where(xattrs, static name => !name.StartsWith(Prefix));
         Xattrs.Set(upper, shown, subject);
         new Xattrs().RemoveOthers(upper, shown, subject);
         Sys.SetMode(upper, top.Metadata.Mode).ThrowIfFailed("fchmod", subject);
@@ -72,24 +69,24 @@ public sealed class OverlayBase(Commit commit)
         status is { Type: FileType.CharacterDevice, DeviceMajor: 0, DeviceMinor: 0 };
 
     /// <summary>Whether a directory of the upper directory replaces that of the stored tree.</summary>
-    internal bool IsOpaque(SafeFileHandle directory)
+    internal static bool IsOpaque(SafeFileHandle directory)
     {
         Span<byte> value = stackalloc byte[1];
-        return Sys.GetXattr(directory, [.. prefix, .. "opaque"u8], value, out int length) == Errno.None && length == 1 && value[0] == (byte)'y';
+        return Sys.GetXattr(directory, [.. Prefix, .. "opaque"u8], value, out int length) == Errno.None && length == 1 && value[0] == (byte)'y';
     }
 
     /// <summary>
     /// Whether an attribute belongs to the overlay and not to the tree. Throws <see cref="StoreException"/> for one that says that a file's
     /// content or name is elsewhere.
     /// </summary>
-    internal bool IsOwnAttribute(ReadOnlySpan<byte> attribute)
+    internal static bool IsOwnAttribute(ReadOnlySpan<byte> attribute)
     {
-        if (!attribute.StartsWith(prefix))
+        if (!attribute.StartsWith(Prefix))
         {
             return false;
         }
 
-        string name = ByteText.Quote(attribute[prefix.Length..]);
+        string name = ByteText.Quote(attribute[Prefix.Length..]);
         return Known.Contains(name)
             ? true
             : throw new StoreException(

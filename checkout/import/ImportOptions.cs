@@ -45,7 +45,7 @@ public sealed record ImportOptions
     /// <summary>Whether an extended attribute is left out.</summary>
     internal bool LeavesOut(ReadOnlySpan<byte> attribute)
     {
-        if (LeavesOutAllXattrs || Over?.IsOwnAttribute(attribute) == true)
+        if (LeavesOutAllXattrs || (Over is not null && OverlayBase.IsOwnAttribute(attribute)))
         {
             return true;
         }

@@ -36,15 +36,15 @@ public sealed partial class TreeImport
                 return null;
             }
 
-            if (import.options.Over!.IsOpaque(directory.Handle))
+            if (OverlayBase.IsOpaque(directory.Handle))
             {
-                import.options.Over.DropTree(import.store.Packs, directory.Over);
+                import.options.Over!.DropTree(import.store.Packs, directory.Over);
                 return null;
             }
 
             if (directory.Recorded is { } recorded)
             {
-                TreeEntry whole = import.options.Over.Checkout!.Restore(directory.AsEntry(), recorded.AsEntry());
+                TreeEntry whole = import.options.Over!.Checkout!.Restore(directory.AsEntry(), recorded.AsEntry());
                 directory.Metadata = whole.Metadata;
                 directory.Xattrs = whole.Xattrs.ToArray();
             }
