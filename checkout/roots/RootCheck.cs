@@ -81,13 +81,18 @@ public sealed partial class RootCheck
     {
         store.RequireReadable();
         string name = store.Roots.Require(nameOrPath);
-        return Run(store, store.Roots.Find(name) ?? throw new StoreException($"{nameOrPath}: another process has just removed it"));
+        return Check(store, store.Roots.Find(name) ?? throw new StoreException($"{nameOrPath}: another process has just removed it"));
     }
 
     /// <summary>Checks the root with this record. Throws <see cref="StoreException"/> if another directory is in its place.</summary>
     public static RootCheck Run(ObjectStore store, RootRecord record)
     {
         store.RequireReadable();
+        return Check(store, record);
+    }
+
+    private static RootCheck Check(ObjectStore store, RootRecord record)
+    {
         var check = new RootCheck(store, record, store.Roots.AbsolutePath(record));
         check.Run(store.Packs.ReadCommit(record.Commit));
         return check;

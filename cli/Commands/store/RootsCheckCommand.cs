@@ -36,8 +36,11 @@ internal sealed class RootsCheckCommand : Verb
         using ObjectStore store = session.OpenStore();
         int failed = ExitCode.Done;
         var checks = new List<(string Name, RootCheck Check)>();
-        IEnumerable<(string Name, RootRecord? Record)> roots =
-            session.Get(names) is { Length: > 0 } given ? given.Select(name => (name, (RootRecord?)null)) : Present(store);
+
+        // The record of each that is there: its name may mean several.
+        IEnumerable<(string Name, RootRecord? Record)> roots = session.Get(names) is { Length: > 0 } given
+            ? given.Select(name => (name, (RootRecord?)null))
+            : store.Roots.Present().Select(root => (root.Name, (RootRecord?)root.Record));
         foreach ((string name, RootRecord? record) in roots)
         {
             try
@@ -62,10 +65,6 @@ internal sealed class RootsCheckCommand : Verb
 
         return failed != ExitCode.Done ? failed : checks.Exists(root => root.Check.Changes.Count > 0) ? ExitCode.Found : ExitCode.Done;
     }
-
-    /// <summary>The records of the roots that are there. A name of a root may mean several.</summary>
-    private static IEnumerable<(string Name, RootRecord? Record)> Present(ObjectStore store) =>
-        store.Roots.Finished().Where(root => Directory.Exists(store.Roots.AbsolutePath(root.Record))).Select(root => (root.Name, (RootRecord?)root.Record));
 
     private static void Print(Session session, RootCheck check)
     {

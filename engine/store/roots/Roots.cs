@@ -112,6 +112,9 @@ public sealed class Roots : IDisposable
     public IEnumerable<(string Name, RootRecord Record)> FindBelow(string top) =>
         Finished().Where(root => AbsolutePath(root.Record) is var place && (place == top || IsBelow(place, top)));
 
+    /// <summary>The finished roots whose directories are there, with the names of their records.</summary>
+    public IEnumerable<(string Name, RootRecord Record)> Present() => Finished().Where(root => System.IO.Directory.Exists(AbsolutePath(root.Record)));
+
     /// <summary>The records of all whole roots. Damaged records are skipped.</summary>
     public IEnumerable<(string Name, RootRecord Record)> Finished()
     {

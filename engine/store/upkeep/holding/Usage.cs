@@ -143,9 +143,8 @@ public sealed class Usage
     private List<long> CountFreed(ObjectStore store, List<(string Name, Digest Commit)> refs)
     {
         var sole = SoleHolders.Find(store);
-        Roots = [.. store.Roots.Finished()
-            .Where(root => Directory.Exists(store.Roots.AbsolutePath(root.Record)))
-            .Select(root => new RootUsage(root.Name, root.Record, sole.BytesFreedWithout(Holder.OfRoot(root.Name))))];
+        Roots = [.. store.Roots.Present().Select(root =>
+            new RootUsage(root.Name, root.Record, sole.BytesFreedWithout(Holder.OfRoot(root.Name))))];
         return refs.ConvertAll(r => sole.BytesFreedWithout(Holder.OfRef(r.Name)));
     }
 
