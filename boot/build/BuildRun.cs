@@ -81,7 +81,8 @@ public static class BuildRun
             .. request.Binds.SelectMany(bind => new[] { Path.GetFullPath(bind.Source), bind.Target }),
 
             // Variables of the command. Of the programs here, chroot(8) alone gets them, and it looks for no other by PATH.
-            .. request.Environment.Select(variable => $"{variable.Name}={variable.Value}"), Tool.ChangeRoot.Path, Path.Combine(place.Path, "merged"), .. command,
+            .. request.Environment.Select(variable => $"{variable.Name}={variable.Value}"),
+            Tool.ChangeRoot.Path, Path.Combine(place.Path, "merged"), .. command,
         ];
         var start = new ProcessStartInfo(SetPrivileges.Path, words);
         Dictionary<string, string?> passed = Passed.ToDictionary(name => name, Environment.GetEnvironmentVariable);

@@ -41,8 +41,7 @@ public sealed partial record RemotePlace(RemoteKind Kind, string Host, string Pa
     };
 
     /// <summary>Whether the text is meant as a place, rather than as the name of a remote, which has no '/'. A ref may stand behind either.</summary>
-    public static bool IsPlace(string text) =>
-        text.Contains(SchemeEnd, StringComparison.Ordinal) || text.StartsWith('.') || text.Split(':', 2)[0].Contains('/', StringComparison.Ordinal);
+    public static bool IsPlace(string text) => text.StartsWith('.') || Split(text).Remote.Contains('/', StringComparison.Ordinal);
 
     /// <summary>
     /// Cuts a place or a remote's name from the ref behind it: <c>oci://host:5000/name:debian/bookworm</c>, <c>origin:debian/bookworm</c>. The ref is null if

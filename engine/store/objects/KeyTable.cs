@@ -16,11 +16,10 @@ internal sealed class KeyTable<TValue>
     // A place without a key has 0. The key 0 is taken for 1, as if the two had the same hash.
     private ulong[] keys = [];
     private TValue[] values = [];
-
-    internal int Count { get; private set; }
+    private int count;
 
     // A longer table has shorter probes: at four fifths, a key that is not there takes 13 on average.
-    private bool IsFull => Count >= keys.Length / 5 * 4;
+    private bool IsFull => count >= keys.Length / 5 * 4;
 
     internal bool Contains(ulong key) => TryGet(key, out _);
 
@@ -55,7 +54,7 @@ internal sealed class KeyTable<TValue>
         if (!isKnown)
         {
             keys[place] = key;
-            Count++;
+            count++;
         }
 
         return ref values[place];
