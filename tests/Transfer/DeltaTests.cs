@@ -141,6 +141,16 @@ public sealed class DeltaTests : IDisposable
     }
 
     [Fact]
+    public void A_commit_that_was_made_here_is_not_lost_by_a_file()
+    {
+        world.Shell("$H delta make -q debian/test^ debian/test -o update.delta; mkdir own; $H --store other commit -q -b debian/test own").Succeeded();
+        string[] apply = ["delta", "apply", world.At("update.delta"), "-b", "debian/test"];
+        TransferWorld.AssertRefused(world.On("other", apply), "debian/test is commit .* here.*--force");
+        world.On("other", [.. apply, "--force"]).Succeeded();
+        world.AssertWhole("other", second);
+    }
+
+    [Fact]
     public void What_a_file_lacks_is_said()
     {
         world.Shell("$H delta make debian/test^ debian/test -o update.delta; head -c -100 update.delta > short; head -c 50 update.delta > shorter").Succeeded();

@@ -110,6 +110,44 @@ public abstract class RemoteTests : IDisposable
         World.AssertWhole("other", World.First);
     }
 
+    [Fact]
+    public void A_commit_that_was_made_here_is_not_lost_by_a_pull()
+    {
+        World.Run("push", "debian/test", PushPlace).Succeeded();
+        World.Init("other");
+        World.Pull("other", $"{PullPlace}:debian/test");
+        string own = World.Shell("mkdir own; touch own/file; $H --store other commit -b debian/test own").Succeeded().Trim();
+        string theirs = World.CommitUpdate();
+        World.Run("push", "debian/test", PushPlace).Succeeded();
+
+        foreach (string option in new[] { "--quiet", "--dry-run", "--allow-downgrade" })
+        {
+            TransferWorld.AssertRefused(World.On("other", "pull", option, $"{PullPlace}:debian/test"), $"debian/test is commit {own[..16]} here.*--force");
+        }
+
+        World.AssertRef("other", own);
+        World.Shell("$H --store other refs set mine debian/test").Succeeded();
+        World.On("other", "pull", "--force", $"{PullPlace}:debian/test").Succeeded();
+        World.Shell("$H --store other gc -q; $H --store other ls mine").Succeeded();
+        World.AssertWhole("other", theirs);
+    }
+
+    /// <summary>Neither the parent of what is pulled nor pulled itself, but on the remote: a pull that skips commits goes on.</summary>
+    [Fact]
+    public void A_commit_that_was_pushed_does_not_stop_a_pull()
+    {
+        World.Run("push", "debian/test", PushPlace).Succeeded();
+        World.Init("other");
+        World.Pull("other", $"{PullPlace}:debian/test");
+        World.Shell($"mkdir own; touch own/file; $H --store other commit -q -b debian/test own; $H --store other push -q debian/test {PushPlace}").Succeeded();
+        World.Run("pull", $"{PullPlace}:debian/test").Succeeded();
+        _ = World.CommitUpdate(1);
+        string last = World.CommitUpdate(2);
+        World.Run("push", "debian/test", PushPlace).Succeeded();
+        World.On("other", "pull", $"{PullPlace}:debian/test").Succeeded();
+        World.AssertWhole("other", last);
+    }
+
     /// <summary>Two publishers with different children of one commit: both pushes at once never both succeed, and what is there is the one that did.</summary>
     [Fact]
     public void Of_two_pushes_at_once_none_is_lost()

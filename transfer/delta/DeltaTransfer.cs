@@ -10,6 +10,9 @@ public sealed record DeltaRequest(string Ref)
     /// <summary>Whether the ref may go to an older commit.</summary>
     public bool AllowDowngrade { get; init; }
 
+    /// <summary>Whether the ref may lose a commit that was made here and that the delta is not from, and go to an older one.</summary>
+    public bool Force { get; init; }
+
     /// <summary>The keys of which one must have signed the commit; null if none need have.</summary>
     public TrustedKeys? Trusted { get; init; }
 
@@ -67,7 +70,12 @@ public static class DeltaTransfer
             _ = CommitSignatures.Require(subject, to, commit.Encode(), [.. signatures, .. CommitSignatures.Find(store, to)], trusted);
         }
 
-        if (!request.AllowDowngrade)
+        if (!request.Force)
+        {
+            Requirements.RequireNothingLost(store, subject, request.Ref, commit, lost => lost == from);
+        }
+
+        if (!request.Force && !request.AllowDowngrade)
         {
             Requirements.RequireNewer(store, subject, request.Ref, commit);
         }

@@ -14,6 +14,9 @@ public sealed record PullRequest(string From, string To)
     /// <summary>Whether the ref may go to an older commit.</summary>
     public bool AllowDowngrade { get; init; }
 
+    /// <summary>Whether the ref may lose a commit that was made here and is not there, and go to an older one.</summary>
+    public bool Force { get; init; }
+
     /// <summary>The keys of which one must have signed the commit; null if none need have.</summary>
     public TrustedKeys? Trusted { get; init; }
 
@@ -33,7 +36,7 @@ public sealed record PullRequest(string From, string To)
     /// What a store pulls that is pushed to. Who pushes has asked whether the commit is a descendant, and may want one that is none. Signatures are taken too
     /// of a commit that the ref names already.
     /// </summary>
-    internal static PullRequest OfPush(string refName, Digest before) => new(refName, refName) { AllowDowngrade = true, Replaces = before };
+    internal static PullRequest OfPush(string refName, Digest before) => new(refName, refName) { Force = true, Replaces = before };
 }
 
 /// <summary>What a pull did.</summary>
@@ -119,7 +122,12 @@ public static class Pull
         using var additions = new Additions(store);
         Digest from = offered.Begin(request, before);
         Commit commit = offered.ReadCommit();
-        if (!request.AllowDowngrade)
+        if (!request.Force)
+        {
+            Requirements.RequireNothingLost(store, source.Subject, request.To, commit, lost => source.Has(store, lost));
+        }
+
+        if (!request.Force && !request.AllowDowngrade)
         {
             Requirements.RequireNewer(store, source.Subject, request.To, commit);
         }

@@ -29,6 +29,13 @@ public abstract class PullSource : IDisposable
 
     /// <summary>A commit; null if it is not there.</summary>
     internal abstract OfferedCommit? Find(ObjectStore store, Digest commit);
+
+    /// <summary>Whether a commit is there.</summary>
+    internal bool Has(ObjectStore store, Digest commit)
+    {
+        using OfferedCommit? found = Find(store, commit);
+        return found is not null;
+    }
 }
 
 /// <summary>A commit that a source has. Members are asked for in their order here, and nothing is fetched before it is asked for. Not thread-safe.</summary>

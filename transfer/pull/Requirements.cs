@@ -21,6 +21,29 @@ internal static class Requirements
         }
     }
 
+    /// <summary>
+    /// What was made here and is nowhere else must not be lost: the commit that the ref names came from elsewhere, is there, or is an ancestor of the new one.
+    /// </summary>
+    /// <param name="store">The store.</param>
+    /// <param name="subject">Where the new commit comes from.</param>
+    /// <param name="refName">The ref.</param>
+    /// <param name="commit">The new commit. Its parents need not be here.</param>
+    /// <param name="isThere">Whether the place that the new commit comes from has a commit.</param>
+    internal static void RequireNothingLost(ObjectStore store, string subject, string refName, Commit commit, Func<Digest, bool> isThere)
+    {
+        Digest digest = Digest.Of(commit.Encode());
+        Digest before = store.Refs.Find(refName);
+        if (before.IsNone || RefHistory.Has(store, [digest, .. commit.Parents], before)
+            || store.Refs.CameFromElsewhere(refName, before) || isThere(before))
+        {
+            return;
+        }
+
+        throw new StoreException(
+            $"{subject}: {refName} is commit {before.ToShortString()} here, which is not there and no ancestor of {digest.ToShortString()}, so it would be lost; "
+            + "push it or set another ref to it, and then, or to lose it, use --force");
+    }
+
     /// <summary>A ref elsewhere must name an ancestor of the commit that is pushed to it, or none.</summary>
     internal static void RequireDescendant(ObjectStore store, string subject, PushRequest request, Digest commit, Digest before)
     {

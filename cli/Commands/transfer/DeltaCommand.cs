@@ -82,6 +82,7 @@ internal sealed class DeltaCommand : Verb
         private readonly Argument<string> file = new("FILE") { Description = "The file." };
         private readonly Option<string> name = new("-b", "--branch") { Description = "The ref to set to the new commit.", HelpName = "REF", Required = true };
         private readonly Option<bool> allowDowngrade = new("--allow-downgrade") { Description = "Set the ref also to a commit that is older than its own." };
+        private readonly Option<bool> force = new("--force", "-f") { Description = "Set the ref also where it has a commit made here that would be lost." };
         private readonly SignatureOptions signatures = new("Take the commit only if a trusted key signed it.");
         private readonly Option<bool> json;
 
@@ -91,6 +92,7 @@ internal sealed class DeltaCommand : Verb
             Add(file);
             Add(name);
             Add(allowDowngrade);
+            Add(force);
             signatures.AddTo(this);
             json = AddJson();
             Details = "The store must have the commit that the file was made from. Each file is compared with the commit before it is stored, and the ref is "
@@ -102,7 +104,13 @@ internal sealed class DeltaCommand : Verb
             string path = session.Get(file);
             TrustedKeys? trusted = signatures.IsRequired(session) ? signatures.Keys(session) : null;
             var progress = new Progress();
-            var request = new DeltaRequest(session.Get(name)!) { AllowDowngrade = session.Get(allowDowngrade), Trusted = trusted, Progress = progress };
+            var request = new DeltaRequest(session.Get(name)!)
+            {
+                AllowDowngrade = session.Get(allowDowngrade),
+                Force = session.Get(force),
+                Trusted = trusted,
+                Progress = progress,
+            };
             using ObjectStore store = session.OpenStoreToWrite();
             DeltaResult result;
             using (session.Show("applying", progress))

@@ -16,6 +16,7 @@ internal sealed class PullCommand : RemoteVerb
     private readonly Option<string?> name = new("--as") { Description = "The ref to set here, if it has another name than the remote's.", HelpName = "REF" };
     private readonly Option<int?> depth;
     private readonly Option<bool> allowDowngrade = new("--allow-downgrade") { Description = "Set a ref also to a commit that is older than its own." };
+    private readonly Option<bool> force = new("--force", "-f") { Description = "Set a ref also where it has a commit made here that is not on the remote." };
     private readonly Option<bool> noDelta = new("--no-delta") { Description = "Use no deltas, although the remote has some." };
     private readonly Option<bool> dryRun = new("--dry-run") { Description = "Say what would be fetched, and change nothing." };
     private readonly SignatureOptions signatures = new("Take only commits that a trusted key signed. Without one, nothing of the commit is fetched.");
@@ -32,11 +33,12 @@ internal sealed class PullCommand : RemoteVerb
             "hacktree pull origin")
     {
         Details = "Only what the store lacks is fetched, and each file is compared with the commit before it is stored. The ref is set last. "
-            + "A pull that was stopped goes on when it is run again.";
+            + "A pull that was stopped goes on when it is run again. A commit that was made here and is not on the remote is not lost without --force.";
         Add(sources);
         Add(name);
         depth = AddNumber("How many generations of ancestors to fetch too. Default: 0.", "--depth");
         Add(allowDowngrade);
+        Add(force);
         signatures.AddTo(this);
         Add(noDelta);
         Add(dryRun);
@@ -61,6 +63,7 @@ internal sealed class PullCommand : RemoteVerb
         {
             Depth = session.Get(depth) ?? 0,
             AllowDowngrade = session.Get(allowDowngrade),
+            Force = session.Get(force),
             UseDeltas = !session.Get(noDelta),
             DryRun = session.Get(dryRun),
         };

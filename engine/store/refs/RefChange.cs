@@ -14,6 +14,12 @@ public sealed record RefChange(Digest Before, Digest After, long Time, string Wh
 {
     private const string None = "-";
 
+    // FORMAT.md, "Refs".
+    private static readonly string[] arrivals = ["pull: ", "push: ", "delta: ", "image: "];
+
+    /// <summary>Whether the commit after it came from elsewhere, so that it is not lost with this store.</summary>
+    public bool IsArrival => arrivals.Any(arrival => Why.StartsWith(arrival, StringComparison.Ordinal));
+
     /// <summary>Reads a line; null if the line is incomplete, as a full disk may leave it.</summary>
     public static RefChange? TryParse(string line)
     {

@@ -240,6 +240,10 @@ public sealed class Refs : IDisposable
             ? Encoding.UTF8.GetString(bytes).Split('\n', StringSplitOptions.RemoveEmptyEntries)
             : [];
 
+    /// <summary>Whether a ref's log says that a commit came from elsewhere. A line may be lost, so false does not say that it was made here.</summary>
+    public bool CameFromElsewhere(string name, Digest commit) =>
+        Log(name).Any(line => RefChange.TryParse(line) is { IsArrival: true } change && change.After == commit);
+
     /// <summary>Closes the directories.</summary>
     public void Dispose()
     {
@@ -260,7 +264,8 @@ public sealed class Refs : IDisposable
             string start = EndsInLine(file, LogSubject(name)) ? "" : "\n";
             var change = new RefChange(before, after, DateTimeOffset.UtcNow.ToUnixTimeSeconds(), why.ReplaceLineEndings(" "));
 
-            // The log is not synced. No decision depends on it, so its last lines before a power cut are not worth a flush in each commit.
+            // The log is not synced: its last lines before a power cut are not worth a flush in each commit. Who decides by it takes a line that is lost for
+            // the worse case.
             Sys.Write(file, Encoding.UTF8.GetBytes($"{start}{change}\n")).ThrowIfFailed("write", LogSubject(name));
         }
     }
