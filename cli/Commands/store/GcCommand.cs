@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Globalization;
+using System.Text.Json;
 using HackTree.Boot;
 using HackTree.Linux;
 using HackTree.Store;
@@ -97,6 +98,12 @@ internal sealed class GcCommand : Verb
         using (session.Show("looking at objects", options.Progress))
         {
             result = Collect.Run(store, options);
+        }
+
+        foreach (string image in result.ImagesMissing)
+        {
+            session.Note($"{image}: this root was an image and is not where it was made; its commit is kept in case it was moved; "
+                + $"`hacktree roots rm {image}` lets the commit go");
         }
 
         if (session.Get(json))
@@ -231,13 +238,7 @@ internal sealed class GcCommand : Verb
     {
         writer.WriteStartObject();
         writer.WriteBoolean("dryRun", isDryRun);
-        writer.WriteStartArray("rootsRemoved");
-        foreach (string root in roots)
-        {
-            writer.WriteStringValue(root);
-        }
-
-        writer.WriteEndArray();
+        WriteNames(writer, "rootsRemoved", roots);
         writer.WriteNumber("objectsRemoved", result.ObjectsRemoved);
         writer.WriteNumber("bytesFreed", result.BytesFreed);
         writer.WriteNumber("objectsHeldOutside", result.ObjectsHeldOutside);
@@ -248,9 +249,21 @@ internal sealed class GcCommand : Verb
         writer.WriteNumber("litterRemoved", result.LitterRemoved);
         writer.WriteNumber("rootRecordsDropped", result.RootRecordsDropped);
         writer.WriteNumber("rootRecordsCompleted", result.RootRecordsCompleted);
+        WriteNames(writer, "imagesMissing", result.ImagesMissing);
         writer.WriteNumber("liveObjects", result.LiveObjects);
         writer.WriteNumber("liveCommits", result.LiveCommits);
         writer.WriteNumber("liveTrees", result.LiveTrees);
         writer.WriteEndObject();
     });
+
+    private static void WriteNames(Utf8JsonWriter writer, string property, IReadOnlyList<string> names)
+    {
+        writer.WriteStartArray(property);
+        foreach (string name in names)
+        {
+            writer.WriteStringValue(name);
+        }
+
+        writer.WriteEndArray();
+    }
 }

@@ -20,6 +20,12 @@ internal sealed record RootFinding(string Name, RootEntry Record, RootVerdict Ve
 {
     /// <summary>Whether a process holds the directory of a build record, without the store's lock (<see cref="ObjectStore.RunUnlocked"/>).</summary>
     internal bool IsHeld { get; init; }
+
+    /// <summary>
+    /// Whether the root was an image and is no longer where it was made. It may have been moved, and then it still needs the store's objects, which it has
+    /// no hardlinks to.
+    /// </summary>
+    internal bool IsMissingImage { get; init; }
 }
 
 /// <summary>
@@ -104,8 +110,11 @@ internal sealed class RootSurvey(Roots roots)
         }
     }
 
-    private RootFinding Judge(string name, RootRecord record) =>
-        new(name, record, IsGone(record) ? RootVerdict.Drop : RootVerdict.Hold, Litter: null);
+    private RootFinding Judge(string name, RootRecord record)
+    {
+        bool isGone = IsGone(record), isImage = record.Method == CheckoutMethod.Image;
+        return new RootFinding(name, record, isGone && !isImage ? RootVerdict.Drop : RootVerdict.Hold, Litter: null) { IsMissingImage = isGone && isImage };
+    }
 
     private bool IsGone(RootRecord record) =>
         record.State == RootState.Ready && IsMissing(roots.AbsolutePath(record)) && roots.IsInPlace(record);

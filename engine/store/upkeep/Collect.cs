@@ -116,6 +116,7 @@ public sealed partial class Collect
             result.Obstacles = [.. obstacles];
         }
 
+        result.ImagesMissing = [.. holders.Roots.Findings.Where(root => root.IsMissingImage).Select(root => root.Name)];
         return result;
     }
 

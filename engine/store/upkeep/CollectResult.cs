@@ -114,6 +114,12 @@ public sealed record CollectResult
     /// <summary>The number of records that were deleted because their roots are gone or were never finished.</summary>
     public int RootRecordsDropped { get; internal set; }
 
+    /// <summary>
+    /// The names of roots that were images and are no longer where they were made. They may have been moved, so their commits are kept until the roots are
+    /// removed (<see cref="Roots"/>).
+    /// </summary>
+    public IReadOnlyList<string> ImagesMissing { get; internal set; } = [];
+
     /// <summary>The number of records that were written for roots whose maker finished them and then ended.</summary>
     public int RootRecordsCompleted { get; internal set; }
 }

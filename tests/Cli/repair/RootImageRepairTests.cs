@@ -50,6 +50,22 @@ public sealed class RootImageRepairTests : IDisposable
         Assert.Equal(time, Time());
     }
 
+    /// <summary>Not of repair, but of the same roots: one that was moved has no hardlinks that keep its objects, and gc cannot tell it from one that is gone.</summary>
+    [Fact]
+    public void Gc_keeps_the_commit_of_an_image_that_is_not_where_it_was_made()
+    {
+        string objects = world.Shell("mkdir elsewhere; mv r1 elsewhere; $H refs delete a; ls -R objects/files").Succeeded();
+        ToolResult collected = world.Run("gc", "--json");
+        Assert.Equal("r1", JsonDocument.Parse(collected.Succeeded()).RootElement.GetProperty("imagesMissing")[0].GetString());
+        Assert.Contains("hacktree: r1: this root was an image and is not where it was made; its commit is kept", collected.Error);
+        Assert.Equal(objects, world.Shell("ls -R objects/files").Succeeded());
+        world.Shell("mv elsewhere/r1 .; $H fsck; $H roots check r1; mv r1 elsewhere").Succeeded();
+
+        world.Run("roots", "rm", "r1").Succeeded();
+        Assert.DoesNotContain("image", world.Run("gc").Error);
+        Assert.Empty(Directory.EnumerateFiles(world.At("objects/files"), "*", SearchOption.AllDirectories));
+    }
+
     [Fact]
     public void Roots_that_shared_the_damaged_image_share_the_new_one()
     {
