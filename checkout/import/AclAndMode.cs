@@ -48,6 +48,42 @@ internal static class AclAndMode
         return XattrSet.Encode(settled);
     }
 
+    /// <summary>The attributes of an entry after chmod(2), which changes the list too: its owner, others, and mask (or group, if there is no mask).</summary>
+    internal static byte[] AfterChmod(byte[] xattrs, ushort mode)
+    {
+        if (!XattrSet.Contains(xattrs, Xattrs.AccessAcl))
+        {
+            return xattrs;
+        }
+
+        var changed = new List<(byte[] Name, byte[] Value)>();
+        for (ReadOnlySpan<byte> rest = xattrs; XattrSet.Next(ref rest, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value);)
+        {
+            byte[] kept = value.ToArray();
+            if (name.SequenceEqual(Xattrs.AccessAcl) && TryReadMode(kept, out _, out bool isMode))
+            {
+                WriteMode(kept, mode, isMode ? GroupTag : MaskTag);
+            }
+
+            changed.Add((name.ToArray(), kept));
+        }
+
+        return XattrSet.Encode(changed);
+    }
+
+    private static void WriteMode(Span<byte> list, ushort mode, ushort tagOfGroup)
+    {
+        for (Span<byte> rest = list[HeaderSize..]; !rest.IsEmpty; rest = rest[EntrySize..])
+        {
+            ushort tag = BinaryPrimitives.ReadUInt16LittleEndian(rest);
+            int shift = tag == OwnerTag ? 6 : tag == tagOfGroup ? 3 : 0;
+            if (shift > 0 || tag == OtherTag)
+            {
+                BinaryPrimitives.WriteUInt16LittleEndian(rest[2..], (ushort)((mode >> shift) & 7));
+            }
+        }
+    }
+
     /// <summary>
     /// Reads the permissions that a list means, and gives its entries for nobody in particular the id that the kernel gives them. False if
     /// it is no list.

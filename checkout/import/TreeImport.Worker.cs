@@ -36,7 +36,7 @@ public sealed partial class TreeImport
             Sys.Stat(directory.Handle, out FileStatus status).ThrowIfFailed("statx", this);
             cache?.Enter(directory.Handle, status);
             directory.Metadata = MetadataOf(directory, default, status);
-            directory.Xattrs = ReadXattrs(directory.Handle);
+            directory.Xattrs = Settled(ReadXattrs(directory.Handle), directory.Metadata);
             RequireHeld(EntryKind.Directory, directory.Metadata, directory.Xattrs);
             checkedOut = directory.CheckedOut.IsNone ? null : new TreeIndex(import.store.Packs.ReadTree(directory.CheckedOut, checkedOutBuffer));
             Tree? stored = StoredBelow(directory);
@@ -176,8 +176,10 @@ public sealed partial class TreeImport
             CachedFile known = default;
             attributes = [];
             bool isKnown = cache?.TryFind(status, out known) == true && knownXattrs.TryFind(known.Xattrs, directory.Handle, name, this, out attributes);
+            FileMetadata metadata = MetadataOf(directory, name, status);
+            attributes = Settled(attributes, metadata);
             blob = known.Blob;
-            return isKnown && (import.additions is null || IsThere(import.store.Blobs.NameOf(blob, MetadataOf(directory, name, status), attributes), status));
+            return isKnown && (import.additions is null || IsThere(import.store.Blobs.NameOf(blob, metadata, attributes), status));
         }
 
         /// <summary>
@@ -190,7 +192,7 @@ public sealed partial class TreeImport
             return before.Kind == EntryKind.Regular
                 && before.Size == status.Size
                 && before.Metadata == MetadataOf(directory, name, status)
-                && before.Xattrs.SequenceEqual(xattrs.Read(directory.Handle, name, this))
+                && before.Xattrs.SequenceEqual(Settled(xattrs.Read(directory.Handle, name, this), before.Metadata))
                 && IsObject(import.store.Blobs.NameOf(before), status);
         }
 
@@ -210,12 +212,13 @@ public sealed partial class TreeImport
                     throw Changed(directory, name);
                 }
 
-                byte[] attributes = ReadXattrs(file);
-                Digest digest = Store(file, status, MetadataOf(directory, name, status), attributes);
+                FileMetadata metadata = MetadataOf(directory, name, status);
+                byte[] own = ReadXattrs(file), attributes = Settled(own, metadata);
+                Digest digest = Store(file, status, metadata, attributes);
                 if (import.additions is not null || attributes.Length == 0)
                 {
                     // A file with attributes is known only when a commit has compared them with those of its object.
-                    cache?.Add(status, new CachedFile(digest, knownXattrs.Record(attributes)), taken);
+                    cache?.Add(status, new CachedFile(digest, knownXattrs.Record(own)), taken);
                 }
 
                 AddFile(directory, name, status, digest, attributes);
@@ -240,11 +243,12 @@ public sealed partial class TreeImport
         /// <summary>Adds a file without its content, which is not read.</summary>
         private void AddEmptied(ImportDirectory directory, ReadOnlySpan<byte> name, in FileStatus status)
         {
-            byte[] attributes = xattrs.Read(directory.Handle, name, this);
+            FileMetadata metadata = MetadataOf(directory, name, status);
+            byte[] attributes = Settled(xattrs.Read(directory.Handle, name, this), metadata);
             Digest digest;
             try
             {
-                digest = import.additions?.AddBytes([], MetadataOf(directory, name, status), attributes) ?? Verity.Compute([]);
+                digest = import.additions?.AddBytes([], metadata, attributes) ?? Verity.Compute([]);
             }
             catch (UnheldException e)
             {
@@ -252,7 +256,6 @@ public sealed partial class TreeImport
             }
 
             import.options.Progress?.Add(0);
-            FileMetadata metadata = MetadataOf(directory, name, status);
             AddEntry(directory, new TreeEntry { Kind = EntryKind.Regular, Name = name, Metadata = metadata, Xattrs = attributes, Digest = digest });
         }
 
@@ -276,15 +279,6 @@ public sealed partial class TreeImport
             }
         }
 
-        /// <summary>Throws if a checkout could not restore the metadata of the current entry, which is no file.</summary>
-        private void RequireHeld(EntryKind kind, FileMetadata metadata, ReadOnlySpan<byte> attributes)
-        {
-            if (import.additions?.Trials.Find(kind, metadata, attributes) is { } unheld)
-            {
-                throw new UnheldException(ToString(), unheld, isCommit: true);
-            }
-        }
-
         private TreeEntry Special(
             EntryKind kind, ImportDirectory directory, ReadOnlySpan<byte> name, FileMetadata metadata, ReadOnlySpan<byte> linkTarget, in FileStatus status)
         {
@@ -294,7 +288,7 @@ public sealed partial class TreeImport
                 Kind = kind,
                 Name = name,
                 Metadata = metadata,
-                Xattrs = xattrs.Read(directory.Handle, name, this),
+                Xattrs = Settled(xattrs.Read(directory.Handle, name, this), metadata),
                 Target = linkTarget,
                 DeviceMajor = isDevice ? status.DeviceMajor : 0,
                 DeviceMinor = isDevice ? status.DeviceMinor : 0,
@@ -342,23 +336,6 @@ public sealed partial class TreeImport
                 throw new StoreException($"{Subject(directory, entry.Name)}: {fault}");
             }
         }
-
-        /// <summary>The metadata of an entry; with an empty name, of the directory itself.</summary>
-        private FileMetadata MetadataOf(ImportDirectory directory, ReadOnlySpan<byte> name, in FileStatus status)
-        {
-            var metadata = new FileMetadata(status.Mode, status.Uid, status.Gid, import.store.Format.KeepTimes ? TimeOf(status) : 0);
-            return import.options.Changes is { } changes ? changes.Of(directory.PathOf(name), metadata, KindOf(status)) : metadata;
-        }
-
-        private static EntryKind KindOf(in FileStatus status) => status.Type switch
-        {
-            FileType.Directory => EntryKind.Directory,
-            FileType.Symlink => EntryKind.Symlink,
-            _ => EntryKind.Regular,
-        };
-
-        private long TimeOf(in FileStatus status) =>
-            import.options.ClampsTimes && import.additions is { } additions ? additions.Trials.Clamp(status.ModifyTime.Seconds) : status.ModifyTime.Seconds;
 
         private static bool Matches(IReadOnlyList<PathGlob> globs, ImportDirectory directory, ReadOnlySpan<byte> name)
         {
