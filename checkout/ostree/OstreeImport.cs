@@ -233,7 +233,7 @@ internal sealed class OstreeImport(Additions additions, OstreeRepository reposit
     }
 
     private bool IsWanted(ReadOnlySpan<byte> attribute) =>
-        !options.LeavesOut(attribute) && !(additions.Store.Format.IgnoresMachineXattrs && StoreFormat.IsMachineXattr(attribute));
+        !options.LeavesOut(attribute) && !additions.Store.Format.PassesOver(attribute);
 
     /// <summary>Throws if a checkout could not restore the metadata of an entry that is no file.</summary>
     private void RequireHeld(Known known, string subject)

@@ -167,7 +167,7 @@ public sealed class TarImport : IDisposable
     }
 
     private bool IsWanted(ReadOnlySpan<byte> attribute) =>
-        !options.LeavesOut(attribute) && !(additions.Store.Format.IgnoresMachineXattrs && StoreFormat.IsMachineXattr(attribute));
+        !options.LeavesOut(attribute) && !additions.Store.Format.PassesOver(attribute);
 
     /// <summary>Throws if a checkout could not restore the metadata of an entry that is no file. Files are looked at when they are stored.</summary>
     private void RequireHeld(TreeNode node)

@@ -97,7 +97,7 @@ public sealed record StoreFormat
 
     /// <summary>
     /// Whether an inode with the attributes <paramref name="actual"/> is right for a file whose tree records <paramref name="recorded"/>. It
-    /// may have attributes of the machine that the tree does not record: the machine sets them on each new file, and lets nobody remove them.
+    /// may have attributes of the machine or the filesystem that the tree does not record: they come with each new file, and some cannot be removed.
     /// </summary>
     public bool HoldsXattrs(ReadOnlySpan<byte> actual, ReadOnlySpan<byte> recorded)
     {
@@ -105,7 +105,7 @@ public sealed record StoreFormat
         ReadOnlySpan<byte> wanted = ObjectXattrs(recorded), rest = wanted;
         while (XattrSet.Next(ref actual, out ReadOnlySpan<byte> name, out ReadOnlySpan<byte> value))
         {
-            bool isExtra = IsMachineXattr(name) && !XattrSet.Contains(wanted, name);
+            bool isExtra = (IsMachineXattr(name) || IsFilesystemXattr(name)) && !XattrSet.Contains(wanted, name);
             if (!isExtra && !(XattrSet.Next(ref rest, out ReadOnlySpan<byte> wantedName, out ReadOnlySpan<byte> wantedValue)
                 && name.SequenceEqual(wantedName) && value.SequenceEqual(wantedValue)))
             {
@@ -115,6 +115,15 @@ public sealed record StoreFormat
 
         return rest.IsEmpty;
     }
+
+    /// <summary>Whether an attribute of a file is no part of trees that are made for this store.</summary>
+    public bool PassesOver(ReadOnlySpan<byte> attribute) => IsFilesystemXattr(attribute) || (IgnoresMachineXattrs && IsMachineXattr(attribute));
+
+    /// <summary>
+    /// Whether it is an attribute that says how a filesystem keeps a file, and nothing of the file itself: btrfs's properties, which files inherit from their
+    /// directory, and XFS's ACLs, which root sees under these names a second time.
+    /// </summary>
+    public static bool IsFilesystemXattr(ReadOnlySpan<byte> attribute) => attribute.StartsWith("btrfs."u8) || attribute.StartsWith("trusted.SGI_ACL_"u8);
 
     /// <summary>
     /// Whether it is an attribute that a kernel gives new files by itself: the labels of SELinux and Smack, and what IMA and EVM measured.

@@ -5,7 +5,7 @@ using Microsoft.Win32.SafeHandles;
 namespace HackTree.Store;
 
 /// <summary>Reads and writes the extended attributes of inodes as canonical sets. It has buffers, so each thread needs its own.</summary>
-/// <param name="policy">The store whose machine attributes are passed over, as its policy is; null to read all.</param>
+/// <param name="policy">The store for which trees are made: attributes that are no part of them are passed over. Null to read all.</param>
 /// <param name="leavesOut">Attributes that the user does not want; null to read all.</param>
 public sealed class Xattrs(StoreFormat? policy = null, XattrTest? leavesOut = null)
 {
@@ -19,8 +19,6 @@ public sealed class Xattrs(StoreFormat? policy = null, XattrTest? leavesOut = nu
 
     [ThreadStatic]
     private static Xattrs? ofThread;
-
-    private readonly bool ignoresMachineXattrs = policy is { IgnoresMachineXattrs: true };
 
     private readonly byte[] list = GC.AllocateUninitializedArray<byte>(Limit);
     private readonly byte[] value = GC.AllocateUninitializedArray<byte>(Limit);
@@ -151,14 +149,14 @@ public sealed class Xattrs(StoreFormat? policy = null, XattrTest? leavesOut = nu
 
     /// <summary>
     /// Removes the attributes of an open file that are not in a canonical set. An attribute of the machine stays if the machine lets nobody
-    /// remove it.
+    /// remove it. One of the filesystem stays always: on XFS, the ACL would go with it.
     /// </summary>
     public void RemoveOthers(SafeFileHandle file, ReadOnlySpan<byte> canonical, object subject)
     {
         ReadOnlySpan<byte> present = Read(file, subject);
         while (XattrSet.Next(ref present, out ReadOnlySpan<byte> name, out _))
         {
-            if (!XattrSet.Contains(canonical, name))
+            if (!XattrSet.Contains(canonical, name) && !StoreFormat.IsFilesystemXattr(name))
             {
                 Errno errno = Sys.RemoveXattr(file, name);
                 if (!StoreFormat.IsMachineXattr(name) || errno is not (Errno.EACCES or Errno.EPERM))
@@ -215,7 +213,7 @@ public sealed class Xattrs(StoreFormat? policy = null, XattrTest? leavesOut = nu
 
     private bool IsPassedOver(ReadOnlySpan<byte> attribute)
     {
-        if (ignoresMachineXattrs && StoreFormat.IsMachineXattr(attribute))
+        if (policy?.PassesOver(attribute) == true)
         {
             return true;
         }

@@ -65,13 +65,16 @@ internal sealed class ObjectInspection(StoreFormat format, bool measures = false
 
     private bool HasXattrs(SafeFileHandle file, in ObjectName name, ExpectedObject? expected)
     {
-        // The machine may have put attributes of its own on the inode. What the tree records is not known here, so the set counts with them
-        // and without them.
+        // The machine and the filesystem may have put attributes of their own on the inode. What the tree records is not known here, so the set counts with
+        // them and without them.
         ReadOnlySpan<byte> set = format.ObjectXattrs(xattrs.Read(file, "object"));
-        return IsNamed(set, name, expected) || IsNamed(XattrSet.Where(set, static x => !StoreFormat.IsMachineXattr(x)), name, expected);
+        return IsNamed(set, name, expected) || IsNamed(XattrSet.Where(set, static x => !StoreFormat.IsFilesystemXattr(x)), name, expected);
     }
 
     private static bool IsNamed(ReadOnlySpan<byte> set, in ObjectName name, ExpectedObject? expected) =>
+        Matches(set, name, expected) || Matches(XattrSet.Where(set, static x => !StoreFormat.IsMachineXattr(x)), name, expected);
+
+    private static bool Matches(ReadOnlySpan<byte> set, in ObjectName name, ExpectedObject? expected) =>
         ObjectName.TagOf(set) == name.XattrTag && (expected is not { } needed || NeededObjects.MoreOf(name, set) == needed.MoreOfXattrs);
 
     private Digest Hash(SafeFileHandle file, in FileStatus status)
