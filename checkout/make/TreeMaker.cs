@@ -62,8 +62,11 @@ internal sealed class TreeMaker
     {
         if (!entry.IsDirectory)
         {
-            MakeEntry(parent, name, entry, destination, method);
-            RemoveInheritedAcl(parent, name, entry);
+            if (TryMakeEntry(parent, name, entry, destination, method))
+            {
+                RemoveInheritedAcl(parent, name, entry);
+            }
+
             Count(1, entry.Size);
             return;
         }
@@ -134,7 +137,7 @@ internal sealed class TreeMaker
             }
             else
             {
-                MakeEntry(directory.Handle, entry.Name, entry, directory, directory.Method);
+                _ = TryMakeEntry(directory.Handle, entry.Name, entry, directory, directory.Method);
                 made++;
                 bytes += entry.Size;
             }
@@ -229,26 +232,23 @@ internal sealed class TreeMaker
         handle.Dispose();
     }
 
-    private void MakeEntry(SafeFileHandle directory, ReadOnlySpan<byte> name, in TreeEntry entry, object place, CheckoutMethod fileMethod)
+    /// <summary>False for a device in a user store: an ordinary user makes none.</summary>
+    private bool TryMakeEntry(SafeFileHandle directory, ReadOnlySpan<byte> name, in TreeEntry entry, object place, CheckoutMethod fileMethod)
     {
-        bool isMade = true;
         switch (entry.Kind)
         {
             case EntryKind.Regular:
                 MakeFile(directory, name, entry, place, fileMethod);
-                break;
+                return true;
             case EntryKind.Symlink:
                 Require(Sys.Symlink(entry.Target, directory, name), "symlinkat", place, name);
                 break;
-            default:
-                isMade = MakeNode(directory, name, entry, place);
-                break;
+            case var _ when !TryMakeNode(directory, name, entry, place):
+                return false;
         }
 
-        if (isMade && entry.Kind != EntryKind.Regular)
-        {
-            SetMetadata(directory, name, entry, place);
-        }
+        SetMetadata(directory, name, entry, place);
+        return true;
     }
 
     private void Count(long made, long bytes)
@@ -303,7 +303,7 @@ internal sealed class TreeMaker
         }
     }
 
-    private bool MakeNode(SafeFileHandle directory, ReadOnlySpan<byte> name, in TreeEntry entry, object place)
+    private bool TryMakeNode(SafeFileHandle directory, ReadOnlySpan<byte> name, in TreeEntry entry, object place)
     {
         var permissions = (uint)(entry.Metadata.Mode & FileModes.Permissions);
         Errno errno = Sys.MakeNode(directory, name, ObjectInode.TypeOf(entry.Kind), permissions, entry.DeviceMajor, entry.DeviceMinor);

@@ -211,7 +211,7 @@ public sealed partial class ObjectStore : IDisposable
             var decoded = StoreFormat.Decode(format, path);
             if (toWrite)
             {
-                RequireMayWrite(decoded, path);
+                RequireMayWrite(decoded, directory, path);
             }
 
             StoreLock held = StoreLock.Take(directory, path, onWait, stop);
@@ -230,18 +230,25 @@ public sealed partial class ObjectStore : IDisposable
     /// </summary>
     public void RequireWritable()
     {
-        RequireMayWrite(Format, Path);
+        RequireMayWrite(Format, directory, Path);
         if (missing is not null)
         {
             throw missing;
         }
     }
 
-    private static void RequireMayWrite(StoreFormat format, string path)
+    private static void RequireMayWrite(StoreFormat format, SafeFileHandle directory, string path)
     {
         if (!format.UserMode && !Sys.IsRoot)
         {
             throw new StoreException($"{path}: this store keeps owners and devices, so only root can write to it", new Remedy.WriteAsRoot());
+        }
+
+        // Root's files in there would have modes and an owner that keep the store's user out.
+        if (format.UserMode && Sys.Stat(directory, out FileStatus status) == Errno.None && status.Uid != Sys.EffectiveUid)
+        {
+            throw new StoreException(
+                $"{path}: this store belongs to user {status.Uid}, who could not use what another user writes there; run as that user, or pull from it");
         }
 
         format.RequireKnown(FeatureSet.ReadOnlyCompatible, path);

@@ -75,6 +75,42 @@ public sealed class PermissionTests : IDisposable
         store.AssertCleanAfterGc();
     }
 
+    /// <summary>Files of root in there could be neither read nor removed by the user.</summary>
+    [Fact]
+    public void Root_reads_a_users_store_and_writes_nothing_in_it()
+    {
+        Assert.SkipUnless(Sys.IsRoot, "only root is not the user");
+        Run("commit", "-b", "main", directory.At("source")).Succeeded();
+        foreach (string[] command in new[] { ["commit", "-b", "x", directory.At("source")], ["gc"], new[] { "refs", "set", "x", "main" } })
+        {
+            string line = Hacktree.Refused(Tools.Run(program, ["--store", directory.At("objects"), .. command]));
+            Assert.Contains($"{directory.At("objects")}: this store belongs to user 65534", line, StringComparison.Ordinal);
+        }
+
+        Tools.Run(program, "--store", directory.At("objects"), "ls", "main").Succeeded();
+        Tools.Run(program, "--store", directory.At("root"), "init").Succeeded();
+        Tools.Run(program, "--store", directory.At("root"), "pull", $"{directory.At("objects")}:main").Succeeded();
+        Assert.Equal("", Tools.Run("find", directory.At("objects"), "!", "-uid", "65534").Succeeded());
+    }
+
+    [Fact]
+    public void A_device_that_a_user_cannot_make_stops_no_checkout()
+    {
+        Assert.SkipUnless(Sys.IsRoot, "only root makes devices");
+        Run("commit", "-b", "before", directory.At("source")).Succeeded();
+        Tools.Run("sh", "-c", $"cd {directory.At("source")} && mknod -m 666 b-device c 1 3 && touch c && chown 65534:65534 .").Succeeded();
+        Run("commit", "-b", "main", directory.At("source")).Succeeded();
+        AsUser("mkdir", directory.At("over")).Succeeded();
+        Assert.Contains("1 device", Run("checkout", "--union", "main", directory.At("over")).Succeeded() + Run("checkout", "main", directory.At("r1")).Error);
+        Run("checkout", "before", directory.At("r2")).Succeeded();
+        Run("checkout", "--from", directory.At("r2"), "main", directory.At("r2")).Succeeded();
+        foreach (string made in new[] { "over", "r1", "r2" })
+        {
+            Assert.False(File.Exists(directory.At($"{made}/b-device")));
+            Assert.True(File.Exists(directory.At($"{made}/c")));
+        }
+    }
+
     [Fact]
     public void A_store_that_may_not_be_written_to_is_one_sentence()
     {
