@@ -22,6 +22,27 @@ public sealed class VerityTests
         Assert.All(sizes.Zip(lines), pair => Assert.Equal($"{pair.First} {pair.Second}", $"{pair.First} {Verity.Compute(Content.Of(pair.First))}"));
     }
 
+    /// <summary>Blocks of zeros are not hashed each.</summary>
+    [Theory]
+    [InlineData(2 * Block, Block - 1)]
+    [InlineData(2 * Block, Block)]
+    [InlineData(3 * Segment, Segment)]
+    [InlineData((2 * Segment) + 5, (2 * Segment) + 4)]
+    [InlineData(2 * Segment, -1)]
+    public void Zeros_count_as_any_bytes(int size, int other)
+    {
+        Tools.Require("fsverity");
+        byte[] content = new byte[size];
+        if (other >= 0)
+        {
+            content[other] = 1;
+        }
+
+        using var directory = new TempDirectory();
+        File.WriteAllBytes(directory.At("zeros"), content);
+        Assert.Equal(Tools.Run("fsverity", "digest", "--compact", directory.At("zeros")).Succeeded().Trim(), Verity.Compute(content).ToString());
+    }
+
     [Theory]
     [InlineData(1)]
     [InlineData(Segment)]
