@@ -132,6 +132,18 @@ public abstract class RemoteTests : IDisposable
         World.AssertWhole("other", theirs);
     }
 
+    [Fact]
+    public void A_ref_that_is_ahead_of_the_remote_stays()
+    {
+        World.Run("push", "debian/test", PushPlace).Succeeded();
+        World.Init("other");
+        World.Pull("other", $"{PullPlace}:debian/test");
+        string own = World.Shell("mkdir own; touch own/file; $H --store other commit -b debian/test own").Succeeded().Trim();
+        JsonElement pulled = World.Pull("other", $"{PullPlace}:debian/test");
+        Assert.Equal((own, own), (pulled.GetProperty("commit").GetString(), pulled.GetProperty("before").GetString()));
+        World.AssertRef("other", own);
+    }
+
     /// <summary>Neither the parent of what is pulled nor pulled itself, but on the remote: a pull that skips commits goes on.</summary>
     [Fact]
     public void A_commit_that_was_pushed_does_not_stop_a_pull()

@@ -60,6 +60,9 @@ public sealed record PullResult(string Ref, Digest Commit, Digest Before)
     /// <summary>With <see cref="PullRequest.DryRun"/>: the bytes that were not fetched.</summary>
     public long BytesLeft { get; init; }
 
+    /// <summary>Whether the ref names a descendant of the source's commit that was made here. It is <see cref="Commit"/>, and stays.</summary>
+    public bool IsAhead { get; init; }
+
     /// <summary>Whether the ref named the commit already.</summary>
     public bool IsCurrent => Commit == Before;
 }
@@ -105,6 +108,11 @@ public static class Pull
             return new PullResult(request.To, before, before);
         }
 
+        if (IsAhead(store, request, before, digest))
+        {
+            return new PullResult(request.To, before, before) { IsAhead = true };
+        }
+
         PullResult result = Take(store, source, request, offered, before, signatures);
         if (!request.DryRun)
         {
@@ -113,6 +121,14 @@ public static class Pull
 
         return result;
     }
+
+    /// <summary>
+    /// Whether the ref has commits that were made here, after the one that is there: then there is nothing to pull. After a commit that was pulled, an older one
+    /// there is a step back.
+    /// </summary>
+    private static bool IsAhead(ObjectStore store, PullRequest request, Digest before, Digest there) =>
+        request is { Depth: 0, Trusted: null, AllowDowngrade: false, Force: false } && there != before
+        && !store.Refs.CameFromElsewhere(request.To, before) && RefHistory.Has(store, [before], there);
 
     /// <summary>Adds what is lacking of a commit that was judged, its signatures and its ancestors, and sets the ref.</summary>
     private static PullResult Take(

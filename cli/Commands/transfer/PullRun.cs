@@ -60,7 +60,8 @@ internal sealed class PullRun(Session session, ObjectStore store, Func<string, P
     {
         string name = $"{result.Ref} {(isDryRun && !result.IsCurrent ? "would be" : "is")} {CommitText.Short(result.Commit)}";
         string files = $"{HumanText.Count(result.Blobs)} new files of {HumanText.Bytes(result.RawBytes)}";
-        return result.IsCurrent ? $"{name} already"
+        return result.IsAhead ? $"{name}, ahead of the remote"
+            : result.IsCurrent ? $"{name} already"
             : isDryRun ? $"{name}: {files} to store, {HumanText.Bytes(result.BytesLeft)} to fetch in {HumanText.Count(result.RequestsLeft, "request")}"
             : $"{name} now: {files}"
                 + (requests == 0 ? "" : $", fetched {HumanText.Bytes(bytes)} in {HumanText.Count(requests, "request")}")
