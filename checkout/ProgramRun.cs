@@ -85,6 +85,11 @@ public sealed record ProgramRun(int ExitCode, string Output, string Error, TimeS
     /// <summary>Starts a program and does not wait. Throws <see cref="StoreException"/> if it cannot be started.</summary>
     public static Process Start(ProcessStartInfo start)
     {
+        foreach (string argument in start.ArgumentList)
+        {
+            PathStatus.RequireText(argument, $"because {Path.GetFileName(start.FileName)} is given it");
+        }
+
         // A program has the signals ignored that its parent had when it began, and it has begun when Process.Start returns.
         lock (Starting)
         {

@@ -68,7 +68,9 @@ public static class BuildRun
         IReadOnlyList<string> command = request.Command;
         if (request.Script is { } script)
         {
-            File.Copy(script, Path.Combine(place.Path, "script"));
+            using FileStream source = OpenPath.Content(script);
+            using FileStream copy = File.Create(Path.Combine(place.Path, "script"));
+            source.CopyTo(copy);
             command = ["/run/hacktree-build", .. command];
         }
 

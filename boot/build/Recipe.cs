@@ -1,4 +1,5 @@
 using System.Text;
+using HackTree.Linux;
 using HackTree.Store;
 
 namespace HackTree.Boot;
@@ -14,10 +15,10 @@ public static class Recipe
     /// <summary>The steps of a recipe. Throws <see cref="StoreException"/> if the file cannot be read or has no steps.</summary>
     public static IReadOnlyList<string> Read(string path)
     {
-        string[] lines = Lines(path);
+        List<string> lines = Lines(path);
         var steps = new List<string>();
         var step = new StringBuilder();
-        for (int i = 0; i < lines.Length; i++)
+        for (int i = 0; i < lines.Count; i++)
         {
             string line = lines[i];
             if (step.Length == 0 && (string.IsNullOrWhiteSpace(line) || line.TrimStart().StartsWith('#')))
@@ -26,7 +27,7 @@ public static class Recipe
             }
 
             step.Append(line);
-            if (line.EndsWith('\\') && i + 1 < lines.Length)
+            if (line.EndsWith('\\') && i + 1 < lines.Count)
             {
                 step.Append('\n');
                 continue;
@@ -40,17 +41,25 @@ public static class Recipe
         return steps.Count > 0 ? steps : throw new StoreException($"{path}: there is no step in it; a recipe has one shell command a line");
     }
 
-    private static string[] Lines(string path)
+    private static List<string> Lines(string path)
     {
         try
         {
-            return File.ReadAllLines(path, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true));
+            using FileStream file = OpenPath.Content(path);
+            using var reader = new StreamReader(file, new UTF8Encoding(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true));
+            var lines = new List<string>();
+            while (reader.ReadLine() is { } line)
+            {
+                lines.Add(line);
+            }
+
+            return lines;
         }
         catch (DecoderFallbackException)
         {
             throw new StoreException($"{path}: it is no text in UTF-8, and a recipe is one");
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is LinuxException or StoreException or IOException)
         {
             throw new StoreException($"{path}: the recipe cannot be read; name a text file of this system");
         }

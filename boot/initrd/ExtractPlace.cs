@@ -31,7 +31,9 @@ internal sealed class ExtractPlace : IDisposable
         Errno errno = Sys.MakeDirectory(Sys.WorkingDirectory, ByteText.FromArgument(directory), FileModes.PublicDirectory);
         (errno == Errno.EEXIST ? Errno.None : errno).ThrowIfFailed("mkdirat", directory);
         var place = new ExtractPlace(directory, OpenPath.Directory(directory));
-        if (Directory.EnumerateFileSystemEntries(directory).Any())
+        var reader = new DirectoryReader();
+        reader.Start(place.top, directory);
+        if (reader.Next())
         {
             place.Dispose();
             throw new StoreException($"{directory}: the directory is not empty; give a new one");

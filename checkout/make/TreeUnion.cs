@@ -59,7 +59,7 @@ public sealed class TreeUnion : IDisposable
             throw new StoreException($"'{options.Subpath}' is no directory in {revision}", new Remedy.ListTree(revision));
         }
 
-        if (!Directory.Exists(destination))
+        if (!PathStatus.IsDirectory(destination))
         {
             throw new StoreException($"{destination}: there is no such directory to lay a tree over");
         }

@@ -21,7 +21,7 @@ public sealed record NamedThing(string? Root, HeldThing Thing)
             return new NamedThing(null, named);
         }
 
-        if (text.Contains('/', StringComparison.Ordinal) && (Path.Exists(text) || store.Refs.Find(text).IsNone))
+        if (text.Contains('/', StringComparison.Ordinal) && (PathStatus.Exists(text) || store.Refs.Find(text).IsNone))
         {
             return AtPath(store, text);
         }

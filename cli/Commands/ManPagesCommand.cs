@@ -1,6 +1,7 @@
 using System.CommandLine;
 using System.Globalization;
 using System.Text;
+using HackTree.Store;
 
 namespace HackTree.Cli;
 
@@ -23,7 +24,7 @@ internal sealed class ManPagesCommand : Verb
     {
         string place = session.Get(directory)!;
         DateTime date = Date();
-        _ = Directory.CreateDirectory(place);
+        OpenPath.MakeDirectories(place);
         Write(place, "hacktree", ManPage.OfProgram(root, groups, date));
         foreach (Verb verb in groups.SelectMany(group => group.Commands).Cast<Verb>())
         {

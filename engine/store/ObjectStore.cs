@@ -148,13 +148,13 @@ public sealed partial class ObjectStore : IDisposable
     internal SafeFileHandle Temporary { get; }
 
     /// <summary>Whether there is a store at <paramref name="path"/>.</summary>
-    public static bool IsStore(string path) => File.Exists(System.IO.Path.Combine(path, "format"));
+    public static bool IsStore(string path) => PathStatus.IsFile(System.IO.Path.Combine(path, "format"));
 
     /// <summary>
     /// Whether there is a store at <paramref name="path"/>, by a stricter test, for directories that the user did not name as a store. Any
     /// directory may happen to hold a file called "format".
     /// </summary>
-    public static bool IsCertainlyStore(string path) => IsStore(path) && Directory.Exists(System.IO.Path.Combine(path, "packs"));
+    public static bool IsCertainlyStore(string path) => IsStore(path) && PathStatus.IsDirectory(System.IO.Path.Combine(path, "packs"));
 
     /// <summary>
     /// Makes a store in a new or empty directory, or in one in which a killed process began to. Throws <see cref="StoreException"/> if the directory

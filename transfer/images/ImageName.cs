@@ -25,9 +25,9 @@ public sealed record ImageName(string Text, RemotePlace? Place, string? Archive,
         }
 
         // A path that exists is meant as it is, whatever colons are in it.
-        (string path, string? tag) = text == "-" || Path.Exists(text) ? (text, null) : CutTag(text);
-        return path == "-" || File.Exists(path) ? new ImageName(text, null, path, tag, default)
-            : Directory.Exists(path) ? new ImageName(text, RemotePlace.Parse(path), null, tag, default)
+        (string path, string? tag) = text == "-" || PathStatus.Exists(text) ? (text, null) : CutTag(text);
+        return path == "-" || PathStatus.IsFile(path) ? new ImageName(text, null, path, tag, default)
+            : PathStatus.IsDirectory(path) ? new ImageName(text, RemotePlace.Parse(path), null, tag, default)
             : throw new StoreException($"{path}: no such file or directory; an image of a registry is oci://HOST/NAME:TAG");
     }
 

@@ -15,6 +15,8 @@ public sealed class LayoutFolder(RemotePlace place) : Remote
 
     private readonly string path = place.Path;
 
+    private static ReadOnlySpan<byte> Folder => "blobs"u8;
+
     private static ReadOnlySpan<byte> LayoutFile => "{\"imageLayoutVersion\":\"1.0.0\"}"u8;
 
     // The manifests that tags named when they were asked for: one that was set since by another push must not be lost.
@@ -24,7 +26,7 @@ public sealed class LayoutFolder(RemotePlace place) : Remote
     public override string Subject => place.ToString();
 
     /// <inheritdoc/>
-    public override bool Exists => Directory.Exists(path);
+    public override bool Exists => PathStatus.IsDirectory(path);
 
     /// <inheritdoc/>
     public override TagTarget? Find(string tag)
@@ -53,7 +55,7 @@ public sealed class LayoutFolder(RemotePlace place) : Remote
     protected internal override BlobPart OpenPart(Descriptor blob, long offset, long length)
     {
         CountRequest();
-        if (!File.Exists(At(Layout.PathOf(blob.Digest))))
+        if (!PathStatus.IsFile(At(Layout.PathOf(blob.Digest))))
         {
             throw Wrong(blob, "it is missing there");
         }
@@ -72,7 +74,7 @@ public sealed class LayoutFolder(RemotePlace place) : Remote
     }
 
     /// <inheritdoc/>
-    public override bool Has(Descriptor blob) => new FileInfo(At(Layout.PathOf(blob.Digest))) is { Exists: true } file && file.Length == blob.Size;
+    public override bool Has(Descriptor blob) => PathStatus.Find(At(Layout.PathOf(blob.Digest))) is { Type: FileType.Regular } file && file.Size == blob.Size;
 
     /// <inheritdoc/>
     public override void Send(Descriptor blob, Stream content)
@@ -118,15 +120,39 @@ public sealed class LayoutFolder(RemotePlace place) : Remote
     private Layout? ReadIndex()
     {
         string file = At(Layout.IndexName);
-        if (!File.Exists(file))
+        if (!PathStatus.IsFile(file))
         {
-            bool isFree = !Directory.Exists(path) || Directory.EnumerateFileSystemEntries(path).All(entry => Path.GetFileName(entry) == "blobs");
-            return isFree ? null : throw Missing();
+            return IsFree() ? null : throw Missing();
         }
 
-        return new FileInfo(file).Length <= Layout.MaxLength && Layout.TryDecode(File.ReadAllBytes(file)) is { } index
+        using FileStream stream = OpenPath.Content(file);
+        byte[] bytes = new byte[Math.Min(stream.Length, Layout.MaxLength + 1)];
+        stream.ReadExactly(bytes);
+        return bytes.Length <= Layout.MaxLength && Layout.TryDecode(bytes) is { } index
             ? index
             : throw new StoreException($"{file}: it is no index of an OCI image layout");
+    }
+
+    /// <summary>Whether nothing is in the directory but what a push makes first.</summary>
+    private bool IsFree()
+    {
+        if (!Exists)
+        {
+            return true;
+        }
+
+        using SafeFileHandle directory = OpenPath.Directory(path);
+        var reader = new DirectoryReader();
+        reader.Start(directory, path);
+        while (reader.Next())
+        {
+            if (!reader.Name.SequenceEqual(Folder))
+            {
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private StoreException Missing() => new($"{path} is no OCI image layout: it has no {Layout.IndexName}");
@@ -135,29 +161,11 @@ public sealed class LayoutFolder(RemotePlace place) : Remote
 
     private void MakeFolders()
     {
-        // What is not there yet is made from the top, each made durable by a sync of the directory above.
         string folder = At("blobs/sha256");
-        if (!Directory.Exists(folder))
+        if (!PathStatus.IsDirectory(folder))
         {
             _ = ReadIndex();
-            MakeFolder(folder);
-            foreach (string above in (string[])[Path.GetDirectoryName(path) ?? "/", path, At("blobs")])
-            {
-                using SafeFileHandle directory = OpenPath.Directory(above);
-                Sys.Sync(directory).ThrowIfFailed("fsync", above);
-            }
-        }
-    }
-
-    private static void MakeFolder(string folder)
-    {
-        try
-        {
-            _ = Directory.CreateDirectory(folder);
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            throw new StoreException($"{folder}: no directory can be made there");
+            OpenPath.MakeDirectories(folder);
         }
     }
 

@@ -24,6 +24,7 @@ public static class StockImage
     public static ConversionResult ConvertCopy(string image, string output, DiskFormat format, string root, CancellationToken stop)
     {
         RequireName(root);
+        PathStatus.RequireText(output, ImageLayout.WhyText);
         if (Path.Exists(output))
         {
             throw new StoreException($"{output}: it exists already; choose another name, or remove it first");

@@ -51,6 +51,7 @@ public sealed class ImageCreation : IDisposable
     /// <summary>Makes the image from a directory.</summary>
     public void RunTree(string tree)
     {
+        PathStatus.RequireText(tree, ImageLayout.WhyText);
         if (!Directory.Exists(tree))
         {
             throw new StoreException($"{tree}: no such directory");
@@ -218,6 +219,7 @@ public sealed class ImageCreation : IDisposable
                 "only root can give the files of an image their owners; run it as root (it mounts nothing, so root in a container will do)");
         }
 
+        PathStatus.RequireText(output, ImageLayout.WhyText);
         if (Path.Exists(output))
         {
             throw new StoreException($"{output}: it exists already; choose another name, or remove it first");

@@ -16,6 +16,9 @@ internal static class ImageLayout
     /// <summary>The path of the physical root in a running system.</summary>
     internal const string PhysicalRoot = "sysroot";
 
+    /// <summary>Why the path of an image, or of what goes into one, must be text.</summary>
+    internal const string WhyText = "because the programs that make and read images are given it";
+
     internal const string FilesystemRoot = "lost+found";
 
     /// <summary>The first MiB holds the partition table and GRUB, as on disks that fdisk makes.</summary>

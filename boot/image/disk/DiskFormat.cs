@@ -56,6 +56,7 @@ public static class DiskFormats
     /// </summary>
     internal static DiskFormat OfContent(string path)
     {
+        PathStatus.RequireText(path, ImageLayout.WhyText);
         if (!File.Exists(path))
         {
             throw new StoreException(Directory.Exists(path) ? $"{path}: it is a directory, not a disk image" : $"{path}: no such image");

@@ -95,7 +95,18 @@ internal sealed class BisectCommand : Verb
     }
 
     /// <summary>The program of --check: a file's content, or a script of the command.</summary>
-    private static byte[] ProgramOf(string command) => File.Exists(command) ? File.ReadAllBytes(command) : Encoding.UTF8.GetBytes($"#!/bin/sh\n{command}\n");
+    private static byte[] ProgramOf(string command)
+    {
+        if (!PathStatus.IsFile(command))
+        {
+            return Encoding.UTF8.GetBytes($"#!/bin/sh\n{command}\n");
+        }
+
+        using FileStream file = OpenPath.Content(command);
+        var program = new MemoryStream();
+        file.CopyTo(program);
+        return program.ToArray();
+    }
 
     protected override string Undone(Session session) => "the machine boots what it booted before; `hacktree bisect step` goes on";
 }

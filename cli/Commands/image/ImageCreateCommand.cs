@@ -106,7 +106,7 @@ internal sealed class ImageCreateCommand : Verb
     /// <summary>Makes the image. A name that is both a directory's and a commit's means the directory.</summary>
     private static void Make(Session session, ImageCreation creation, string name)
     {
-        if (Directory.Exists(name))
+        if (PathStatus.IsDirectory(name))
         {
             creation.RunTree(name);
             return;

@@ -149,7 +149,7 @@ internal sealed class BuildCommand : Verb
     private BuildRequest Request(Session session)
     {
         string? file = session.Get(script);
-        if (file is not null && !File.Exists(file))
+        if (file is not null && !PathStatus.IsFile(file))
         {
             throw new StoreException($"{file}: no such file; --script names one of this system");
         }
@@ -164,7 +164,7 @@ internal sealed class BuildCommand : Verb
     }
 
     private static (string Source, string Target) RequireSource((string Source, string Target) bind) =>
-        Path.Exists(bind.Source) ? bind : throw new StoreException($"{bind.Source}: no such file or directory; --bind shows one of this system");
+        PathStatus.Exists(bind.Source) ? bind : throw new StoreException($"{bind.Source}: no such file or directory; --bind shows one of this system");
 
     private static (string Left, string Right) Pair(string text, char separator, string form)
     {

@@ -182,7 +182,7 @@ internal sealed class CommitSource
             {
                 notes.AddRange(Read(value, input => result.AddArchive(input, options, hasWhiteouts: true)));
             }
-            else if (Path.Exists(value))
+            else if (PathStatus.Exists(value))
             {
                 // Trees can be read when they were published. What the result has no more of them, gc removes.
                 using var apart = new Additions(additions.Store);

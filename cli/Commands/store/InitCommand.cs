@@ -91,7 +91,8 @@ internal sealed class InitCommand : Verb
 
         if (!session.Get(json))
         {
-            Session.Output.WriteLine(Path.GetFullPath(path));
+            Session.Output.Write(ByteText.FromArgument(Path.GetFullPath(path)));
+            Session.Output.Write("\n"u8);
             return ExitCode.Done;
         }
 

@@ -13,15 +13,15 @@ internal static class RepairSources
     /// </summary>
     internal static IRepairSource Open(ObjectStore store, string text, Func<string, Remote> openRemote)
     {
-        if (File.Exists(text))
+        if (PathStatus.IsFile(text))
         {
             return new TarCopies(text, () => Streams.OpenInput(text), store.Stop);
         }
 
-        if (!Directory.Exists(text))
+        if (!PathStatus.IsDirectory(text))
         {
             (string place, string? name) = RemotePlace.Split(text);
-            if (RemotePlace.IsPlace(text) && RemotePlace.Parse(place) is { Kind: RemoteKind.Directory } missing && !Directory.Exists(missing.Path))
+            if (RemotePlace.IsPlace(text) && RemotePlace.Parse(place) is { Kind: RemoteKind.Directory } missing && !PathStatus.IsDirectory(missing.Path))
             {
                 throw new StoreException($"{text}: there is no such file or directory");
             }
@@ -31,7 +31,7 @@ internal static class RepairSources
 
         string[] stores = [text, Path.Combine(text, "objects")];
         return Array.Find(stores, ObjectStore.IsCertainlyStore) is { } other ? StoreCopies.Open(store, other)
-            : File.Exists(Path.Combine(text, "oci-layout")) ? new RemoteCopies(store, openRemote(PathOf(text)), refName: null)
+            : PathStatus.IsFile(Path.Combine(text, "oci-layout")) ? new RemoteCopies(store, openRemote(PathOf(text)), refName: null)
             : new DirectoryCopies(text, store.Stop);
     }
 

@@ -90,7 +90,7 @@ internal sealed class MirrorCommand : RemoteVerb
             return Open(session, RemotePlace.Parse(text));
         }
 
-        if (Directory.Exists(text))
+        if (PathStatus.IsDirectory(text))
         {
             throw new UsageException($"'{text}' would be the name of a remote; write ./{text} for the directory");
         }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using HackTree.Model;
 using HackTree.Store;
 using HackTree.Transfer;
 
@@ -72,7 +73,7 @@ internal sealed class PullRun(Session session, ObjectStore store, Func<string, P
     {
         writer.WriteStartObject();
         writer.WriteString("ref", result.Ref);
-        writer.WriteString("remote", remote);
+        writer.WriteBytes("remote", ByteText.FromArgument(remote));
         writer.WriteDigest("commit", result.Commit);
         writer.WriteDigest("before", result.Before);
         writer.WriteDigest("deltaFrom", result.DeltaFrom);

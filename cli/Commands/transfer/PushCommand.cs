@@ -1,4 +1,5 @@
 using System.CommandLine;
+using HackTree.Model;
 using HackTree.Store;
 using HackTree.Transfer;
 
@@ -121,7 +122,7 @@ internal sealed class PushCommand : RemoteVerb
                 }
 
                 writer.WriteEndArray();
-                writer.WriteString("remote", remote.Subject);
+                writer.WriteBytes("remote", ByteText.FromArgument(remote.Subject));
                 writer.WriteNumber("bytes", remote.Bytes);
                 writer.WriteNumber("requests", remote.Requests);
                 writer.WriteEndObject();

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using HackTree.Model;
 using HackTree.Store;
 using HackTree.Transfer;
 
@@ -126,7 +127,7 @@ internal sealed class RemoteCommand : Verb
                 JsonText.Write(writer =>
                 {
                     writer.WriteStartObject();
-                    writer.WriteString("url", remote.Subject);
+                    writer.WriteBytes("url", ByteText.FromArgument(remote.Subject));
                     writer.WriteStartArray("refs");
                     Array.ForEach(refs, writer.WriteStringValue);
                     writer.WriteEndArray();

@@ -42,6 +42,33 @@ public static class OpenPath
     /// <exception cref="LinuxException">The path cannot be opened, or is no directory.</exception>
     public static SafeFileHandle Directory(string path) => File(path, OpenFlags.Directory);
 
+    /// <summary>Makes a directory and those that are missing above it, each durably.</summary>
+    /// <exception cref="LinuxException">One of them cannot be made.</exception>
+    public static void MakeDirectories(string path)
+    {
+        CurrentDirectory.RequireFor(path);
+        byte[] bytes = ByteText.FromArgument(path);
+        for (int end = 1; end <= bytes.Length; end++)
+        {
+            if (end < bytes.Length && (bytes[end] != (byte)'/' || bytes[end - 1] == (byte)'/'))
+            {
+                continue;
+            }
+
+            Errno errno = Sys.MakeDirectory(Sys.WorkingDirectory, bytes.AsSpan(0, end), FileModes.PublicDirectory);
+            if (errno == Errno.None)
+            {
+                string above = ByteText.ToArgument([.. bytes.AsSpan(0, bytes.AsSpan(0, end).LastIndexOf((byte)'/') + 1), (byte)'.']);
+                using SafeFileHandle directory = Directory(above);
+                Sys.Sync(directory).ThrowIfFailed("fsync", above);
+            }
+            else if (errno != Errno.EEXIST)
+            {
+                errno.ThrowIfFailed("mkdirat", ByteText.ToArgument(bytes.AsSpan(0, end)));
+            }
+        }
+    }
+
     /// <summary>Starts a file that will have a path. If the path is a symbolic link, the link stays and its target is replaced.</summary>
     /// <param name="path">The path of the file.</param>
     /// <param name="mode">The file's permissions, which the umask reduces.</param>

@@ -36,11 +36,11 @@ public static class RealPath
         string trimmed = Path.TrimEndingDirectorySeparator(path);
         if (Path.GetFileName(trimmed) is "" or "." or "..")
         {
-            return Path.Exists(trimmed) ? Of(trimmed) : Lexical(path);
+            return PathStatus.Exists(trimmed) ? Of(trimmed) : Lexical(path);
         }
 
         string above = Path.GetDirectoryName(trimmed) is { Length: > 0 } given ? given : ".";
-        return Directory.Exists(above) ? Path.Combine(Of(above), Path.GetFileName(trimmed)) : Lexical(path);
+        return PathStatus.IsDirectory(above) ? Path.Combine(Of(above), Path.GetFileName(trimmed)) : Lexical(path);
     }
 
     private static string Lexical(string path) => Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));

@@ -59,7 +59,8 @@ public sealed class Remotes
             : CheckedJson.Decode(bytes, Read)
             ?? throw new CorruptException(Subject(name), "damaged", new Remedy.MoveAway(Subject(name)));
 
-    /// <summary>Names a place. Throws <see cref="StoreException"/> if no remote can have the name, or if another one has it.</summary>
+    /// <summary>Names a place. Throws <see cref="StoreException"/> if no remote can have the name, if another one has it, or if
+    /// a path is not UTF-8.</summary>
     public void Add(string name, NamedRemote remote)
     {
         store.RequireWritable();
@@ -71,6 +72,11 @@ public sealed class Remotes
         if (Find(name) is { } other)
         {
             throw new StoreException($"there is a remote '{name}' already: {other.Url}");
+        }
+
+        foreach (string? text in new[] { remote.Url, remote.Authorities, remote.Certificate, remote.Key })
+        {
+            PathStatus.RequireText(text ?? "", "because the record of a remote holds it");
         }
 
         room.Write(FileName(name), Encode(remote));
