@@ -163,6 +163,13 @@ public sealed partial class ObjectStore : IDisposable
     public static void Create(string path, StoreFormat format) => StoreCreation.Run(path, format);
 
     /// <summary>
+    /// Removes a store in which nothing is kept: no object, tree, ref or root. False if something is, or if a process uses the store. Then it stays.
+    /// </summary>
+    /// <param name="path">The store.</param>
+    /// <param name="keepsDirectory">Whether the directory stays, because it was there before the store.</param>
+    public static bool TryRemoveUnused(string path, bool keepsDirectory) => StoreCreation.TryRemove(path, keepsDirectory);
+
+    /// <summary>
     /// Opens a store. Throws <see cref="StoreException"/> if there is no store, or if its format is newer than this program.
     /// <paramref name="onWait"/> is called before this process waits for another process: in this call for a sweep of gc, later for the
     /// refs' turn, and for gc until no other process uses the store. <paramref name="stop"/> becomes <see cref="Stop"/>.

@@ -93,6 +93,7 @@ public abstract record Remedy
 
     /// <summary>Say of the running root that it is good, or go back to another.</summary>
     public sealed record EndTrial : Remedy;
+
     /// <summary>Make another root the one that boots.</summary>
     public sealed record BootAnother : Remedy;
 
@@ -121,6 +122,11 @@ public abstract record Remedy
     /// <param name="Attribute">Its letter in lsattr(1) and chattr(1).</param>
     /// <param name="Path">The file.</param>
     public sealed record ClearAttribute(char Attribute, string Path) : Remedy;
+
+    /// <summary>Fetch what a store does not have yet of a remote that it was cloned from.</summary>
+    /// <param name="Store">The path of the store, as the user named it.</param>
+    /// <param name="Remote">The remote's name.</param>
+    public sealed record FetchRest(string Store, string Remote) : Remedy;
 
     /// <summary>Collect what is left.</summary>
     public sealed record CollectGarbage : Remedy;

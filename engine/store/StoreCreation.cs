@@ -12,6 +12,7 @@ namespace HackTree.Store;
 internal static class StoreCreation
 {
     private const string LockName = "lock";
+    private const string FormatName = "format";
 
     /// <summary><see cref="ObjectStore.Create"/>.</summary>
     internal static void Run(string path, StoreFormat format)
@@ -50,6 +51,40 @@ internal static class StoreCreation
         }
     }
 
+    /// <summary><see cref="ObjectStore.TryRemoveUnused"/>.</summary>
+    internal static bool TryRemove(string path, bool keepsDirectory)
+    {
+        byte[] bytes = ByteText.FromArgument(path);
+        if (Sys.Open(Sys.WorkingDirectory, bytes, OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory) != Errno.None)
+        {
+            return false;
+        }
+
+        using (directory)
+        {
+            // Who uses the store holds the lock, and who is about to holds the gate.
+            const OpenFlags flags = OpenFlags.ReadOnly | OpenFlags.NoFollow;
+            if (Sys.Lock(directory, LockKind.Exclusive, wait: false) != Errno.None
+                || Sys.Open(directory, ByteText.FromArgument(LockName), flags, out SafeFileHandle lockFile) != Errno.None)
+            {
+                return false;
+            }
+
+            using (lockFile)
+            {
+                bool isFree = Sys.Lock(lockFile, LockKind.Exclusive, wait: false) == Errno.None
+                    && NamesIn(directory, path).TrueForAll(name => Encoding.Latin1.GetString(name) is FormatName or Remotes.Room || IsOfNewStore(directory, name));
+                if (isFree)
+                {
+                    TakeBack(directory, path);
+                    _ = keepsDirectory ? Errno.None : Sys.RemoveDirectory(Sys.WorkingDirectory, bytes);
+                }
+
+                return isFree;
+            }
+        }
+    }
+
     private static void RequireNone(string path)
     {
         if (ObjectStore.IsStore(path))
@@ -75,13 +110,15 @@ internal static class StoreCreation
     {
         foreach (byte[] name in NamesIn(directory, path))
         {
-            string room = Encoding.Latin1.GetString(name);
-            if (room != LockName && !(StoreRooms.All.Contains(room) && IsUnused(directory, name, room)))
+            if (!IsOfNewStore(directory, name))
             {
                 throw new StoreException($"{path}: the directory is not empty; give a new one");
             }
         }
     }
+
+    private static bool IsOfNewStore(SafeFileHandle directory, byte[] name) =>
+        Encoding.Latin1.GetString(name) is var room && (room == LockName || (StoreRooms.All.Contains(room) && IsUnused(directory, name, room)));
 
     private static bool IsUnused(SafeFileHandle directory, byte[] name, string room)
     {
@@ -131,14 +168,16 @@ internal static class StoreCreation
         Sys.Open(directory, "tmp"u8, OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle temporary).ThrowIfFailed("openat", path);
         using (temporary)
         {
-            DurableFile.WriteStaged(temporary, directory, "format"u8, format.Encode(), path);
+            DurableFile.WriteStaged(temporary, directory, ByteText.FromArgument(FormatName), format.Encode(), path);
         }
     }
 
-    /// <summary>Removes what <see cref="Fill"/> made. The user must learn of the first failure, not of a failed removal.</summary>
+    /// <summary>
+    /// Removes what <see cref="Fill"/> made, and the names of remotes. The user must learn of the first failure, not of a failed removal.
+    /// </summary>
     private static void TakeBack(SafeFileHandle directory, string path)
     {
-        foreach (string name in StoreRooms.All.Append(LockName).Append("format"))
+        foreach (string name in (string[])[FormatName, .. StoreRooms.All, Remotes.Room, LockName])
         {
             TreeRemoval.Remove(directory, ByteText.FromArgument(name), path, _ => { });
         }

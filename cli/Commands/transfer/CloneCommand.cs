@@ -29,13 +29,55 @@ internal sealed class CloneCommand : RemoteVerb
         var remote = RemotePlace.Parse(session.Get(url));
         NamedRemote named = WithCertificates(session, new NamedRemote(remote.ToString(), signatures.IsRequired(session)));
         string path = session.Get(place);
+        RequireNoClone(path, named);
+        bool hasDirectory = PathStatus.Exists(path);
         ObjectStore.Create(path, new StoreFormat { UserMode = !Sys.IsRoot, IgnoresMachineXattrs = true });
+        try
+        {
+            return Fill(session, path, named);
+        }
+        catch (Exception e)
+        {
+            // What was fetched is worth keeping.
+            bool isGone = ObjectStore.TryRemoveUnused(path, keepsDirectory: hasDirectory);
+            if (isGone && e is OperationCanceledException)
+            {
+                throw new StoppedException("nothing was fetched, and no store is left");
+            }
+
+            if (!isGone && e is (StoreException or LinuxException or IOException))
+            {
+                throw new StoreException(Failure.Sentence(e), Rest(path));
+            }
+
+            throw;
+        }
+    }
+
+    private int Fill(Session session, string path, NamedRemote origin)
+    {
         using ObjectStore store = ObjectStore.OpenToWrite(path, onWait: null, Session.Stop);
-        store.Remotes.Add(Origin, named);
+        store.Remotes.Add(Origin, origin);
         var run = new PullRun(session, store, source => OpenSource(session, store, source), signatures);
         return run.Run([Origin], new PullRequest("", "") { Depth = session.Get(depth) ?? 0 }, asJson: false);
     }
 
-    protected override string Undone(Session session) =>
-        $"{session.Get(place)} is a store without the rest of the refs; `hacktree --store {session.Get(place)} pull {Origin}` goes on";
+    /// <summary>Throws <see cref="StoreException"/> if there is a clone of that remote already, perhaps without some of its refs.</summary>
+    private static void RequireNoClone(string path, NamedRemote remote)
+    {
+        if (!ObjectStore.IsCertainlyStore(path))
+        {
+            return;
+        }
+
+        using ObjectStore store = ObjectStore.Open(path, onWait: null, Session.Stop);
+        if (store.Remotes.Find(Origin)?.Url == remote.Url)
+        {
+            throw new StoreException($"{path}: there is a clone of it already", Rest(path));
+        }
+    }
+
+    private static Remedy.FetchRest Rest(string path) => new(path, Origin);
+
+    protected override string Undone(Session session) => $"{session.Get(place)} is a store without the rest of the refs; {RemedyText.Of(Rest(session.Get(place)))}";
 }
