@@ -171,7 +171,7 @@ public sealed class BootableRoots(ObjectStore store)
     /// </summary>
     public IReadOnlyList<string> FindSurplus(int kept)
     {
-        var choice = BootChoice.Read(Physical);
+        var choice = BootChoice.ReadForRoots(Physical, new Remedy.NameRoots());
         string?[] called = [FindRunning(), choice.Default, choice.Previous, StagedRoot.Find(Physical)?.Root];
         return [.. Recorded()
             .Where(root => root.Record is { OwnsEtc: true, State: RootState.Ready } && !called.Contains(root.Name) && !choice.IsOnTrial(root.Name))

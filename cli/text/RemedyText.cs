@@ -48,6 +48,7 @@ internal static class RemedyText
         Remedy.ReplaceRecord => "remove it, and if the root is still there check it out again",
         Remedy.CheckOutAgain root => $"`hacktree checkout {root.Revision} {root.Path}` makes it again",
         Remedy.ClearAttribute file => $"`chattr -{file.Attribute} {file.Path}` ends that",
+        Remedy.NameRoots => "`hacktree roots rm` removes roots by name, and gc without --keep removes none",
         Remedy.FetchRest clone => $"`hacktree --store {clone.Store} pull {clone.Remote}` goes on",
         Remedy.CollectGarbage => "`hacktree gc` removes what is left",
         Remedy.Both both => $"{Of(both.First)}; then {Of(both.Second)}",

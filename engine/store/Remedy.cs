@@ -123,6 +123,9 @@ public abstract record Remedy
     /// <param name="Path">The file.</param>
     public sealed record ClearAttribute(char Attribute, string Path) : Remedy;
 
+    /// <summary>Name each root that is to be removed.</summary>
+    public sealed record NameRoots : Remedy;
+
     /// <summary>Fetch what a store does not have yet of a remote that it was cloned from.</summary>
     /// <param name="Store">The path of the store, as the user named it.</param>
     /// <param name="Remote">The remote's name.</param>

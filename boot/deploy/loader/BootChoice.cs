@@ -42,14 +42,21 @@ public abstract class BootChoice
     /// <summary>
     /// Reads the choice of the disk whose physical root this is. Throws <see cref="StoreException"/> if no boot loader of it can have a root on trial.
     /// </summary>
-    public static BootChoice Read(string physicalRoot)
+    public static BootChoice Read(string physicalRoot) => Read(physicalRoot, "can start a root on trial", remedy: null);
+
+    /// <summary>
+    /// Reads the choice in order to know what boots. Throws <see cref="StoreException"/> if no boot loader tells, with what to do then.
+    /// </summary>
+    internal static BootChoice ReadForRoots(string physicalRoot, Remedy remedy) => Read(physicalRoot, "tells which roots are called for", remedy);
+
+    private static BootChoice Read(string physicalRoot, string purpose, Remedy? remedy)
     {
         var faults = new List<string>();
         return FindIn(physicalRoot, faults)
-            ?? throw new StoreException($"{physicalRoot}: no boot loader here can start a root on trial: {string.Join("; ", faults)}");
+            ?? throw new StoreException($"{physicalRoot}: no boot loader here {purpose}: {string.Join("; ", faults)}", remedy);
     }
 
-    /// <summary>Reads the choice like <see cref="Read"/>; null if there is no such boot loader.</summary>
+    /// <summary>Reads the choice like <see cref="Read(string)"/>; null if there is no such boot loader.</summary>
     public static BootChoice? TryRead(string physicalRoot) => FindIn(physicalRoot, []);
 
     private static BootChoice? FindIn(string physicalRoot, List<string> faults)

@@ -281,7 +281,8 @@ public sealed class DeployTests : IDisposable
     {
         ToolResult refused = world.Try("rm boot/grub/grub.cfg; $H gc --keep 0");
         Assert.Equal(1, refused.ExitCode);
-        Assert.Contains("no boot loader here can start a root on trial", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("no boot loader here tells which roots are called for: for systemd-boot, no EFI", refused.Error, StringComparison.Ordinal);
+        Assert.Contains("boot/grub/grub.cfg; `hacktree roots rm` removes roots by name, and gc without --keep removes none", refused.Error, StringComparison.Ordinal);
         Assert.Equal("r0\n", world.Shell("ls -d r?"));
     }
 
