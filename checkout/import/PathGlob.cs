@@ -40,7 +40,7 @@ public sealed class PathGlob
 
         if (pattern.Length == 0)
         {
-            throw new StoreException("an empty pattern excludes nothing; give a name or a path below the tree");
+            throw new StoreException($"'{Text}' matches nothing; give a name or a path");
         }
     }
 

@@ -41,6 +41,11 @@ public sealed class BadInputTests : IDisposable
     [InlineData("a command is missing; see `hacktree --help`", "--json")]
     [InlineData("a command is missing; see `hacktree --help`", "-q", "--store", "objects")]
     [InlineData("COMMIT is missing; see `hacktree refs set --help`", "refs", "set", "a")]
+    [InlineData("--exclude: 'a[' has a '[' without its ']'", "commit", "-b", "x", "--exclude", "a[", "tree")]
+    [InlineData("--exclude is empty", "commit", "-b", "x", "--exclude", "", "tree")]
+    [InlineData("--exclude: '/' matches nothing; give a name or a path", "commit", "-b", "x", "--exclude", "/", "tree")]
+    [InlineData("--exclude: './' matches nothing; give a name or a path", "commit", "-b", "x", "--exclude", "./", "tree")]
+    [InlineData("--exclude-xattr: '/' matches nothing", "commit", "-b", "x", "--exclude-xattr", "/", "tree")]
     public void A_command_line_without_sense_is_2(string sentence, params string[] arguments) => world.Refuses(2, sentence, arguments);
 
     [Theory]
@@ -62,7 +67,6 @@ public sealed class BadInputTests : IDisposable
     [InlineData("not a directory; a tree is a directory, and an archive is given with --tar", "commit", "-b", "x", "tree/etc/passwd")]
     [InlineData("no such file or directory", "commit", "-b", "x", "--tar", "nowhere")]
     [InlineData("this is not a tar archive", "commit", "-b", "x", "--tar", "tree/etc/passwd")]
-    [InlineData("'a[' has a '[' without its ']'", "commit", "-b", "x", "--exclude", "a[", "tree")]
     [InlineData("the store itself is there", "commit", "-b", "x", "--consume", "/")]
     [InlineData("it exists already; choose another name, or replace it with --force", "checkout", "debian/test", "tree")]
     [InlineData("no such directory; make it first", "checkout", "debian/test", "no/where")]

@@ -199,14 +199,26 @@ internal sealed class CommitCommand : Verb
 
     private ImportOptions ImportOptionsOf(Session session) => new()
     {
-        Excludes = [.. (session.Get(exclude) ?? []).Select(glob => new PathGlob(glob)), .. session.Get(seal) ? MachineTraces.Left : []],
+        Excludes = [.. Globs(session, exclude), .. session.Get(seal) ? MachineTraces.Left : []],
         Emptied = session.Get(seal) ? MachineTraces.Emptied : [],
-        XattrExcludes = [.. (session.Get(excludeXattr) ?? []).Select(glob => new PathGlob(glob))],
+        XattrExcludes = [.. Globs(session, excludeXattr)],
         LeavesOutAllXattrs = session.Get(noXattrs),
         ClampsTimes = session.Get(clampTimes),
         Changes = metadata.Read(session),
         Progress = new Progress(),
     };
+
+    private static IEnumerable<PathGlob> Globs(Session session, Option<string[]> option) => (session.Get(option) ?? []).Select(glob =>
+    {
+        try
+        {
+            return new PathGlob(glob);
+        }
+        catch (StoreException e)
+        {
+            throw new UsageException($"{option.Name}: {e.Message}");
+        }
+    });
 
     private int RunOstree(Session session, ObjectStore store, OstreeSource old, CommitRequest request, ImportOptions options, SigningKey? signer)
     {
