@@ -95,6 +95,10 @@ public sealed class BadInputTests : IDisposable
     [InlineData("./nothing: no such file or directory", "diff", "debian/test", "./nothing")]
     [InlineData("no such file or directory", "export", "debian/test", "--tar", "no/where")]
     [InlineData("not a regular file", "hash", "tree")]
+    [InlineData("aaa: there is no root of that name; `hacktree roots` lists those there are", "roots", "check", LongName)]
+    [InlineData("aaa: there is no root of that name", "roots", "rm", LongName)]
+    [InlineData("aaa: there is no root of that name", "roots", "pin", LongName)]
+    [InlineData("aaa' is no ref and no commit of", "gc", "--explain", LongName)]
     public void What_cannot_be_done_is_1(string sentence, params string[] arguments)
     {
         world.Commit();

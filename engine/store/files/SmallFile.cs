@@ -9,11 +9,13 @@ internal static class SmallFile
     /// <summary>The longest file in bytes, unless a caller says otherwise.</summary>
     internal const int MaxLength = 1024 * 1024;
 
-    /// <summary>Reads a whole small file; null if there is none. Does not follow a symbolic link.</summary>
+    /// <summary>
+    /// Reads a whole small file; null if there is none, as there is none whose name is longer than any. Does not follow a symbolic link.
+    /// </summary>
     internal static byte[]? TryRead(SafeFileHandle directory, ReadOnlySpan<byte> name, string subject, int maxLength = MaxLength)
     {
         Errno errno = Sys.OpenBeneath(directory, name, OpenFlags.ReadOnly | OpenFlags.NonBlocking, out SafeFileHandle file);
-        if (errno is Errno.ENOENT or Errno.ENOTDIR)
+        if (errno is Errno.ENOENT or Errno.ENOTDIR or Errno.ENAMETOOLONG)
         {
             return null;
         }
