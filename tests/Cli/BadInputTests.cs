@@ -99,6 +99,11 @@ public sealed class BadInputTests : IDisposable
     [InlineData("aaa: there is no root of that name", "roots", "rm", LongName)]
     [InlineData("aaa: there is no root of that name", "roots", "pin", LongName)]
     [InlineData("aaa' is no ref and no commit of", "gc", "--explain", LongName)]
+    [InlineData("hacktree: nothing: no such file or directory\n", "pull", "--ca", "nothing", "https://127.0.0.1:1/a:b")]
+    [InlineData("hacktree: tree: it is a directory, and no file\n", "pull", "--ca", "tree", "https://127.0.0.1:1/a:b")]
+    [InlineData("hacktree: tree/etc/passwd: there is no certificate (PEM) in it\n", "pull", "--ca", "tree/etc/passwd", "https://127.0.0.1:1/a:b")]
+    [InlineData("hacktree: tree/etc/passwd: there is no certificate (PEM) in it\n", "pull", "--cert", "tree/etc/passwd", "https://127.0.0.1:1/a:b")]
+    [InlineData("/nothing: no such file or directory\n", "remote", "add", "--cert", "nothing", "x", "https://127.0.0.1:1/a")]
     public void What_cannot_be_done_is_1(string sentence, params string[] arguments)
     {
         world.Commit();

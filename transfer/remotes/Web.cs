@@ -180,35 +180,17 @@ internal sealed class Web : IDisposable
         if (options.Authorities is { } authorities)
         {
             var policy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck };
-            Load(authorities, () => policy.CustomTrustStore.ImportFromPemFile(authorities));
+            policy.CustomTrustStore.AddRange(CertificateFiles.Read(authorities));
             handler.SslOptions.CertificateChainPolicy = policy;
         }
 
         if (options.Certificate is { } certificate)
         {
-            Load(options.Key ?? certificate, () =>
-            {
-                // The file may have the certificates between this one and the authority too, which the server needs.
-                var chain = new X509Certificate2Collection();
-                chain.ImportFromPemFile(certificate);
-                var own = X509Certificate2.CreateFromPemFile(certificate, options.Key);
-                handler.SslOptions.ClientCertificateContext = SslStreamCertificateContext.Create(own, chain, offline: true);
-            });
+            // The file may have the certificates between this one and the authority too, which the server needs.
+            X509Certificate2 own = CertificateFiles.ReadOwn(certificate, options.Key ?? certificate);
+            handler.SslOptions.ClientCertificateContext = SslStreamCertificateContext.Create(own, CertificateFiles.Read(certificate), offline: true);
         }
 
         return handler;
-    }
-
-    /// <summary>Reads a file of certificates. Throws <see cref="StoreException"/> if it cannot be read.</summary>
-    private static void Load(string path, Action load)
-    {
-        try
-        {
-            load();
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException or System.Security.Cryptography.CryptographicException)
-        {
-            throw new StoreException($"{path}: {e.Message}");
-        }
     }
 }
