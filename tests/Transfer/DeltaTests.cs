@@ -180,6 +180,9 @@ public sealed class DeltaTests : IDisposable
             changed[place] ^= (byte)(1 << random.Next(8));
             File.WriteAllBytes(world.At("changed"), changed);
             ToolResult result = world.On("other", "delta", "apply", world.At("changed"), "-b", $"test{i}");
+
+            // The store is whole.
+            Assert.DoesNotContain("fsck", result.Error, StringComparison.Ordinal);
             if (result.ExitCode == 0)
             {
                 Assert.Equal(second, JsonDocument.Parse(world.On("other", "show", "--json", $"test{i}").Succeeded()).RootElement.GetProperty("commit").GetString());

@@ -21,12 +21,19 @@ internal sealed class PackFile : IDisposable
     private readonly string subject;
     private readonly Lazy<Contents> contents;
     private readonly byte[]? whole;
+    private readonly Remedy? remedy;
 
-    internal PackFile(SafeFileHandle file, Digest name, string subject)
+    /// <summary>A pack that is open.</summary>
+    /// <param name="file">The file, which this takes over.</param>
+    /// <param name="name">The digest that names the pack.</param>
+    /// <param name="subject">What to call it in messages.</param>
+    /// <param name="remedy">What to do if it is damaged; null for a pack that is not the store's.</param>
+    internal PackFile(SafeFileHandle file, Digest name, string subject, Remedy? remedy)
     {
         this.file = file;
         Name = name;
         this.subject = subject;
+        this.remedy = remedy;
         contents = new Lazy<Contents>(Load);
         whole = TryReadWhole(file);
         if (whole is not null)
@@ -69,7 +76,7 @@ internal sealed class PackFile : IDisposable
 
         return errno switch
         {
-            Errno.None => new PackFile(file, name, subject),
+            Errno.None => new PackFile(file, name, subject, new Remedy.CheckStore()),
             Errno.ENOENT => null,
             Errno.ENXIO => Unopened(new CorruptException(subject, StoreFile.NotRegular, new Remedy.CheckStore()), name, subject),
             _ => Unopened(new LinuxException(errno, "openat", subject), name, subject),
@@ -192,7 +199,7 @@ internal sealed class PackFile : IDisposable
 
     public void Dispose() => file?.Dispose();
 
-    internal CorruptException Damaged(string what) => new(subject, what, new Remedy.CheckStore());
+    internal CorruptException Damaged(string what) => new(subject, what, remedy);
 
     /// <summary>
     /// The bytes of a small pack. Null if the pack is larger or cannot be read; in the second case the first look-up reports the error.

@@ -64,7 +64,7 @@ public sealed class Packs : IDisposable
     {
         lock (gate)
         {
-            unnamed = [.. unnamed, new PackFile(pack, name, subject)];
+            unnamed = [.. unnamed, new PackFile(pack, name, subject, remedy: null)];
         }
     }
 

@@ -60,7 +60,7 @@ internal static class TestPack
     {
         Assert.Equal(Errno.None, Sys.Open(Sys.WorkingDirectory, "/tmp"u8, OpenFlags.Temporary | OpenFlags.ReadWrite, out SafeFileHandle file, 0x180));
         Assert.Equal(Errno.None, Sys.WriteAt(file, pack, 0));
-        return new PackFile(file, default, "test");
+        return new PackFile(file, default, "test", new Remedy.CheckStore());
     }
 
     /// <summary>The offset of the table of blocks.</summary>
