@@ -1,3 +1,4 @@
+using System.CommandLine;
 using HackTree.Linux;
 using HackTree.Model;
 using HackTree.Store;
@@ -10,6 +11,9 @@ namespace HackTree.Cli;
 /// </summary>
 internal sealed class OutputFile : IDisposable
 {
+    /// <summary>The path that means standard output.</summary>
+    internal const string Standard = "-";
+
     private readonly DurableFile? file;
 
     private OutputFile(DurableFile? file, OutputStream stream) => (this.file, Stream) = (file, stream);
@@ -28,6 +32,31 @@ internal sealed class OutputFile : IDisposable
         return new OutputFile(file, new OutputStream(file.Handle, path));
     }
 
+    /// <summary>Starts the output as <see cref="Create"/> does, or on standard output if the path is -.</summary>
+    /// <param name="path">The path.</param>
+    /// <param name="what">What is written, for a sentence: "an archive".</param>
+    /// <param name="option">How to name a file: "--tar FILE".</param>
+    internal static OutputFile CreateOrStandard(string path, string what, string option)
+    {
+        if (path != Standard)
+        {
+            return Create(path);
+        }
+
+        return StandardOutput.IsTerminal
+            ? throw new UsageException($"{what} is not readable on a terminal; send standard output to a file or a program, or give {option}")
+            : new OutputFile(null, StandardOutput.Instance);
+    }
+
+    /// <summary>Refuses standard output as an option's value, for what is not written from front to back.</summary>
+    internal static void RefuseStandard(Option option) => option.Validators.Add(result =>
+    {
+        if (result.Tokens is [{ Value: Standard }])
+        {
+            result.AddError($"{option.Name} takes a file, because what it gets is not written from front to back");
+        }
+    });
+
     /// <summary>Writes the rest of the output, and gives a file its name, durably.</summary>
     internal void Complete()
     {
@@ -37,12 +66,12 @@ internal sealed class OutputFile : IDisposable
 
     public void Dispose()
     {
-        // Each handle has one owner.
+        // Each handle has one owner, and standard output stays open.
         if (file is not null)
         {
             file.Dispose();
         }
-        else
+        else if (Stream != StandardOutput.Instance)
         {
             Stream.Dispose();
         }

@@ -46,6 +46,9 @@ public sealed class BadInputTests : IDisposable
     [InlineData("--exclude: '/' matches nothing; give a name or a path", "commit", "-b", "x", "--exclude", "/", "tree")]
     [InlineData("--exclude: './' matches nothing; give a name or a path", "commit", "-b", "x", "--exclude", "./", "tree")]
     [InlineData("--exclude-xattr: '/' matches nothing", "commit", "-b", "x", "--exclude-xattr", "/", "tree")]
+    [InlineData("--json prints to standard output, so -o must be a file", "delta", "make", "--json", "a", "b", "-o", "-")]
+    [InlineData("-o takes a file", "image", "create", "--tree", "tree", "-o", "-")]
+    [InlineData("-o takes a file", "image", "convert", "tree/etc/passwd", "-o", "-")]
     public void A_command_line_without_sense_is_2(string sentence, params string[] arguments) => world.Refuses(2, sentence, arguments);
 
     [Theory]

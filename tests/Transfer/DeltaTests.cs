@@ -128,6 +128,7 @@ public sealed class DeltaTests : IDisposable
             ssh-keygen -q -t ed25519 -N '' -f key; echo "me namespaces=\"hacktree\" $(cat key.pub)" > keys
             $H sign -q debian/test --sign-key key
             $H delta make debian/test^ debian/test -o update.delta; $H delta make debian/test^ debian/test -o again; cmp update.delta again
+            $H delta make debian/test^ debian/test -o - | cmp update.delta -; test ! -e ./-
             """).Succeeded();
         Assert.InRange(new FileInfo(world.At("update.delta")).Length, 1, 100_000);
         var result = JsonDocument.Parse(

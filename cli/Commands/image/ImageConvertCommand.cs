@@ -31,6 +31,7 @@ internal sealed class ImageConvertCommand : Verb
             + "menu gets an entry for /r0, which becomes the default. After an interruption, run it again: it goes on where it stopped. "
             + "Needs root.";
         Add(image);
+        OutputFile.RefuseStandard(output);
         Add(output);
         Add(root);
         Add(undo);

@@ -60,6 +60,7 @@ internal sealed class ImageCreateCommand : Verb
         Details = "Needs root, but not the right to mount, so it runs in a container. The tree must have a kernel and an initrd of "
             + "initramfs-tools in /boot. Only root can read the image, because the tree's passwords and keys are in it.";
         AcceptOnly(format, "raw", "qcow2");
+        OutputFile.RefuseStandard(output);
         tree.CompletionSources.Add(Completions.Refs);
         foreach (Option option in new Option[] { tree, output, size, roots, defaultRoot, format, uefi, append })
         {

@@ -26,18 +26,15 @@ internal sealed class InitrdSegmentCommand : Verb
     protected override int Run(Session session)
     {
         string place = session.Get(output)!;
-        if (place != "-")
+        if (place != OutputFile.Standard)
         {
             InitrdPatch.WriteSegment(place);
             return ExitCode.Done;
         }
 
-        if (StandardOutput.IsTerminal)
-        {
-            throw new UsageException("an archive is not readable on a terminal; send standard output to a file, or give -o FILE");
-        }
-
-        Session.Output.Write(InitrdPatch.Segment());
+        using var file = OutputFile.CreateOrStandard(place, "an archive", "-o FILE");
+        file.Stream.Write(InitrdPatch.Segment());
+        file.Complete();
         return ExitCode.Done;
     }
 }

@@ -71,7 +71,7 @@ internal sealed class ExportCommand : Verb
     }
 
     // What went into a pipe cannot be taken back, and the pipe's reader may keep the command waiting in write(2).
-    protected override StopWay WayToStop(Session session) => session.Get(tar) == "-" ? StopWay.EndAtOnce : StopWay.TakeBack;
+    protected override StopWay WayToStop(Session session) => session.Get(tar) == OutputFile.Standard ? StopWay.EndAtOnce : StopWay.TakeBack;
 
     protected override int Run(Session session)
     {
@@ -86,19 +86,7 @@ internal sealed class ExportCommand : Verb
 
         var progress = new Progress { TotalFiles = store.Packs.ReadCommit(commit).Files };
         using ProgressLine? line = session.Show("exporting", progress);
-        if (session.Get(tar) == "-")
-        {
-            if (StandardOutput.IsTerminal)
-            {
-                throw new UsageException(
-                    "an archive is not readable on a terminal; send standard output to a file or a program, or give --tar FILE");
-            }
-
-            TarExport.Run(store, commit, Session.Output, progress);
-            return ExitCode.Done;
-        }
-
-        using var output = OutputFile.Create(session.Get(tar)!);
+        using var output = OutputFile.CreateOrStandard(session.Get(tar)!, "an archive", "--tar FILE");
         TarExport.Run(store, commit, output.Stream, progress);
         output.Complete();
         return ExitCode.Done;

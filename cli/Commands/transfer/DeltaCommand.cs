@@ -46,7 +46,7 @@ internal sealed class DeltaCommand : Verb
     {
         private readonly Argument<string> from;
         private readonly Argument<string> to;
-        private readonly Option<string> output = new("-o", "--output") { Description = "The file to write.", HelpName = "FILE", Required = true };
+        private readonly Option<string> output = new("-o", "--output") { Description = "The file to write; - is standard output.", HelpName = "FILE", Required = true };
         private readonly Option<bool> json;
 
         internal MakeDelta()
@@ -59,18 +59,30 @@ internal sealed class DeltaCommand : Verb
             to = AddRevision("TO", "The commit that it is to get.");
             Add(output);
             json = AddJson();
+            AddRule(result =>
+            {
+                if (result.GetValue(json) && result.GetValue(output) == OutputFile.Standard)
+                {
+                    result.AddError("--json prints to standard output, so -o must be a file");
+                }
+            });
             Details = "Signatures of the commit go along. The same two commits make the same bytes.";
         }
+
+        // What went into a pipe cannot be taken back, and the pipe's reader may keep the command waiting in write(2).
+        protected override StopWay WayToStop(Session session) =>
+            session.Get(output) == OutputFile.Standard ? StopWay.EndAtOnce : StopWay.TakeBack;
 
         protected override int Run(Session session)
         {
             using ObjectStore store = session.OpenStore();
             store.RequireReadable();
             Digest before = Revision.Resolve(store, session.Get(from)), after = Revision.Resolve(store, session.Get(to));
-            using var file = OutputFile.Create(session.Get(output)!);
+            string path = session.Get(output)!;
+            using var file = OutputFile.CreateOrStandard(path, "a delta", "-o FILE");
             DeltaResult made = DeltaTransfer.Make(store, before, after, file.Stream);
             file.Complete();
-            Print(session, json, made, $"{session.Get(output)}: {HumanText.Bytes(made.Length)} for {Files(made)}");
+            Print(session, json, made, $"{(path == OutputFile.Standard ? StandardOutput.Subject : path)}: {HumanText.Bytes(made.Length)} for {Files(made)}");
             return ExitCode.Done;
         }
 
