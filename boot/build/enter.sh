@@ -60,7 +60,11 @@ if [ -e script ]; then
     chmod 755 "$root/run/hacktree-build"
 fi
 
+# Standard output is for the id of the commit, and this shell's own standard error for nothing more.
+exec 3>&2 2> /dev/null
 : > entered
 cd /
-# Standard output is for the id of the commit.
-exec env -- "$@" >&2
+# This shell stays process 1, because Linux does not let process 1 end itself by a signal.
+status=0
+env -- "$@" >&3 2>&3 3>&- || status=$?
+exit "$status"
