@@ -156,7 +156,7 @@ internal sealed class BuildCommand : Verb
 
         string[] words = session.Get(command);
         return new BuildRequest(
-            words.Length == 0 && file is null ? ["/bin/sh", "-i"] : words,
+            words.Length > 0 || file is not null ? words : Sys.IsTerminal(0) ? ["/bin/sh", "-i"] : ["/bin/sh"],
             file,
             HasNetwork: !session.Get(noNetwork),
             [.. (session.Get(binds) ?? []).Select(bind => Pair(bind, ':', "--bind SRC:DST")).Select(RequireSource)],

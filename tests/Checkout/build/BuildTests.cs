@@ -150,6 +150,16 @@ public sealed class BuildTests : IDisposable
     }
 
     [Fact]
+    public void Without_a_terminal_the_shell_reads_commands_and_says_nothing()
+    {
+        ToolResult result = world.Shell("echo 'echo x > /data/said' | $H build -q -b built --from base");
+        result.Succeeded();
+        Assert.Equal("", result.Error);
+        Assert.Equal("x\n", world.Run("cat", "built", "data/said").Succeeded());
+        Assert.DoesNotContain("job control", world.Shell("echo exit | script -qec '$H build -q -b built --from base' /dev/null").Succeeded());
+    }
+
+    [Fact]
     public void Gc_does_not_wait_for_the_command_and_keeps_its_commit()
     {
         world.Shell("""
