@@ -52,7 +52,8 @@ public static class BuildRun
     {
         if (!File.Exists(Path.Combine(place.Path, "entered")))
         {
-            throw new StoreException($"the root of the build could not be set up; {reason}");
+            string fault = Path.Combine(place.Path, "fault");
+            throw new StoreException(File.Exists(fault) ? File.ReadAllText(fault).TrimEnd('\n') : $"the root of the build could not be set up; {reason}");
         }
     }
 

@@ -1,6 +1,12 @@
-# Runs in namespaces of its own: SCRATCH OPTIONS N, N times SRC DST, and [NAME=VALUE...] chroot ROOT COMMAND... It mounts the root of the build and runs
-# the command in it.
+# Runs in namespaces of its own: SCRATCH OPTIONS N, N times SRC DST, and [NAME=VALUE...] chroot ROOT COMMAND... It mounts the root of
+# the build and runs the command in it. What is wrong with the build is written to the file "fault".
 set -e
+
+fail() {
+    echo "$1" > fault
+    exit 1
+}
+
 scratch=$1 options=$2 binds=$3 root=$1/merged
 shift 3
 cd "$scratch"
@@ -11,15 +17,14 @@ fi
 
 if ! mount -t overlay -o "lowerdir=lower,upperdir=upper,workdir=work,$options" hacktree-build merged; then
     case $options in
-        *userxattr*) echo "an overlay in a user namespace takes Linux 5.11 and a store on ext4, XFS, btrfs or tmpfs; root can build without it" >&2 ;;
+        *userxattr*) fail "an overlay in a user namespace takes Linux 5.11 and a store on ext4, XFS, btrfs or tmpfs; root can build without it" ;;
     esac
     exit 1
 fi
 
 for point in proc sys dev run tmp; do
     if [ -L "$root/$point" ] || [ ! -d "$root/$point" ]; then
-        echo "/$point is no directory in the commit" >&2
-        exit 1
+        fail "/$point is no directory in the commit"
     fi
 done
 
@@ -47,8 +52,12 @@ while [ "$binds" -gt 0 ]; do
     # A symbolic link in the commit must not lead out of the root: realpath of the whole must be what was asked for.
     target=$root/${2#/}
     if [ "$(realpath -e "$target" 2> /dev/null)" != "$(realpath "$root")/${2#/}" ]; then
-        echo "$2: --bind needs a path that is in the commit and leads through no symbolic link" >&2
-        exit 1
+        fail "$2: --bind needs a path that is in the commit and leads through no symbolic link"
+    fi
+    if [ -d "$target" ] && [ ! -d "$1" ]; then
+        fail "$2: --bind shows a directory at a directory, and $1 is a file"
+    elif [ ! -d "$target" ] && [ -d "$1" ]; then
+        fail "$2: --bind shows a file at a file, and $1 is a directory"
     fi
     mount --rbind "$1" "$target"
     shift 2

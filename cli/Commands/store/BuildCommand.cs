@@ -159,12 +159,14 @@ internal sealed class BuildCommand : Verb
             words.Length > 0 || file is not null ? words : Sys.IsTerminal(0) ? ["/bin/sh", "-i"] : ["/bin/sh"],
             file,
             HasNetwork: !session.Get(noNetwork),
-            [.. (session.Get(binds) ?? []).Select(bind => Pair(bind, ':', "--bind SRC:DST")).Select(RequireSource)],
+            [.. (session.Get(binds) ?? []).Select(bind => Pair(bind, ':', "--bind SRC:DST")).Select(RequireBind)],
             [.. (session.Get(variables) ?? []).Select(variable => Pair(variable, '=', "--env KEY=VALUE"))]);
     }
 
-    private static (string Source, string Target) RequireSource((string Source, string Target) bind) =>
-        PathStatus.Exists(bind.Source) ? bind : throw new StoreException($"{bind.Source}: no such file or directory; --bind shows one of this system");
+    private static (string Source, string Target) RequireBind((string Source, string Target) bind) =>
+        bind.Target.Length == 0 ? throw new UsageException($"'{bind.Source}:/' would hide the whole tree; --bind shows something at a path below its top")
+        : PathStatus.Exists(bind.Source) ? bind
+        : throw new StoreException($"{bind.Source}: no such file or directory; --bind shows one of this system");
 
     private static (string Left, string Right) Pair(string text, char separator, string form)
     {

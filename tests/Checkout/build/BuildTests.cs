@@ -130,7 +130,19 @@ public sealed class BuildTests : IDisposable
         world.Shell("mkdir bound").Succeeded();
         ToolResult result = world.Run("build", "-b", "built", "--from", "base", "--bind", $"{world.At("bound")}:{target}", "--", "/bin/sh", "-c", ":");
         Assert.Equal(1, result.ExitCode);
-        Assert.StartsWith($"{target}: --bind needs a path that is in the commit and leads through no symbolic link\n", result.Error, StringComparison.Ordinal);
+        Assert.Equal($"hacktree: {target}: --bind needs a path that is in the commit and leads through no symbolic link\n", result.Error);
+        RequireClean();
+    }
+
+    [Theory]
+    [InlineData(1, "$PWD/bound:/data/f1", "hacktree: /data/f1: --bind shows a file at a file, and */bound is a directory\n")]
+    [InlineData(1, "$PWD/bound/g1:/data/full", "hacktree: /data/full: --bind shows a directory at a directory, and */bound/g1 is a file\n")]
+    [InlineData(2, "bound:/", "hacktree: 'bound:/' would hide the whole tree; --bind shows something at a path below its top\n")]
+    [InlineData(2, "bound:///", "hacktree: 'bound:/' would hide the whole tree; --bind shows something at a path below its top\n")]
+    public void A_bind_that_does_not_fit_is_refused_in_one_sentence(int code, string bind, string sentence)
+    {
+        ToolResult result = world.Shell($"mkdir bound; : > bound/g1; $H build -b built --from base --bind {bind} -- /bin/sh -c :");
+        Assert.Equal((code, sentence), (result.ExitCode, result.Error.Replace(world.Path, "*", StringComparison.Ordinal)));
         RequireClean();
     }
 
