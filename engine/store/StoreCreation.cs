@@ -73,7 +73,8 @@ internal static class StoreCreation
             using (lockFile)
             {
                 bool isFree = Sys.Lock(lockFile, LockKind.Exclusive, wait: false) == Errno.None
-                    && NamesIn(directory, path).TrueForAll(name => Encoding.Latin1.GetString(name) is FormatName or Remotes.Room || IsOfNewStore(directory, name));
+                    && NamesIn(directory, path).TrueForAll(name =>
+                        Encoding.Latin1.GetString(name) is FormatName or Remotes.Room || IsOfNewStore(directory, name));
                 if (isFree)
                 {
                     TakeBack(directory, path);

@@ -79,5 +79,6 @@ internal sealed class CloneCommand : RemoteVerb
 
     private static Remedy.FetchRest Rest(string path) => new(path, Origin);
 
-    protected override string Undone(Session session) => $"{session.Get(place)} is a store without the rest of the refs; {RemedyText.Of(Rest(session.Get(place)))}";
+    protected override string Undone(Session session) =>
+        $"{session.Get(place)} is a store without the rest of the refs; {RemedyText.Of(Rest(session.Get(place)))}";
 }

@@ -46,7 +46,12 @@ internal sealed class DeltaCommand : Verb
     {
         private readonly Argument<string> from;
         private readonly Argument<string> to;
-        private readonly Option<string> output = new("-o", "--output") { Description = "The file to write; - is standard output.", HelpName = "FILE", Required = true };
+        private readonly Option<string> output = new("-o", "--output")
+        {
+            Description = "The file to write; - is standard output.",
+            HelpName = "FILE",
+            Required = true,
+        };
         private readonly Option<bool> json;
 
         internal MakeDelta()
