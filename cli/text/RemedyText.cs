@@ -25,7 +25,7 @@ internal static class RemedyText
         Remedy.MakeFile make => $"an empty file will do: `touch {make.Path}`",
         Remedy.MakeDirectory make => $"an empty directory will do: `mkdir {(make.IsPrivate ? "-m 700 " : "")}{make.Path}`",
         Remedy.FreeSpace => "free some and try again",
-        Remedy.MoveAway foreign => $"move it away, or remove it: `rm {foreign.Path}`",
+        Remedy.MoveAway foreign => $"move it away, or remove it: `rm {(foreign.IsDirectory ? "-r " : "")}{foreign.Path}`",
         Remedy.LeaveTreeAlone => "commit a tree that nobody writes to",
         Remedy.LeaveOutXattr { Name: { } name } => $"leave it out with --exclude-xattr {name}, or all attributes with --no-xattrs",
         Remedy.LeaveOutXattr => "leave some out with --exclude-xattr GLOB, or all with --no-xattrs",

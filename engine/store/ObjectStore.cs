@@ -202,7 +202,9 @@ public sealed partial class ObjectStore : IDisposable
         CurrentDirectory.RequireFor(path);
         path = System.IO.Path.GetFullPath(path);
         Errno errno = Sys.Open(Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory);
-        byte[]? format = errno == Errno.None ? SmallFile.TryRead(directory, "format"u8, $"{path}/format") : null;
+        byte[]? format = errno == Errno.None
+            ? SmallFile.TryRead(directory, "format"u8, $"{path}/format", mayBeDirectory: true, remedy: new Remedy.RestoreFormat())
+            : null;
         if (format is null)
         {
             directory.Dispose();

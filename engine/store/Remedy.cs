@@ -47,9 +47,10 @@ public abstract record Remedy
     /// <summary>Free some space on the filesystem, and try again.</summary>
     public sealed record FreeSpace : Remedy;
 
-    /// <summary>Move a file away that does not belong where it is.</summary>
-    /// <param name="Path">The file.</param>
-    public sealed record MoveAway(string Path) : Remedy;
+    /// <summary>Move a file or directory away that does not belong where it is.</summary>
+    /// <param name="Path">The file or directory.</param>
+    /// <param name="IsDirectory">Whether it is a directory.</param>
+    public sealed record MoveAway(string Path, bool IsDirectory = false) : Remedy;
 
     /// <summary>Commit a tree that nobody writes to meanwhile.</summary>
     public sealed record LeaveTreeAlone : Remedy;

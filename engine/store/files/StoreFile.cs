@@ -12,6 +12,13 @@ internal static class StoreFile
     /// <summary>What is wrong with a name that cannot be opened because of <see cref="Errno.ENXIO"/>.</summary>
     internal const string NotRegular = "it is not a regular file";
 
+    /// <summary>The error for something that has the name of a file of the store and is no regular file.</summary>
+    /// <param name="subject">The path.</param>
+    /// <param name="type">What is there.</param>
+    /// <param name="remedy">What to do; null to have it moved away.</param>
+    internal static CorruptException Foreign(string subject, FileType type, Remedy? remedy = null) =>
+        new(subject, NotRegular, remedy ?? new Remedy.MoveAway(subject, IsDirectory: type == FileType.Directory));
+
     /// <summary>Opens a file, or answers why it cannot be opened: <see cref="Errno.ENXIO"/> if something else than a regular file has the name.</summary>
     internal static Errno TryOpen(
         SafeFileHandle directory, ReadOnlySpan<byte> name, OpenFlags flags, out SafeFileHandle file, out FileStatus status, uint mode = 0)
@@ -42,10 +49,10 @@ internal static class StoreFile
     /// </summary>
     internal static bool Open(SafeFileHandle directory, ReadOnlySpan<byte> name, OpenFlags flags, string subject, out SafeFileHandle file, uint mode = 0)
     {
-        Errno errno = TryOpen(directory, name, flags, out file, out _, mode);
+        Errno errno = TryOpen(directory, name, flags, out file, out FileStatus status, mode);
         if (errno == Errno.ENXIO)
         {
-            throw new CorruptException(subject, NotRegular, new Remedy.CheckStore());
+            throw Foreign(subject, status.Type);
         }
 
         if (errno is not (Errno.None or Errno.ENOENT))

@@ -113,7 +113,7 @@ public sealed class Refs : IDisposable
     /// <summary>The commit that a ref itself names. An alias of that name means nothing here.</summary>
     internal Digest FindOwn(string name)
     {
-        if (!RefName.IsValid(name) || SmallFile.TryRead(Directory, Encoding.ASCII.GetBytes(name), Subject(name)) is not { } bytes)
+        if (!RefName.IsValid(name) || SmallFile.TryRead(Directory, Encoding.ASCII.GetBytes(name), Subject(name), mayBeDirectory: true) is not { } bytes)
         {
             return default;
         }

@@ -76,10 +76,6 @@ internal sealed class RootSurvey(Roots roots)
             {
                 damaged.Add((name, e));
             }
-            catch (LinuxException) when (!roots.IsFile(name))
-            {
-                damaged.Add((name, roots.NotARecord(name)));
-            }
         }
 
         (Findings, Damaged) = (findings, damaged);

@@ -80,6 +80,9 @@ public sealed class RootTurn : IDisposable
     /// <summary>The file in tmp/ whose lock is the turn of a name.</summary>
     internal static byte[] LockName(string name) => Encoding.UTF8.GetBytes($"building-{name}");
 
+    /// <summary>The path of that file, for messages.</summary>
+    internal static string LockPath(string storePath, string name) => $"{storePath}/tmp/building-{name}";
+
     private void Replace(string entry, RootEntry record)
     {
         RequireHeld();

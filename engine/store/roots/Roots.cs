@@ -67,12 +67,6 @@ public sealed class Roots : IDisposable
         return RootEntry.Decode(name, bytes) ?? throw new CorruptException(Subject(name), "damaged", new Remedy.ReplaceRecord());
     }
 
-    /// <summary>Whether a record is a regular file, as all records are.</summary>
-    internal bool IsFile(string name) => Sys.Stat(directory, FileName(name), out FileStatus status) == Errno.None && status.Type == FileType.Regular;
-
-    /// <summary>The error for something that has the name of a record and is no regular file.</summary>
-    internal CorruptException NotARecord(string name) => new(Subject(name), "not a root's record", new Remedy.MoveAway(Subject(name)));
-
     /// <summary>The bytes of a record that is damaged; none if it is no regular file, or too large for a record.</summary>
     internal byte[] ReadDamaged(string name) =>
         Sys.Stat(directory, FileName(name), out FileStatus status) == Errno.None && status.Type == FileType.Regular && status.Size <= MaxDamagedLength
@@ -125,7 +119,7 @@ public sealed class Roots : IDisposable
             {
                 record = Find(name);
             }
-            catch (Exception e) when (e is CorruptException || (e is LinuxException && !IsFile(name)))
+            catch (CorruptException)
             {
                 continue;
             }
@@ -304,12 +298,13 @@ public sealed class Roots : IDisposable
     private bool TryTakeTurn(string name, [NotNullWhen(true)] out RootTurn? turn)
     {
         byte[] fileName = RootTurn.LockName(name);
+        string subject = RootTurn.LockPath(System.IO.Path.GetDirectoryName(path)!, name);
         while (true)
         {
             turn = null;
-            _ = StoreFile.Open(temporary, fileName, OpenFlags.ReadWrite | OpenFlags.Create, Subject(name), out SafeFileHandle file, FileModes.PrivateFile);
+            _ = StoreFile.Open(temporary, fileName, OpenFlags.ReadWrite | OpenFlags.Create, subject, out SafeFileHandle file, FileModes.PrivateFile);
             Errno errno = Sys.Lock(file, LockKind.Exclusive, wait: false);
-            Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", Subject(name));
+            Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", subject);
             if (errno == Errno.None && status.LinkCount > 0)
             {
                 turn = new RootTurn(directory, temporary, path, name, file);
@@ -319,7 +314,7 @@ public sealed class Roots : IDisposable
             file.Dispose();
             if (errno != Errno.None)
             {
-                return errno == Errno.EAGAIN ? false : throw new LinuxException(errno, "flock", Subject(name));
+                return errno == Errno.EAGAIN ? false : throw new LinuxException(errno, "flock", subject);
             }
 
             // The holder removed the file after this process opened it and before it locked it. The next turn is another file's.

@@ -40,6 +40,36 @@ public sealed class RepairTests : IDisposable
         AssertWhole(before);
     }
 
+    [Theory]
+    [InlineData("ln -s /etc/passwd F")]
+    [InlineData("ln -s nowhere F")]
+    [InlineData("mkfifo F")]
+    [InlineData("mkdir F")]
+    [InlineData("python3 -c 'from socket import *; socket(1).bind(\"s\")' && mv s F")]
+    public void Something_else_in_the_place_of_a_record_keeps_no_other_root_from_being_listed_and_mended(string make)
+    {
+        string record = world.At("objects/roots/r1.json"), advice = $"rm {(make.StartsWith("mkdir", StringComparison.Ordinal) ? "-r " : "")}{record}";
+        world.Shell($"rm {record}; {make.Replace("F", record, StringComparison.Ordinal)}; echo more >> r2/etc/passwd").Succeeded();
+        ToolResult listed = world.Run("roots");
+        Assert.Equal(1, listed.ExitCode);
+        Assert.Contains("/r2 ", listed.Output);
+        Assert.Equal($"hacktree: {record}: it is not a regular file; move it away, or remove it: `{advice}`\n", listed.Error);
+
+        ToolResult planned = world.Run("fsck", "--repair", "--dry-run");
+        Assert.Equal(3, planned.ExitCode);
+        Assert.Contains("r2/etc/passwd: would be files/", planned.Output);
+        ToolResult done = world.Run("fsck", "--repair");
+        Assert.Equal(3, done.ExitCode);
+        Assert.Contains("r2/etc/passwd: is now files/", done.Output);
+        Assert.Equal("root:x:0:0\n", world.Shell("cat r2/etc/passwd").Succeeded());
+
+        Assert.Contains($"`{advice}`", world.Run("fsck").Output);
+        Assert.Contains($"`{advice}`", world.Run("gc").Error);
+        world.Shell(advice).Succeeded();
+        Assert.Equal("", world.Run("fsck").Succeeded());
+        world.Run("gc").Succeeded();
+    }
+
     [Fact]
     public void A_dry_run_says_all_and_changes_nothing()
     {

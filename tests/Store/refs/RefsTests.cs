@@ -146,7 +146,7 @@ public sealed class RefsTests : IDisposable
     {
         File.WriteAllText(store.At("elsewhere"), $"{One}\n");
         File.CreateSymbolicLink($"{store.Path}/refs/link", store.At("elsewhere"));
-        Assert.ThrowsAny<IOException>(() => opened.Refs.Find("link"));
+        Assert.Throws<CorruptException>(() => opened.Refs.Find("link"));
         TestStore.SetRef(opened, "link", Two);
         Assert.Equal($"{One}\n", File.ReadAllText(store.At("elsewhere")));
         Assert.Equal(Two, opened.Refs.Find("link"));

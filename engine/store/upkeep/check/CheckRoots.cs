@@ -35,24 +35,17 @@ internal static class CheckRoots
         try
         {
             RootEntry? record = store.Roots.Read(name);
-            if (record is null)
-            {
-                // A record that is gone since the listing belonged to a checkout that has finished.
-                if (Path.Exists($"{store.Path}/roots/{name}.json"))
-                {
-                    report.Add(new Finding.ForeignFile(path, StoreFolder.Roots));
-                }
-            }
-            else if (record is BuildRecord)
+            if (record is BuildRecord)
             {
                 report.Note(new Finding.UnfinishedRoot(name, store.Roots.IsInPlace(record)));
             }
-            else if (!Directory.Exists(store.Roots.AbsolutePath(record)))
+            else if (record is not null && !Directory.Exists(store.Roots.AbsolutePath(record)))
             {
                 bool isPinned = record is RootRecord { State: RootState.Pinned };
                 report.Note(new Finding.MissingRoot(name, store.Roots.AbsolutePath(record), isPinned, store.Roots.IsInPlace(record)));
             }
 
+            // A record that is gone since the listing belonged to a checkout that has finished.
             return record;
         }
         catch (Exception e) when (CheckReport.IsFinding(e))
