@@ -77,6 +77,7 @@ internal static class FindingText
         StoreFolder.Top => "does not belong in a store",
         StoreFolder.Fanout => "not an object's name",
         StoreFolder.Refs => "no ref can have that name",
+        StoreFolder.Logs => "not the log of a ref; move it away",
         StoreFolder.Aliases => "not the name of an alias",
         StoreFolder.Roots => "not a root's record",
         StoreFolder.Signatures => "not a commit's signatures",

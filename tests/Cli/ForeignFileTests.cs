@@ -60,4 +60,85 @@ public sealed class ForeignFileTests : IDisposable
         Assert.Contains($"objects/{file}: ", result.Error);
         Assert.True(CliWorld.IsOneSentence(result), result.Error);
     }
+
+    [Theory]
+    [InlineData("aliases/al.json", "ln -s /etc/passwd F")]
+    [InlineData("aliases/al.json", "ln -s nowhere F")]
+    [InlineData("aliases/al.json", "mkfifo F")]
+    [InlineData("aliases/al.json", "mkdir F")]
+    [InlineData("refs/b", "ln -s /etc/passwd F")]
+    [InlineData("refs/b", "ln -s ../roots F")]
+    [InlineData("refs/b", "mkfifo F")]
+    public void What_is_in_the_place_of_one_ref_or_alias_hides_no_other(string file, string make)
+    {
+        world.Commit();
+        world.Commit("b");
+        world.Run("refs", "alias", "al", "debian/test").Succeeded();
+        world.Shell($"rm objects/{file}; {make.Replace("F", $"objects/{file}", StringComparison.Ordinal)}").Succeeded();
+
+        ToolResult listed = world.Run("refs");
+        Assert.Equal(1, listed.ExitCode);
+        Assert.Contains("debian/test ", listed.Output);
+        Assert.Contains($"objects/{file}: it is not a regular file; ", listed.Error);
+        Assert.True(CliWorld.IsOneSentence(listed), listed.Error);
+        ToolResult found = world.Run("fsck");
+        Assert.Equal(3, found.ExitCode);
+        Assert.Contains($"{file}: it is not a regular file; ", found.Output);
+
+        // What the sentence says helps.
+        string advice = found.Output.Contains("`rm ", StringComparison.Ordinal) ? found.Output.Split('`')[1] : "$H refs set b debian/test";
+        world.Shell(advice).Succeeded();
+        Assert.Equal("", world.Run("fsck").Succeeded());
+        world.Run("refs").Succeeded();
+    }
+
+    [Fact]
+    public void A_link_in_the_place_of_a_directory_of_refs_hides_no_ref_and_no_alias()
+    {
+        world.Commit();
+        world.Commit("x/y");
+        world.Run("refs", "alias", "al", "x/y").Succeeded();
+        world.Shell("rm -r objects/refs/x; ln -s /etc objects/refs/x").Succeeded();
+        ToolResult listed = world.Run("refs");
+        Assert.Equal(1, listed.ExitCode);
+        Assert.Contains("debian/test ", listed.Output);
+        Assert.Contains("objects/refs/x/y: a symbolic link stands in the way", listed.Error);
+        Assert.Contains("refs/x: it is not a regular file; ", world.Run("fsck").Output);
+    }
+
+    [Theory]
+    [InlineData("ln -s /etc/passwd F")]
+    [InlineData("ln -s nowhere F")]
+    [InlineData("mkfifo F")]
+    [InlineData("mkdir F")]
+    public void What_is_in_the_place_of_a_log_is_found_and_the_advice_helps(string make)
+    {
+        world.Commit();
+        const string Log = "objects/logs/debian/test.log";
+        world.Shell($"rm {Log}; {make.Replace("F", Log, StringComparison.Ordinal)}").Succeeded();
+        string advice = $"rm {(make.StartsWith("mkdir", StringComparison.Ordinal) ? "-r " : "")}{world.At(Log)}";
+        world.Refuses(1, $"{Log}: it is not a regular file; move it away, or remove it: `{advice}`", ["refs", "set", "debian/test", "debian/test"]);
+        ToolResult found = world.Run("fsck");
+        Assert.Equal((3, "logs/debian/test.log: not the log of a ref; move it away\n"), (found.ExitCode, found.Output));
+        world.Shell(advice).Succeeded();
+        world.Commit();
+        Assert.Equal("", world.Run("fsck").Succeeded());
+    }
+
+    [Fact]
+    public void A_file_where_logs_need_a_directory_is_found()
+    {
+        world.Commit();
+        world.Shell("touch objects/logs/x").Succeeded();
+        Assert.Equal("logs/x: not the log of a ref; move it away\n", world.Run("fsck").Output);
+    }
+
+    [Fact]
+    public void What_is_in_the_place_of_a_turn_is_named_and_not_the_record()
+    {
+        world.Commit();
+        world.Shell("mkdir objects/tmp/building-r1").Succeeded();
+        string turn = world.At("objects/tmp/building-r1");
+        world.Refuses(1, $"{turn}: it is not a regular file; move it away, or remove it: `rm -r {turn}`", ["checkout", "debian/test", "r1"]);
+    }
 }

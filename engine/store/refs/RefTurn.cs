@@ -189,7 +189,7 @@ public sealed class RefTurn : IDisposable
     {
         var directories = new List<string> { name };
         var others = new List<string>();
-        refs.Walk(name, directories, others);
+        Refs.Walk(refs.Directory, refs.Path, name, directories, others);
         if (others.Count > 0)
         {
             return false;
@@ -207,7 +207,7 @@ public sealed class RefTurn : IDisposable
         {
             return refs.FindOwn(name);
         }
-        catch (Exception e) when (Refs.IsUnreadable(e))
+        catch (CorruptException)
         {
             return default;
         }
@@ -231,7 +231,7 @@ public sealed class RefTurn : IDisposable
         {
             return refs.Aliases.TargetOf(alias) == name && !refs.Find(alias).IsNone;
         }
-        catch (Exception e) when (Refs.IsUnreadable(e))
+        catch (CorruptException)
         {
             return false;
         }

@@ -101,19 +101,20 @@ public sealed class Refs : IDisposable
         {
             return !Find(alias).IsNone;
         }
-        catch (Exception e) when (IsUnreadable(e))
+        catch (CorruptException)
         {
             return false;
         }
     }
 
-    /// <summary>Whether an exception says that a file is no ref or alias: it has other content, or is a symbolic link.</summary>
-    internal static bool IsUnreadable(Exception e) => e is CorruptException or LinuxException { Errno: Errno.ELOOP };
-
     /// <summary>The commit that a ref itself names. An alias of that name means nothing here.</summary>
     internal Digest FindOwn(string name)
     {
-        if (!RefName.IsValid(name) || SmallFile.TryRead(Directory, Encoding.ASCII.GetBytes(name), Subject(name), mayBeDirectory: true) is not { } bytes)
+        var remedy = new Remedy.SetRef(LogSubject(name));
+        byte[]? bytes = RefName.IsValid(name)
+            ? SmallFile.TryRead(Directory, Encoding.ASCII.GetBytes(name), Subject(name), mayBeDirectory: true, remedy: remedy)
+            : null;
+        if (bytes is null)
         {
             return default;
         }
@@ -121,7 +122,7 @@ public sealed class Refs : IDisposable
         bool isRef = bytes.Length == Digest.HexLength + 1 && bytes[^1] == (byte)'\n';
         return isRef && Digest.TryParse(bytes.AsSpan(0, Digest.HexLength), out Digest digest) && !digest.IsNone
             ? digest
-            : throw new CorruptException(Subject(name), "damaged", new Remedy.SetRef(LogSubject(name)));
+            : throw new CorruptException(Subject(name), "damaged", remedy);
     }
 
     /// <summary>The names of all refs, sorted, without aliases.</summary>
@@ -163,7 +164,7 @@ public sealed class Refs : IDisposable
     {
         var names = new List<string>();
         var others = new List<string>();
-        Walk("", [], others);
+        Walk(Directory, Path, "", [], others);
         foreach (string other in others)
         {
             (RefName.IsValid(other) ? names : strangers).Add(other);
@@ -214,7 +215,7 @@ public sealed class Refs : IDisposable
         var others = new List<string>();
         if (Sys.Stat(Directory, PathOf(name), out FileStatus status) == Errno.None && status.Type == FileType.Directory)
         {
-            Walk(name, [], others);
+            Walk(Directory, Path, name, [], others);
         }
 
         return others.Exists(RefName.IsValid);
@@ -250,6 +251,30 @@ public sealed class Refs : IDisposable
         Directory.Dispose();
         logs.Dispose();
     }
+
+    /// <summary>The names below logs/ that stand where a log or a directory of logs may have to be made: what is neither.</summary>
+    internal List<string> ForeignLogs()
+    {
+        // Where there is no such directory, the open one is another's (ObjectStore).
+        string path = $"{storePath}/logs";
+        Errno errno = Sys.Open(
+            Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle room);
+        if (errno == Errno.ENOENT)
+        {
+            return [];
+        }
+
+        errno.ThrowIfFailed("openat", path);
+        using SafeFileHandle owned = room;
+        var directories = new List<string>();
+        var others = new List<string>();
+        Walk(room, path, "", directories, others);
+        return [.. directories.Where(IsLogName), .. others.Where(name => !IsLogName(name) || !IsFile(name))];
+
+        bool IsFile(string name) => Sys.Stat(room, PathOf(name), out FileStatus status) != Errno.None || status.Type == FileType.Regular;
+    }
+
+    private static bool IsLogName(string name) => name.EndsWith(".log", StringComparison.Ordinal);
 
     /// <summary>Adds a line to a ref's log.</summary>
     internal void AppendLog(string name, Digest before, Digest after, string why)
@@ -310,26 +335,26 @@ public sealed class Refs : IDisposable
     }
 
     /// <summary>
-    /// Finds everything below a directory of refs/, without recursion. Adds the directories to <paramref name="directories"/>, each before
+    /// Finds everything below a directory of refs/ or logs/, without recursion. Adds the directories to <paramref name="directories"/>, each before
     /// the directories below it, and all other names to <paramref name="others"/>. A directory whose path is longer than a ref's name is
     /// one of the others. It is not entered, because no ref can be in it.
     /// </summary>
-    internal void Walk(string top, List<string> directories, List<string> others)
+    internal static void Walk(SafeFileHandle room, string path, string top, List<string> directories, List<string> others)
     {
         var waiting = new Stack<string>([top]);
         var reader = new DirectoryReader();
         while (waiting.TryPop(out string? below))
         {
-            Errno errno = Sys.OpenBeneath(Directory, PathOf(below), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory);
+            Errno errno = Sys.OpenBeneath(room, PathOf(below), OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory);
             if (errno == Errno.ENOENT)
             {
                 continue;
             }
 
-            errno.ThrowIfFailed("openat2", Subject(below));
+            errno.ThrowIfFailed("openat2", $"{path}/{below}");
             using (directory)
             {
-                reader.Start(directory, Subject(below));
+                reader.Start(directory, $"{path}/{below}");
                 while (TryNext(reader))
                 {
                     string name = (below.Length == 0 ? "" : below + "/") + Encoding.Latin1.GetString(reader.Name);

@@ -33,8 +33,21 @@ internal static class CheckRefs
             report.Add(new Finding.ForeignFile(CheckReport.Show("refs", Encoding.Latin1.GetBytes(stranger)), StoreFolder.Refs));
         }
 
+        CheckLogs(store, report);
         CheckAliases(store, report);
         return found;
+    }
+
+    private static void CheckLogs(ObjectStore store, CheckReport report)
+    {
+        try
+        {
+            store.Refs.ForeignLogs().ForEach(name => report.Add(new Finding.ForeignFile(CheckReport.Show("logs", Refs.PathOf(name)), StoreFolder.Logs)));
+        }
+        catch (LinuxException e)
+        {
+            report.Add(new Finding.UnreadableDirectory("logs", report.CauseOf("logs", e)));
+        }
     }
 
     private static void CheckAliases(ObjectStore store, CheckReport report)

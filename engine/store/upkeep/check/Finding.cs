@@ -204,6 +204,8 @@ public enum StoreFolder
     Packs,
     /// <summary>refs/ and the directories below it.</summary>
     Refs,
+    /// <summary>logs/ and the directories below it.</summary>
+    Logs,
     /// <summary>aliases/.</summary>
     Aliases,
     /// <summary>roots/.</summary>
