@@ -55,6 +55,7 @@ internal static class RepairText
         RepairState.ToPutAside => $"there is no good copy, so it would be put aside as {item.Aside}",
         RepairState.PutAside => $"there is no good copy, so it was put aside as {item.Aside}",
         RepairState.NotNeeded => "nothing needs it, and `hacktree gc` removes it",
+        RepairState.Failed when item.Problem is Finding.DamagedPack => $"not removed: {Why(item.Failure!)}",
         RepairState.Failed => $"not made again: {Why(item.Failure!)}",
         _ => throw new ArgumentOutOfRangeException(nameof(item), item.State, "a state without a sentence"),
     };

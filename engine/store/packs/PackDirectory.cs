@@ -65,6 +65,10 @@ internal sealed class PackDirectory(SafeFileHandle directory, string path) : IDi
     /// <summary>Whether nobody can remove a pack, because its file is immutable or append-only.</summary>
     internal bool IsFixed(Digest name) => Sys.Stat(directory, PackWriter.FileName(name), out FileStatus status) == Errno.None && status.IsFixed;
 
+    /// <summary>Whether a directory has the name of a pack.</summary>
+    internal bool IsDirectory(Digest name) =>
+        Sys.Stat(directory, PackWriter.FileName(name), out FileStatus status) == Errno.None && status.Type == FileType.Directory;
+
     /// <summary>Removes a pack from the store. Nothing may need the pack any more.</summary>
     internal void Remove(Digest name)
     {

@@ -68,7 +68,7 @@ internal sealed class PackFile : IDisposable
     /// </summary>
     internal static PackFile? TryOpen(SafeFileHandle packs, Digest name, string subject)
     {
-        Errno errno = StoreFile.TryOpen(packs, PackWriter.FileName(name), OpenFlags.ReadOnly, out SafeFileHandle file, out _);
+        Errno errno = StoreFile.TryOpen(packs, PackWriter.FileName(name), OpenFlags.ReadOnly, out SafeFileHandle file, out FileStatus status);
         if (errno.IsShortage())
         {
             throw new LinuxException(errno, "openat", subject);
@@ -78,7 +78,7 @@ internal sealed class PackFile : IDisposable
         {
             Errno.None => new PackFile(file, name, subject, new Remedy.CheckStore()),
             Errno.ENOENT => null,
-            Errno.ENXIO => Unopened(new CorruptException(subject, StoreFile.NotRegular, new Remedy.CheckStore()), name, subject),
+            Errno.ENXIO => Unopened(StoreFile.Foreign(subject, status.Type), name, subject),
             _ => Unopened(new LinuxException(errno, "openat", subject), name, subject),
         };
     }

@@ -40,6 +40,9 @@ public sealed class Packs : IDisposable
     /// <summary><see cref="PackDirectory.TryTakeMergeTurn"/>.</summary>
     internal SafeFileHandle? TryTakeMergeTurn() => directory.TryTakeMergeTurn();
 
+    /// <summary><see cref="PackDirectory.IsDirectory"/>.</summary>
+    internal bool IsDirectory(Digest name) => directory.IsDirectory(name);
+
     /// <summary><see cref="PackDirectory.IsFixed"/>.</summary>
     internal bool IsFixed(Digest name) => directory.IsFixed(name);
 

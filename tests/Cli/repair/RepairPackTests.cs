@@ -40,6 +40,29 @@ public sealed class RepairPackTests : IDisposable
         world.Run("gc").Succeeded();
     }
 
+    [Theory]
+    [InlineData("mkdir $p")]
+    [InlineData("mkdir $p; echo mine > $p/file")]
+    public void A_directory_in_the_place_of_a_pack_stays_and_a_dry_run_says_so(string make)
+    {
+        world.Shell($"p=$(echo objects/packs/*.pack); rm $p; {make}").Succeeded();
+        string pack = world.Shell("echo $PWD/objects/packs/*.pack").Succeeded().TrimEnd();
+        string[] repair = ["fsck", "--repair", "--from", "other"];
+        ToolResult planned = world.Run([.. repair, "--dry-run"]), done = world.Run(repair);
+        foreach (ToolResult result in (ToolResult[])[planned, done])
+        {
+            Assert.Equal(3, result.ExitCode);
+            Assert.Contains($".pack: it is not a regular file; move it away, or remove it: `rm -r {pack}`; not removed: it is a directory\n", result.Output);
+        }
+
+        Assert.Contains("2 problems, 1 would be repaired, 1 left", planned.Error);
+        Assert.Contains("2 problems, 1 repaired, 1 left", done.Error);
+        Assert.Contains($"`rm -r {pack}`", world.Run("gc").Error);
+        world.Shell($"rm -r {pack}").Succeeded();
+        Assert.Equal("", world.Run("fsck").Succeeded());
+        world.Run("gc").Succeeded();
+    }
+
     [Fact]
     public void A_tree_comes_from_a_directory_that_is_as_it_was()
     {

@@ -64,6 +64,13 @@ internal sealed class PackRepair
         needed = [.. walk.All];
         foreach (RepairItem item in packs)
         {
+            if (store.Packs.IsDirectory(((Finding.DamagedPack)item.Problem).Pack))
+            {
+                // What is in it is not the store's to remove.
+                (item.State, item.Failure) = (RepairState.Failed, new StoreException("it is a directory"));
+                continue;
+            }
+
             (item.State, item.Source, item.Place) = isWhole
                 ? (RepairState.Planned, "the other packs", "all that is needed of it")
                 : (RepairState.NotFound, null, null);
