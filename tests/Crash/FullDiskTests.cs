@@ -113,6 +113,27 @@ public sealed class FullDiskTests
         root.AssertCleanAfterGc();
     }
 
+    [Theory]
+    [InlineData(false, "no space left")]
+    [InlineData(true, "read-only")]
+    public void A_mount_that_cannot_make_its_image_says_why(bool isReadOnly, string why)
+    {
+        using var disk = new LoopFilesystem("ext4", 40, "-m", "0");
+        var root = new PhysicalRoot(disk.Path);
+        using var elsewhere = new TempDirectory();
+        SourceTree.Make(elsewhere.At("source"), 1);
+        root.Ok("commit", "-b", "main", elsewhere.At("source"));
+        Fill(disk, 0);
+        if (isReadOnly)
+        {
+            Tools.Run("mount", "-o", "remount,ro", disk.Path).Succeeded();
+        }
+
+        string refused = root.Refused("mount", "main", elsewhere.Path);
+        Assert.Contains($"{root.Store}/images: ", refused, StringComparison.Ordinal);
+        Assert.Contains(why, refused, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void A_gc_that_cannot_complete_the_record_of_a_root_frees_the_rest()
     {

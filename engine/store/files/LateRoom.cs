@@ -30,8 +30,10 @@ internal sealed class LateRoom(ObjectStore store, SafeFileHandle top, string nam
     internal SafeFileHandle Make()
     {
         store.RequireWritable();
-        if (Sys.MakeDirectory(top, ByteText.FromArgument(name), mode) == Errno.None)
+        Errno made = Sys.MakeDirectory(top, ByteText.FromArgument(name), mode);
+        if (made != Errno.EEXIST)
         {
+            made.ThrowIfFailed("mkdirat", Path);
             Sys.Sync(top).ThrowIfFailed("fsync", store.Path);
         }
 
