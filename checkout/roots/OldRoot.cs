@@ -179,6 +179,7 @@ internal sealed class OldRoot : IDisposable
         if (errno != Errno.None || !directory.IsOf(status))
         {
             top.Dispose();
+            RootUse.RequireNotHidden(path, status);
             throw new StoreException($"{path}: it is not the directory that was checked out there; check {revision} out anew");
         }
 

@@ -126,6 +126,7 @@ public sealed partial class RootCheck
         if (!record.IsOf(status))
         {
             top.Dispose();
+            RootUse.RequireNotHidden(Path, status);
             throw new StoreException($"{Path}: it is not the directory that was checked out there", new Remedy.ListRoots());
         }
 

@@ -75,6 +75,7 @@ public static class RootRemoval
     {
         if (!record.IsOf(status))
         {
+            RootUse.RequireNotHidden(path, status);
             throw new StoreException($"{path}: it is not the directory that was checked out there", new Remedy.RemoveByHand());
         }
     }

@@ -85,6 +85,15 @@ public static class RootUse
         }
     }
 
+    /// <summary>Throws <see cref="StoreException"/> if something is mounted over a root. <paramref name="status"/> is that of another directory.</summary>
+    internal static void RequireNotHidden(string path, in FileStatus status)
+    {
+        if (status.IsMountRoot)
+        {
+            throw new StoreException($"{path}: something is mounted there, which hides the root; unmount it first");
+        }
+    }
+
     /// <summary>Says what in a directory must not be lost, and what to do; null if there is nothing.</summary>
     private static string? FindInside(ObjectStore store, string path, bool isRoot)
     {

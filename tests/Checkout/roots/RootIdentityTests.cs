@@ -96,6 +96,36 @@ public sealed class RootIdentityTests : IDisposable
     }
 
     [Fact]
+    public void A_root_that_another_one_is_mounted_over_is_named_hidden_and_nobody_is_told_to_remove_it()
+    {
+        Assert.SkipUnless(Sys.IsRoot, "only root can mount");
+        root.Ok("checkout", "one", root.At("r1"));
+        root.Ok("checkout", "one", root.At("r2"));
+        string[][] commands =
+        [
+            ["roots", "rm", "r2"], ["roots", "check", "r2"], ["checkout", "--from", root.At("r2"), "two", root.At("r2")],
+            ["checkout", "--from", root.At("r2"), "two", root.At("r3")], ["checkout", "--force", "two", root.At("r2")],
+        ];
+        Tools.Run("mount", "--bind", root.At("r1"), root.At("r2")).Succeeded();
+        try
+        {
+            foreach (string[] command in commands)
+            {
+                string refused = root.Refused(command);
+                Assert.Contains($"{root.At("r2")}: something is mounted there, which ", refused, StringComparison.Ordinal);
+                Assert.Contains("; unmount it", refused, StringComparison.Ordinal);
+            }
+        }
+        finally
+        {
+            Tools.Run("umount", root.At("r2")).Succeeded();
+        }
+
+        root.Ok("roots", "rm", "r2");
+        Assert.True(File.Exists(root.At("r1/new")) || Directory.GetDirectories(root.At("r1")).Length > 0);
+    }
+
+    [Fact]
     public void Consume_takes_no_root_and_nothing_of_one()
     {
         root.Ok("checkout", "one", root.At("r1"));
