@@ -96,12 +96,14 @@ public sealed class BootableRoots(ObjectStore store)
     /// Removes a root, given by its name or path. Throws <see cref="StoreException"/> as <see cref="RootRemoval"/> does, and if the boot loader would
     /// start the root next.
     /// </summary>
-    public void Remove(string nameOrPath)
+    /// <param name="nameOrPath">The root's name or path.</param>
+    /// <param name="mayWait">As <see cref="RootRemoval.Run"/> has it.</param>
+    public void Remove(string nameOrPath, bool mayWait = false)
     {
         string name = UnrecordedRoot.Require(store, nameOrPath);
         string path = store.Roots.Find(name) is { } record ? store.Roots.AbsolutePath(record) : "";
         BootChoice? choice = RequireNotNext(path, nameOrPath);
-        RootRemoval.Run(store, nameOrPath);
+        RootRemoval.Run(store, nameOrPath, mayWait);
         Forget(choice, path);
     }
 

@@ -8,15 +8,40 @@ namespace HackTree.Checkout;
 /// Removes a root. The root gets its partial name before anything in it is removed, so a half-removed root never has a root's name. After a crash
 /// it is litter, which gc removes (<see cref="RootPlace"/>).
 /// </summary>
+/// <remarks>
+/// A full disk may have no room for the build record, which tells gc of the litter, or for the turn. A user frees a full disk by removing roots. So the
+/// root then goes by way of the store's tmp/, where all is litter, while no other process uses the store, which takes the place of the turn.
+/// </remarks>
 public static class RootRemoval
 {
     /// <summary>
     /// Removes the root with this record name or path. Throws <see cref="StoreException"/> if the store has no record of it, if it is
     /// pinned, running or mounted in, or if it is not the directory in its record.
     /// </summary>
-    public static void Run(ObjectStore store, string nameOrPath)
+    /// <param name="store">The store.</param>
+    /// <param name="nameOrPath">The name of the root's record, or its path.</param>
+    /// <param name="mayWait">Whether it may wait on a full disk until no other process uses the store. Not while this process holds a lock that comes
+    /// after the store's.</param>
+    public static void Run(ObjectStore store, string nameOrPath, bool mayWait = false)
     {
         string name = UnrecordedRoot.Require(store, nameOrPath);
+        try
+        {
+            RunInTurn(store, name, nameOrPath);
+        }
+        catch (LinuxException e) when (mayWait && e.Errno is (Errno.ENOSPC or Errno.EDQUOT))
+        {
+            if (store.RunAlone(name, turn => TryMoveAside(store, turn)) is not { } aside)
+            {
+                throw;
+            }
+
+            aside.Remove();
+        }
+    }
+
+    private static void RunInTurn(ObjectStore store, string name, string nameOrPath)
+    {
         using RootTurn turn = store.Roots.TakeTurn(name, nameOrPath);
         RootRecord record = store.Roots.Find(name)
             ?? throw new StoreException($"{nameOrPath}: another process has just removed it");
@@ -36,9 +61,7 @@ public static class RootRemoval
         if (errno != Errno.ENOENT)
         {
             errno.ThrowIfFailed("statx", path);
-            RequireRecorded(path, record, status);
-            RootUse.RequireFree(store, path, status, record, withReadOnlyMount: false);
-            ReadOnlyMount.End(path);
+            RequireFree(store, path, record, status);
             removed = DirectoryIdentity.Of(status);
             site.RemoveLitter(left, record);
             MoveAway(site, turn, record, status);
@@ -59,6 +82,29 @@ public static class RootRemoval
         turn.DeleteBuildRecord();
     }
 
+    /// <summary>Moves a root to the store's tmp/ and deletes its record. Null if a removal has begun, or if the root is not there.</summary>
+    private static SetAside? TryMoveAside(ObjectStore store, RootTurn turn)
+    {
+        if (store.Roots.Find(turn.Name) is not { } record || store.Roots.Read(Roots.PartialName(turn.Name)) is not null)
+        {
+            return null;
+        }
+
+        string path = store.Roots.AbsolutePath(record);
+        using SafeFileHandle parent = RootPath.OpenParent(path);
+        if (Sys.Stat(parent, RootPath.NameOf(path), out FileStatus status) != Errno.None)
+        {
+            return null;
+        }
+
+        RequireFree(store, path, record, status);
+        var aside = new SetAside(store, RootPath.NameOf(path), path);
+        aside.MoveOut(parent);
+        Sys.Sync(parent).ThrowIfFailed("fsync", path);
+        turn.DeleteRecord();
+        return aside;
+    }
+
     private static bool TryRemove(RootSite site, DirectoryIdentity? removed)
     {
         try
@@ -71,13 +117,18 @@ public static class RootRemoval
         }
     }
 
-    private static void RequireRecorded(string path, RootRecord record, in FileStatus status)
+    /// <summary>Throws <see cref="StoreException"/>, with the reason, if the root must stay. Ends its read-only mount.</summary>
+    private static void RequireFree(ObjectStore store, string path, RootRecord record, in FileStatus status)
     {
+        RootUse.RequireUnpinned(path, record);
         if (!record.IsOf(status))
         {
             RootUse.RequireNotHidden(path, status);
             throw new StoreException($"{path}: it is not the directory that was checked out there", new Remedy.RemoveByHand());
         }
+
+        RootUse.RequireFree(store, path, status, record, withReadOnlyMount: false);
+        ReadOnlyMount.End(path);
     }
 
     private static void MoveAway(RootSite site, RootTurn turn, RootRecord record, in FileStatus status)

@@ -27,18 +27,22 @@ public static class UnrecordedRoot
     /// </summary>
     public static void Complete(ObjectStore store, string path)
     {
-        if (!store.Roots.TryTakeTurnAt(path, out RootTurn? turn))
+        // A full disk may have no room for the turn, which hardly any root needs.
+        if (Find(store, path) is null || !store.Roots.TryTakeTurnAt(path, out RootTurn? turn))
         {
             return;
         }
 
         using (turn)
         {
-            if (store.Roots.Read(Roots.PartialName(store.Roots.NameFor(path))) is BuildRecord build && store.Roots.LacksRecord(build))
+            if (Find(store, path) is { } build)
             {
                 // The build record stays. It may tell of litter, too.
                 turn.Write(RootRecord.OfUnsealed(build));
             }
         }
     }
+
+    private static BuildRecord? Find(ObjectStore store, string path) =>
+        store.Roots.Read(Roots.PartialName(store.Roots.NameFor(path))) is BuildRecord build && store.Roots.LacksRecord(build) ? build : null;
 }

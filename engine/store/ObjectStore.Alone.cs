@@ -25,6 +25,17 @@ public sealed partial class ObjectStore
     }
 
     /// <summary>
+    /// Runs something in a root's turn while no other process uses this store. That turn needs no file, for which a full disk may have no room.
+    /// </summary>
+    /// <param name="root">The name of the root's record.</param>
+    /// <param name="action">What to run.</param>
+    public T RunAlone<T>(string root, Func<RootTurn, T> action) => RunAlone(() =>
+    {
+        using RootTurn turn = Roots.TurnWhileAlone(root);
+        return action(turn);
+    });
+
+    /// <summary>
     /// Runs something while no other process uses this store. Before it begins, another process may have removed what nothing needs, so that
     /// anything read before may be out of date.
     /// </summary>

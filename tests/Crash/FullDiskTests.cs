@@ -114,6 +114,71 @@ public sealed class FullDiskTests
     }
 
     [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void On_a_disk_without_a_free_block_or_inode_a_root_goes_and_frees_its_space(bool noInodes)
+    {
+        using var disk = new LoopFilesystem("ext4", 40, "-m", "0");
+        var root = new PhysicalRoot(disk.Path);
+        using var elsewhere = new TempDirectory();
+        SourceTree.Make(elsewhere.At("source"), 1);
+        root.Ok("commit", "-b", "main", elsewhere.At("source"));
+        root.Ok("checkout", "--copy", "main", root.At("r1"));
+        root.Ok("checkout", "--copy", "main", root.At("r2"));
+        root.Ok("roots", "pin", "r2");
+        if (noInodes)
+        {
+            UseInodes(disk, 0);
+        }
+        else
+        {
+            Fill(disk, 0);
+        }
+
+        root.Ok("fsck", "--repair");
+        Assert.Contains("pinned", root.Refused("roots", "rm", "r2"), StringComparison.Ordinal);
+        root.Ok("roots", "rm", "r1");
+
+        Tools.Run("sync", "-f", disk.Path).Succeeded();
+        Assert.True(disk.FreeBytes > 2 << 20, $"{disk.FreeBytes} bytes free");
+        Assert.False(Directory.Exists(root.At("r1")));
+        Assert.Equal([$"{root.Store}/roots/r2.json"], Directory.GetFiles($"{root.Store}/roots"));
+        Assert.Empty(Directory.GetFileSystemEntries($"{root.Store}/tmp"));
+        root.AssertCleanAfterGc();
+    }
+
+    /// <summary>Where there is no room for the build record, the root goes by way of tmp/, and a kill leaves it whole or to gc.</summary>
+    [Fact]
+    public void On_a_full_disk_a_kill_leaves_the_root_whole_or_litter_that_gc_removes()
+    {
+        Tools.Require("strace");
+        using var disk = new LoopFilesystem("ext4", 40, "-m", "0");
+        var root = new PhysicalRoot(disk.Path);
+        using var elsewhere = new TempDirectory();
+        SourceTree.Make(elsewhere.At("source"), 1);
+        root.Ok("commit", "-b", "main", elsewhere.At("source"));
+        bool wasKilled = true;
+        for (int number = 1; wasKilled; number++)
+        {
+            Assert.True(number < 30, "it is never done");
+            root.Ok("checkout", "--force", "main", root.At("r1"));
+            Fill(disk, 0);
+            string[] kill = ["-f", "-o", "/dev/null", "-e", "trace=renameat2,fsync", "-e", $"inject=renameat2,fsync:signal=KILL:when={number}"];
+            wasKilled = Tools.Run("strace", [.. kill, Hacktree.Path, .. root.Arguments("roots", "rm", "r1")]).ExitCode != 0;
+            if (Directory.Exists(root.At("r1")))
+            {
+                Snapshot.AssertSame(Snapshot.Of(elsewhere.At("source")), Snapshot.Of(root.At("r1")));
+            }
+
+            Tools.Run("rm", "-rf", disk.At("fill")).Succeeded();
+            root.AssertCleanAfterGc();
+            Assert.False(Directory.Exists(root.At(".r1.partial")));
+        }
+
+        Assert.Empty(Directory.GetFileSystemEntries($"{root.Store}/roots"));
+    }
+
+    [Theory]
     [InlineData(false, "no space left")]
     [InlineData(true, "read-only")]
     public void A_mount_that_cannot_make_its_image_says_why(bool isReadOnly, string why)

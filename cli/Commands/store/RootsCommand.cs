@@ -180,7 +180,7 @@ internal sealed class RootsCommand : Verb
             {
                 try
                 {
-                    new BootableRoots(store).Remove(name);
+                    new BootableRoots(store).Remove(name, mayWait: true);
                 }
                 catch (Exception e) when (e is StoreException or LinuxException)
                 {

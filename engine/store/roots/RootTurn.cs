@@ -20,7 +20,7 @@ public sealed class RootTurn : IDisposable
     /// <param name="temporary">The store's tmp/.</param>
     /// <param name="path">The path of the directory of records.</param>
     /// <param name="name">The name of the root's record.</param>
-    /// <param name="file">The locked file. Null for gc, which holds the store's lock exclusively, so that no other process can have a
+    /// <param name="file">The locked file. Null for a process that holds the store's lock exclusively, so that no other process can have a
     /// turn.</param>
     internal RootTurn(SafeFileHandle directory, SafeFileHandle temporary, string path, string name, SafeFileHandle? file)
     {

@@ -189,8 +189,8 @@ public sealed class Roots : IDisposable
     public RootTurn TakeTurnAt(string rootPath) => TryTakeTurnAt(rootPath, out RootTurn? turn) ? turn : throw InUse(rootPath);
 
     /// <summary>
-    /// The turn of gc. It needs no lock's file, for which a full disk may have no room: gc holds the store's lock exclusively, so no other
-    /// process can have a turn.
+    /// The turn of a process that holds the store's lock exclusively, such as gc. It needs no lock's file, for which a full disk may have no room: no
+    /// other process can have a turn.
     /// </summary>
     internal RootTurn TurnWhileAlone(string name) => new(directory, temporary, path, name, file: null);
 

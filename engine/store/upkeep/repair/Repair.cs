@@ -84,6 +84,20 @@ public sealed class Repair
     {
         store.RequireWritable();
         KeepDamaged();
+        if (items.Exists(item => item is { State: RepairState.Planned, Problem: not (Finding.DamagedImage or Finding.DamagedRootImage) }))
+        {
+            AddWhatIsLacking();
+        }
+
+        RemoveDamagedImages();
+        foreach (RepairItem item in items.Where(item => item.State == RepairState.Planned && item.Object is not null))
+        {
+            Judge(item, item.Object!.Value);
+        }
+    }
+
+    private void AddWhatIsLacking()
+    {
         using var additions = new Additions(store);
         foreach (IRepairSource source in sources)
         {
@@ -96,11 +110,6 @@ public sealed class Repair
 
         packs.Add(additions.Pack);
         packs.Judge(additions.Publish());
-        RemoveDamagedImages();
-        foreach (RepairItem item in items.Where(item => item.State == RepairState.Planned && item.Object is not null))
-        {
-            Judge(item, item.Object!.Value);
-        }
     }
 
     /// <summary>
