@@ -39,7 +39,7 @@ internal static class FindingText
         Finding.KeptDamage { Links: 0 } => "it was damaged, another inode is the object now, and nothing else has this one; gc removes it",
         Finding.KeptDamage kept =>
             $"it was damaged, and {HumanText.Count(kept.Links, "file is", "files are")} still this inode; "
-            + "`hacktree fsck --repair` gives roots the object in its place",
+            + "`hacktree fsck --repair` gives roots the object in its place, and tells of files elsewhere",
         Finding.UnfinishedRoot root =>
             $"the root is being built, or its building was interrupted; gc cleans up{(root.IsInPlace ? "" : " where the store is at home")}",
         Finding.MissingRoot root => $"the root {root.Place} is not there; {WhatBecomesOf(root)}",

@@ -10,6 +10,7 @@ namespace HackTree.Cli;
 internal sealed class RootsCommand : Verb
 {
     private const string Missing = "missing";
+    private const string Foreign = "foreign";
 
     private readonly Option<bool> json;
 
@@ -74,7 +75,7 @@ internal sealed class RootsCommand : Verb
         foreach ((_, RootEntry record) in roots)
         {
             string path = store.Roots.AbsolutePath(record), state = State(path, record);
-            string mark = record == running ? ", running" : state == Missing && IsPinned(record) ? ", pinned" : "";
+            string mark = record == running ? ", running" : state is Missing or Foreign && IsPinned(record) ? ", pinned" : "";
             mark += readOnly.Contains(path) ? ", read-only" : "";
             string commit = CommitText.Short(record.Commit), time = HumanText.ShortDate(record.Time);
             listing.Add(state + mark, CommitText.Line(path), commit, time, Lower(record.Method), CommitText.Line(record.Revision));
@@ -129,11 +130,15 @@ internal sealed class RootsCommand : Verb
         writer.WriteEndArray();
     });
 
-    /// <summary>The state of a root. A root that a user removed by hand has a record until gc.</summary>
+    /// <summary>
+    /// The state of a root. A root that a user removed by hand has a record until gc. Another directory in its place, such as a copy of the root or
+    /// something that is mounted there, is foreign.
+    /// </summary>
     private static string State(string path, RootEntry record) =>
         record is not RootRecord root ? "partial"
-        : Directory.Exists(path) ? Lower(root.State)
-        : Missing;
+        : Sys.Stat(Sys.WorkingDirectory, ByteText.FromArgument(path), out FileStatus status) != Errno.None ? Missing
+        : root.IsOf(status) ? Lower(root.State)
+        : Foreign;
 
     private static bool IsPinned(RootEntry record) => record is RootRecord { State: RootState.Pinned };
 

@@ -115,6 +115,9 @@ public sealed class RootIdentityTests : IDisposable
                 Assert.Contains($"{root.At("r2")}: something is mounted there, which ", refused, StringComparison.Ordinal);
                 Assert.Contains("; unmount it", refused, StringComparison.Ordinal);
             }
+
+            Assert.Matches("(?m)^ready .*/r1 ", root.Ok("roots"));
+            Assert.Matches("(?m)^foreign .*/r2 ", root.Ok("roots"));
         }
         finally
         {
@@ -123,6 +126,23 @@ public sealed class RootIdentityTests : IDisposable
 
         root.Ok("roots", "rm", "r2");
         Assert.True(File.Exists(root.At("r1/new")) || Directory.GetDirectories(root.At("r1")).Length > 0);
+    }
+
+    [Fact]
+    public void Roots_that_were_copied_with_their_store_are_foreign()
+    {
+        root.Ok("checkout", "one", root.At("a/r1"));
+        root.Ok("checkout", "one", root.At("a/r2"));
+        root.Ok("roots", "pin", root.At("a/r2"));
+        using var copied = new TempDirectory();
+        Tools.Run("cp", "-a", root.Store, root.At("a"), copied.Path).Succeeded();
+        var copy = new PhysicalRoot(copied.Path);
+        Assert.Matches("(?m)^foreign .*/a/r1 ", copy.Ok("roots"));
+        Assert.Matches("(?m)^foreign, pinned .*/a/r2 ", copy.Ok("roots"));
+        Assert.Contains("not the directory that was checked out", copy.Refused("roots", "check", copy.At("a/r1")), StringComparison.Ordinal);
+        Assert.Matches("(?m)^pinned .*/a/r2 ", root.Ok("roots"));
+        Directory.Delete(copy.At("a/r1"), recursive: true);
+        Assert.Matches("(?m)^missing .*/a/r1 ", copy.Ok("roots"));
     }
 
     [Fact]
