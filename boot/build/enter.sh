@@ -3,7 +3,7 @@
 set -e
 
 fail() {
-    echo "$1" > fault
+    printf '%s\n' "$1" > fault
     exit 1
 }
 
@@ -69,10 +69,10 @@ if [ -e script ]; then
     chmod 755 "$root/run/hacktree-build"
 fi
 
-# Standard output is for the id of the commit, and this shell's own standard error for nothing more.
-exec 3>&2 2> /dev/null
 : > entered
 cd /
+# Standard output is for the id of the commit, and this shell's own standard error for nothing more.
+exec 3>&2 2> /dev/null
 # This shell stays process 1, because Linux does not let process 1 end itself by a signal.
 status=0
 env -- "$@" >&3 2>&3 3>&- || status=$?

@@ -31,12 +31,13 @@ public static class RootRemoval
         }
         catch (LinuxException e) when (mayWait && e.Errno is (Errno.ENOSPC or Errno.EDQUOT))
         {
-            if (store.RunAlone(name, turn => TryMoveAside(store, turn)) is not { } aside)
+            SetAside? aside = null;
+            if (!store.RunAlone(name, turn => TryMoveAside(store, turn, out aside)))
             {
                 throw;
             }
 
-            aside.Remove();
+            aside?.Remove();
         }
     }
 
@@ -82,27 +83,38 @@ public static class RootRemoval
         turn.DeleteBuildRecord();
     }
 
-    /// <summary>Moves a root to the store's tmp/ and deletes its record. Null if a removal has begun, or if the root is not there.</summary>
-    private static SetAside? TryMoveAside(ObjectStore store, RootTurn turn)
+    /// <summary>
+    /// Moves a root to the store's tmp/, if it is there, and deletes its record. False if a removal has begun, or if the root is on another filesystem.
+    /// </summary>
+    private static bool TryMoveAside(ObjectStore store, RootTurn turn, out SetAside? aside)
     {
+        aside = null;
         if (store.Roots.Find(turn.Name) is not { } record || store.Roots.Read(Roots.PartialName(turn.Name)) is not null)
         {
-            return null;
+            return false;
         }
 
         string path = store.Roots.AbsolutePath(record);
-        using SafeFileHandle parent = RootPath.OpenParent(path);
-        if (Sys.Stat(parent, RootPath.NameOf(path), out FileStatus status) != Errno.None)
+        RootUse.RequireUnpinned(path, record);
+        if (Directory.Exists(Path.GetDirectoryName(path)))
         {
-            return null;
+            using SafeFileHandle parent = RootPath.OpenParent(path);
+            if (Sys.Stat(parent, RootPath.NameOf(path), out FileStatus status) == Errno.None)
+            {
+                if (status.Device != store.Identity().Device)
+                {
+                    return false;
+                }
+
+                RequireFree(store, path, record, status);
+                aside = new SetAside(store, RootPath.NameOf(path), path);
+                aside.MoveOut(parent);
+                Sys.Sync(parent).ThrowIfFailed("fsync", path);
+            }
         }
 
-        RequireFree(store, path, record, status);
-        var aside = new SetAside(store, RootPath.NameOf(path), path);
-        aside.MoveOut(parent);
-        Sys.Sync(parent).ThrowIfFailed("fsync", path);
         turn.DeleteRecord();
-        return aside;
+        return true;
     }
 
     private static bool TryRemove(RootSite site, DirectoryIdentity? removed)

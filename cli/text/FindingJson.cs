@@ -115,6 +115,7 @@ internal static class FindingJson
                 WriteHolder(writer, Holder.OfRoot(root.Root));
                 writer.WriteBytes("place", ByteText.FromArgument(root.Place));
                 writer.WriteBoolean("pinned", root.IsPinned);
+                writer.WriteBoolean("image", root.IsImage);
                 break;
         }
     }

@@ -89,7 +89,7 @@ internal static class FindingText
     private static string WhatBecomesOf(Finding.MissingRoot root) => root switch
     {
         { IsPinned: true } => "should it never come back, `hacktree roots unpin` and `roots rm` forgets it",
-        { IsInPlace: true } => "gc drops the record",
+        { IsInPlace: true, IsImage: false } => "gc drops the record",
         _ => "should it never come back, `hacktree roots rm` forgets it",
     };
 }

@@ -34,6 +34,7 @@ internal static class RemedyText
         Remedy.Decompress archive => $"use `{archive.Program} -dc FILE | hacktree commit --tar -`",
         Remedy.ListRefs => "`hacktree refs` lists the refs",
         Remedy.SetRef damaged => $"see {damaged.Log} for where it was, and set it with `hacktree refs set`",
+        Remedy.KeepCommit kept => $"push it, or keep it by `hacktree refs set OTHER {kept.Ref}`; then `pull --force` or `delta apply --force` takes the other",
         Remedy.SetAlias => "give it a ref with `hacktree refs alias`, or delete it with `hacktree refs delete`",
         Remedy.LookIntoHistory => "`gc --depth` may have cut the history there, and `hacktree fsck` tells what is damaged",
         Remedy.ListTree tree => $"`hacktree ls {tree.Revision}` shows what is",

@@ -234,36 +234,6 @@ public sealed partial class ObjectStore : IDisposable
     }
 
     /// <summary>
-    /// Throws <see cref="StoreException"/> if this process may not write to this store, or if this program does not know a feature that
-    /// writers must know.
-    /// </summary>
-    public void RequireWritable()
-    {
-        RequireMayWrite(Format, directory, Path);
-        if (missing is not null)
-        {
-            throw missing;
-        }
-    }
-
-    private static void RequireMayWrite(StoreFormat format, SafeFileHandle directory, string path)
-    {
-        if (!format.UserMode && !Sys.IsRoot)
-        {
-            throw new StoreException($"{path}: this store keeps owners and devices, so only root can write to it", new Remedy.WriteAsRoot());
-        }
-
-        // Root's files in there would have modes and an owner that keep the store's user out.
-        if (format.UserMode && Sys.Stat(directory, out FileStatus status) == Errno.None && status.Uid != Sys.EffectiveUid)
-        {
-            throw new StoreException(
-                $"{path}: this store belongs to user {status.Uid}, who could not use what another user writes there; run as that user, or pull from it");
-        }
-
-        format.RequireKnown(FeatureSet.ReadOnlyCompatible, path);
-    }
-
-    /// <summary>
     /// Makes a commit of this store durable, so that a ref can be set to it. Another process may have published the commit a moment ago. Throws
     /// <see cref="StoreException"/> if the store does not have the commit.
     /// </summary>
@@ -272,21 +242,6 @@ public sealed partial class ObjectStore : IDisposable
         _ = Packs.ReadCommit(commit);
         Sync();
         return new DurableCommit(commit);
-    }
-
-    /// <summary>
-    /// Throws <see cref="StoreException"/> if this process may not read the objects. Only the store's owner and root can read objects.
-    /// Everybody can read trees and commits.
-    /// </summary>
-    public void RequireReadable()
-    {
-        Errno errno = Sys.Open(directory, "files/00"u8, OpenFlags.Path, out SafeFileHandle objects);
-        objects.Dispose();
-        if (errno == Errno.EACCES)
-        {
-            string reader = Format.UserMode ? "its owner" : "root";
-            throw new StoreException($"{Path}: only {reader} can read the files in this store; run as {reader}");
-        }
     }
 
     /// <summary>
@@ -309,9 +264,6 @@ public sealed partial class ObjectStore : IDisposable
             && type is FilesystemType.Ext4 or FilesystemType.Xfs or FilesystemType.Btrfs or FilesystemType.Tmpfs;
         return isPossible ? new Adoption(Blobs, Doubt.Adopting, status.Device) : null;
     }
-
-    /// <summary>Opens the stat cache for one command. A cache that cannot be used makes the command slower, but does not stop it.</summary>
-    public StatCache OpenStatCache() => StatCache.Open(directory, Path, expectedEntries: 0);
 
     /// <summary>The device and inode of the store's directory. A commit of a tree that contains the store leaves the store out.</summary>
     public (ulong Device, ulong Inode) Identity() => IdentityOf(directory, Path);

@@ -76,6 +76,10 @@ public abstract record Remedy
     /// <param name="Log">The file that tells where the ref has been.</param>
     public sealed record SetRef(string Log) : Remedy;
 
+    /// <summary>Keep a ref's commit elsewhere or by another ref, and then take another commit.</summary>
+    /// <param name="Ref">The ref.</param>
+    public sealed record KeepCommit(string Ref) : Remedy;
+
     /// <summary>Give an alias a ref again, or delete the alias.</summary>
     public sealed record SetAlias : Remedy;
 

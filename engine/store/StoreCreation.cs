@@ -35,6 +35,7 @@ internal static class StoreCreation
         Sys.Open(Sys.WorkingDirectory, bytes, OpenFlags.ReadOnly | OpenFlags.Directory, out SafeFileHandle directory).ThrowIfFailed("openat", path);
         using (directory)
         {
+            RequireOwn(directory, path, format);
             TakeTurn(directory, path);
             RequireNone(path);
             RequireUnused(directory, path);
@@ -48,6 +49,14 @@ internal static class StoreCreation
                 _ = made == Errno.None ? Sys.RemoveDirectory(Sys.WorkingDirectory, bytes) : Errno.None;
                 throw e is LinuxException { Errno: Errno.ENOSPC or Errno.EDQUOT } ? new StoreException(e.Message, new Remedy.FreeSpace()) : e;
             }
+        }
+    }
+
+    private static void RequireOwn(SafeFileHandle directory, string path, StoreFormat format)
+    {
+        if (ObjectStore.IsOfAnotherUser(format, directory, out uint owner))
+        {
+            throw new StoreException($"{path}: this directory belongs to user {owner}, and so would the store; run as that user");
         }
     }
 

@@ -126,6 +126,9 @@ public abstract class RemoteTests : IDisposable
         }
 
         World.AssertRef("other", own);
+        World.Shell($"$H refs set z debian/test; $H push -q z {PushPlace}").Succeeded();
+        ToolResult all = World.On("other", "pull", "--quiet", PullPlace);
+        Assert.Equal((1, theirs), (all.ExitCode, World.On("other", "rev-parse", "z").Succeeded().Trim()));
         World.Shell("$H --store other refs set mine debian/test").Succeeded();
         World.On("other", "pull", "--force", $"{PullPlace}:debian/test").Succeeded();
         World.Shell("$H --store other gc -q; $H --store other ls mine").Succeeded();
@@ -141,6 +144,7 @@ public abstract class RemoteTests : IDisposable
         string own = World.Shell("mkdir own; touch own/file; $H --store other commit -b debian/test own").Succeeded().Trim();
         JsonElement pulled = World.Pull("other", $"{PullPlace}:debian/test");
         Assert.Equal((own, own), (pulled.GetProperty("commit").GetString(), pulled.GetProperty("before").GetString()));
+        Assert.True(pulled.GetProperty("ahead").GetBoolean());
         World.AssertRef("other", own);
     }
 

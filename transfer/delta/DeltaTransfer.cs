@@ -105,7 +105,7 @@ public static class DeltaTransfer
         }
 
         CommitSignatures.Add(store, delta.Head.To, signatures);
-        additions.PublishCommit(request.Ref, commit).SetRefFrom(before, $"delta: from {delta.Head.From.ToShortString()}");
+        additions.PublishCommit(request.Ref, commit).SetRefFrom(before, $"{RefChange.ByDelta}from {delta.Head.From.ToShortString()}");
         return result;
     }
 }

@@ -14,7 +14,9 @@ public sealed record PullRequest(string From, string To)
     /// <summary>Whether the ref may go to an older commit.</summary>
     public bool AllowDowngrade { get; init; }
 
-    /// <summary>Whether the ref may lose a commit that was made here and is not there, and go to an older one.</summary>
+    /// <summary>
+    /// Whether the ref may lose a commit that was made here and is not there, and go to an older one. An older signed record is refused all the same.
+    /// </summary>
     public bool Force { get; init; }
 
     /// <summary>The keys of which one must have signed the commit; null if none need have.</summary>
@@ -123,11 +125,11 @@ public static class Pull
     }
 
     /// <summary>
-    /// Whether the ref has commits that were made here, after the one that is there: then there is nothing to pull. After a commit that was pulled, an older one
-    /// there is a step back.
+    /// Whether the ref has commits that were made here, after the one that is there: then there is nothing to pull. After a commit that was pulled, an
+    /// older one there is a step back.
     /// </summary>
     private static bool IsAhead(ObjectStore store, PullRequest request, Digest before, Digest there) =>
-        request is { Depth: 0, Trusted: null, AllowDowngrade: false, Force: false } && there != before
+        request is { AllowDowngrade: false, Force: false } && there != before
         && !store.Refs.CameFromElsewhere(request.To, before) && RefHistory.Has(store, [before], there);
 
     /// <summary>Adds what is lacking of a commit that was judged, its signatures and its ancestors, and sets the ref.</summary>
@@ -173,7 +175,8 @@ public static class Pull
         offered.Fetch(additions, old, lacking.Blobs, request.Progress);
         Ancestors.Add(additions, source, commit, request);
         CommitSignatures.Add(store, offered.Digest, signatures);
-        additions.PublishCommit(request.To, commit).SetRefFrom(before, $"{(request.Replaces is null ? "pull" : "push")}: from {source.Subject}");
+        string way = request.Replaces is null ? RefChange.Pulled : RefChange.Pushed;
+        additions.PublishCommit(request.To, commit).SetRefFrom(before, $"{way}from {source.Subject}");
         return result;
     }
 

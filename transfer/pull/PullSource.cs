@@ -30,11 +30,11 @@ public abstract class PullSource : IDisposable
     /// <summary>A commit; null if it is not there.</summary>
     internal abstract OfferedCommit? Find(ObjectStore store, Digest commit);
 
-    /// <summary>Whether a commit is there.</summary>
+    /// <summary>Whether a commit is there. Its text is asked for: a source may claim to have anything.</summary>
     internal bool Has(ObjectStore store, Digest commit)
     {
         using OfferedCommit? found = Find(store, commit);
-        return found is not null;
+        return found is not null && Digest.Of(found.ReadText()) == commit;
     }
 }
 

@@ -40,8 +40,8 @@ internal static class Requirements
         }
 
         throw new StoreException(
-            $"{subject}: {refName} is commit {before.ToShortString()} here, which is not there and no ancestor of {digest.ToShortString()}, so it would be lost; "
-            + "push it or set another ref to it, and then, or to lose it, use --force");
+            $"{subject}: {refName} is commit {before.ToShortString()} here, which is not there and no ancestor of {digest.ToShortString()}: it would be lost",
+            new Remedy.KeepCommit(refName));
     }
 
     /// <summary>A ref elsewhere must name an ancestor of the commit that is pushed to it, or none.</summary>

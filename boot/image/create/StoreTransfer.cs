@@ -43,7 +43,7 @@ internal sealed class StoreTransfer(ObjectStore source, ObjectStore target, Prog
             _ = additions.Pack.Add(PackedKind.Tree, next, tree.Bytes);
         }
 
-        _ = additions.PublishCommit(refName, commit).SetRef($"image: {commit.Subject}");
+        _ = additions.PublishCommit(refName, commit).SetRef($"{RefChange.InImage}{commit.Subject}");
     }
 
     private void Take(Additions additions, in TreeEntry entry, Digest commit)

@@ -131,7 +131,7 @@ internal sealed class RootsCommand : Verb
     });
 
     /// <summary>
-    /// The state of a root. A root that a user removed by hand has a record until gc. Another directory in its place, such as a copy of the root or
+    /// The state of a root. A root that a user removed by hand has a record until gc, or longer if it was an image. Another directory in its place, such as a copy of the root or
     /// something that is mounted there, is foreign.
     /// </summary>
     private static string State(string path, RootEntry record) =>

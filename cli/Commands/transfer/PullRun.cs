@@ -10,9 +10,12 @@ internal sealed class PullRun(Session session, ObjectStore store, Func<string, P
 {
     private readonly Progress progress = new();
 
-    /// <summary>Pulls each source. What was pulled before a failure stays.</summary>
+    /// <summary>
+    /// Pulls each source. What was pulled before a failure stays. Of all refs of a remote, one that cannot be pulled without a loss keeps no other back.
+    /// </summary>
     internal int Run(IReadOnlyList<string> sources, PullRequest template, bool asJson)
     {
+        int code = ExitCode.Done;
         var lines = new List<(PullResult Result, string Remote, long Requests, long Bytes)>();
         foreach (string source in sources)
         {
@@ -25,8 +28,15 @@ internal sealed class PullRun(Session session, ObjectStore store, Func<string, P
                 {
                     (long requests, long bytes) = (remote.Requests, remote.Bytes);
                     string to = template.To.Length > 0 ? template.To : name;
-                    PullResult result = Pull.Run(store, remote, template with { From = name, To = to, Trusted = trusted, Progress = progress });
-                    lines.Add((result, remote.Subject, remote.Requests - requests, remote.Bytes - bytes));
+                    try
+                    {
+                        PullResult result = Pull.Run(store, remote, template with { From = name, To = to, Trusted = trusted, Progress = progress });
+                        lines.Add((result, remote.Subject, remote.Requests - requests, remote.Bytes - bytes));
+                    }
+                    catch (StoreException e) when (from is null && e.Remedy is Remedy.KeepCommit)
+                    {
+                        code = Failure.Report(e);
+                    }
                 }
             }
         }
@@ -45,7 +55,7 @@ internal sealed class PullRun(Session session, ObjectStore store, Func<string, P
             lines.ForEach(line => session.Note(Sentence(line.Result, line.Requests, line.Bytes, template.DryRun)));
         }
 
-        return ExitCode.Done;
+        return code;
     }
 
     private bool RequiresSignature(string place) =>
@@ -81,6 +91,7 @@ internal sealed class PullRun(Session session, ObjectStore store, Func<string, P
         writer.WriteNumber("rawBytes", result.RawBytes);
         writer.WriteNumber("bytes", isDryRun ? result.BytesLeft : bytes);
         writer.WriteNumber("requests", isDryRun ? result.RequestsLeft : requests);
+        writer.WriteBoolean("ahead", result.IsAhead);
         writer.WriteBoolean("dryRun", isDryRun);
         writer.EndItem();
     }

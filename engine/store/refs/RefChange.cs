@@ -12,13 +12,24 @@ namespace HackTree.Store;
 /// <param name="Why">The reason, in one line.</param>
 public sealed record RefChange(Digest Before, Digest After, long Time, string Why)
 {
+    /// <summary>How the reason begins where the commit was pulled.</summary>
+    public const string Pulled = "pull: ";
+
+    /// <summary>How it begins where the commit was pushed to this store.</summary>
+    public const string Pushed = "push: ";
+
+    /// <summary>How it begins where the commit came as a delta.</summary>
+    public const string ByDelta = "delta: ";
+
+    /// <summary>How it begins where the commit came with an image that was made elsewhere.</summary>
+    public const string InImage = "image: ";
+
     private const string None = "-";
 
-    // FORMAT.md, "Refs".
-    private static readonly string[] arrivals = ["pull: ", "push: ", "delta: ", "image: "];
+    private static readonly string[] Arrivals = [Pulled, Pushed, ByDelta, InImage];
 
-    /// <summary>Whether the commit after it came from elsewhere, so that it is not lost with this store.</summary>
-    public bool IsArrival => arrivals.Any(arrival => Why.StartsWith(arrival, StringComparison.Ordinal));
+    /// <summary>Whether the commit after it came from elsewhere, so that this store need not be the only one that has it.</summary>
+    public bool IsArrival => Arrivals.Any(arrival => Why.StartsWith(arrival, StringComparison.Ordinal));
 
     /// <summary>Reads a line; null if the line is incomplete, as a full disk may leave it.</summary>
     public static RefChange? TryParse(string line)

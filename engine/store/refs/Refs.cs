@@ -9,11 +9,8 @@ namespace HackTree.Store;
 /// Reads the refs of a store. Each ref is a file below refs/ with the content "&lt;64 hex&gt;\n", which is replaced atomically. A log below
 /// logs/ has the commits that the ref named before. Refs are changed in a <see cref="RefTurn"/>.
 /// </summary>
-public sealed class Refs : IDisposable
+public sealed partial class Refs : IDisposable
 {
-    // A line has about 150 bytes, so this is enough for more than a million changes of one ref.
-    private const int MaxLogLength = 256 * 1024 * 1024;
-
     // Nobody needs as many. More than that are a circle.
     private const int MostAliases = 8;
 
@@ -235,16 +232,6 @@ public sealed class Refs : IDisposable
         return null;
     }
 
-    /// <summary>The lines of a ref's log, oldest first. <see cref="RefChange"/> reads a line. A deleted ref still has its log.</summary>
-    public IReadOnlyList<string> Log(string name) =>
-        RefName.IsValid(name) && SmallFile.TryRead(logs, Encoding.ASCII.GetBytes(name + ".log"), LogSubject(name), MaxLogLength) is { } bytes
-            ? Encoding.UTF8.GetString(bytes).Split('\n', StringSplitOptions.RemoveEmptyEntries)
-            : [];
-
-    /// <summary>Whether a ref's log says that a commit came from elsewhere. A line may be lost, so false does not say that it was made here.</summary>
-    public bool CameFromElsewhere(string name, Digest commit) =>
-        Log(name).Any(line => RefChange.TryParse(line) is { IsArrival: true } change && change.After == commit);
-
     /// <summary>Closes the directories.</summary>
     public void Dispose()
     {
@@ -275,33 +262,6 @@ public sealed class Refs : IDisposable
     }
 
     private static bool IsLogName(string name) => name.EndsWith(".log", StringComparison.Ordinal);
-
-    /// <summary>Adds a line to a ref's log.</summary>
-    internal void AppendLog(string name, Digest before, Digest after, string why)
-    {
-        using SafeFileHandle directory = MakeParents(logs, name, LogSubject(name));
-        byte[] fileName = [.. LastComponent(name), .. ".log"u8];
-        const OpenFlags flags = OpenFlags.ReadWrite | OpenFlags.Create | OpenFlags.Append;
-        _ = StoreFile.Open(directory, fileName, flags, LogSubject(name), out SafeFileHandle file, FileModes.PublicFile);
-        using (file)
-        {
-            // A full disk may have cut the last line short. It stays as it is, and the new line begins after it.
-            string start = EndsInLine(file, LogSubject(name)) ? "" : "\n";
-            var change = new RefChange(before, after, DateTimeOffset.UtcNow.ToUnixTimeSeconds(), why.ReplaceLineEndings(" "));
-
-            // The log is not synced: its last lines before a power cut are not worth a flush in each commit. Who decides by it takes a line that is lost for
-            // the worse case.
-            Sys.Write(file, Encoding.UTF8.GetBytes($"{start}{change}\n")).ThrowIfFailed("write", LogSubject(name));
-        }
-    }
-
-    private static bool EndsInLine(SafeFileHandle file, string subject)
-    {
-        Sys.Stat(file, out FileStatus status).ThrowIfFailed("statx", subject);
-        Span<byte> last = [(byte)'\n'];
-        Sys.ReadAt(file, last, Math.Max(status.Size - 1, 0), out _).ThrowIfFailed("pread", subject);
-        return last[0] == (byte)'\n';
-    }
 
     /// <summary>Opens the directory of a ref's file below <paramref name="top"/>. Directories that are missing are made, durably.</summary>
     internal static SafeFileHandle MakeParents(SafeFileHandle top, string name, string subject)
@@ -396,6 +356,4 @@ public sealed class Refs : IDisposable
 
     /// <summary>The path of a ref, for messages.</summary>
     internal string Subject(string name) => $"{storePath}/refs/{name}";
-
-    private string LogSubject(string name) => $"{storePath}/logs/{name}.log";
 }

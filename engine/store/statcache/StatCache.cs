@@ -69,6 +69,11 @@ public sealed partial class StatCache : IDisposable
         return cache;
     }
 
+    /// <summary>A cache that is disabled, which writes nothing.</summary>
+    /// <param name="storePath">The path of the store.</param>
+    /// <param name="why">Why, in words.</param>
+    internal static StatCache None(string storePath, string why) => new($"{storePath}/cache") { Disabled = why };
+
     /// <summary>Makes a reader for one thread. The caller may dispose of it before <see cref="Save"/>, which otherwise does so.</summary>
     public Reader NewSession()
     {

@@ -116,7 +116,12 @@ public sealed partial class Collect
             result.Obstacles = [.. obstacles];
         }
 
-        result.ImagesMissing = [.. holders.Roots.Findings.Where(root => root.IsMissingImage).Select(root => root.Name)];
+        string[] images = [.. holders.Roots.Findings.Where(root => root.IsMissingImage).Select(root => root.Name)];
+        if (images.Length > 0)
+        {
+            result.ImagesMissing = images;
+        }
+
         return result;
     }
 

@@ -264,7 +264,7 @@ public sealed class CheckTests : IDisposable
 
         Assert.Empty(store.Check(out CheckResult result));
 
-        Assert.Equal(new Finding.MissingRoot("r1", store.At("r1"), IsPinned: false, IsInPlace: false), Assert.Single(result.Notes));
+        Assert.Equal(new Finding.MissingRoot("r1", store.At("r1"), IsPinned: false, IsInPlace: false, IsImage: false), Assert.Single(result.Notes));
     }
 
     [Fact]

@@ -41,8 +41,8 @@ internal static class CheckRoots
             }
             else if (record is not null && !Directory.Exists(store.Roots.AbsolutePath(record)))
             {
-                bool isPinned = record is RootRecord { State: RootState.Pinned };
-                report.Note(new Finding.MissingRoot(name, store.Roots.AbsolutePath(record), isPinned, store.Roots.IsInPlace(record)));
+                bool isPinned = record is RootRecord { State: RootState.Pinned }, isImage = record.Method == CheckoutMethod.Image;
+                report.Note(new Finding.MissingRoot(name, store.Roots.AbsolutePath(record), isPinned, store.Roots.IsInPlace(record), isImage));
             }
 
             // A record that is gone since the listing belonged to a checkout that has finished.

@@ -184,7 +184,8 @@ public abstract record Finding
     /// <param name="Place">The absolute path where the root should be.</param>
     /// <param name="IsPinned">Whether the root is pinned.</param>
     /// <param name="IsInPlace">Whether the record still means the place where the root was, so that gc can tell that the root is gone.</param>
-    public sealed record MissingRoot(string Root, string Place, bool IsPinned, bool IsInPlace) : Finding
+    /// <param name="IsImage">Whether the root is an image, which may have been moved.</param>
+    public sealed record MissingRoot(string Root, string Place, bool IsPinned, bool IsInPlace, bool IsImage) : Finding
     {
         /// <inheritdoc/>
         public override string Path => Holder.OfRoot(Root).File;
