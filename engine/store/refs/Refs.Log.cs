@@ -33,7 +33,6 @@ public sealed partial class Refs
             // A full disk may have cut the last line short. It stays as it is, and the new line begins after it.
             string start = EndsInLine(file, LogSubject(name)) ? "" : "\n";
             var change = new RefChange(before, after, DateTimeOffset.UtcNow.ToUnixTimeSeconds(), why.ReplaceLineEndings(" "));
-
             Sys.Write(file, Encoding.UTF8.GetBytes($"{start}{change}\n")).ThrowIfFailed("write", LogSubject(name));
 
             // The next pull asks whether the commit came from elsewhere. The last lines of other changes before a power cut are not worth a flush in each.
@@ -51,6 +50,30 @@ public sealed partial class Refs
         Sys.ReadAt(file, last, Math.Max(status.Size - 1, 0), out _).ThrowIfFailed("pread", subject);
         return last[0] == (byte)'\n';
     }
+
+    /// <summary>The names below logs/ that stand where a log or a directory of logs may have to be made: what is neither.</summary>
+    internal List<string> ForeignLogs()
+    {
+        // Where there is no such directory, the open one is another's (ObjectStore).
+        string path = $"{storePath}/logs";
+        Errno errno = Sys.Open(
+            Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle room);
+        if (errno == Errno.ENOENT)
+        {
+            return [];
+        }
+
+        errno.ThrowIfFailed("openat", path);
+        using SafeFileHandle owned = room;
+        var directories = new List<string>();
+        var others = new List<string>();
+        Walk(room, path, "", directories, others);
+        return [.. directories.Where(IsLogName), .. others.Where(name => !IsLogName(name) || !IsFile(name))];
+
+        bool IsFile(string name) => Sys.Stat(room, PathOf(name), out FileStatus status) != Errno.None || status.Type == FileType.Regular;
+    }
+
+    private static bool IsLogName(string name) => name.EndsWith(".log", StringComparison.Ordinal);
 
     private string LogSubject(string name) => $"{storePath}/logs/{name}.log";
 }

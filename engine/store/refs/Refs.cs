@@ -239,30 +239,6 @@ public sealed partial class Refs : IDisposable
         logs.Dispose();
     }
 
-    /// <summary>The names below logs/ that stand where a log or a directory of logs may have to be made: what is neither.</summary>
-    internal List<string> ForeignLogs()
-    {
-        // Where there is no such directory, the open one is another's (ObjectStore).
-        string path = $"{storePath}/logs";
-        Errno errno = Sys.Open(
-            Sys.WorkingDirectory, ByteText.FromArgument(path), OpenFlags.ReadOnly | OpenFlags.Directory | OpenFlags.NoFollow, out SafeFileHandle room);
-        if (errno == Errno.ENOENT)
-        {
-            return [];
-        }
-
-        errno.ThrowIfFailed("openat", path);
-        using SafeFileHandle owned = room;
-        var directories = new List<string>();
-        var others = new List<string>();
-        Walk(room, path, "", directories, others);
-        return [.. directories.Where(IsLogName), .. others.Where(name => !IsLogName(name) || !IsFile(name))];
-
-        bool IsFile(string name) => Sys.Stat(room, PathOf(name), out FileStatus status) != Errno.None || status.Type == FileType.Regular;
-    }
-
-    private static bool IsLogName(string name) => name.EndsWith(".log", StringComparison.Ordinal);
-
     /// <summary>Opens the directory of a ref's file below <paramref name="top"/>. Directories that are missing are made, durably.</summary>
     internal static SafeFileHandle MakeParents(SafeFileHandle top, string name, string subject)
     {
