@@ -176,10 +176,15 @@ public sealed partial class TreeImport
             CachedFile known = default;
             attributes = [];
             bool isKnown = cache?.TryFind(status, out known) == true && knownXattrs.TryFind(known.Xattrs, directory.Handle, name, this, out attributes);
+            blob = known.Blob;
+            if (!isKnown)
+            {
+                return false;
+            }
+
             FileMetadata metadata = MetadataOf(directory, name, status);
             attributes = Settled(attributes, metadata);
-            blob = known.Blob;
-            return isKnown && (import.additions is null || IsThere(import.store.Blobs.NameOf(blob, metadata, attributes), status));
+            return import.additions is null || IsThere(import.store.Blobs.NameOf(blob, metadata, attributes), status);
         }
 
         /// <summary>
