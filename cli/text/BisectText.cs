@@ -61,13 +61,7 @@ internal static class BisectText
 
         writer.WriteEndArray();
         writer.WriteString("trial", state.Trial?.Name);
-        writer.WriteStartArray("roots");
-        foreach (BisectRoot root in state.Roots)
-        {
-            writer.WriteStringValue(root.Name);
-        }
-
-        writer.WriteEndArray();
+        writer.WriteStrings("roots", state.Roots.Select(root => root.Name));
         writer.WriteNumber("triesLeft", search.TriesLeft);
         writer.WriteDigest("firstBad", search.FirstBad);
         writer.WriteDigest("lastGood", search.LastGood);

@@ -85,13 +85,7 @@ internal static class CommitText
         writer.WriteStartObject();
         writer.WriteDigest("commit", digest);
         writer.WriteDigest("tree", commit.Tree);
-        writer.WriteStartArray("parents");
-        foreach (Digest parent in commit.Parents)
-        {
-            writer.WriteStringValue(parent.ToString());
-        }
-
-        writer.WriteEndArray();
+        writer.WriteStrings("parents", commit.Parents.Select(parent => parent.ToString()));
         writer.WriteNumber("time", commit.Time);
         writer.WriteNumber("files", commit.Files);
         writer.WriteNumber("bytes", commit.ContentBytes);

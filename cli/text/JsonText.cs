@@ -52,6 +52,18 @@ internal static class JsonText
         writer.WriteBase64String(name + "Base64", bytes);
     }
 
+    /// <summary>Writes an array of strings.</summary>
+    internal static void WriteStrings(this Utf8JsonWriter writer, string name, IEnumerable<string> values)
+    {
+        writer.WriteStartArray(name);
+        foreach (string value in values)
+        {
+            writer.WriteStringValue(value);
+        }
+
+        writer.WriteEndArray();
+    }
+
     internal static void WriteDigest(this Utf8JsonWriter writer, string name, Digest digest)
     {
         if (digest.IsNone)

@@ -29,13 +29,7 @@ internal sealed class InitrdVerifyCommand : Verb
             JsonText.Write(writer =>
             {
                 writer.WriteStartObject();
-                writer.WriteStartArray("problems");
-                foreach (string problem in verify.Problems)
-                {
-                    writer.WriteStringValue(problem);
-                }
-
-                writer.WriteEndArray();
+                writer.WriteStrings("problems", verify.Problems);
                 writer.WriteBoolean("patched", verify.IsPatched);
                 writer.WriteNumber("segments", verify.Segments);
                 writer.WriteNumber("entries", verify.Entries);

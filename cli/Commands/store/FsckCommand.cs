@@ -135,13 +135,7 @@ internal sealed class FsckCommand : RemoteVerb
     {
         writer.WriteStartObject();
         WriteFindings(writer, "problems", problems);
-        writer.WriteStartArray("notes");
-        foreach (Finding note in result.Notes)
-        {
-            writer.WriteStringValue(FindingText.Sentence(note));
-        }
-
-        writer.WriteEndArray();
+        writer.WriteStrings("notes", result.Notes.Select(FindingText.Sentence));
         WriteFindings(writer, "noteFacts", result.Notes);
         writer.WriteNumber("objects", result.Objects);
         writer.WriteNumber("measured", result.Measured);

@@ -1,6 +1,5 @@
 using System.CommandLine;
 using System.Globalization;
-using System.Text.Json;
 using HackTree.Boot;
 using HackTree.Linux;
 using HackTree.Store;
@@ -238,7 +237,7 @@ internal sealed class GcCommand : Verb
     {
         writer.WriteStartObject();
         writer.WriteBoolean("dryRun", isDryRun);
-        WriteNames(writer, "rootsRemoved", roots);
+        writer.WriteStrings("rootsRemoved", roots);
         writer.WriteNumber("objectsRemoved", result.ObjectsRemoved);
         writer.WriteNumber("bytesFreed", result.BytesFreed);
         writer.WriteNumber("objectsHeldOutside", result.ObjectsHeldOutside);
@@ -249,21 +248,10 @@ internal sealed class GcCommand : Verb
         writer.WriteNumber("litterRemoved", result.LitterRemoved);
         writer.WriteNumber("rootRecordsDropped", result.RootRecordsDropped);
         writer.WriteNumber("rootRecordsCompleted", result.RootRecordsCompleted);
-        WriteNames(writer, "imagesMissing", result.ImagesMissing);
+        writer.WriteStrings("imagesMissing", result.ImagesMissing);
         writer.WriteNumber("liveObjects", result.LiveObjects);
         writer.WriteNumber("liveCommits", result.LiveCommits);
         writer.WriteNumber("liveTrees", result.LiveTrees);
         writer.WriteEndObject();
     });
-
-    private static void WriteNames(Utf8JsonWriter writer, string property, IReadOnlyList<string> names)
-    {
-        writer.WriteStartArray(property);
-        foreach (string name in names)
-        {
-            writer.WriteStringValue(name);
-        }
-
-        writer.WriteEndArray();
-    }
 }

@@ -91,13 +91,7 @@ internal sealed class GcExplain
         writer.WriteNumber("generations", holding.Generations);
         writer.WriteNumber("commits", holding.Commits);
         writer.WriteNumber("pathCount", holding.PathCount);
-        writer.WriteStartArray("paths");
-        foreach (ReadOnlyMemory<byte> path in holding.Paths)
-        {
-            writer.WriteStringValue(ByteText.Quote(path.Span));
-        }
-
-        writer.WriteEndArray();
+        writer.WriteStrings("paths", holding.Paths.Select(path => ByteText.Quote(path.Span)));
         writer.EndItem();
     }
 

@@ -133,13 +133,7 @@ internal sealed class RepairRun
 
         writer.WriteEndArray();
         writer.WriteNumber("namesElsewhere", relink.NamesElsewhere);
-        writer.WriteStartArray("failures");
-        foreach (Exception failure in relink.Failures)
-        {
-            writer.WriteStringValue(RepairText.Why(failure));
-        }
-
-        writer.WriteEndArray();
+        writer.WriteStrings("failures", relink.Failures.Select(RepairText.Why));
         writer.WriteNumber("left", Left);
         writer.WriteEndObject();
     }

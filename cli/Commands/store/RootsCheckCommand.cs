@@ -108,13 +108,7 @@ internal sealed class RootsCheckCommand : Verb
                 writer.WriteString("change", DiffCommand.NameOf(change.Kind));
                 writer.WriteBytes("path", change.Path);
                 writer.WriteString("type", EntryText.TypeOf(change.Type));
-                writer.WriteStartArray("differs");
-                foreach (string fault in NamesOf(change.Faults))
-                {
-                    writer.WriteStringValue(fault);
-                }
-
-                writer.WriteEndArray();
+                writer.WriteStrings("differs", NamesOf(change.Faults));
                 writer.WriteString("damagedObject", change.Damaged?.ToString());
                 writer.EndItem();
             }

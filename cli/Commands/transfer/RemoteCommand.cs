@@ -128,9 +128,7 @@ internal sealed class RemoteCommand : Verb
                 {
                     writer.WriteStartObject();
                     writer.WriteBytes("url", ByteText.FromArgument(remote.Subject));
-                    writer.WriteStartArray("refs");
-                    Array.ForEach(refs, writer.WriteStringValue);
-                    writer.WriteEndArray();
+                    writer.WriteStrings("refs", refs);
                     writer.WriteEndObject();
                 });
                 return ExitCode.Done;
