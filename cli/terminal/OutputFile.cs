@@ -48,7 +48,7 @@ internal sealed class OutputFile : IDisposable
             : new OutputFile(null, StandardOutput.Instance);
     }
 
-    /// <summary>Refuses standard output as an option's value, for what is not written from front to back.</summary>
+    /// <summary>Refuses standard output as an option's value: some outputs, such as disk images, are not written from front to back.</summary>
     internal static void RefuseStandard(Option option) => option.Validators.Add(result =>
     {
         if (result.Tokens is [{ Value: Standard }])

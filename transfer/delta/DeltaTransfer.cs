@@ -73,11 +73,10 @@ public static class DeltaTransfer
         if (!request.Force)
         {
             Requirements.RequireNothingLost(store, subject, request.Ref, commit, lost => lost == from);
-        }
-
-        if (!request.Force && !request.AllowDowngrade)
-        {
-            Requirements.RequireNewer(store, subject, request.Ref, commit);
+            if (!request.AllowDowngrade)
+            {
+                Requirements.RequireNewer(store, subject, request.Ref, commit);
+            }
         }
 
         return Add(store, delta, commit, subject, request, before, signatures) with { Length = file.Length };

@@ -143,11 +143,10 @@ public static class Pull
         if (!request.Force)
         {
             Requirements.RequireNothingLost(store, source.Subject, request.To, commit, lost => source.Has(store, lost));
-        }
-
-        if (!request.Force && !request.AllowDowngrade)
-        {
-            Requirements.RequireNewer(store, source.Subject, request.To, commit);
+            if (!request.AllowDowngrade)
+            {
+                Requirements.RequireNewer(store, source.Subject, request.To, commit);
+            }
         }
 
         var lacking = new Lacking(additions);

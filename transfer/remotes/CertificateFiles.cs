@@ -11,7 +11,7 @@ internal static class CertificateFiles
     internal static X509Certificate2Collection Read(string path)
     {
         var certificates = new X509Certificate2Collection();
-        string text = TextOf(path);
+        string text = OpenPath.Text(path);
         try
         {
             certificates.ImportFromPem(text);
@@ -27,7 +27,7 @@ internal static class CertificateFiles
     /// <summary>The first certificate of a file, with its key. Throws <see cref="StoreException"/> if there is no such key.</summary>
     internal static X509Certificate2 ReadOwn(string path, string keyPath)
     {
-        string key = TextOf(keyPath);
+        string key = OpenPath.Text(keyPath);
         X509Certificate2 certificate = Read(path)[0];
         try
         {
@@ -39,12 +39,5 @@ internal static class CertificateFiles
                 ? $"{keyPath}: the key in it has a passphrase; give one without (openssl pkey removes it)"
                 : $"{keyPath}: there is no key in it that fits the certificate in {path}");
         }
-    }
-
-    private static string TextOf(string path)
-    {
-        using FileStream file = OpenPath.Content(path);
-        using var reader = new StreamReader(file);
-        return reader.ReadToEnd();
     }
 }

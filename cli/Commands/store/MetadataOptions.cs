@@ -43,8 +43,7 @@ internal sealed class MetadataOptions
         };
         if (session.Get(statOverride) is { } file)
         {
-            using var lines = new StreamReader(OpenPath.Content(file));
-            changes.AddOverrides(file, lines.ReadToEnd().Split('\n'));
+            changes.AddOverrides(file, OpenPath.Text(file).Split('\n'));
         }
 
         return changes;

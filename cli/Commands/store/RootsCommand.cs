@@ -131,8 +131,8 @@ internal sealed class RootsCommand : Verb
     });
 
     /// <summary>
-    /// The state of a root. A root that a user removed by hand has a record until gc, or longer if it was an image. Another directory in its place, such as a copy of the root or
-    /// something that is mounted there, is foreign.
+    /// The state of a root. A root that a user removed by hand has a record until gc, or longer if it was an image. Something else in its place, such as a
+    /// copy of the root or a mount, is foreign.
     /// </summary>
     private static string State(string path, RootEntry record) =>
         record is not RootRecord root ? "partial"

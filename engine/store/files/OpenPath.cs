@@ -38,6 +38,13 @@ public static class OpenPath
         }
     }
 
+    /// <summary>The whole text of what a user named as a file. Throws as <see cref="Content"/> does.</summary>
+    public static string Text(string path)
+    {
+        using var reader = new StreamReader(Content(path));
+        return reader.ReadToEnd();
+    }
+
     /// <summary>Opens a directory, for listing and fsync(2).</summary>
     /// <exception cref="LinuxException">The path cannot be opened, or is no directory.</exception>
     public static SafeFileHandle Directory(string path) => File(path, OpenFlags.Directory);
